@@ -1,0 +1,1 @@
+"""The thin core inland: intake, keyring, ledger, resolve, publisher."""
