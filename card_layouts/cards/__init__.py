@@ -1,0 +1,1 @@
+"""What is on a card, and how a card is spoken to."""

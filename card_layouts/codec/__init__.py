@@ -1,0 +1,1 @@
+"""Turning values into bytes and back: bit tables, time stamps, COBS, CBOR."""

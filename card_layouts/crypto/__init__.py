@@ -1,0 +1,1 @@
+"""AES, CMAC, key derivation and signatures, the same on both runtimes."""

@@ -1,0 +1,1 @@
+"""What comes from inland: acknowledgements, leases, actions, manifests, hotlists."""

@@ -1,0 +1,1 @@
+"""What is in the journal: slots, entries, blocks, chains."""
