@@ -1,0 +1,91 @@
+"""What the validator needs from the world: one page, each port a class with a few methods.
+
+The simulator's parts and the boards implement these shapes; nothing inherits. A port is
+handed to a constructor once, in `boards/`, and nowhere is a device opened at import.
+Source: house-style.md section 6; decisions.md D2, D10, D13, D19.
+"""
+
+MANY = b""  # Reader.poll(): two or more cards lie in the field
+
+
+class Clock:
+    def ticks_ms(self):
+        """Return milliseconds since start, never falling, below 2^30 (12 days)."""
+        raise NotImplementedError
+
+    def utc_seconds(self):
+        """Return UTC seconds since 2020-01-01, or -1 while the clock is unset."""
+        raise NotImplementedError
+
+
+class Entropy:
+    def random_bytes(self, n):
+        """Return n unpredictable bytes."""
+        raise NotImplementedError
+
+
+class Reader:
+    sent = False  # was the last command handed to the UART? False means it never left us
+
+    def poll(self):
+        """Return None (no card), the card's 7-byte UID, or MANY."""
+        raise NotImplementedError
+
+    def exchange(self, frame, length):
+        """Send frame[:length], put the answer into frame, return its length in bytes.
+
+        Status byte first, native DESFire framing. Allocates nothing. Raises CardLost
+        (card_layouts/cards/conversation.py): the card is gone or nobody knows.
+        """
+        raise NotImplementedError
+
+    def release(self):
+        """Let the card go, so that the next poll starts anew."""
+        raise NotImplementedError
+
+
+class Flash:
+    size = 0  # bytes
+    block_bytes = 4096
+
+    def read(self, offset, buf):
+        """Fill buf from offset."""
+        raise NotImplementedError
+
+    def program(self, offset, data):
+        """Clear bits (1 to 0 only), within one 256-byte page; durable on return."""
+        raise NotImplementedError
+
+    def erase(self, offset):
+        """Set one whole block to FF; durable on return."""
+        raise NotImplementedError
+
+
+class Link:
+    def read(self, buf):
+        """Put what has arrived into buf; return the number of bytes, 0 = nothing now."""
+        raise NotImplementedError
+
+    def write(self, data):
+        """Send all of data."""
+        raise NotImplementedError
+
+
+class Screen:
+    def show(self, lines, lamp):
+        """Show up to four lines of text and a lamp: "green", "amber", "red" or ""."""
+        raise NotImplementedError
+
+
+class Signals:
+    def signal(self, name, detail):
+        """Tell the world: gate open, lamp colour, beep, message (both are short text)."""
+        raise NotImplementedError
+
+
+class Keys:
+    chain = ack = cfg = dock = b""  # 16 bytes each, labels of decisions.md D10
+
+    def card_key(self, key_no, version, uid):
+        """Return the 16-byte key of this card (AN10922 of the scheme's master)."""
+        raise NotImplementedError
