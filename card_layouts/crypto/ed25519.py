@@ -1,0 +1,131 @@
+"""Checking Ed25519 signatures, in one go or in steps that leave the reader alive in between.
+
+Only public values pass through here, so nothing needs to take constant time; whoever signs uses
+the `cryptography` package. Source: RFC 8032 section 5.1; point formulas of Hisil, Wong, Carter and
+Dawson 2008 for a = -1 (extended coordinates); Straus' joint multiplication, two bits at a time.
+"""
+
+import sys
+
+from card_layouts.crypto.sha512 import sha512
+from card_layouts.errors import SealError
+
+PUBLIC_BYTES = 32
+SIGNATURE_BYTES = 64
+
+P = 2**255 - 19
+ORDER = 2**252 + 27742317777372353535851937790883648493
+D = 0x52036cee2b6ffe738cc740797779e89800700a4d4141d8ab75eb4dca135978a3
+ROOT_OF_MINUS_ONE = (
+    0x2b8324804fc1df0b2b4d00993dfbd7a72f431806ad2fe478c4ee1b274a0ea0b0
+)
+BASE_X = 0x216936d3cd6e53fec0a4e231fdd6dc5c692cc7609525a7b2c9562d608f25d51a
+BASE_Y = 0x6666666666666666666666666666666666666666666666666666666666666658
+WINDOWS = 127  # of two bits: scalars are below 2^253
+
+
+def verify(public, message, signature):
+    """Return None if the signature is right. Raises: SealError. Shape: 32 and 64 bytes."""
+    if sys.implementation.name == "micropython":
+        verify_pure(public, message, signature)
+        return
+    from card_layouts.crypto.ed25519_cpython import verify_native
+
+    verify_native(public, message, signature)
+
+
+def verify_pure(public, message, signature):
+    """Do the same without any library."""
+    for _ in verify_steps(public, message, signature):
+        pass
+
+
+def verify_steps(public, message, signature):
+    """Check in about 130 small steps: a generator that ends quietly or raises SealError."""
+    if len(public) != PUBLIC_BYTES or len(signature) != SIGNATURE_BYTES:
+        raise SealError(
+            "ed25519: key and signature of %d and %d bytes, 32 and 64 wanted"
+            % (len(public), len(signature))
+        )
+    public = bytes(public)
+    r_bytes = bytes(signature[:32])
+    s = _from_little(signature[32:])
+    if s >= ORDER:
+        # RFC 8032 5.1.7: otherwise s + ORDER would be a second signature of the same message.
+        raise SealError("ed25519: s is not below the order")
+    x, y = _decompress(public)
+    yield
+    h = _from_little(sha512(r_bytes + public + bytes(message))) % ORDER
+    yield
+    table = _joint_table((P - x, y, 1, (P - x) * y % P))
+    yield
+    point = (0, 1, 1, 0)
+    for window in range(WINDOWS - 1, -1, -1):
+        point = _double(_double(point))
+        index = (s >> 2 * window & 3) * 4 + (h >> 2 * window & 3)
+        if index:
+            point = _add(point, table[index])
+        yield
+    if _compress(point) != r_bytes:
+        raise SealError("ed25519: wrong signature")
+
+
+def _joint_table(minus_a):
+    # Entry 4 i + j is i times the base point plus j times -A.
+    base = (BASE_X, BASE_Y, 1, BASE_X * BASE_Y % P)
+    table = [(0, 1, 1, 0)]
+    for index in range(1, 16):
+        if index & 3:
+            table.append(_add(table[index - 1], minus_a))
+        else:
+            table.append(_add(table[index - 4], base))
+    return table
+
+
+def _add(p, q):
+    a = (p[1] - p[0]) * (q[1] - q[0]) % P
+    b = (p[1] + p[0]) * (q[1] + q[0]) % P
+    c = 2 * D * p[3] * q[3] % P
+    d = 2 * p[2] * q[2] % P
+    e = b - a
+    f = d - c
+    g = d + c
+    h = b + a
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def _double(p):
+    a = p[0] * p[0] % P
+    b = p[1] * p[1] % P
+    h = a + b
+    e = h - (p[0] + p[1]) * (p[0] + p[1]) % P
+    g = a - b
+    f = 2 * p[2] * p[2] % P + g
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def _decompress(data):
+    y = _from_little(data)
+    sign = y >> 255
+    y &= (1 << 255) - 1
+    if y >= P:
+        raise SealError("ed25519: the public key is no point")
+    u = (y * y - 1) % P
+    v = (D * y * y + 1) % P
+    x = u * pow(v, 3, P) * pow(u * pow(v, 7, P) % P, (P - 5) // 8, P) % P
+    if (v * x * x - u) % P:
+        x = x * ROOT_OF_MINUS_ONE % P
+    if (v * x * x - u) % P or (sign and not x):
+        raise SealError("ed25519: the public key is no point")
+    return (P - x if x & 1 != sign else x), y
+
+
+def _compress(p):
+    inverse = pow(p[2], P - 2, P)
+    x = p[0] * inverse % P
+    y = p[1] * inverse % P
+    return (y | (x & 1) << 255).to_bytes(32, "little")
+
+
+def _from_little(data):
+    return int.from_bytes(bytes(data), "little")
