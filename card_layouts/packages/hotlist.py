@@ -3,7 +3,7 @@
 A file is a head (48 bytes), an index of bucket starts (3 bytes each, one more than there are
 buckets) and the entries, bucket after bucket. A card's bucket and, in short entries, its
 remainder come from SHA-256(salt | UID). The overlay is cumulative for its base: an entry with
-action NONE takes a card off the list, and missed days need no chain of differences.
+action none takes a card off the list, and missed days need no chain of differences.
 Must not know: where the bytes lie, who signed them. Source: D8; SPEC.md HOTLIST_7, HOTLIST_5.
 """
 
@@ -11,12 +11,7 @@ import hashlib
 
 from card_layouts.codec.bits import Layout
 from card_layouts.errors import LayoutError
-
-NONE = 0
-REFUSE = 1
-BLOCK = 2
-KILL = 3
-ACTION_NAMES = ("none", "refuse", "block", "kill")
+from card_layouts.packages.hotlist_layout import HOT_BLOCK, HOT_KILL, HOT_NONE
 
 MAGIC = 0x544C
 LAYOUT = 1
@@ -25,7 +20,6 @@ KIND_OVERLAY = 1
 EXACT = 7  # bytes of the whole UID: the only width at which a card may be killed
 SHORT = 5
 BUCKET_ENTRIES_MAX = 80
-GENERATION_MAX = 62
 INDEX_BYTES = 3
 
 HOTLIST_HEAD = Layout(
@@ -90,8 +84,8 @@ class HotlistFile:
                 last = entries[at + self.width]
                 action = last & 3
                 # Five bytes may, once in a long while, name a stranger: never kill on them.
-                if action == KILL and self.width != EXACT:
-                    action = BLOCK
+                if action == HOT_KILL and self.width != EXACT:
+                    action = HOT_BLOCK
                 return action, last >> 2
             at += size
         return None
@@ -122,7 +116,7 @@ class Hotlist:
         return self.overlay.version if self.overlay is not None else 0
 
     def lookup(self, uid):
-        """Return (action, g) for a 7-byte UID; (NONE, 0) when it is not listed.
+        """Return (action, g) for a 7-byte UID; (HOT_NONE, 0) when it is not listed.
 
         Shape: at most two reads in the overlay and two in the base.
         Raises: LayoutError when the bytes are damaged.
@@ -132,7 +126,7 @@ class Hotlist:
             if found is not None:
                 return found
         found = self.base.find(uid)
-        return (NONE, 0) if found is None else found
+        return (HOT_NONE, 0) if found is None else found
 
 
 def place(salt, uid, buckets, width):

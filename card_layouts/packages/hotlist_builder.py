@@ -10,21 +10,18 @@ from collections.abc import Iterable
 
 from card_layouts.errors import RangeError
 from card_layouts.packages.hotlist import (
-    BLOCK,
     BUCKET_ENTRIES_MAX,
     EXACT,
-    GENERATION_MAX,
     HOTLIST_HEAD,
     INDEX_BYTES,
-    KILL,
     KIND_BASE,
     KIND_OVERLAY,
     LAYOUT,
     MAGIC,
-    NONE,
     SHORT,
     place,
 )
+from card_layouts.packages.hotlist_layout import G_MAX, HOT_BLOCK, HOT_KILL, HOT_NONE
 
 EXACT_ENTRIES_MAX = 250_000
 BUCKET_ENTRIES_WANTED = 24
@@ -42,7 +39,7 @@ def build_base(
     Raises: RangeError for a value that does not fit, a card listed twice, a kill when short.
     """
     rows = list(entries)
-    if any(action == NONE for _, action, _ in rows):
+    if any(action == HOT_NONE for _, action, _ in rows):
         raise RangeError("hotlist.base: action none belongs in an overlay")
     return _build(KIND_BASE, version, 0, bytes(16), rows, authority, width)
 
@@ -64,7 +61,7 @@ def difference(old: Iterable[Entry], new: Iterable[Entry]) -> list[Entry]:
     before = {uid: (action, g) for uid, action, g in old}
     after = {uid: (action, g) for uid, action, g in new}
     changed = [(uid, *state) for uid, state in after.items() if before.get(uid) != state]
-    gone = [(uid, NONE, 0) for uid in before if uid not in after]
+    gone = [(uid, HOT_NONE, 0) for uid in before if uid not in after]
     return sorted(changed + gone)
 
 
@@ -117,11 +114,11 @@ def _check(rows: list[Entry], width: int) -> None:
     for uid, action, g in rows:
         if len(uid) != 7:
             raise RangeError(f"hotlist.uid: {len(uid)} bytes, wanted 7")
-        if not NONE <= action <= KILL or not 0 <= g <= GENERATION_MAX:
+        if not HOT_NONE <= action <= HOT_KILL or not 0 <= g <= G_MAX:
             raise RangeError(f"hotlist.entry: action {action}, g {g} out of range")
-        if action == KILL and width != EXACT:
+        if action == HOT_KILL and width != EXACT:
             raise RangeError(f"hotlist.action: kill needs the exact UID, width is {width}")
-        if action == BLOCK and g == 0:
+        if action == HOT_BLOCK and g == 0:
             raise RangeError("hotlist.g: a block writes generation 1 or higher")
 
 

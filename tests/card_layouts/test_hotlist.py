@@ -5,8 +5,14 @@ import hashlib
 import pytest
 
 from card_layouts.errors import LayoutError, RangeError
-from card_layouts.packages.hotlist import BLOCK, KILL, NONE, REFUSE, SHORT, Hotlist
+from card_layouts.packages.hotlist import SHORT, Hotlist
 from card_layouts.packages.hotlist_builder import build_base, build_overlay, difference
+from card_layouts.packages.hotlist_layout import (
+    HOT_BLOCK,
+    HOT_KILL,
+    HOT_NONE,
+    HOT_REFUSE,
+)
 
 pytestmark = pytest.mark.requirement("D8", "W-137")
 
@@ -16,7 +22,7 @@ def uid_of(number):
 
 
 def listed(count, first=0):
-    return [(uid_of(i), (REFUSE, BLOCK, KILL)[i % 3], 1 + i % 62) for i in range(first, first + count)]
+    return [(uid_of(i), (HOT_REFUSE, HOT_BLOCK, HOT_KILL)[i % 3], 1 + i % 62) for i in range(first, first + count)]
 
 
 class CountedFile:
@@ -33,7 +39,7 @@ def test_every_listed_card_is_found_and_no_other():
     rows = listed(3000)
     base = Hotlist(CountedFile(build_base(7, rows)).read)
     assert all(base.lookup(uid) == (action, g) for uid, action, g in rows)
-    assert all(base.lookup(uid_of(i)) == (NONE, 0) for i in range(5000, 8000))
+    assert all(base.lookup(uid_of(i)) == (HOT_NONE, 0) for i in range(5000, 8000))
 
 
 def test_a_lookup_is_two_reads_in_the_base_and_two_in_the_overlay():
@@ -48,13 +54,13 @@ def test_a_lookup_is_two_reads_in_the_base_and_two_in_the_overlay():
 
 def test_the_overlay_adds_changes_and_takes_off_the_list():
     rows = listed(100)
-    new = rows[10:] + [(uid_of(900), BLOCK, 3)]
-    new[0] = (new[0][0], KILL, 62)
+    new = rows[10:] + [(uid_of(900), HOT_BLOCK, 3)]
+    new[0] = (new[0][0], HOT_KILL, 62)
     base = build_base(1, rows)
     overlay = build_overlay(2, base, difference(rows, new))
     hotlist = Hotlist(CountedFile(base).read, CountedFile(overlay).read)
     assert all(hotlist.lookup(uid) == (action, g) for uid, action, g in new)
-    assert all(hotlist.lookup(uid) == (NONE, 0) for uid, _, _ in rows[:10])
+    assert all(hotlist.lookup(uid) == (HOT_NONE, 0) for uid, _, _ in rows[:10])
     assert (hotlist.version, hotlist.overlay_version) == (1, 2)
 
 
@@ -68,19 +74,19 @@ def test_an_overlay_made_for_another_base_is_refused():
 
 def test_a_kill_needs_the_exact_width():
     with pytest.raises(RangeError, match="kill needs the exact UID"):
-        build_base(1, [(uid_of(1), KILL, 1)], width=SHORT)
+        build_base(1, [(uid_of(1), HOT_KILL, 1)], width=SHORT)
 
 
 def test_short_entries_find_their_cards():
-    rows = [(uid_of(i), BLOCK, 1) for i in range(2000)]
+    rows = [(uid_of(i), HOT_BLOCK, 1) for i in range(2000)]
     hotlist = Hotlist(CountedFile(build_base(1, rows, width=SHORT)).read)
-    assert all(hotlist.lookup(uid) == (BLOCK, 1) for uid, _, _ in rows)
-    assert sum(hotlist.lookup(uid_of(i)) != (NONE, 0) for i in range(2000, 6000)) == 0
+    assert all(hotlist.lookup(uid) == (HOT_BLOCK, 1) for uid, _, _ in rows)
+    assert sum(hotlist.lookup(uid_of(i)) != (HOT_NONE, 0) for i in range(2000, 6000)) == 0
 
 
 def test_an_empty_list_lists_nobody():
     hotlist = Hotlist(CountedFile(build_base(1, [])).read)
-    assert hotlist.lookup(uid_of(1)) == (NONE, 0)
+    assert hotlist.lookup(uid_of(1)) == (HOT_NONE, 0)
 
 
 def test_the_same_entries_give_the_same_bytes_in_any_order():
@@ -90,7 +96,7 @@ def test_the_same_entries_give_the_same_bytes_in_any_order():
 
 def test_a_card_listed_twice_is_refused():
     with pytest.raises(RangeError, match="listed twice"):
-        build_base(1, [(uid_of(1), REFUSE, 0), (uid_of(1), BLOCK, 1)])
+        build_base(1, [(uid_of(1), HOT_REFUSE, 0), (uid_of(1), HOT_BLOCK, 1)])
 
 
 @pytest.mark.parametrize("at", [0, 2, 3])

@@ -1,0 +1,115 @@
+"""What the journal remembers besides its entries: open intents, lease use, clock floor.
+
+One rule (`apply`) serves the running board and the replay after a cut, so both always
+come to the same state. Kept in every block header: older entries cannot be read back,
+their keys are gone.
+Source: decisions.md D15; card-bits.md section 3 "Counters at boot"; trust.md T6, T15.
+"""
+
+from card_layouts.cards.card_layout import G
+from card_layouts.codec.timestamps import CLOCK_SIGNED
+from card_layouts.records.entries import CONFIG as CONFIG_TYPE
+from card_layouts.records.entries import INTENT, OPENING
+from card_layouts.records.entries import OUTCOME as OUTCOME_TYPE
+from card_layouts.records.entries_device import CONFIG, CONFIG_SWITCHED
+from card_layouts.records.entries_tap import OUTCOME, OUTCOME_ABORTED
+
+CARRIED = (
+    "lease",
+    "lease_taps",
+    "lease_cents",
+    "floor",
+    "ticket",
+    "shift",
+    "driver",
+    "first_ticket",
+    "shift_taps",
+    "shift_value",
+    "cash",
+    "run_seq",
+)
+
+LEASE_ROLE = 5  # manifest.LEASE; importing it here would load Ed25519 before every tap
+LEASE_TAPS_MAX = 2**24 - 1
+AMOUNT_MAX = 2**30 - 1
+
+
+class Counters:
+    """Open intents and the header's carried values; `values` is keyed by CARRIED."""
+
+    def __init__(self):
+        self.open_intents = []
+        self.new_block()
+        self.values = {}
+        for name in CARRIED:
+            self.values[name] = 0
+
+    def take(self, values, intents):
+        """Start from a block header's values and its rows (uid, n, seq)."""
+        self.values = values
+        self.open_intents = intents
+        self.new_block()
+
+    def new_block(self):
+        """Forget what intents asked: the next block's replay could not know it either."""
+        self._asked = {}
+
+    def opens(self, entry_type):
+        """True if an entry of this type stays open until its OUTCOME."""
+        return entry_type in OPENING
+
+    def apply(self, entry_type, payload, seq):
+        """Take one durable entry into account."""
+        if entry_type == INTENT:
+            self._charge(seq, G.get(payload, "amount"))
+        if self.opens(entry_type):
+            # INTENT, ACTION, BLOCK and ACCESS hold uid 7 | G[7:36] | h: n lies as in G.
+            self.open_intents.append((bytes(payload[0:7]), G.get(payload, "n"), seq))
+        elif entry_type == OUTCOME_TYPE:
+            self._close(payload)
+        elif entry_type == CONFIG_TYPE:
+            self._configure(payload)
+
+    def _charge(self, seq, cents):
+        """Count an intent when it is made: a lease may be used up early, never overdrawn."""
+        self._asked[seq] = cents
+        self._add(1, cents)
+
+    def _add(self, taps, cents):
+        values = self.values
+        values["lease_taps"] = min(values["lease_taps"] + taps, LEASE_TAPS_MAX)
+        values["lease_cents"] = min(values["lease_cents"] + cents, AMOUNT_MAX)
+
+    def _close(self, payload):
+        of = OUTCOME.get(payload, "of")
+        self.open_intents = [row for row in self.open_intents if row[2] != of]
+        # An aborted intent of an earlier block stays counted: its amount is sealed away.
+        cents = self._asked.pop(of, None)
+        if cents is not None and OUTCOME.get(payload, "outcome") == OUTCOME_ABORTED:
+            self._add(-1, -cents)
+        if OUTCOME.get(payload, "clock") == CLOCK_SIGNED:
+            self.raise_floor(OUTCOME.get(payload, "time"))
+
+    def _configure(self, payload):
+        if CONFIG.get(payload, "result") != CONFIG_SWITCHED:
+            return
+        if CONFIG.get(payload, "role") == LEASE_ROLE:
+            self.values["lease"] = CONFIG.get(payload, "new")
+            self.values["lease_taps"] = self.values["lease_cents"] = 0
+            self._asked = {}
+
+    def raise_floor(self, seconds):
+        """Raise the clock floor; it never falls."""
+        if seconds > self.values["floor"]:
+            self.values["floor"] = seconds
+
+    def header_values(self):
+        """Return the block header's fields this object carries, by name."""
+        values = dict(self.values)
+        row = 0
+        for uid, n, seq in self.open_intents:
+            values[f"intent_uid{row}"] = uid
+            values[f"intent_n{row}"] = n
+            values[f"intent_seq{row}"] = seq
+            row += 1
+        return values
