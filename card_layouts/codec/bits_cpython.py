@@ -12,9 +12,10 @@ class Plan:
         total = layout.size * 8
         rows = [row for row in layout.rows() if row[2] not in ("free", "spare")]
         self.size = layout.size
-        self.names = [name for _, _, name in rows]
         self.integers = [
-            (name, total - bit - width, (1 << width) - 1) for bit, width, name in rows if width <= 30
+            (name, total - bit - width, (1 << width) - 1)
+            for bit, width, name in rows
+            if width <= 30
         ]
         self.strings = [
             (name, bit // 8, (bit + width) // 8) for bit, width, name in rows if width > 30

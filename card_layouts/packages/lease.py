@@ -1,4 +1,4 @@
-"""The lease: how long and how far a device may charge offline, and the newest version of everything.
+"""The lease: how long and how far a device may charge offline, and all newest versions.
 
 Source: SPEC.md section 4, D9, T6, T9.
 """

@@ -138,8 +138,10 @@ class Sealer:
     def seal(self, header12, payload96):
         """Return the sealed slot, 128 bytes. Raises: RangeError for other lengths."""
         if len(header12) != HEADER_BYTES or len(payload96) != PAYLOAD_BYTES:
-            found = (len(header12), len(payload96))
-            raise RangeError("slot: header and payload of %d and %d bytes, 12 and 96 wanted" % found)
+            raise RangeError(
+                "slot: header %d and payload %d bytes, 12 and 96 wanted"
+                % (len(header12), len(payload96))
+            )
         slot = bytearray(SLOT_BYTES)
         slot[0:HEADER_BYTES] = header12
         slot[HEADER_BYTES:SEALED_BYTES] = payload96
