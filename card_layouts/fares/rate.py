@@ -14,8 +14,9 @@ from card_layouts.cards.card_layout import zones_list, zones_run, zones_subset
 from card_layouts.errors import RangeError
 
 # Rider: who pays. `group` is the rider group applied, `product` the purse product on the card,
-# `zones` its default ZoneSet (0 = none), `companions` the persons paid for besides the holder.
-Rider = namedtuple("Rider", ("group", "product", "zones", "companions"))
+# `zones` its default ZoneSet (0 = none) in the numbering of `authority`, which sold it; elsewhere
+# it means nothing (W-41). `companions` are the persons paid for besides the holder.
+Rider = namedtuple("Rider", ("group", "product", "authority", "zones", "companions"))
 # Place: where. `to_zone` 0 = let the default zones decide (W-63), else the zone asked for (W-34).
 Place = namedtuple("Place", ("zone", "to_zone"))
 # Journey: what the newest record left open. `start_minute` is absolute (minutes since 2020).
@@ -49,7 +50,7 @@ def rate(tariff, rider, journey, place, now):
     zone = place.zone
     if not 1 <= zone <= tariff.zone_count:
         raise RangeError("rate.zone: %d, the tariff has 1..%d" % (zone, tariff.zone_count))
-    low, high = _wanted(rider, place)
+    low, high = _wanted(tariff, rider, place)
     minute = now // 60
     fresh = _new_journey(tariff, rider, zone, low, high, minute)
     if journey is None or not _still_open(tariff, rider, journey, minute):
@@ -74,12 +75,12 @@ def rate(tariff, rider, journey, place, now):
     )
 
 
-def _wanted(rider, place):
+def _wanted(tariff, rider, place):
     """Return the run (low, high) the tap should cover (W-34, W-63)."""
     if place.to_zone:
         return min(place.zone, place.to_zone), max(place.zone, place.to_zone)
-    default = zones_list(rider.zones)
-    if place.zone in default:
+    default = zones_list(rider.zones) if rider.authority == tariff.authority else ()
+    if place.zone in default and default[-1] <= tariff.zone_count:
         return default[0], default[-1]
     # Boarding outside the default zones pays for this zone only (`away = "start"`).
     return place.zone, place.zone

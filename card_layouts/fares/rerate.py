@@ -46,7 +46,8 @@ def rerate(tariff, intent):
     if intent["tariff"] != tariff.version or body["authority"] != tariff.authority:
         return UNRATED, None
     rider = Rider(
-        intent["group"], intent["product"], intent["product_zones"], body["companions"]
+        intent["group"], intent["product"], intent["product_authority"], intent["product_zones"],
+        body["companions"],
     )
     try:
         charge = rate(

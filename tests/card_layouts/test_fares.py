@@ -23,7 +23,7 @@ def tariff(zones=4, version=3):
 
 
 def rider(group=0, zones=0, companions=0):
-    return Rider(group, 1, zones, companions)
+    return Rider(group, 1, 1, zones, companions)
 
 
 def journey(start_zone=1, zones=None, age=10, charged=240, companions=0, authority=1):
@@ -41,6 +41,12 @@ def test_default_zones_drive_the_charge_where_they_hold_the_boarding_zone():
 def test_boarding_outside_the_default_zones_pays_for_this_zone_only():
     charge = rate(tariff(), rider(zones=zones_run(1, 2)), None, Place(4, 0), NOW)
     assert (charge.amount, charge.zones) == (240, zones_run(4, 4))
+
+
+@pytest.mark.requirement("W-41")
+def test_default_zones_of_another_authority_mean_nothing_here():
+    guest = rider(zones=zones_run(1, 3))._replace(authority=2)
+    assert rate(tariff(), guest, None, Place(1, 0), NOW).zones == zones_run(1, 1)
 
 
 @pytest.mark.requirement("W-34")
@@ -110,7 +116,7 @@ def entry(charge, who, where, before=None, **changed):
                 transfers=charge.transfers, companions=who.companions)
     body.update(changed)
     intent = dict(body=G.pack(body)[7:36], group=who.group, product=who.product,
-                  product_zones=who.zones, to_zone=where.to_zone, full=charge.full,
+                  product_zones=who.zones, product_authority=who.authority, to_zone=where.to_zone, full=charge.full,
                   reduction=charge.reduction, concession=charge.concession, rule=charge.rule,
                   tariff=3, was_time=0, was_authority=0, was_start_zone=0, was_zones=0,
                   was_start_minute=0, was_charged=0, was_transfers=0, was_companions=0)
