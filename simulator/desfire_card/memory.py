@@ -1,0 +1,29 @@
+"""EEPROM accounting in blocks of 32 bytes. The sizes are assumptions [A]: NXP publishes none."""
+
+from simulator.desfire_card.image import Application, DataFile, File, Image, ValueFile
+
+BLOCK_BYTES = 32
+
+
+def free_bytes(image: Image) -> int:
+    """Return what FreeMem reports."""
+    return image.storage_bytes - sum(map(application_bytes, image.applications.values()))
+
+
+def application_bytes(app: Application) -> int:
+    """Return the memory of an application: a head, its keys, its files."""
+    keys = _blocks(sum(len(key.value) for key in app.keys))
+    return BLOCK_BYTES + keys + sum(map(file_bytes, app.files.values()))
+
+
+def file_bytes(file: File) -> int:
+    """Return the memory of a file: a head and its content, doubled for backup files."""
+    if isinstance(file, ValueFile):
+        return 2 * BLOCK_BYTES
+    if isinstance(file, DataFile):
+        return BLOCK_BYTES + _blocks(len(file.data)) * (2 if file.backup else 1)
+    return BLOCK_BYTES + _blocks(file.record_bytes * file.records_max)
+
+
+def _blocks(size_bytes: int) -> int:
+    return -(-size_bytes // BLOCK_BYTES) * BLOCK_BYTES
