@@ -1,0 +1,90 @@
+"""NOR rules, torn operations, write-through."""
+
+import pytest
+
+from simulator.flash import BLOCK_BYTES, RANDOM_BITS, Flash, FlashCut, FlashPowerLost
+
+pytestmark = pytest.mark.requirement("D13")
+
+
+def content(flash, offset, length):
+    buf = bytearray(length)
+    flash.read(offset, buf)
+    return bytes(buf)
+
+
+def test_a_new_part_is_all_ones():
+    assert content(Flash(BLOCK_BYTES), 0, BLOCK_BYTES) == b"\xff" * BLOCK_BYTES
+
+
+def test_program_clears_bits_and_refuses_to_set_one():
+    flash = Flash(BLOCK_BYTES)
+    flash.program(10, b"\xf0\x0f")
+    flash.program(10, b"\x70\x0f")
+    with pytest.raises(AssertionError, match="flash program at 11: holds 0f, 10 would set a bit"):
+        flash.program(10, b"\x70\x10")
+    assert content(flash, 10, 2) == b"\x70\x0f"
+    assert (flash.programs, flash.bytes_programmed) == (2, 4)
+
+
+def test_erase_sets_one_block_and_counts_its_wear():
+    flash = Flash(2 * BLOCK_BYTES)
+    flash.program(0, b"\x00")
+    flash.program(BLOCK_BYTES, b"\x00")
+    flash.erase(BLOCK_BYTES)
+    assert content(flash, BLOCK_BYTES, 1) == b"\xff"
+    assert content(flash, 0, 1) == b"\x00"
+    assert (flash.erases, flash.wear) == (1, [0, 1])
+
+
+@pytest.mark.parametrize("quarters", [0, 1, 2, 3])
+def test_a_cut_program_leaves_a_prefix(quarters):
+    flash = Flash(BLOCK_BYTES)
+    flash.cut_at(FlashCut(1, quarters))
+    flash.program(0, b"\x11")
+    with pytest.raises(FlashPowerLost) as lost:
+        flash.program(4, bytes(8))
+    assert lost.value.operation == 1
+    assert content(flash, 4, 8) == bytes(2 * quarters) + b"\xff" * (8 - 2 * quarters)
+    flash.program(4, bytes(8))  # the part works again at the next power-up
+
+
+def test_a_program_cut_at_random_bits_only_clears_wanted_bits():
+    flash = Flash(BLOCK_BYTES)
+    flash.cut_at(FlashCut(0, RANDOM_BITS, seed=3))
+    with pytest.raises(FlashPowerLost):
+        flash.program(0, b"\x0f" * 64)
+    torn = content(flash, 0, 64)
+    assert all(byte & 0x0F == 0x0F for byte in torn), "a bit nobody asked for was cleared"
+    assert torn not in (b"\xff" * 64, b"\x0f" * 64)
+
+
+@pytest.mark.parametrize("quarters", [0, 2, RANDOM_BITS])
+def test_a_cut_erase_leaves_a_mix(quarters):
+    flash = Flash(BLOCK_BYTES)
+    flash.program(0, bytes(BLOCK_BYTES))
+    flash.restart_count()
+    flash.cut_at(FlashCut(0, quarters))
+    with pytest.raises(FlashPowerLost):
+        flash.erase(0)
+    ones = content(flash, 0, BLOCK_BYTES).count(0xFF)
+    assert ones == {0: 0, 2: 2048}.get(quarters, ones) and ones < BLOCK_BYTES
+    assert flash.wear == [1]
+
+
+def test_a_file_backed_part_keeps_its_content(tmp_path):
+    path = tmp_path / "flash.bin"
+    flash = Flash(BLOCK_BYTES, path)
+    flash.program(100, b"\x12\x34")
+    assert path.read_bytes()[100:102] == b"\x12\x34", "written through"
+    flash.close()
+    again = Flash(BLOCK_BYTES, path)
+    assert content(again, 100, 2) == b"\x12\x34"
+    again.close()
+
+
+def test_a_file_of_the_wrong_size_is_refused_with_its_name(tmp_path):
+    path = tmp_path / "flash.bin"
+    path.write_bytes(b"\xff" * 100)
+    with pytest.raises(ValueError, match="flash.bin: 100 bytes, wanted 4096"):
+        Flash(BLOCK_BYTES, path)
