@@ -1,0 +1,23 @@
+"""The backend's commands: one table from a name to the module that does it."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+# name: (module with main(arguments) -> exit code, what it does). Modules load when they are asked.
+COMMANDS = {
+    "serve": ("backend_sync.app", "post what edges send until SIGTERM: serve --config ledger.toml"),
+    "keyring": ("backend_sync.keyring.main", "keys and card numbers: init, serve, provision ..."),
+    "ledger": ("backend_sync.ledger.main", "reports on the ledger"),
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run `arguments[0]` with the rest; return its exit code, 2 for an unknown command."""
+    if not arguments or arguments[0] not in COMMANDS:
+        for name, (_, sentence) in COMMANDS.items():
+            print(f"  {name:8} {sentence}", file=sys.stderr)
+        return 2
+    module = importlib.import_module(COMMANDS[arguments[0]][0])
+    code: int = module.main(arguments[1:])
+    return code

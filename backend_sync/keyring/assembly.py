@@ -1,0 +1,112 @@
+"""Bodies that hold UIDs or keys and travel outwards: hotlists, leases, dock keys.
+
+The ledger names cards by pseudonym; here they turn into UIDs, inside the keyring. It must not
+know why a card is listed. Source: decisions D8, D11, D12; card-bits.md HOTLIST_7, LEASE.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from backend_sync.keyring.register import Device, Register
+from backend_sync.keyring.signing import Signing
+from backend_sync.ports import KeyringRefused
+from card_layouts.crypto.kdf import dock_key
+from card_layouts.errors import LayoutError, RangeError
+from card_layouts.packages.hotlist_builder import build_base, build_overlay
+from card_layouts.packages.lease import seal_lease
+
+EDGE_ID = re.compile(r"[a-z0-9-]{1,24}")
+MONTH_MAX = (1 << 16) - 1
+
+
+class Assembly:
+    """Makes bodies from the register and the keys."""
+
+    def __init__(self, register: Register, signing: Signing) -> None:
+        self.register = register
+        self.signing = signing
+        self.kinds = {
+            "hotlist": self.hotlist,
+            "overlay": self.overlay,
+            "lease": self.lease,
+            "dock": self.dock,
+            "devices": self.devices,
+            "publics": lambda request: self.signing.publics(),
+            "incarnation": lambda request: self.register.incarnation(),
+        }
+
+    def make(self, kind: str, request: Mapping[str, Any]) -> Any:
+        """Return what `kind` asks for. Raises: KeyringRefused naming what is missing or wrong."""
+        maker = self.kinds.get(kind)
+        if maker is None:
+            raise KeyringRefused(f"assemble: kind {kind!r}, wanted {', '.join(self.kinds)}")
+        try:
+            return maker(request)
+        except KeyError as error:
+            raise KeyringRefused(f"assemble {kind}: {error} is missing") from None
+        except (LayoutError, RangeError, TypeError) as error:
+            raise KeyringRefused(f"assemble {kind}: {error}") from None
+
+    def hotlist(self, request: Mapping[str, Any]) -> bytes:
+        """Return a base: {"version", "authority", "entries": [(P_L, g, action)], "width"}."""
+        return build_base(
+            request["version"],
+            self._by_uid(request["entries"]),
+            request.get("authority", 0),
+            request.get("width"),
+        )
+
+    def overlay(self, request: Mapping[str, Any]) -> bytes:
+        """Return the overlay of the base in {"base"}; the other fields as in `hotlist`."""
+        return build_overlay(
+            request["version"],
+            request["base"],
+            self._by_uid(request["entries"]),
+            request.get("authority", 0),
+            request.get("width"),
+        )
+
+    def _by_uid(self, entries: Any) -> list[tuple[bytes, int, int]]:
+        """Return (uid, action, g) sorted by UID, so the order asked for leaves no trace."""
+        rows = []
+        for pseudonym, g, action in entries:
+            card = self.register.card(pseudonym)
+            if card is None:
+                raise KeyringRefused(f"hotlist: no issued card is {pseudonym.hex()}")
+            rows.append((card.uid, action, g))
+        return sorted(rows)
+
+    def lease(self, request: Mapping[str, Any]) -> bytes:
+        """Return a lease of 96 bytes for {"device", "epoch", and fields of LEASE}."""
+        identity = self.active(request["device"], request["epoch"])
+        key = self.signing.label(identity.device, identity.epoch, b"cfg")
+        return bytes(seal_lease(dict(request), key))
+
+    def dock(self, request: Mapping[str, Any]) -> list[tuple[int, bytes]]:
+        """Return (device, K_dock) for {"edge", "month", "devices": [...]}; each in newest epoch."""
+        edge, month = request["edge"], request["month"]
+        if not EDGE_ID.fullmatch(edge):
+            raise KeyringRefused(f"dock: edge {edge!r}, wanted 1..24 of a-z, 0-9, -")
+        if not 0 <= month <= MONTH_MAX:
+            raise KeyringRefused(f"dock: month {month}, wanted 0..{MONTH_MAX}")
+        keys = []
+        for device in request["devices"]:
+            identity = self.register.newest(device)
+            if identity is None or identity.state != "active":
+                raise KeyringRefused(f"dock: device {device} is not provisioned or is refused")
+            root = self.signing.label(identity.device, identity.epoch, b"dock")
+            keys.append((device, bytes(dock_key(root, edge.encode("ascii"), month))))
+        return keys
+
+    def devices(self, request: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return [device._asdict() for device in self.register.devices()]
+
+    def active(self, device: int, epoch: int) -> Device:
+        """Return the identity if anything may be signed for it. Raises: KeyringRefused."""
+        identity = self.register.device(device, epoch)
+        if identity is None:
+            raise KeyringRefused(f"device {device} epoch {epoch} was never provisioned")
+        if identity.state != "active":
+            raise KeyringRefused(f"device {device} epoch {epoch} is {identity.state}")
+        return identity

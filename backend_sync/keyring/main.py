@@ -1,0 +1,158 @@
+"""`python -m backend_sync keyring init|serve|provision|status|restored|refuse`: for its operator.
+
+Keys never leave through here but for `provision`, whose answer goes onto one device. Source: D11.
+"""
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+
+from backend_sync.keyring.calls import Calls
+from backend_sync.keyring.keyfile import NOTICE, KeyFileError, make_keys, write_keys
+from backend_sync.keyring.local import KEY_FILE, REGISTER_FILE, LocalKeyring
+from backend_sync.keyring.provision import MASTERS_OF, as_text
+from backend_sync.keyring.register import Register
+from backend_sync.keyring.server import Server, SocketInUse
+from backend_sync.ports import KeyringRefused
+
+SOCKET_FILE = "keyring.sock"
+WAIT_SECONDS = 0.5
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; return the exit code, 0 when it was done."""
+    options = _parser().parse_args(arguments)
+    os.umask(0o077)
+    try:
+        code: int = options.run(options)
+        return code
+    except (KeyFileError, KeyringRefused, SocketInUse) as error:
+        print(f"keyring: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tornello keyring", description=NOTICE)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    init = _command(commands, "init", _init, "make the key file and an empty register")
+    init.add_argument("--authority", type=int, action="append", default=[], metavar="N")
+    init.add_argument("--aid", type=int, default=0, help="16 function bits of the application id")
+    init.add_argument("--seed", default="", help="the same keys each time: demos and tests only")
+
+    serve = _command(commands, "serve", _serve, "answer on a unix socket until SIGTERM")
+    serve.add_argument("--socket", type=Path, help=f"default FOLDER/{SOCKET_FILE}")
+
+    provision = _command(commands, "provision", _provision, "enter a device, print its keys")
+    provision.add_argument("device", type=int)
+    provision.add_argument("--epoch", type=int, default=0)
+    provision.add_argument("--authority", type=int, default=0)
+    provision.add_argument("--operator", type=int, default=0)
+    provision.add_argument("--edge", default="")
+    provision.add_argument("--kind", choices=sorted(MASTERS_OF), default="validator")
+    provision.add_argument("--first-seq", type=int, default=1)
+
+    _command(commands, "status", _status, "count cards and devices")
+    _command(commands, "restored", _restored, "the ledger was restored: raise the incarnation")
+    refuse = _command(commands, "refuse", _refuse, "sign nothing more for a device")
+    refuse.add_argument("device", type=int)
+    refuse.add_argument("--epoch", type=int, default=0)
+    return parser
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    sentence: str,
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=sentence, description=sentence)
+    command.add_argument("folder", type=Path, help="where keys.json and keyring.db lie")
+    command.set_defaults(run=run)
+    return command
+
+
+def _init(options: argparse.Namespace) -> int:
+    options.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_keys(
+        options.folder / KEY_FILE,
+        make_keys(options.authority, aid=options.aid, seed=options.seed),
+    )
+    Register(options.folder / REGISTER_FILE).close()
+    print(f"keyring: keys made in {options.folder}. {NOTICE}")
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    keyring = LocalKeyring(options.folder)
+    stop: list[int] = []
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        stop.append(number)
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    path = options.socket or options.folder / SOCKET_FILE
+    server = Server(path, Calls(keyring).answer, _log)
+    print(f"keyring: ready at {path}", flush=True)
+    try:
+        while not stop:
+            server.serve_once(WAIT_SECONDS)
+    finally:
+        server.close()
+        keyring.close()
+    return 0
+
+
+def _provision(options: argparse.Namespace) -> int:
+    keyring = LocalKeyring(options.folder)
+    config = keyring.provision(
+        options.device,
+        options.epoch,
+        options.authority,
+        options.operator,
+        options.edge,
+        options.kind,
+        first_seq=options.first_seq,
+    )
+    print(json.dumps(as_text(config), indent=1))
+    keyring.close()
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    keyring = LocalKeyring(options.folder)
+    status = {
+        "cards": keyring.register.card_count(),
+        "devices": len(keyring.register.devices()),
+        "incarnation": keyring.register.incarnation(),
+        "generations": sorted(keyring.keys.masters),
+        "authorities": sorted(keyring.keys.authority_seeds),
+    }
+    print(json.dumps(status))
+    keyring.close()
+    return 0
+
+
+def _restored(options: argparse.Namespace) -> int:
+    keyring = LocalKeyring(options.folder)
+    print(f"keyring: incarnation {keyring.register.raise_incarnation()}")
+    keyring.close()
+    return 0
+
+
+def _refuse(options: argparse.Namespace) -> int:
+    keyring = LocalKeyring(options.folder)
+    keyring.assembly.active(options.device, options.epoch)
+    keyring.register.refuse_device(options.device, options.epoch)
+    keyring.close()
+    return 0
+
+
+def _log(sentence: str) -> None:
+    print(f"keyring: {sentence}", file=sys.stderr, flush=True)

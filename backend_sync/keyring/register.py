@@ -1,0 +1,194 @@
+"""The keyring's own database: issued cards, provisioned devices, the ledger's incarnation.
+
+Here and nowhere else inland a UID stands beside a pseudonym. One process and one connection per
+file (decision D20). It must not know keys. Source: decisions D1, D11, D16, D20; card-bits.md ISSUE.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from backend_sync.ports import KeyringRefused
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS card (
+    pseudonym BLOB PRIMARY KEY,
+    uid BLOB NOT NULL UNIQUE,
+    authority INTEGER NOT NULL,
+    serial INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    issue BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS device (
+    device INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    authority INTEGER NOT NULL,
+    operator INTEGER NOT NULL,
+    edge TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    first_seq INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('active', 'refused')),
+    PRIMARY KEY (device, epoch)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS checkpoint (
+    device INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    ordinal INTEGER NOT NULL,
+    wrapped BLOB NOT NULL,
+    PRIMARY KEY (device, epoch)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+INSERT OR IGNORE INTO state VALUES ('incarnation', 1);
+"""
+
+DEVICE_COLUMNS = "device, epoch, authority, operator, edge, kind, generation, first_seq, state"
+
+
+class Card(NamedTuple):
+    """One issued card; `issue` is its ISSUE row of 64 bytes."""
+
+    pseudonym: bytes
+    uid: bytes
+    authority: int
+    serial: int
+    generation: int
+    issue: bytes
+
+
+class Device(NamedTuple):
+    """One identity: a device in one key epoch."""
+
+    device: int
+    epoch: int
+    authority: int
+    operator: int
+    edge: str
+    kind: str  # validator, counter, issuer, inspector
+    generation: int
+    first_seq: int
+    state: str = "active"
+
+
+class Register:
+    """Tables behind methods; every change is durable when the method returns."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.database = sqlite3.connect(path, isolation_level=None)
+        self.database.execute("PRAGMA journal_mode=WAL")
+        self.database.execute("PRAGMA synchronous=FULL")
+        self.database.executescript(SCHEMA)
+
+    def close(self) -> None:
+        self.database.close()
+
+    def add_cards(self, cards: Sequence[Card]) -> None:
+        """Enter issued cards; the same row again changes nothing.
+
+        Raises: KeyringRefused when a card is there with another serial, and enters none of them.
+        """
+        self.database.execute("BEGIN IMMEDIATE")
+        try:
+            self.database.executemany(
+                "INSERT INTO card VALUES (?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (pseudonym) DO UPDATE SET generation = excluded.generation,"
+                " issue = excluded.issue"
+                " WHERE authority = excluded.authority AND serial = excluded.serial",
+                cards,
+            )
+            self._check_entered(cards)
+        except BaseException:
+            self.database.execute("ROLLBACK")
+            raise
+        self.database.execute("COMMIT")
+
+    def _check_entered(self, cards: Sequence[Card]) -> None:
+        for card in cards:
+            found = self.database.execute(
+                "SELECT authority, serial FROM card WHERE pseudonym = ?", (card.pseudonym,)
+            ).fetchone()
+            if found != (card.authority, card.serial):
+                raise KeyringRefused(
+                    f"issue row of card ..{card.uid[-2:].hex()}: serial {card.authority}-"
+                    f"{card.serial}, but the register has {found[0]}-{found[1]}"
+                )
+
+    def uids(self) -> Iterable[tuple[bytes, bytes]]:
+        """Return (uid, pseudonym) of every issued card."""
+        return self.database.execute("SELECT uid, pseudonym FROM card")
+
+    def card(self, pseudonym: bytes) -> Card | None:
+        found = self.database.execute(
+            "SELECT pseudonym, uid, authority, serial, generation, issue FROM card"
+            " WHERE pseudonym = ?",
+            (pseudonym,),
+        ).fetchone()
+        return None if found is None else Card(*found)
+
+    def card_count(self) -> int:
+        return int(self.database.execute("SELECT count(*) FROM card").fetchone()[0])
+
+    def add_device(self, device: Device) -> None:
+        """Enter a provisioned identity; the same again changes its place, never its keys.
+
+        Raises: KeyringRefused when the epoch was provisioned with another first_seq.
+        """
+        found = self.device(device.device, device.epoch)
+        if found is not None and found.first_seq != device.first_seq:
+            raise KeyringRefused(
+                f"device {device.device} epoch {device.epoch}: first_seq {device.first_seq},"
+                f" but it was provisioned with {found.first_seq}; take a new epoch"
+            )
+        self.database.execute(
+            f"INSERT OR REPLACE INTO device ({DEVICE_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)", device
+        )
+
+    def device(self, device: int, epoch: int) -> Device | None:
+        found = self.database.execute(
+            f"SELECT {DEVICE_COLUMNS} FROM device WHERE device = ? AND epoch = ?", (device, epoch)
+        ).fetchone()
+        return None if found is None else Device(*found)
+
+    def newest(self, device: int) -> Device | None:
+        """Return the identity with the highest epoch: the one packages are made for."""
+        found = self.database.execute(
+            f"SELECT {DEVICE_COLUMNS} FROM device WHERE device = ? ORDER BY epoch DESC", (device,)
+        ).fetchone()
+        return None if found is None else Device(*found)
+
+    def devices(self) -> list[Device]:
+        rows = self.database.execute(
+            f"SELECT {DEVICE_COLUMNS} FROM device ORDER BY device, epoch"
+        ).fetchall()
+        return [Device(*row) for row in rows]
+
+    def refuse_device(self, device: int, epoch: int) -> None:
+        """Sign nothing more for this identity; its entries still open (trust.md 6.6)."""
+        self.database.execute(
+            "UPDATE device SET state = 'refused' WHERE device = ? AND epoch = ?", (device, epoch)
+        )
+
+    def incarnation(self) -> int:
+        return int(
+            self.database.execute("SELECT value FROM state WHERE name='incarnation'").fetchone()[0]
+        )
+
+    def raise_incarnation(self) -> int:
+        """Say that the ledger was restored from a copy: devices send again what it lost (D16)."""
+        self.database.execute("UPDATE state SET value = value + 1 WHERE name = 'incarnation'")
+        return self.incarnation()
+
+    def checkpoints(self) -> Iterable[tuple[int, int, int, bytes]]:
+        return self.database.execute("SELECT device, epoch, ordinal, wrapped FROM checkpoint")
+
+    def save_checkpoints(self, rows: Sequence[tuple[int, int, int, bytes]]) -> None:
+        """Remember where forward keys stand; losing these costs time, never an entry."""
+        self.database.execute("BEGIN IMMEDIATE")
+        self.database.executemany(
+            "INSERT INTO checkpoint VALUES (?, ?, ?, ?) ON CONFLICT (device, epoch) DO UPDATE SET"
+            " ordinal = excluded.ordinal, wrapped = excluded.wrapped"
+            " WHERE excluded.ordinal > ordinal",
+            rows,
+        )
+        self.database.execute("COMMIT")

@@ -1,0 +1,93 @@
+"""Acknowledgements and manifests: a MAC for the device, an Ed25519 signature for everybody else.
+
+It must not know files or databases. Source: decisions D16, D18; card-bits.md ACK, MANIFEST.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from backend_sync.keyring.keyfile import Keys
+from backend_sync.ports import KeyringRefused
+from card_layouts.crypto.cmac import cmac
+from card_layouts.crypto.kdf import device_key, device_label
+from card_layouts.errors import RangeError
+from card_layouts.packages.ack import seal_ack
+from card_layouts.packages.manifest import MANIFEST, MANIFEST_LAYOUT, manifest_message
+
+SIGNATURES_KEPT_MAX = 256
+
+
+class Signer:
+    """One Ed25519 key with its key id, SHA-256(public)[:4]."""
+
+    def __init__(self, seed: bytes) -> None:
+        self.private = Ed25519PrivateKey.from_private_bytes(seed)
+        self.public = self.private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        self.key_id = hashlib.sha256(self.public).digest()[:4]
+
+    def sign(self, message: bytes) -> bytes:
+        return self.private.sign(message)
+
+
+class Signing:
+    """Every signature the keyring makes."""
+
+    def __init__(self, keys: Keys) -> None:
+        self.root = keys.root
+        self.ledger = Signer(keys.ledger_seed)
+        self.authorities = {a: Signer(seed) for a, seed in keys.authority_seeds.items()}
+        self.labels: dict[tuple[int, int, bytes], bytes] = {}
+        self.signed: dict[bytes, bytes] = {}
+
+    def label(self, device: int, epoch: int, label: bytes) -> bytes:
+        """Return a device's 16-byte key for one use."""
+        found = self.labels.get((device, epoch, label))
+        if found is None:
+            found = device_label(device_key(self.root, device, epoch), label)
+            self.labels[device, epoch, label] = found
+        return found
+
+    def publics(self) -> list[tuple[bytes, bytes]]:
+        """Return (key id, public key) of the ledger and of every authority."""
+        return [(s.key_id, s.public) for s in [self.ledger, *self.authorities.values()]]
+
+    def ack_batch(self, acks: Sequence[Mapping[str, Any]]) -> bytes:
+        """Return n x 64 | key id | signature for an edge. Raises: KeyringRefused."""
+        statements = b"".join(self._ack(values) for values in acks)
+        signature = self.ledger.sign(hashlib.sha256(statements).digest())
+        return statements + self.ledger.key_id + signature
+
+    def _ack(self, values: Mapping[str, Any]) -> bytes:
+        key = self.label(values["device"], values["epoch"], b"ack")
+        try:
+            return bytes(seal_ack(dict(values), key))
+        except (RangeError, TypeError) as error:
+            raise KeyringRefused(
+                f"acknowledgement for device {values['device']}: {error}"
+            ) from None
+
+    def envelope(self, device: int, epoch: int, values: Mapping[str, Any]) -> bytes:
+        """Return MANIFEST | SIGNATURE | device MAC for one device. Raises: KeyringRefused."""
+        try:
+            manifest = bytes(MANIFEST.pack({"layout": MANIFEST_LAYOUT, **values}))
+        except (RangeError, TypeError) as error:
+            raise KeyringRefused(f"manifest for device {device}: {error}") from None
+        signed = manifest + self._manifest_signature(manifest, values.get("authority", 0))
+        return signed + bytes(cmac(self.label(device, epoch, b"cfg"), signed))
+
+    def _manifest_signature(self, manifest: bytes, authority: int) -> bytes:
+        """Return the 68-byte SIGNATURE; the same manifest for many devices is signed once."""
+        found = self.signed.get(manifest)
+        if found is None:
+            signer = self.authorities.get(authority)
+            if signer is None:
+                raise KeyringRefused(f"manifest: no signing key for authority {authority}")
+            found = signer.key_id + signer.sign(manifest_message(manifest))
+            if len(self.signed) >= SIGNATURES_KEPT_MAX:
+                self.signed.clear()
+            self.signed[manifest] = found
+        return found
