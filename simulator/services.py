@@ -5,6 +5,7 @@ for whoever wants to kill one; `mend` starts again what died. What the programs 
 nothing here knows a topic or a table.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -25,8 +26,14 @@ class ServiceError(RuntimeError):
 class Service:
     """One program: `command`, the `log` it writes, `ready()` that says it can be used."""
 
-    def __init__(self, name: str, command: list[str], log: Path, ready: Callable[[], bool],
-                 env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: list[str],
+        log: Path,
+        ready: Callable[[], bool],
+        env: dict[str, str] | None = None,
+    ) -> None:
         self.name = name
         self.command = command
         self.log = log
@@ -37,11 +44,16 @@ class Service:
 
     def start(self) -> None:
         """Start the program and wait until it is ready. Raises: ServiceError."""
+        self.kill()
         try:
             with self.log.open("ab") as out:
                 self.process = subprocess.Popen(
-                    self.command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                    env={**os.environ, **self.env}, start_new_session=True,
+                    self.command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=out,
+                    env={**os.environ, **self.env},
+                    start_new_session=True,
                 )
         except OSError as error:
             raise ServiceError(f"{self.name}: cannot start {self.command[0]}: {error}") from None
@@ -74,8 +86,10 @@ class Service:
             self.kill()
 
     def kill(self) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.kill()
+        """Kill the program and what it started: a broker's own child would keep its port."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
     def tail(self) -> str:
