@@ -1,0 +1,157 @@
+"""What all tests share: marks, tiers, figures, real data, and a summary that hides nothing."""
+
+import json
+import os
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests import figures, requirement_trace, system_packages
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = Path(os.environ.get("TORNELLO_DATA", ROOT.parent / "shared" / "data"))
+
+# Seconds of test time a folder may use in the everyday tier, summed over both workers.
+BUDGET_S = {
+    "card_layouts": 240,
+    "firmware": 300,
+    "simulator": 420,
+    "edge_agent": 180,
+    "backend_sync": 300,
+    "the shape": 120,
+}
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("tornello")
+    group.addoption("--full", action="store_true", help="run tests marked full too")
+    group.addoption("--fast", action="store_true", help="leave out tests marked system")
+    group.addoption("--trace-to", metavar="FILE", help="write requirement -> tests as JSON")
+    group.addoption("--summary-to", metavar="FILE", help="write counts and figures as JSON")
+
+
+def pytest_configure(config):
+    config.tornello = Summary()
+
+
+# --- which tests ---
+
+
+def pytest_collection_modifyitems(config, items):
+    try:
+        trace = requirement_trace.traced(items)
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+    if config.getoption("--trace-to"):
+        Path(config.getoption("--trace-to")).write_text(json.dumps(trace))
+        return
+    left_out = {"full"} if not config.getoption("--full") else set()
+    left_out |= {"system", "full"} if config.getoption("--fast") else set()
+    chosen = [item for item in items if not left_out & {mark.name for mark in item.iter_markers()}]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+    items[:] = chosen
+
+
+# --- fixtures ---
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real feeds and tariffs beside the project (TORNELLO_DATA names another)."""
+    if not DATA.is_dir():
+        pytest.skip("needs the real feeds and tariffs of ../shared/data")
+    return DATA
+
+
+@pytest.fixture
+def system_command():
+    """Return a function: the path of a program that only apt has, or the test is left out."""
+
+    def find(command: str) -> str:
+        path = shutil.which(command)
+        if path is None:
+            pytest.skip(system_packages.reason_without(command))
+        return path
+
+    return find
+
+
+# --- the summary ---
+
+
+class Summary:
+    """What the run amounted to, gathered in the one process that reports."""
+
+    def __init__(self):
+        self.outcomes = Counter()
+        self.seconds = Counter()
+        self.tests = Counter()
+        self.skips = Counter()
+
+    def add(self, report):
+        folder = folder_of(report.nodeid)
+        self.seconds[folder] += report.duration
+        if report.when == "call" and report.outcome != "skipped":
+            self.tests[folder] += 1
+            self.outcomes[report.outcome] += 1
+        elif report.outcome == "failed":
+            self.outcomes["failed"] += 1
+        if report.outcome == "skipped":
+            self.outcomes["skipped"] += 1
+            if not hasattr(report, "wasxfail"):
+                self.skips[report.longrepr[2].removeprefix("Skipped: ")] += 1
+
+
+def folder_of(nodeid):
+    parts = nodeid.split("::")[0].split("/")
+    return parts[1] if len(parts) > 2 else "the shape"
+
+
+def pytest_runtest_logreport(report):
+    # The controller of a parallel run sees every worker's reports; a worker only its own.
+    if _config is not None:
+        _config.tornello.add(report)
+
+
+_config = None
+
+
+def pytest_sessionstart(session):
+    global _config
+    _config = session.config
+
+
+def pytest_testnodedown(node, error):
+    figures.merge(getattr(node, "workeroutput", {}).get("figures", {}))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session, exitstatus):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["figures"] = figures.counted()
+        return
+    summary = session.config.tornello
+    if summary.skips and os.environ.get("CI") == "true" and exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if session.config.getoption("--summary-to"):
+        counts = {"outcomes": summary.outcomes, "figures": figures.counted()}
+        Path(session.config.getoption("--summary-to")).write_text(json.dumps(counts))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    summary, write = config.tornello, terminalreporter.write_line
+    if summary.skips:
+        terminalreporter.section("left out on this machine")
+        for reason, count in summary.skips.most_common():
+            write(f"{count} x {reason}")
+        if os.environ.get("CI") == "true":
+            write("CI=true: what is left out counts as failed.")
+    if summary.tests:
+        terminalreporter.section("time per folder")
+        for folder in sorted(summary.tests):
+            used, budget = summary.seconds[folder], BUDGET_S.get(folder, 60)
+            over = "  OVER ITS BUDGET" if used > budget else ""
+            count = summary.tests[folder]
+            write(f"{folder:<14} {count:>5} tests {used:>7.1f} s of {budget} s{over}")

