@@ -3,7 +3,6 @@
 Source: SPEC.md section 2, card.md T1, D3, D4. Zone sets are in `zones.py`, C in `counter.py`.
 """
 
-from card_layouts.codec.bits import Layout
 from card_layouts.cards.counter import COUNTER_START, KILLED_B, counter_b_n, counter_value
 from card_layouts.cards.zones import (
     ZONES_ALL,
@@ -13,6 +12,7 @@ from card_layouts.cards.zones import (
     zones_run,
     zones_subset,
 )
+from card_layouts.codec.bits import Layout
 
 # One name for whoever works with a card: the tables here, the two codes beside them.
 __all__ = (
@@ -98,7 +98,9 @@ def p_slot_at(index):
     """Return the byte of file P where right `index`, 0..3, starts."""
     return P_SLOT_AT + P_SLOT_BYTES * index
 
-# fmt: off - a row is a name and its width in bits; the formatter would break the pairs
+
+# A row is a name and its width in bits; the formatter would break the pairs.
+# fmt: off
 S = Layout("S", 44, (
     "layout", 4,
     "authority", 8,

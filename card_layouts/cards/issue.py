@@ -8,7 +8,8 @@ from card_layouts.codec.bits import Layout
 STATE_BLANK, STATE_KEYED, STATE_CREATED, STATE_WRITTEN, STATE_VERIFIED, STATE_SPOILT = range(6)
 STATE_NAMES = ("blank", "keyed", "created", "written", "verified", "spoilt")
 
-# fmt: off - a row is a name and its width in bits; the formatter would break the pairs
+# A row is a name and its width in bits; the formatter would break the pairs.
+# fmt: off
 ISSUE = Layout("ISSUE", 64, (
     "uid", 56,
     "layout", 4,

@@ -12,7 +12,8 @@ PAGE_BYTES = 4
 PAGE_OTP, PAGE_HEADER, PAGE_SIGNATURE, PAGE_SLOT_A, PAGE_SLOT_B = 3, 4, 7, 34, 37
 PAGE_COUNTER, PAGE_AUTH0, PAGE_AUTH1, PAGE_KEY = 41, 42, 43, 44
 
-# fmt: off - a row is a name and its width in bits; the formatter would break the pairs
+# A row is a name and its width in bits; the formatter would break the pairs.
+# fmt: off
 ULC_HEADER = Layout("ULC_HEADER", 12, (
     "layout", 4,
     "authority", 8,

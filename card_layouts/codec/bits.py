@@ -12,10 +12,10 @@ import sys
 
 from card_layouts.errors import LayoutError, RangeError
 
-if sys.implementation.name == "micropython":
-    Plan = None
-else:
+if sys.implementation.name != "micropython":
     from card_layouts.codec.bits_cpython import Plan
+else:
+    Plan = None  # type: ignore[assignment,misc]
 
 INT_BITS_MAX = 30
 
@@ -159,9 +159,7 @@ class Layout:
                 buf[start + i] = value[i]
         else:
             if not isinstance(value, int) or value < 0 or value >> width:
-                raise RangeError(
-                    "%s.%s: %s does not fit %d bits" % (self.name, name, value, width)
-                )
+                raise RangeError("%s.%s: %s does not fit %d bits" % (self.name, name, value, width))
             put_bits(buf, bit, width, value)
 
     def _refuse_string(self, name, width, value):

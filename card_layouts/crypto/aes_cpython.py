@@ -9,8 +9,11 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC, ECB
 Buffer = bytes | bytearray | memoryview
 
 
-class aes:  # noqa: N801 - the name and the calls are those of MicroPython's cryptolib
-    """One key, one mode, one direction; a CBC object keeps its chaining value between calls."""
+class aes:
+    """One key, one mode, one direction; a CBC object keeps its chaining value between calls.
+
+    The name and the calls are those of MicroPython's cryptolib.
+    """
 
     def __init__(self, key: Buffer, mode: int, iv: Buffer | None = None) -> None:
         if mode not in (1, 2):

@@ -6,11 +6,11 @@ K_root is the keyring's; K_dev is one device's in one epoch; a device holds only
 import hashlib
 import sys
 
-if sys.implementation.name == "micropython":
-    native_hmac = native_same = None
-else:
+if sys.implementation.name != "micropython":
     from hmac import compare_digest as native_same
     from hmac import digest as native_hmac
+else:
+    native_hmac = native_same = None  # type: ignore[assignment]
 
 DIGEST_BLOCK_BYTES = 64
 

@@ -19,7 +19,8 @@ KEY_ID_BYTES = 4
 SIGNATURE_BYTES = 64
 FLAG_QUARANTINED = 1
 
-# fmt: off - a row is a name and its width in bits; the formatter would break the pairs
+# A row is a name and its width in bits; the formatter would break the pairs.
+# fmt: off
 ACK = Layout("ACK", 64, (
     "layout", 4,
     "flags", 2,

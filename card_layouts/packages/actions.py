@@ -16,7 +16,8 @@ CLEAR_BYTES = 32
 MACED_BYTES = 80
 KEY_BIT_K4 = 1  # ACTION_ENTRY.key_bits: K is the card's K4, not its K2
 
-# fmt: off - a row is a name and its width in bits; the formatter would break the pairs
+# A row is a name and its width in bits; the formatter would break the pairs.
+# fmt: off
 ACTION_ENTRY = Layout("ACTION_ENTRY", 96, (
     "uid", 56,
     "layout", 4,

@@ -9,7 +9,8 @@ HOT_KILL = 3  # only where the whole UID is stored
 HOT_NAMES = ("none", "refuse", "block", "kill")
 G_MAX = 62  # C = 0 reads b = 63 and means killed
 
-# fmt: off - a row is a name and its width in bits; the formatter would break the pairs
+# A row is a name and its width in bits; the formatter would break the pairs.
+# fmt: off
 HOTLIST_7 = Layout("HOTLIST_7", 8, (
     "uid", 56,
     "g", 6,

@@ -22,7 +22,8 @@ RIGHT_BLOCK = 16
 RIGHT_UNBLOCK = 32
 RIGHT_KEYS = 64
 
-# fmt: off - a row is a name and its width in bits; the formatter would break the pairs
+# A row is a name and its width in bits; the formatter would break the pairs.
+# fmt: off
 LEASE = Layout("LEASE", 96, (
     "layout", 4,
     "flags", 2,

@@ -29,7 +29,8 @@ ROLE_NAMES = (
     "snapshot",
 )
 
-# fmt: off - a row is a name and its width in bits; the formatter would break the pairs
+# A row is a name and its width in bits; the formatter would break the pairs.
+# fmt: off
 MANIFEST = Layout("MANIFEST", 64, (
     "layout", 4,
     "role", 4,

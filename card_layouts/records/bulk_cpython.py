@@ -35,7 +35,7 @@ NUMBERS = tuple(number.to_bytes(4, "big") for number in range(PAYLOAD_BYTES // 1
 
 
 class BulkSealer:
-    """K_block of one block; worth keeping between batches, as deriving its keys is the slow part."""
+    """K_block of one block; worth keeping between batches, as deriving its keys is slow."""
 
     def __init__(self, k_block: bytes) -> None:
         k_enc, k_mac = seal_keys(k_block)

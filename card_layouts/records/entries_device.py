@@ -17,7 +17,8 @@ SHIFT_START, SHIFT_END, SHIFT_TRIP, SHIFT_RUN_RESET, SHIFT_PAUSE, SHIFT_BLIND_CO
 LOGIN_PIN, LOGIN_CARD = 1, 2
 COUNTED_NONE = (1 << 30) - 1  # SHIFT.counted: nobody counted
 
-# fmt: off - a row is a name and its width in bits; the formatter would break the pairs
+# A row is a name and its width in bits; the formatter would break the pairs.
+# fmt: off
 CONFIG = Layout("CONFIG", 96, (
     "sha", 128,
     "signer", 64,

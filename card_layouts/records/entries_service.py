@@ -28,7 +28,8 @@ RESULT_BLOCKED = 6
 RESULT_FORGED = 7
 MEDIUM_CARD, MEDIUM_TICKET, MEDIUM_BARCODE, MEDIUM_NONE = 1, 2, 3, 4
 
-# fmt: off - a row is a name and its width in bits; the formatter would break the pairs
+# A row is a name and its width in bits; the formatter would break the pairs.
+# fmt: off
 ACTION = Layout("ACTION", 96, (
     "uid", 56,
     "body", 232,

@@ -76,7 +76,8 @@ REASON_NAMES = (
 
 PHASE_SELECT, PHASE_AUTH, PHASE_READ, PHASE_DECIDE, PHASE_STAGE, PHASE_COMMIT = 1, 2, 3, 4, 5, 6
 
-# fmt: off - a row is a name and its width in bits; the formatter would break the pairs
+# A row is a name and its width in bits; the formatter would break the pairs.
+# fmt: off
 INTENT = Layout("INTENT", 96, (
     "uid", 56,
     "body", 232,

@@ -29,7 +29,8 @@ INTENT_ROWS = 8
 
 FLAG_LAST_OF_SHIFT, FLAG_DEGRADED = 1, 2
 
-# fmt: off - a row is a name and its width in bits; the formatter would break the pairs
+# A row is a name and its width in bits; the formatter would break the pairs.
+# fmt: off
 SLOT_HEADER = Layout("SLOT_HEADER", 12, (
     "magic", 8,
     "type", 6,
