@@ -7,7 +7,7 @@ databases. Source: decisions D1, D10, D12, D13; trust.md 6.1.
 
 from typing import Any
 
-from backend_sync.keyring.keyfile import Keys, NOTICE
+from backend_sync.keyring.keyfile import NOTICE, Keys
 from backend_sync.ports import KeyringRefused
 from card_layouts.crypto.kdf import block_key, device_key, device_label
 

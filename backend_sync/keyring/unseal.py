@@ -4,15 +4,14 @@ Slots of one block are opened together. Whatever is wrong with a slot becomes it
 here raises over bytes from outside. Source: decisions D11, D13; card-bits.md section 3.
 """
 
-from binascii import crc32
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from backend_sync.keyring.block_keys import BlockKeys
-from backend_sync.keyring.bulk_seal import BlockSeal
 from backend_sync.ports import BAD_FORMAT, BAD_SEAL, OK, UNKNOWN_DEVICE, Opened, Run
 from card_layouts.records import entries
-from card_layouts.records.slot import SLOT_BYTES, SLOT_MAGIC, TAG_END, block_ordinal
+from card_layouts.records.bulk_cpython import BulkSealer
+from card_layouts.records.slot import SLOT_BYTES, SLOT_MAGIC, block_ordinal
 
 NO_UID = bytes(7)
 # Entry types of payload layout 1: those that begin with a UID, and those that hold none at all.
@@ -45,6 +44,10 @@ class Header(NamedTuple):
     block: int
 
 
+# A slot that waits for its block's key: its place in the answer, header, bytes.
+Waiting = tuple[int, Header, bytes]
+
+
 class Unsealer:
     """Opens slots with keys from `block_keys`.
 
@@ -57,12 +60,12 @@ class Unsealer:
         self.block_keys = block_keys
         self.find_card = find_card
         self.find_first_seq = find_first_seq
-        self.seals: dict[tuple[int, int, int], BlockSeal] = {}
+        self.seals: dict[tuple[int, int, int], BulkSealer] = {}
 
     def unseal(self, runs: Sequence[Run]) -> list[Opened]:
         """Return one Opened for each slot, in the runs' order."""
         opened: list[Opened] = []
-        waiting: dict[tuple[int, int, int], list[tuple[int, Header, bytes]]] = {}
+        waiting: dict[tuple[int, int, int], list[Waiting]] = {}
         for device, epoch, first_seq, _, slots in runs:
             start = self.find_first_seq(device, epoch)
             for seq, slot in enumerate(slots, first_seq):
@@ -86,7 +89,7 @@ class Unsealer:
         device: int,
         epoch: int,
         ordinal: int,
-        rows: list[tuple[int, Header, bytes]],
+        rows: list[Waiting],
         opened: list[Opened],
     ) -> None:
         for later in range(ORDINALS_TRIED):
@@ -94,18 +97,30 @@ class Unsealer:
             seal = self._seal(device, epoch, tried)
             if seal is None:
                 return
-            payloads = seal.open_all([slot for _, _, slot in rows])
-            for (at, header, _), payload in zip(rows, payloads, strict=True):
-                if payload is not None:
-                    opened[at] = self._let_out(header, payload)
-            left = [r for r, payload in zip(rows, payloads, strict=True) if payload is None]
+            left = self._open_with(seal, rows, opened)
             if len(left) < len(rows):
                 self.block_keys.seen(device, epoch, tried)
             if not left:
                 return
             rows = left
 
-    def _seal(self, device: int, epoch: int, ordinal: int) -> BlockSeal | None:
+    def _open_with(
+        self, seal: BulkSealer, rows: list[Waiting], opened: list[Opened]
+    ) -> list[Waiting]:
+        """Put what opens into its place; return the rows this block's key does not open."""
+        left = []
+        answers = seal.open_slots([slot for _, _, slot in rows])
+        for row, (status, payload) in zip(rows, answers, strict=True):
+            at, header, _ = row
+            if status == OK:
+                opened[at] = self._let_out(header, payload)
+            elif status == BAD_SEAL:
+                left.append(row)
+            else:
+                opened[at] = _refused(status, header.device, header.epoch, header.seq)
+        return left
+
+    def _seal(self, device: int, epoch: int, ordinal: int) -> BulkSealer | None:
         found = self.seals.get((device, epoch, ordinal))
         if found is None:
             key = self.block_keys.key(device, epoch, ordinal)
@@ -113,7 +128,7 @@ class Unsealer:
                 return None
             if len(self.seals) >= SEALS_KEPT_MAX:
                 self.seals.clear()
-            found = self.seals[device, epoch, ordinal] = BlockSeal(key)
+            found = self.seals[device, epoch, ordinal] = BulkSealer(key)
         return found
 
     def _let_out(self, header: Header, payload: bytes) -> Opened:
@@ -131,10 +146,8 @@ class Unsealer:
 
 
 def read_header(slot: bytes) -> Header | None:
-    """Return the header of a slot, None when it is no slot (size, magic, CRC)."""
+    """Return the header of a slot, None when it is no slot by size or magic (the CRC comes later)."""
     if len(slot) != SLOT_BYTES or slot[0] != SLOT_MAGIC:
-        return None
-    if slot[TAG_END:] != crc32(slot[:TAG_END]).to_bytes(4, "big"):
         return None
     # SLOT_HEADER by shifts; tests compare it with the layout.
     bits = int.from_bytes(slot[:12], "big")
