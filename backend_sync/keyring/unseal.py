@@ -146,7 +146,7 @@ class Unsealer:
 
 
 def read_header(slot: bytes) -> Header | None:
-    """Return the header of a slot, None when it is no slot by size or magic (the CRC comes later)."""
+    """Return the header of a slot, None when it is none by size or magic; CRC comes later."""
     if len(slot) != SLOT_BYTES or slot[0] != SLOT_MAGIC:
         return None
     # SLOT_HEADER by shifts; tests compare it with the layout.
