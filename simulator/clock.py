@@ -7,7 +7,7 @@ may drift, jump, or never have been set.
 from simulator.prng import Prng
 
 UNSET = -1  # contract of firmware ports: no UTC known
-TICKS_MASK = 0xFFFFFFFF
+TICKS_MASK = (1 << 30) - 1  # the ports promise a small integer: 12 days
 
 
 class WorldClock:
@@ -27,7 +27,7 @@ class WorldClock:
         self.now_ms = max(self.now_ms, at_ms)
 
     def ticks_ms(self) -> int:
-        """Return milliseconds since the start, 32 bits."""
+        """Return milliseconds since the start, below 2**30."""
         return self.now_ms & TICKS_MASK
 
     def utc_seconds(self) -> int:
@@ -54,7 +54,7 @@ class DeviceClock:
         return cls(world, prng.between(-ppm_max, ppm_max))
 
     def ticks_ms(self) -> int:
-        """Return milliseconds since power-up, 32 bits."""
+        """Return milliseconds since power-up, below 2**30."""
         return self._drifted(self.world.now_ms - self._restarted_ms) & TICKS_MASK
 
     def utc_seconds(self) -> int:

@@ -13,6 +13,7 @@ from typing import BinaryIO
 from simulator.prng import Prng
 
 BLOCK_BYTES = 4096
+PAGE_BYTES = 256  # one program operation stays inside a page; a real part would wrap round
 RANDOM_BITS = -1  # torn mode: every bit to be cleared (or set) took, or did not
 TORN_QUARTERS = (0, 1, 2, 3, RANDOM_BITS)
 
@@ -79,6 +80,7 @@ class Flash:
         data = bytes(data)
         self._check(offset, len(data))
         end = offset + len(data)
+        assert end - 1 <= offset | PAGE_BYTES - 1, f"flash program {offset}+{len(data)}: two pages"
         before = int.from_bytes(self.image[offset:end], "big")
         wanted = int.from_bytes(data, "big")
         raised = wanted & ~before

@@ -27,6 +27,11 @@ def test_program_clears_bits_and_refuses_to_set_one():
     assert (flash.programs, flash.bytes_programmed) == (2, 4)
 
 
+def test_a_program_stays_inside_one_page():
+    with pytest.raises(AssertionError, match="two pages"):
+        Flash(BLOCK_BYTES).program(250, bytes(7))
+
+
 def test_erase_sets_one_block_and_counts_its_wear():
     flash = Flash(2 * BLOCK_BYTES)
     flash.program(0, b"\x00")
@@ -62,7 +67,8 @@ def test_a_program_cut_at_random_bits_only_clears_wanted_bits():
 @pytest.mark.parametrize("quarters", [0, 2, RANDOM_BITS])
 def test_a_cut_erase_leaves_a_mix(quarters):
     flash = Flash(BLOCK_BYTES)
-    flash.program(0, bytes(BLOCK_BYTES))
+    for page in range(0, BLOCK_BYTES, 256):
+        flash.program(page, bytes(256))
     flash.restart_count()
     flash.cut_at(FlashCut(0, quarters))
     with pytest.raises(FlashPowerLost):
