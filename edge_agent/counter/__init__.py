@@ -1,0 +1,1 @@
+"""What a service point does with a card in its hand."""
