@@ -1,0 +1,248 @@
+"""A PN532 on a high-speed UART: host frames in, host frames out, cards in a Field.
+
+Pure: `feed(bytes) -> bytes`; the pty around it is simulator/pn532_pty.py. It owns ISO-DEP as
+the real chip does (InDataExchange); InCommunicateThru, with which nfcpy drives ISO-DEP itself,
+answers a timeout. Source: NXP UM0701-02 [P] and the pitfalls in desfire.md.
+"""
+
+from collections.abc import Callable
+
+from simulator.desfire_card import DesfireCard
+from simulator.field import CardGone, Field
+from simulator.pn532_frames import (
+    ACK,
+    SYNTAX_ERROR,
+    TO_HOST,
+    FrameParser,
+    HostFrame,
+    encode_frame,
+)
+
+FIRMWARE = bytes.fromhex("32010607")  # IC, version, revision, support
+BAUDS = (9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600, 1288000)
+DEFAULT_BAUD = 115200
+KBITS = (106, 212, 424, 847)
+
+OK, TIMEOUT, WRONG_CONTEXT = 0x00, 0x01, 0x27
+AUTOMATIC_RATS = 0x10
+CIU_TX_MODE, CIU_RX_MODE = 0x6302, 0x6303
+FRAMING_BITS = 0x03  # 00 = type A; anything else: our cards stay silent
+RETRY_FOREVER = 0xFF
+CASCADE_TAG = 0x88
+
+
+class Pn532:
+    """The chip. `field` holds the cards and the tear plan.
+
+    Counts for the time model: host_bytes_in, host_bytes_out, commands; `baud` is the speed
+    agreed with the host, `kbits` that of the card (InPSL).
+    """
+
+    def __init__(self, field: Field) -> None:
+        self.field = field
+        self.host_bytes_in = self.host_bytes_out = self.commands = 0
+        self.power_up()
+
+    def power_up(self) -> None:
+        """Begin as after power-on: asleep until a wake-up preamble, default settings."""
+        self._parser = FrameParser()
+        self._asleep = True
+        self._targets: dict[int, DesfireCard] = {}
+        self._parameters = AUTOMATIC_RATS | 0x04
+        self._registers: dict[int, int] = {}
+        self._retries = RETRY_FOREVER
+        self._waiting: bytes | None = None  # an InListPassiveTarget that waits for a card
+        self._last_answer = b""
+        self._baud_next: int | None = None
+        self.baud = DEFAULT_BAUD
+        self.kbits = 106
+        self.field.off()
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what the chip says to these bytes from the host (ACKs and answers)."""
+        self.host_bytes_in += len(data)
+        if self._asleep:
+            awake = data.find(b"\x55")
+            if awake < 0:
+                return b""
+            self._asleep, data = False, data[awake:]
+        said = b"".join(self._heard(frame) for frame in self._parser.feed(data))
+        return self._said(said)
+
+    def idle(self) -> bytes:
+        """Return a late answer, if a card came for which InListPassiveTarget was waiting."""
+        if self._waiting is None:
+            return b""
+        found = self._list_targets(self._waiting)
+        if found == b"\x00":
+            return b""
+        self._waiting = None
+        return self._said(self._answer(0x4A, found))
+
+    def _said(self, out: bytes) -> bytes:
+        self.host_bytes_out += len(out)
+        return out
+
+    def _heard(self, frame: HostFrame) -> bytes:
+        if frame.kind == "ack":
+            # The host aborts what is running, or confirms an answer (and a new speed).
+            self._waiting = None
+            if self._baud_next is not None:
+                self.baud, self._baud_next = self._baud_next, None
+            return b""
+        if frame.kind == "nack":
+            return self._last_answer
+        if frame.kind == "bad" or not frame.data:
+            return SYNTAX_ERROR
+        self._waiting = None
+        self.commands += 1
+        code, params = frame.data[0], frame.data[1:]
+        handler = self._handlers().get(code)
+        if handler is None:
+            return ACK + SYNTAX_ERROR
+        try:
+            data = handler(params)
+        except IndexError:  # fewer parameters than the command has
+            return ACK + SYNTAX_ERROR
+        return ACK if data is None else ACK + self._answer(code, data)
+
+    def _answer(self, code: int, data: bytes) -> bytes:
+        self._last_answer = encode_frame(TO_HOST, bytes([code + 1]) + data)
+        return self._last_answer
+
+    def _handlers(self) -> dict[int, Callable[[bytes], bytes | None]]:
+        return {
+            0x00: self._diagnose,
+            0x02: lambda params: FIRMWARE,
+            0x04: self._general_status,
+            0x06: self._read_register,
+            0x08: self._write_register,
+            0x10: self._set_baud,
+            0x12: self._set_parameters,
+            0x14: self._sam_configuration,
+            0x16: self._power_down,
+            0x32: self._rf_configuration,
+            0x40: self._data_exchange,
+            0x42: lambda params: bytes([TIMEOUT]),
+            0x44: self._release,  # InDeselect: our cards lose their session either way
+            0x4A: self._list_passive_target,
+            0x4E: self._set_card_speed,
+            0x50: lambda params: b"\x00",
+            0x52: self._release,
+            0x54: self._select_target,
+            0x56: lambda params: bytes([TIMEOUT]),
+        }
+
+    def _diagnose(self, params: bytes) -> bytes:
+        test = params[0]
+        if test == 0x00:
+            return params  # echo, the test number included
+        if test == 0x06:  # attention request: is the card still there?
+            card = self._targets.get(1)
+            there = card is not None and card.powered and card in self.field.cards
+            return bytes([OK if there else TIMEOUT])
+        return b"\x00"
+
+    def _general_status(self, params: bytes) -> bytes:
+        speed = KBITS.index(self.kbits)
+        rows = b"".join(bytes([number, speed, speed, 0x00]) for number in sorted(self._targets))
+        return bytes([0x00, 0x01, len(self._targets)]) + rows + b"\x00"
+
+    def _read_register(self, params: bytes) -> bytes:
+        pairs = [params[at] << 8 | params[at + 1] for at in range(0, len(params), 2)]
+        return bytes(self._registers.get(address, 0) for address in pairs)
+
+    def _write_register(self, params: bytes) -> bytes:
+        for at in range(0, len(params), 3):
+            self._registers[params[at] << 8 | params[at + 1]] = params[at + 2]
+        return b""
+
+    def _set_baud(self, params: bytes) -> bytes | None:
+        if params[0] < len(BAUDS):
+            self._baud_next = BAUDS[params[0]]  # from the host's ACK on
+        return b""
+
+    def _set_parameters(self, params: bytes) -> bytes:
+        self._parameters = params[0]
+        return b""
+
+    def _sam_configuration(self, params: bytes) -> bytes:
+        return params[:0] if params[0] else b""  # a command without its mode is a syntax error
+
+    def _power_down(self, params: bytes) -> bytes:
+        self._asleep = True
+        self._parser.clear()
+        self._forget_targets()
+        return b"\x00"
+
+    def _rf_configuration(self, params: bytes) -> bytes:
+        item = params[0]
+        if item == 0x01 and not params[1] & 1:
+            self._forget_targets()
+        elif item == 0x05:
+            self._retries = params[3]
+        return b""
+
+    def _forget_targets(self) -> None:
+        self._targets = {}
+        self.field.off()
+
+    def _list_passive_target(self, params: bytes) -> bytes | None:
+        found = self._list_targets(params)
+        if found == b"\x00" and self._retries == RETRY_FOREVER and params[1] == 0x00:
+            self._waiting = params
+            return None
+        return found
+
+    def _list_targets(self, params: bytes) -> bytes:
+        wanted, speed_and_type, uid = params[0], params[1], params[2:]
+        self._forget_targets()
+        self.kbits = 106
+        framing = self._registers.get(CIU_TX_MODE, 0) | self._registers.get(CIU_RX_MODE, 0)
+        if speed_and_type != 0x00 or framing & FRAMING_BITS:
+            return b"\x00"
+        cards = [card for card in self.field.poll() if uid in (b"", _with_tags(card.uid))]
+        self._targets = dict(enumerate(cards[: min(wanted, 2)], start=1))
+        rows = b"".join(self._target_row(n, card) for n, card in self._targets.items())
+        return bytes([len(self._targets)]) + rows
+
+    def _target_row(self, number: int, card: DesfireCard) -> bytes:
+        atqa = b"\x03\x04" if len(card.uid) == 4 else card.atqa
+        row = bytes([number]) + atqa + bytes([card.sak, len(card.uid)]) + card.uid
+        return row + (card.ats if self._parameters & AUTOMATIC_RATS else b"")
+
+    def _data_exchange(self, params: bytes) -> bytes:
+        card = self._targets.get(params[0] & 0x3F)
+        if card is None:
+            return bytes([WRONG_CONTEXT])
+        if not params[1:]:
+            return bytes([OK])
+        try:
+            return bytes([OK]) + self.field.exchange(card, params[1:])
+        except CardGone:
+            return bytes([TIMEOUT])
+
+    def _set_card_speed(self, params: bytes) -> bytes:
+        if params[0] not in self._targets:
+            return bytes([WRONG_CONTEXT])
+        self.kbits = KBITS[min(params[2], 3)]
+        return bytes([OK])
+
+    def _select_target(self, params: bytes) -> bytes:
+        return bytes([OK if params[0] in self._targets else WRONG_CONTEXT])
+
+    def _release(self, params: bytes) -> bytes:
+        number = params[0]
+        if number == 0:
+            self._forget_targets()
+            return bytes([OK])
+        card = self._targets.pop(number, None)
+        if card is None:
+            return bytes([WRONG_CONTEXT])
+        card.power_off()
+        return bytes([OK])
+
+
+def _with_tags(uid: bytes) -> bytes:
+    """Return the UID as InListPassiveTarget is given it: cascade tags included."""
+    return uid if len(uid) == 4 else bytes([CASCADE_TAG]) + uid
