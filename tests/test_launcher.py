@@ -1,0 +1,110 @@
+"""The launcher on machines that lack something: one clear sentence each time, and no traceback."""
+
+import importlib.machinery
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTHING_LISTENS = "http://127.0.0.1:9/simple"
+
+
+def load_launcher():
+    loader = importlib.machinery.SourceFileLoader("tornello_launcher", str(ROOT / "tornello"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    sys.dont_write_bytecode, before = True, sys.dont_write_bytecode
+    loader.exec_module(module)
+    sys.dont_write_bytecode = before
+    return module
+
+
+@pytest.fixture
+def fresh_copy(tmp_path):
+    """The launcher and its locks in an empty folder: nothing installed yet."""
+    for name in ("tornello", *(path.name for path in ROOT.glob("requirements*.lock"))):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "firmware").mkdir()
+    shutil.copy(ROOT / "firmware" / "stubs.txt", tmp_path / "firmware")
+    return tmp_path
+
+
+def say(folder, *arguments, **environment):
+    return subprocess.run(
+        [folder / "tornello", *arguments],
+        env={**os.environ, "HOME": str(folder), **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        cwd="/",
+    )
+
+
+@pytest.mark.requirement("D27")
+def test_alone_it_lists_every_command_in_a_line_each(fresh_copy):
+    commands = [row[0] for row in load_launcher().COMMANDS]
+    for arguments in ((), ("--help",)):
+        done = say(fresh_copy, *arguments)
+        listed = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")]
+        assert (done.returncode, listed) == (0, commands)
+    assert not (fresh_copy / ".tools").exists()  # asking costs nothing
+
+
+def test_every_command_leads_to_a_program_that_is_there():
+    for name, _, target, _ in load_launcher().COMMANDS:
+        first, *rest = target.split()
+        place = ROOT / (rest[0].replace(".", "/") if first == "-m" else first)
+        found = [place.with_suffix(".py"), place / "__main__.py"]
+        assert any(path.exists() for path in found), f"{name}: neither of {found} exists"
+
+
+def test_a_slip_of_the_fingers_gets_the_nearest_command(fresh_copy):
+    done = say(fresh_copy, "dmeo")
+    assert done.returncode == 2
+    assert done.stderr == "tornello: there is no command 'dmeo'.  Did you mean: ./tornello demo\n"
+
+
+def test_without_python3_venv_it_says_what_to_install(fresh_copy):
+    (fresh_copy / "ensurepip.py").write_text("raise ImportError\n")
+    done = say(fresh_copy, "demo", PYTHONPATH=str(fresh_copy))
+    assert done.returncode == 1
+    assert "this Python has no venv" in done.stderr
+    assert "apt install python3" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.system
+def test_offline_it_says_that_the_network_is_needed_once(fresh_copy):
+    done = say(fresh_copy, "demo", PIP_INDEX_URL=NOTHING_LISTENS, PIP_RETRIES="0")
+    assert done.returncode == 1
+    assert "check the network" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_where_it_may_not_write_it_says_so(fresh_copy):
+    (fresh_copy / ".tools").write_text("in the way")  # root may write even where permissions say no
+    done = say(fresh_copy, "demo")
+    assert done.returncode == 1
+    assert f"cannot write to {fresh_copy / '.tools'}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_old_python_is_told_from_a_new_one(tmp_path):
+    old = tmp_path / "python3"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    done = subprocess.run(
+        ["/bin/sh", ROOT / "tornello"], env={"PATH": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "needs python3 3.11 or newer" in done.stderr
+
+
+def test_a_lock_that_has_not_changed_costs_nothing():
+    launcher = load_launcher()
+    assert launcher.is_provided(launcher.TEST)
+    assert launcher.is_provided(launcher.RUN)
