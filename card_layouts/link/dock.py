@@ -12,8 +12,17 @@ from card_layouts.crypto.cmac import Cmac, cmac
 from card_layouts.crypto.kdf import same
 from card_layouts.errors import LayoutError, RangeError, SealError
 from card_layouts.link.messages import (
-    CHALLENGE_BODY, HELLO_BODY, NAMES, PROOF_BODY, PROTOCOL, STATEMENT, STATEMENT_LAYOUT,
-    decode_edge, encode_edge, unpack_exact)
+    CHALLENGE_BODY,
+    HELLO_BODY,
+    NAMES,
+    PROOF_BODY,
+    PROTOCOL,
+    STATEMENT,
+    STATEMENT_LAYOUT,
+    decode_edge,
+    encode_edge,
+    unpack_exact,
+)
 
 BOARD = b"B"
 EDGE = b"E"

@@ -1,0 +1,1 @@
+"""The edge agent: CPython beside the hardware, between docks and the ledger."""
