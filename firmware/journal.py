@@ -22,7 +22,6 @@ from card_layouts.records.slot import (
     Sealer,
     check_crc,
 )
-
 from firmware.journal_block import BLANK_SLOT, Blocks, JournalDamaged
 from firmware.journal_counters import CARRIED, Counters
 
@@ -270,7 +269,9 @@ class Journal:
         """
         seq = ack["seq"]
         if ack["device"] != self.device or ack["epoch"] != self.epoch:
-            raise AcknowledgementRefused("foreign", f"acknowledgement: device {ack['device']} is not ours")
+            raise AcknowledgementRefused(
+                "foreign", f"acknowledgement: device {ack['device']} is not ours"
+            )
         if seq > self.head_seq:
             raise AcknowledgementRefused("early", f"acknowledgement: seq {seq} of {self.head_seq}")
         newer = ack["incarnation"] > self.incarnation
@@ -278,7 +279,9 @@ class Journal:
             return False
         chain = self.chain_at(seq)
         if chain is not None and chain != ack["H"]:
-            raise AcknowledgementRefused("different", f"acknowledgement: chain differs at seq {seq}")
+            raise AcknowledgementRefused(
+                "different", f"acknowledgement: chain differs at seq {seq}"
+            )
         self.incarnation = ack["incarnation"]
         self.acked_seq = max(seq, self._first_kept - 1)
         self.counters.raise_floor(ack["time"])
@@ -350,9 +353,7 @@ class Journal:
 
 def slot_holds(slot, seq):
     """True if these 128 bytes are a whole slot of entry `seq`."""
-    return (
-        slot[0] == SLOT_MAGIC and SLOT_HEADER.get(slot, "seq") == seq and check_crc(slot)
-    )
+    return slot[0] == SLOT_MAGIC and SLOT_HEADER.get(slot, "seq") == seq and check_crc(slot)
 
 
 def provision(flash, first_block, block_count, device, epoch, key_block0, first_seq=1):

@@ -45,7 +45,11 @@ def build_base(
 
 
 def build_overlay(
-    version: int, base: bytes, entries: Iterable[Entry], authority: int = 0, width: int | None = None
+    version: int,
+    base: bytes,
+    entries: Iterable[Entry],
+    authority: int = 0,
+    width: int | None = None,
 ) -> bytes:
     """Return the cumulative overlay for `base`; action none takes a card off the list.
 

@@ -22,7 +22,10 @@ def uid_of(number):
 
 
 def listed(count, first=0):
-    return [(uid_of(i), (HOT_REFUSE, HOT_BLOCK, HOT_KILL)[i % 3], 1 + i % 62) for i in range(first, first + count)]
+    return [
+        (uid_of(i), (HOT_REFUSE, HOT_BLOCK, HOT_KILL)[i % 3], 1 + i % 62)
+        for i in range(first, first + count)
+    ]
 
 
 class CountedFile:
