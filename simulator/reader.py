@@ -37,7 +37,8 @@ class DirectReader:
             answer = self.field.exchange(card, bytes(frame[:length]))
         except CardGone as gone:
             self.sent = gone.sent
-            raise (LOST if gone.sent else LOST_UNSENT) from None
+            # One object is raised again and again: without this its traceback would grow for ever.
+            raise (LOST if gone.sent else LOST_UNSENT).with_traceback(None) from None
         frame[: len(answer)] = answer
         return len(answer)
 

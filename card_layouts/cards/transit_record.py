@@ -12,6 +12,7 @@ from card_layouts.records.chain import RECORD_FIRST_BYTES, record_h
 SUM_MASK = (1 << 26) - 1
 SEQ_MASK = (1 << 26) - 1
 ACTION_MASK = (1 << 12) - 1
+START_MINUTE_MASK = (1 << 11) - 1
 ISSUE_SEQ = 0  # an issue record has no journal entry: entries count from 1
 
 
@@ -30,7 +31,17 @@ def next_record(newest, n, b, kind, now, writer):
     values["time"] = now
     values["clock"] = 1
     values["amount"] = 0
+    if now // 60 - start_minute(newest) > START_MINUTE_MASK:
+        # 11 bits of the start are read relative to the record's own time: once the journey is
+        # older than they reach, carrying it on would make it young again.
+        values["start_zone"] = 0
     return values
+
+
+def start_minute(values):
+    """Return the absolute minute (since 2020) at which the journey of this record began."""
+    written = values["time"] // 60
+    return written - ((written - values["start_minute"]) & START_MINUTE_MASK)
 
 
 def add_debit(values, cents):

@@ -1,0 +1,252 @@
+"""The tap: one card presented to a validator, from select to an answer.
+
+    IDLE -> AUTH(K1) -> READ(C, S, newest record) -> SETTLE own open entry -> barred? grace?
+         -> DECIDE -> STAGE -> INTENT durable -> COMMIT -> OUTCOME -> answer
+
+Every ending is a code of card_layouts/answers.py. HOLD_AGAIN means that nobody knows yet; the next
+presentation of the card, here in 300 ms or anywhere in a month, settles it: it goes the same way.
+Knows no reader: it is a conversation, driven by the app. Source: trust.md 4.2; D15.
+"""
+
+from card_layouts.answers import (
+    ACCEPTED,
+    ACCEPTED_GRACE,
+    ACCEPTED_SETTLED,
+    ALREADY_SHOWN,
+    HOLD_AGAIN,
+    MODE_HOTLIST_OLD,
+    TAP_AGAIN,
+)
+from card_layouts.cards.card_layout import (
+    KIND_ACTIVATION,
+    KIND_BLOCK,
+    KIND_DEBIT,
+    KIND_KILL,
+    KIND_PASS,
+    KILLED_B,
+)
+from card_layouts.cards.conversation import CardLost
+from card_layouts.cards.transit_app import block_steps, stage_block, stage_debit
+from card_layouts.cards.transit_record import add_debit
+from card_layouts.codec.timestamps import CLOCK_UNSET
+from card_layouts.errors import LayoutError
+from card_layouts.packages.hotlist_layout import HOT_BLOCK, HOT_KILL, HOT_NONE, HOT_REFUSE
+from card_layouts.records.entries import BLOCK as BLOCK_TYPE
+from card_layouts.records.entries import INTENT as INTENT_TYPE
+from card_layouts.records.entries_tap import (
+    GATE_SHUT,
+    OUTCOME_COMMITTED,
+    PHASE_DECIDE,
+    PHASE_STAGE,
+    REASON_BLOCKED,
+    REASON_CARD_ERROR,
+    REASON_FUNDS,
+    REASON_JOURNAL_FULL,
+    REASON_KILLED,
+    REASON_LISTED,
+    REASON_TWO_CARDS,
+)
+from firmware.card_writer import AUTH, COMMITTED, DECIDE, NOT_SENT, READ, STAGE, CardWriter
+from firmware.tap_card import Refused, open_card, read_card
+from firmware.tap_decide import choose, refuse_card, refuse_tariff, ride
+from firmware.tap_entries import block, intent, refusal
+
+GRACE_S = 10  # a re-tap at the same device so soon is the same tap
+SHOWN_MAX = 16  # more cards than pass a gate in GRACE_S
+RIDES = (KIND_DEBIT, KIND_PASS, KIND_ACTIVATION)
+BOUNDARY = 0xBE
+COMMAND_DEBIT = 0xDC
+
+
+class Tap(CardWriter):
+    """One validator's taps; `run` is one of them."""
+
+    def __init__(
+        self, profile, clock, entropy, journal, keys, tariff, hotlist, lease, signals, window=None
+    ):
+        super().__init__(profile, clock, entropy, journal, keys, signals, window)
+        self.tariff = tariff
+        self.hotlist = hotlist
+        self.lease = lease
+        self._shown = []  # seq of our records that were shown green since power-up
+
+    def two_cards(self):
+        """Answer for two cards in the field: no exchange, no entry."""
+        return self.end(REASON_TWO_CARDS)
+
+    def run(self, uid):
+        """Treat the card `uid` (7 bytes) as one tap; return its answer.
+
+        Shape: a conversation over `self.frame`. Raises nothing the world can cause.
+        """
+        seen = self.begin(bytes(uid))
+        return (yield from self.answered(seen, self._tap(seen)))
+
+    def _tap(self, seen):
+        action, self.listed = self._lookup(seen.uid)
+        yield from open_card(
+            self.session, seen, self.profile, self.keys, self.entropy.random_bytes
+        )
+        self.mark(AUTH)
+        yield from read_card(self.session, seen, action == HOT_KILL)
+        self.mark(READ)
+        barred = self._barred(seen, action)
+        pending = self.journal.find_open(seen.uid)
+        if pending is not None:
+            let_through = yield from self._settle(seen, pending, barred)
+            if let_through:
+                return ACCEPTED_SETTLED
+        if barred:
+            return (yield from self._enforce(seen, action, barred))
+        again = self._grace(seen)
+        if again:
+            return again
+        return (yield from self._charge(seen))
+
+    # Cards that must not pass ---------------------------------------------------------
+
+    def _lookup(self, uid):
+        """Return (action, g) of the hotlist; a list that cannot be read is an old list (X-5)."""
+        if self.hotlist is None:
+            self.mode |= MODE_HOTLIST_OLD
+            return HOT_NONE, 0
+        try:
+            return self.hotlist.lookup(uid)
+        except LayoutError:
+            self.mode |= MODE_HOTLIST_OLD
+            return HOT_NONE, 0
+
+    def _barred(self, seen, action):
+        """Return the reason why this card must not pass, or 0.
+
+        S.u says how many block generations are forgiven; a list that names a forgiven one is old.
+        """
+        if seen.killed or action == HOT_KILL:
+            return REASON_KILLED
+        if action == HOT_BLOCK and self.listed > seen.b:
+            return REASON_LISTED
+        if seen.b > seen.head["u"]:
+            return REASON_BLOCKED
+        if action == HOT_REFUSE and self.listed >= seen.head["u"]:
+            return REASON_LISTED
+        return 0
+
+    def _enforce(self, seen, action, reason):
+        """Write a block or kill that the card does not have yet; refuse in any case."""
+        to_kill = action == HOT_KILL and not seen.killed
+        to_block = action == HOT_BLOCK and reason == REASON_LISTED
+        if not (to_kill or to_block) or not self.journal.admits_tap():
+            return self.refuse(seen, reason)
+        try:
+            yield from self._write_block(seen, action)
+        except CardLost:
+            pass  # torn before the commit: the next tap anywhere tries again
+        return reason
+
+    def _write_block(self, seen, action):
+        seen.phase = PHASE_STAGE
+        seq = self.next_seq()
+        if action == HOT_KILL:
+            kind, b, steps = KIND_KILL, KILLED_B, seen.counter
+        else:
+            kind, b, steps = KIND_BLOCK, self.listed, block_steps(seen.b, self.listed)
+        record = self.chain(seen, self.follow(seen, seq, kind, b))
+        payload = block(
+            seen.uid, record, action, self.listed, seen.b, self.hotlist, self.profile, self.mode
+        )
+        yield from stage_block(self.session, steps, record)
+        self.mark(STAGE)
+        yield from self.commit(seen, BLOCK_TYPE, payload, seq, GATE_SHUT)
+
+    # Taps that were made already ------------------------------------------------------
+
+    def _settle(self, seen, pending, barred):
+        """End our open entry; return whether it was this passenger's unfinished tap."""
+
+        def green(seen):
+            return not barred and seen.newest["kind"] in RIDES and self._same_journey(seen)
+
+        result = yield from self.settle(seen, pending, green)
+        if result != OUTCOME_COMMITTED or seen.n != pending[0] or not green(seen):
+            return False
+        self._show(seen.newest["seq"])
+        return True
+
+    def _same_journey(self, seen):
+        """Return whether a tap now would be covered by what the newest record has paid."""
+        if seen.clock == CLOCK_UNSET or self._age(seen) <= GRACE_S or self.tariff is None:
+            return True
+        reason, choice = choose(seen.head, seen.newest, self.tariff, self.profile, seen.time)
+        return not reason and choice.charge.amount == 0
+
+    def _grace(self, seen):
+        """Return an answer if this is the tap this device committed a moment ago, else 0.
+
+        Once per record: green that was not shown is shown, green that was shown opens nothing.
+        """
+        newest = seen.newest
+        journal = self.journal
+        mine = newest["device"] == journal.device and newest["epoch"] == journal.epoch
+        if not mine or newest["kind"] not in RIDES or not 0 <= self._age(seen) <= GRACE_S:
+            return 0
+        if newest["seq"] in self._shown:
+            return ALREADY_SHOWN
+        self._show(seen.newest["seq"])
+        return ACCEPTED_GRACE
+
+    def _age(self, seen):
+        return seen.time - seen.newest["time"]
+
+    def _show(self, seq):
+        if len(self._shown) >= SHOWN_MAX:
+            self._shown.pop(0)
+        self._shown.append(seq)
+
+    # The charge -----------------------------------------------------------------------
+
+    def _charge(self, seen):
+        seen.phase = PHASE_DECIDE
+        choice = self._decide(seen)
+        cents = choice.charge.amount
+        seq = self.next_seq()
+        values = self.follow(seen, seq, KIND_DEBIT if cents else KIND_PASS, seen.b)
+        add_debit(values, cents)
+        ride(values, choice, self.tariff.authority, self.profile.get("line", 0))
+        record = self.chain(seen, values)
+        payload = intent(
+            seen.uid, record, seen.newest, choice, self.tariff, self.profile, self.mode
+        )
+        self.mark(DECIDE)
+        seen.phase = PHASE_STAGE
+        yield from stage_debit(self.session, cents, record)
+        self.mark(STAGE)
+        known = yield from self.commit(seen, INTENT_TYPE, payload, seq, self.gate_opened())
+        if known == COMMITTED:
+            self._show(values["seq"])
+            return ACCEPTED
+        return TAP_AGAIN if known == NOT_SENT else HOLD_AGAIN
+
+    def _decide(self, seen):
+        """Return the Choice of this tap. Raises: Refused."""
+        reason = refuse_card(seen.head, seen.n, self.profile, seen.time, seen.clock)
+        if not reason:
+            reason, degraded = refuse_tariff(self.tariff, seen.time)
+            self.mode |= degraded
+        if not reason:
+            reason, choice = choose(seen.head, seen.newest, self.tariff, self.profile, seen.time)
+            self.choice = choice
+            if choice is not None:
+                cents = choice.charge.amount
+                limit = self.lease.allows(seen.time, seen.clock, cents, self.journal)
+                reason = limit or reason
+        if not self.journal.admits_tap():
+            reason = REASON_JOURNAL_FULL
+        if reason:
+            raise Refused(reason, reason != REASON_JOURNAL_FULL)
+        return choice
+
+    def reason_of(self, error):
+        """A debit beyond the purse is insufficient funds, whatever the record said (D5)."""
+        if error.command == COMMAND_DEBIT and error.status == BOUNDARY:
+            return REASON_FUNDS
+        return REASON_CARD_ERROR

@@ -1,0 +1,299 @@
+"""A small world for tap tests: one issued card, validators and a station, all of them real parts.
+
+Cards are the simulator's, journals lie on simulated flash, tariff and hotlist are real packages.
+Only the passage of time is ours. `World.fork` gives a copy of a card and a flash, so that a
+thousand torn taps start from the same bytes.
+"""
+
+from functools import cache
+
+from card_layouts.cards import personalise
+from card_layouts.cards.card_layout import (
+    CHANNEL_COUNTER,
+    FILE_A,
+    FILE_C,
+    FILE_G,
+    FILE_V,
+    G,
+    S,
+    aid_bytes,
+    counter_b_n,
+)
+from card_layouts.cards.conversation import CardLost, converse
+from card_layouts.cards.desfire_issuer import IssuerSession
+from card_layouts.cards.transit_record import issue_record
+from card_layouts.codec.timestamps import CLOCK_NAMES
+from card_layouts.crypto.an10922 import card_key
+from card_layouts.crypto.kdf import block_key, device_key, device_label
+from card_layouts.crypto.triple_des_cpython import TripleDes
+from card_layouts.fares.tariff import Tariff
+from card_layouts.fares.tariff_builder import build
+from card_layouts.records.entries import TYPE_NAMES
+from card_layouts.records.entries_all import layout_of
+from card_layouts.records.entries_tap import TERMINAL_GATE
+from card_layouts.records.slot import SLOT_HEADER, Sealer
+from firmware.device_clock import DeviceClock
+from firmware.journal import Journal
+from firmware.lease import Lease
+from firmware.station import Order, Station
+from firmware.tap import Tap
+from simulator.desfire_card import DesfireCard
+from simulator.desfire_card.meter import Transcript
+from simulator.field import Field
+from simulator.flash import BLOCK_BYTES, Flash
+from simulator.prng import Prng
+from simulator.reader import DirectReader
+
+AUTHORITY, CLUSTER, GENERATION, KEY_VERSION = 244, 0x1234, 1, 1
+AID = aid_bytes(CLUSTER, GENERATION)
+UID = bytes.fromhex("04112233445566")
+MASTERS = [bytes([0x11 * k + 1]) * 16 for k in range(5)]
+ROOT_KEY = b"root" * 8
+EPOCH = 2
+BLOCKS = 4
+NOW = 180_000_000
+FARE, FARE_TWO, PURSE, LIMIT = 250, 338, 2000, 30000
+GATE_A, GATE_B, STATION = 4711, 4712, 9
+TRANSFER_MINUTES = 60
+
+
+class Keys:
+    """Masters in the open, as the demo has them; the chain key is the device's."""
+
+    def __init__(self, device):
+        self.k_dev = device_key(ROOT_KEY, device, EPOCH)
+        self.chain = device_label(self.k_dev, b"chain")
+
+    def card_key(self, key_no, version, uid):
+        assert version == KEY_VERSION
+        return card_key(MASTERS[key_no], uid, AID, key_no, GENERATION)
+
+
+class Watch:
+    """A clock the test sets."""
+
+    def __init__(self):
+        self.seconds, self.ticks = NOW, 0
+
+    def ticks_ms(self):
+        return self.ticks
+
+    def utc_seconds(self):
+        return self.seconds
+
+
+class Recorder:
+    """Signals as the passenger would see them."""
+
+    def __init__(self):
+        self.seen = []
+
+    def signal(self, name, detail):
+        self.seen.append((name, detail))
+
+    def opened(self):
+        return ("gate", "open") in self.seen
+
+
+class NoHotlist:
+    """Nobody is listed; or whoever `rows` names, as {uid: (action, g)}."""
+
+    version = overlay_version = 0
+
+    class base:  # noqa: N801 - shaped like Hotlist.base
+        width = 7
+
+    def __init__(self, rows=None):
+        self.rows = rows or {}
+
+    def lookup(self, uid):
+        return self.rows.get(bytes(uid), (0, 0))
+
+
+class Random:
+    """The entropy port over a seeded stream."""
+
+    def __init__(self, seed):
+        self._prng = Prng(seed)
+
+    def random_bytes(self, n):
+        return self._prng.bytes(n)
+
+
+def tariff(zone_count=2):
+    """Return a tariff: one zone 250, both 338; transfers within the hour; stop i in zone i + 1."""
+    prices = [[[FARE], [FARE_TWO]], [[FARE]]] if zone_count == 2 else [[[FARE]]]
+    body = build(
+        AUTHORITY, 7, b"EUR", 0, 16383, prices, [(0, 0)], [TRANSFER_MINUTES] * zone_count,
+        list(range(1, zone_count + 1)), [(100, 8, 0)], [(0, 120)],
+    )
+    return Tariff(lambda offset, size: body[offset : offset + size])
+
+
+def lease(**changed):
+    """Return a generous lease."""
+    values = {
+        "lease": 0, "not_before": NOW - 86400, "not_after": NOW + 86400, "max_taps": 5000,
+        "max_cents": 10_000_000, "rights": 0xFFFF, "unknown": 0, "tap_cents": 0,
+    }
+    values.update(changed)
+    return Lease(values)
+
+
+def head_of(**changed):
+    """Return the 44 bytes of S of an adult's value card."""
+    values = {
+        "layout": 1, "authority": AUTHORITY, "serial": 12345678, "expires": 511,
+        "purse_product": 100, "issued": 2000,
+    }
+    values.update(changed)
+    return S.pack(values)
+
+
+def exchange_with(card):
+    def exchange(frame, length):
+        answer = card.exchange(bytes(frame[:length]))
+        frame[: len(answer)] = answer
+        return len(answer)
+
+    return exchange
+
+
+def recipe(uid=UID, head=None):
+    """Return what to write on a card."""
+    keys = Keys(STATION)
+    record = issue_record(uid, STATION, EPOCH, AUTHORITY, NOW - 86400, keys.chain)
+    app_keys = tuple(keys.card_key(k, KEY_VERSION, uid) for k in range(5))
+    return personalise.Recipe(
+        AID, app_keys, b"P" * 16, KEY_VERSION, LIMIT, head or head_of(), record, bytes(16)
+    )
+
+
+@cache
+def issued_image(head=None, purse=PURSE):
+    """Return the EEPROM of a card made and loaded by the real station."""
+    card = DesfireCard.blank(UID, Prng(3).bytes)
+    card.power_on()
+    steps = personalise.personalise(
+        IssuerSession(bytearray(64)), recipe(head=head), Prng(4).bytes, TripleDes, lambda step: None
+    )
+    session = steps.gi_frame.f_locals["session"]
+    converse(steps, session.frame, exchange_with(card))
+    card.power_off()
+    if purse:
+        Device(STATION, station=True).load(card, Order(1, 1, 1, purse, CHANNEL_COUNTER))
+    return card.image
+
+
+def new_card(head=None, purse=PURSE, seed=1):
+    """Return a fresh card with `purse` cents on it and a transcript as its meter."""
+    image = issued_image(head, purse).clone()
+    return DesfireCard(image, Prng(seed).bytes, meter=Transcript())
+
+
+class Device:
+    """A board in process: flash, journal, tap (or station) and a reader of its own."""
+
+    def __init__(self, number=GATE_A, station=False, flash=None, window=None, **parts):
+        self.number = number
+        self.flash = flash or Flash(BLOCK_BYTES * (BLOCKS + 1))
+        self.keys = Keys(number)
+        if flash is None:
+            key = block_key(self.keys.k_dev)
+            Journal.provision(self.flash, 1, BLOCKS, number, EPOCH, key)
+        self.watch = parts.get("watch") or Watch()
+        self.window = window
+        self.parts = parts
+        self.station = station
+        self.profile = {
+            "device": number, "authority": AUTHORITY, "operator": 12, "terminal": TERMINAL_GATE,
+            "cluster": CLUSTER, "generation": GENERATION, "key_version": KEY_VERSION,
+            "line": 17, "trip": 400, "stop": 0, "direction": 1, "shift": 5,
+        }
+        self.profile.update(parts.get("profile", {}))
+        self.boot()
+
+    def boot(self):
+        """Start the program on what is in the flash."""
+        self.journal = Journal(self.flash, 1, BLOCKS).mount()
+        self.signals = Recorder()
+        clock = DeviceClock(self.watch, self.journal.counters)
+        self.entropy = self.parts.get("entropy") or Random(self.number)
+        if self.station:
+            self.tap = Station(
+                self.profile, clock, self.entropy, self.journal, self.keys,
+                self.parts.get("lease"), self.signals, self.window,
+            )
+        else:
+            self.tap = Tap(
+                self.profile, clock, self.entropy, self.journal, self.keys,
+                self.parts.get("tariff", tariff()), self.parts.get("hotlist", NoHotlist()),
+                self.parts.get("lease", lease()), self.signals, self.window,
+            )
+
+    def present(self, card, *tears, order=None):
+        """Hold a card to the reader once; return the answer."""
+        field = Field()
+        field.place(card)
+        field.plan(*tears)
+        reader = DirectReader(field)
+        self.signals.seen.clear()
+        steps = self.tap.load(card.uid, order) if order else self.tap.run(card.uid)
+        assert reader.poll() == card.uid
+        try:
+            answer = converse(steps, self.tap.frame, reader.exchange)
+        finally:
+            reader.release()
+        self.exchanges = field.exchanges
+        return answer
+
+    def load(self, card, order):
+        return self.present(card, order=order)
+
+    def entries(self):
+        """Return what the journal holds, decrypted: [(type name, header, fields)]."""
+        found = []
+        key = block_key(self.keys.k_dev)
+        opened = {}
+        slot = bytearray(128)
+        for seq in range(self.journal.first_kept_seq, self.journal.head_seq + 1):
+            assert self.journal.read_slot(seq, slot)
+            header = SLOT_HEADER.unpack(slot)
+            ordinal = header["block"]
+            if ordinal not in opened:
+                opened[ordinal] = Sealer(ratcheted(key, ordinal))
+            payload = opened[ordinal].open_seal(bytes(slot))
+            fields = layout_of(header["type"]).unpack(payload)
+            found.append((TYPE_NAMES[header["type"]], header, fields))
+        return found
+
+    def names(self):
+        return [name for name, _header, _fields in self.entries()]
+
+
+def ratcheted(key, ordinal):
+    from card_layouts.crypto.kdf import next_block_key
+
+    for _ in range(ordinal):
+        key = next_block_key(key)
+    return key
+
+
+class OnCard:
+    """What the EEPROM holds, read past all keys."""
+
+    def __init__(self, card):
+        image = card.image
+        files = image.applications[AID].files
+        self.purse = files[FILE_V].value
+        self.actions = (1 << 30) - 1 - files[FILE_A].value
+        self.counter = files[FILE_C].value
+        self.b, self.n = counter_b_n(self.counter)
+        self.records = [G.unpack(record) for record in files[FILE_G].records]
+        self.newest = self.records[-1] if self.records else None
+
+    def state(self):
+        return self.purse, self.counter, self.actions, self.newest["n"]
+
+
+__all__ = ["CLOCK_NAMES", "CardLost"]
