@@ -1,0 +1,176 @@
+"""What the authorities want published, read from one folder: tariffs, the hotlist, lease terms.
+
+    *.ttar         tariff bodies; the newest version of each authority is published
+    hotlist.json   {"cards": [{"card": "<P_L, 32 hex>", "action": "block", "g": 1}, ...]}
+    leases.json    {"<device>": {"revoked": true} or LEASE fields that differ from the default}
+
+A file that does not fit is refused by name and the last good state stays. Source: D8, D18, D26.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from card_layouts.errors import LayoutError
+from card_layouts.fares.tariff import Tariff
+from card_layouts.packages.hotlist_layout import ACTION_NAMES, GENERATION_MAX, NONE
+from card_layouts.packages.lease import LEASE
+
+TARIFF_FILES = "*.ttar"
+HOTLIST_FILE = "hotlist.json"
+LEASES_FILE = "leases.json"
+ARCHIVE = "archive"
+
+# One listed card: (pseudonym, g, action), as `Keyring.assemble` takes it.
+Listed = tuple[bytes, int, int]
+
+
+class CatalogueError(Exception):
+    """A file of the folder does not fit; the message names the file, what was found and wanted."""
+
+
+class TariffBody(NamedTuple):
+    """One tariff with the instants between which it is in force, seconds since 2020."""
+
+    authority: int
+    version: int
+    semantics: int
+    valid_from: int
+    expires: int
+    body: bytes
+
+
+class Contents(NamedTuple):
+    """Everything there is to publish."""
+
+    tariffs: dict[int, TariffBody]
+    listed: list[Listed]
+    leases: dict[int, dict[str, Any]]
+
+
+class Catalogue:
+    """The folder; `read` it when `changed`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.seen: list[tuple[str, int, int]] | None = None
+
+    def changed(self) -> bool:
+        """Say whether any file came, went or was written since this was asked last."""
+        found = []
+        for path in sorted(self.folder.glob("*.*")):
+            try:
+                state = path.stat()
+            except FileNotFoundError:  # replaced between the two looks: the next look sees it
+                continue
+            found.append((path.name, state.st_mtime_ns, state.st_size))
+        if found == self.seen:
+            return False
+        self.seen = found
+        return True
+
+    def read(self) -> Contents:
+        """Return what the folder holds now. Raises: CatalogueError."""
+        tariffs: dict[int, TariffBody] = {}
+        for path in sorted(self.folder.glob(TARIFF_FILES)):
+            tariff = self._tariff(path)
+            newest = tariffs.get(tariff.authority)
+            if newest is None or tariff.version > newest.version:
+                tariffs[tariff.authority] = tariff
+        return Contents(tariffs, self._listed(), self._leases())
+
+    def _tariff(self, path: Path) -> TariffBody:
+        body = path.read_bytes()
+        tariff = read_tariff(path.name, body)
+        self._archive(body)
+        return TariffBody(
+            tariff.authority,
+            tariff.version,
+            tariff.semantics,
+            _day_starts(tariff, tariff.valid_from),
+            _day_starts(tariff, tariff.valid_to + 1),
+            body,
+        )
+
+    def _archive(self, body: bytes) -> None:
+        """Keep every tariff ever published under its hash: old entries are priced with it (D26)."""
+        path = self.folder / ARCHIVE / f"{hashlib.sha256(body).hexdigest()}.ttar"
+        if not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            temporary = path.with_suffix(".new")
+            temporary.write_bytes(body)
+            temporary.replace(path)
+
+    def _listed(self) -> list[Listed]:
+        found = _read_json(self.folder / HOTLIST_FILE, {"cards": []})
+        rows = found.get("cards")
+        if not isinstance(rows, list):
+            raise CatalogueError(f"{HOTLIST_FILE}: wanted {{'cards': [...]}}")
+        listed = [_listed_card(f"{HOTLIST_FILE}.cards[{i}]", row) for i, row in enumerate(rows)]
+        if len({card for card, _, _ in listed}) != len(listed):
+            raise CatalogueError(f"{HOTLIST_FILE}: a card is listed twice")
+        return sorted(listed)
+
+    def _leases(self) -> dict[int, dict[str, Any]]:
+        leases = {}
+        for device, terms in _read_json(self.folder / LEASES_FILE, {}).items():
+            place = f"{LEASES_FILE}[{device!r}]"
+            if not device.isdecimal() or not isinstance(terms, dict):
+                raise CatalogueError(f"{place}: wanted a device number and its terms")
+            for name in terms:
+                if name != "revoked" and name not in LEASE.fields:
+                    raise CatalogueError(f"{place}: {name!r} is no field of a lease")
+            leases[int(device)] = dict(terms)
+        return leases
+
+
+def every_tariff(folder: Path) -> dict[tuple[int, int], Tariff]:
+    """Return {(authority, version): tariff} of all that are here or were ever published."""
+    paths = [*sorted((folder / ARCHIVE).glob(TARIFF_FILES)), *sorted(folder.glob(TARIFF_FILES))]
+    tariffs = [read_tariff(path.name, path.read_bytes()) for path in paths]
+    return {(tariff.authority, tariff.version): tariff for tariff in tariffs}
+
+
+def read_tariff(name: str, body: bytes) -> Tariff:
+    """Return the tariff that reads `body`. Raises: CatalogueError naming the file."""
+    try:
+        return Tariff(lambda offset, size: body[offset : offset + size])
+    except LayoutError as error:
+        raise CatalogueError(f"{name}: {error}") from None
+
+
+def _day_starts(tariff: Tariff, day: int) -> int:
+    """Return the UTC second at which a service day starts by the tariff's wall clock and shift."""
+    wall = day * 86400 + tariff.shift_minutes * 60
+    # The offset in force around then: once as if the wall clock were UTC, once corrected.
+    guess = wall - (tariff.wall_minute(wall) * 60 - wall // 60 * 60)
+    return max(0, wall - (tariff.wall_minute(max(0, guess)) - max(0, guess) // 60) * 60)
+
+
+def _listed_card(place: str, row: Any) -> Listed:
+    try:
+        card = bytes.fromhex(row["card"])
+        action = ACTION_NAMES.index(row["action"])
+        g = row.get("g", 0)
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise CatalogueError(f"{place}: wanted card, action and g ({error})") from None
+    if len(card) != 16 or action == NONE or not isinstance(g, int) or not 0 <= g <= GENERATION_MAX:
+        raise CatalogueError(
+            f"{place}: wanted a pseudonym of 16 bytes, an action of {ACTION_NAMES[1:]}"
+            f" and g 0..{GENERATION_MAX}"
+        )
+    return card, g, action
+
+
+def _read_json(path: Path, absent: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return absent
+    except (OSError, ValueError) as error:
+        raise CatalogueError(f"{path.name}: {error}") from None
+    if not isinstance(found, dict):
+        raise CatalogueError(f"{path.name}: wanted an object")
+    return found

@@ -1,0 +1,166 @@
+"""From MQTT to the ledger and back: batches in, signed acknowledgements out.
+
+A batch that cannot be read is kept in quarantine with a named error and never stops the others.
+A keyring or broker that is away stops nothing for good: batches in hand wait, edges send the rest
+again. An acknowledgement leaves only after the ledger's commit. Source: decisions D16, D17.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from backend_sync.ports import Broker, Clock, Keyring, KeyringError, KeyringRefused, Message, Run
+from backend_sync.quarantine import Quarantine
+from backend_sync.topics import ACK, UP, parse_topic, topic
+from card_layouts.errors import LayoutError
+from card_layouts.link.batches import decode_batch
+
+Ack = Mapping[str, Any]
+
+# What a batch does to those who read it when it is not what it should be (LayoutError, RangeError
+# and SealError are ValueErrors). Everything else is the world's failure or our own mistake.
+POISON = (ValueError, KeyringRefused)
+
+
+class Posts(Protocol):
+    """What intake needs of the ledger."""
+
+    def post(self, batches: Sequence[tuple[str, Sequence[Run]]]) -> Sequence[Ack]:
+        """Post or quarantine every entry, durably; return the acknowledgements due."""
+
+
+class Refused(LayoutError):
+    """A batch from an edge that is not what its topic says."""
+
+
+class Batch(NamedTuple):
+    """One decoded batch and the message it came in."""
+
+    message: Message
+    authority: int
+    edge: str
+    runs: Sequence[Run]
+    entry_count: int
+
+
+class Counts:
+    """What happened so far, for the status file."""
+
+    def __init__(self) -> None:
+        self.batches = 0
+        self.posted = 0  # entries handed to the ledger and durable there
+        self.quarantined = 0  # batches nobody could read
+        self.acks = 0  # acknowledgement batches handed to the broker
+        self.last_ack_s = 0
+        self.last_error = ""
+
+
+class Intake:
+    """Collects batches to groups of about `group_entries` and posts each group in one commit."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        ledger: Posts,
+        keyring: Keyring,
+        quarantine: Quarantine,
+        clock: Clock,
+        group_entries: int = 5000,
+        waits_for: tuple[type[Exception], ...] = (KeyringError,),
+    ) -> None:
+        self.broker = broker
+        self.ledger = ledger
+        self.keyring = keyring
+        self.quarantine = quarantine
+        self.clock = clock
+        self.group_entries = group_entries
+        self.waits_for = waits_for
+        self.group: list[Batch] = []
+        self.counts = Counts()
+
+    def take(self, message: Message) -> None:
+        """Read one message of an edge into the group."""
+        try:
+            self.group.append(_read(message))
+        except LayoutError as error:
+            self._refuse(message, f"{type(error).__name__}: {error}")
+
+    def is_full(self) -> bool:
+        return sum(batch.entry_count for batch in self.group) >= self.group_entries
+
+    def post(self) -> bool:
+        """Post the group, sign, publish; False when it must wait for keyring or database."""
+        if not self.group:
+            return True
+        try:
+            self._post_group()
+        except self.waits_for as error:
+            self.counts.last_error = f"{type(error).__name__}: {error}"
+            return False
+        return True
+
+    def _post_group(self) -> None:
+        try:
+            self._post(self.group)
+            self.group = []
+        except POISON:
+            # One batch spoils the commit for all: post each alone, keep the bad one as evidence.
+            while self.group:
+                try:
+                    self._post(self.group[:1])
+                except POISON as error:
+                    self._refuse(self.group[0].message, f"{type(error).__name__}: {error}")
+                self.group.pop(0)
+
+    def _post(self, group: Sequence[Batch]) -> None:
+        acks = self.ledger.post([(batch.edge, batch.runs) for batch in group])
+        for (authority, edge), due in _by_edge(group, acks).items():
+            for signed in self._sign(due):
+                # Not sent is not lost: the edge sends its batch again and is answered again.
+                if self.broker.publish(topic(authority, edge, ACK), signed):
+                    self.counts.acks += 1
+                    self.counts.last_ack_s = self.clock.utc_seconds()
+        for batch in group:
+            self.broker.done(batch.message)
+            self.counts.batches += 1
+            self.counts.posted += batch.entry_count
+
+    def _sign(self, due: Sequence[Ack]) -> list[bytes]:
+        """Return signed acknowledgement batches: one, or one each when the keyring refuses some."""
+        try:
+            return self.keyring.sign("ack", due)
+        except KeyringRefused as error:
+            self.counts.last_error = str(error)
+            if len(due) == 1:
+                return []  # a device nobody provisioned: held as evidence, never answered
+        return [signed for ack in due for signed in self._sign([ack])]
+
+    def _refuse(self, message: Message, reason: str) -> None:
+        self.quarantine.keep(message.payload, message.topic, reason, self.clock.utc_seconds())
+        self.counts.quarantined += 1
+        self.counts.last_error = reason
+        self.broker.done(message)
+
+
+def _read(message: Message) -> Batch:
+    """Return the batch of an edge's message. Raises: LayoutError naming what is wrong."""
+    authority, edge, kind = parse_topic(message.topic)
+    if kind != UP:
+        raise Refused(f"topic {message.topic!r}: no batches come here")
+    said, runs = decode_batch(message.payload)
+    if said != edge:
+        # The broker's access list binds the topic to the edge; what the batch says is only text.
+        raise Refused(f"batch.edge: {said!r}, but it came on the topic of {edge!r}")
+    return Batch(message, authority, edge, runs, sum(len(run[4]) for run in runs))
+
+
+def _by_edge(group: Sequence[Batch], acks: Sequence[Ack]) -> dict[tuple[int, str], list[Ack]]:
+    """Return the acknowledgements each edge is due: those of the devices it delivered."""
+    delivered: dict[tuple[int, str], set[tuple[int, int]]] = {}
+    for batch in group:
+        identities = {(run[0], run[1]) for run in batch.runs}
+        delivered.setdefault((batch.authority, batch.edge), set()).update(identities)
+    due = {
+        edge: [ack for ack in acks if (ack["device"], ack["epoch"]) in identities]
+        for edge, identities in delivered.items()
+    }
+    return {edge: found for edge, found in due.items() if found}
