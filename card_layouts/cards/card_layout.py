@@ -12,7 +12,7 @@ from card_layouts.cards.zones import (
     zones_run,
     zones_subset,
 )
-from card_layouts.codec.bits import Layout
+from card_layouts.codec.bits import Layout, table
 
 # One name for whoever works with a card: the tables here, the two codes beside them.
 __all__ = (
@@ -101,7 +101,7 @@ def p_slot_at(index):
 
 # A row is a name and its width in bits; the formatter would break the pairs.
 # fmt: off
-S = Layout("S", 44, (
+S = Layout("S", 44, table(
     "layout", 4,
     "authority", 8,
     "serial", 27,
@@ -143,7 +143,7 @@ S = Layout("S", 44, (
     "free", 9,
 ))
 
-P_HEADER = Layout("P_HEADER", 12, (
+P_HEADER = Layout("P_HEADER", 12, table(
     "layout", 4,
     "written", 30,
     "writer", 20,
@@ -151,7 +151,7 @@ P_HEADER = Layout("P_HEADER", 12, (
     "free", 26,
 ))
 
-P_SLOT = Layout("P_SLOT", 24, (
+P_SLOT = Layout("P_SLOT", 24, table(
     "mechanism", 4,
     "slot", 2,
     "product", 10,
@@ -178,7 +178,7 @@ P_SLOT = Layout("P_SLOT", 24, (
     "free", 4,
 ))
 
-T = Layout("T", 44, (
+T = Layout("T", 44, table(
     "layout", 4,
     "t_k0", 4,
     "t_start0", 25,
@@ -211,13 +211,13 @@ T = Layout("T", 44, (
     "free", 4,
 ))
 
-J = Layout("J", 92, (
+J = Layout("J", 92, table(
     "S", 352,
     "slot_a", 192,
     "slot_b", 192,
 ))
 
-G = Layout("G", 44, (
+G = Layout("G", 44, table(
     "layout", 3,
     "free", 1,
     "epoch", 6,

@@ -3,14 +3,14 @@
 The row is the register's evidence and the place to resume at. Source: SPEC.md section 2, X-3.
 """
 
-from card_layouts.codec.bits import Layout
+from card_layouts.codec.bits import Layout, table
 
 STATE_BLANK, STATE_KEYED, STATE_CREATED, STATE_WRITTEN, STATE_VERIFIED, STATE_SPOILT = range(6)
 STATE_NAMES = ("blank", "keyed", "created", "written", "verified", "spoilt")
 
 # A row is a name and its width in bits; the formatter would break the pairs.
 # fmt: off
-ISSUE = Layout("ISSUE", 64, (
+ISSUE = Layout("ISSUE", 64, table(
     "uid", 56,
     "layout", 4,
     "state", 4,

@@ -3,7 +3,7 @@
 Source: SPEC.md section 5, card.md 6.
 """
 
-from card_layouts.codec.bits import Layout
+from card_layouts.codec.bits import Layout, table
 from card_layouts.crypto.cmac import cmac
 from card_layouts.crypto.kdf import same
 from card_layouts.errors import SealError
@@ -14,7 +14,7 @@ PAGE_COUNTER, PAGE_AUTH0, PAGE_AUTH1, PAGE_KEY = 41, 42, 43, 44
 
 # A row is a name and its width in bits; the formatter would break the pairs.
 # fmt: off
-ULC_HEADER = Layout("ULC_HEADER", 12, (
+ULC_HEADER = Layout("ULC_HEADER", 12, table(
     "layout", 4,
     "authority", 8,
     "product", 10,
@@ -28,7 +28,7 @@ ULC_HEADER = Layout("ULC_HEADER", 12, (
     "free", 2,
 ))
 
-ULC_SLOT = Layout("ULC_SLOT", 12, (
+ULC_SLOT = Layout("ULC_SLOT", 12, table(
     "n", 5,
     "start", 22,
     "last", 17,

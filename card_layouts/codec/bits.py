@@ -54,6 +54,15 @@ def get_bits(data, bit, width):
     return value
 
 
+def table(*fields):
+    """Return name, width, name, width ... as the flat tuple a Layout takes.
+
+    A call, because the compiler would store a constant tuple with a string object for each name;
+    names that are arguments are interned: tables share them and finding one compares addresses.
+    """
+    return fields
+
+
 class Layout:
     """A record of `size` bytes whose fields stand in the flat tuple `fields`."""
 

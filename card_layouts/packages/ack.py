@@ -7,7 +7,7 @@ statements and compares H with its own chain. Source: SPEC.md section 4, D16.
 
 import hashlib
 
-from card_layouts.codec.bits import Layout
+from card_layouts.codec.bits import Layout, table
 from card_layouts.crypto.cmac import cmac
 from card_layouts.crypto.kdf import same
 from card_layouts.errors import LayoutError, SealError
@@ -21,7 +21,7 @@ FLAG_QUARANTINED = 1
 
 # A row is a name and its width in bits; the formatter would break the pairs.
 # fmt: off
-ACK = Layout("ACK", 64, (
+ACK = Layout("ACK", 64, table(
     "layout", 4,
     "flags", 2,
     "epoch", 6,

@@ -4,7 +4,7 @@ K and `what` are AES-CTR with counter blocks of the entry's first 12 bytes and a
 over everything before it. Source: SPEC.md section 4, D9.
 """
 
-from card_layouts.codec.bits import Layout
+from card_layouts.codec.bits import Layout, table
 from card_layouts.crypto.aes import ECB, aes
 from card_layouts.crypto.cmac import cmac
 from card_layouts.crypto.kdf import same, seal_keys
@@ -18,7 +18,7 @@ KEY_BIT_K4 = 1  # ACTION_ENTRY.key_bits: K is the card's K4, not its K2
 
 # A row is a name and its width in bits; the formatter would break the pairs.
 # fmt: off
-ACTION_ENTRY = Layout("ACTION_ENTRY", 96, (
+ACTION_ENTRY = Layout("ACTION_ENTRY", 96, table(
     "uid", 56,
     "layout", 4,
     "kind", 4,

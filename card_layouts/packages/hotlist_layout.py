@@ -1,6 +1,6 @@
 """An entry of the hotlist in both widths, and what it asks for. Source: SPEC.md section 4, D8."""
 
-from card_layouts.codec.bits import Layout
+from card_layouts.codec.bits import Layout, table
 
 HOT_NONE = 0
 HOT_REFUSE = 1
@@ -11,13 +11,13 @@ G_MAX = 62  # C = 0 reads b = 63 and means killed
 
 # A row is a name and its width in bits; the formatter would break the pairs.
 # fmt: off
-HOTLIST_7 = Layout("HOTLIST_7", 8, (
+HOTLIST_7 = Layout("HOTLIST_7", 8, table(
     "uid", 56,
     "g", 6,
     "action", 2,
 ))
 
-HOTLIST_5 = Layout("HOTLIST_5", 6, (
+HOTLIST_5 = Layout("HOTLIST_5", 6, table(
     "hash", 40,
     "g", 6,
     "action", 2,

@@ -3,7 +3,7 @@
 Source: SPEC.md section 4, D9, T6, T9.
 """
 
-from card_layouts.codec.bits import Layout
+from card_layouts.codec.bits import Layout, table
 from card_layouts.crypto.aes import ECB, aes
 from card_layouts.crypto.cmac import cmac
 from card_layouts.crypto.kdf import same
@@ -24,7 +24,7 @@ RIGHT_KEYS = 64
 
 # A row is a name and its width in bits; the formatter would break the pairs.
 # fmt: off
-LEASE = Layout("LEASE", 96, (
+LEASE = Layout("LEASE", 96, table(
     "layout", 4,
     "flags", 2,
     "epoch", 6,

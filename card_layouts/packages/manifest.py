@@ -4,7 +4,7 @@ The signatures say who made the package, the MAC lets one device check it again 
 time. Source: SPEC.md section 4, D18, T9.
 """
 
-from card_layouts.codec.bits import Layout
+from card_layouts.codec.bits import Layout, table
 from card_layouts.crypto.cmac import cmac
 from card_layouts.crypto.ed25519 import verify_steps
 from card_layouts.crypto.kdf import same
@@ -31,7 +31,7 @@ ROLE_NAMES = (
 
 # A row is a name and its width in bits; the formatter would break the pairs.
 # fmt: off
-MANIFEST = Layout("MANIFEST", 64, (
+MANIFEST = Layout("MANIFEST", 64, table(
     "layout", 4,
     "role", 4,
     "authority", 8,
@@ -54,7 +54,7 @@ MANIFEST = Layout("MANIFEST", 64, (
     "sha256", 256,
 ))
 
-SIGNATURE = Layout("SIGNATURE", 68, (
+SIGNATURE = Layout("SIGNATURE", 68, table(
     "key_id", 32,
     "sig", 512,
 ))

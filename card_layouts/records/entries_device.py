@@ -3,10 +3,9 @@
 Source: SPEC.md section 3, T9, T15, T16, X-11, R-22, R-23.
 """
 
-from card_layouts.codec.bits import Layout
+from card_layouts.codec.bits import Layout, table
 
 CONFIG_SWITCHED, CONFIG_OLD, CONFIG_SEAL, CONFIG_SIZE, CONFIG_EXPIRED = 1, 2, 3, 4, 5
-CONFIG_NAMES = ("", "switched", "refused old", "refused seal", "refused size", "expired")
 
 BOOT_BOOT, BOOT_CLOCK_SET, BOOT_CLOCK_JUMP, BOOT_MIDNIGHT = 1, 2, 3, 4
 CAUSE_POWER, CAUSE_WATCHDOG, CAUSE_UPDATE, CAUSE_CRASH, CAUSE_BROWN_OUT = 1, 2, 3, 4, 5
@@ -19,7 +18,7 @@ COUNTED_NONE = (1 << 30) - 1  # SHIFT.counted: nobody counted
 
 # A row is a name and its width in bits; the formatter would break the pairs.
 # fmt: off
-CONFIG = Layout("CONFIG", 96, (
+CONFIG = Layout("CONFIG", 96, table(
     "sha", 128,
     "signer", 64,
     "time", 30,
@@ -36,7 +35,7 @@ CONFIG = Layout("CONFIG", 96, (
     "free", 372,
 ))
 
-BOOT = Layout("BOOT", 96, (
+BOOT = Layout("BOOT", 96, table(
     "firmware", 128,
     "time", 30,
     "clock", 2,
@@ -54,7 +53,7 @@ BOOT = Layout("BOOT", 96, (
     "free", 417,
 ))
 
-TAMPER = Layout("TAMPER", 96, (
+TAMPER = Layout("TAMPER", 96, table(
     "detail", 256,
     "time", 30,
     "clock", 2,
@@ -65,7 +64,7 @@ TAMPER = Layout("TAMPER", 96, (
     "free", 424,
 ))
 
-SHIFT = Layout("SHIFT", 96, (
+SHIFT = Layout("SHIFT", 96, table(
     "time", 30,
     "clock", 2,
     "event", 4,

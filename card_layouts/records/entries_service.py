@@ -4,7 +4,7 @@ TICKET, 96 bytes each.
 Source: SPEC.md section 3, D9, X-6, X-8, X-15, O-1..O-9.
 """
 
-from card_layouts.codec.bits import Layout
+from card_layouts.codec.bits import Layout, table
 
 # Of ACTION.kind and ACTION_ENTRY.kind alike.
 ACT_LOAD = 1
@@ -30,7 +30,7 @@ MEDIUM_CARD, MEDIUM_TICKET, MEDIUM_BARCODE, MEDIUM_NONE = 1, 2, 3, 4
 
 # A row is a name and its width in bits; the formatter would break the pairs.
 # fmt: off
-ACTION = Layout("ACTION", 96, (
+ACTION = Layout("ACTION", 96, table(
     "uid", 56,
     "body", 232,
     "h", 64,
@@ -53,7 +53,7 @@ ACTION = Layout("ACTION", 96, (
     "free", 56,
 ))
 
-CASH_SALE = Layout("CASH_SALE", 96, (
+CASH_SALE = Layout("CASH_SALE", 96, table(
     "time", 30,
     "clock", 2,
     "ticket", 24,
@@ -104,7 +104,7 @@ CASH_SALE = Layout("CASH_SALE", 96, (
     "free", 247,
 ))
 
-INSPECTION = Layout("INSPECTION", 96, (
+INSPECTION = Layout("INSPECTION", 96, table(
     "uid", 56,
     "observed", 352,
     "time", 30,
@@ -127,7 +127,7 @@ INSPECTION = Layout("INSPECTION", 96, (
     "free", 142,
 ))
 
-ACCESS = Layout("ACCESS", 96, (
+ACCESS = Layout("ACCESS", 96, table(
     "uid", 56,
     "body", 232,
     "h", 64,
@@ -149,7 +149,7 @@ ACCESS = Layout("ACCESS", 96, (
     "free", 264,
 ))
 
-TICKET = Layout("TICKET", 96, (
+TICKET = Layout("TICKET", 96, table(
     "uid", 56,
     "header", 96,
     "was_slot", 96,

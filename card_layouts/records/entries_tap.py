@@ -3,10 +3,9 @@
 Source: SPEC.md section 3, D14, D15. Type numbers are in `entries.py`.
 """
 
-from card_layouts.codec.bits import Layout
+from card_layouts.codec.bits import Layout, table
 
 OUTCOME_COMMITTED, OUTCOME_ABORTED, OUTCOME_ORPHAN = 1, 2, 3
-OUTCOME_NAMES = ("", "committed", "aborted", "orphan")
 
 HOW_ANSWER = 1  # the card's answer to the commit
 HOW_REPEAT = 2  # the answer to a repeated frame
@@ -14,7 +13,6 @@ HOW_REPOLL = 3  # read again in the same tap
 HOW_LATER = 4  # read at a later tap
 HOW_NOT_SENT = 5  # the commit was never handed to the reader
 HOW_ABANDONED = 6  # given up by decision, never by time
-HOW_NAMES = ("", "answer", "repeat", "re-poll", "later tap", "not sent", "abandoned")
 
 GATE_SHUT, GATE_OPENED, GATE_OVERRIDE, GATE_NONE = 0, 1, 2, 3
 SOURCE_TAP, SOURCE_HARVEST, SOURCE_COUNTER, SOURCE_INSPECTION = 0, 1, 2, 3
@@ -46,39 +44,12 @@ REASON_COUNTER_END = 21
 REASON_NO_SHIFT = 22
 REASON_TIME = 23
 REASON_LIMIT = 24
-REASON_NAMES = (
-    "",
-    "funds",
-    "blocked",
-    "listed",
-    "killed",
-    "lease",
-    "never seen",
-    "tariff",
-    "no product",
-    "card expired",
-    "authority",
-    "unknown layout",
-    "two cards",
-    "card lost",
-    "card error",
-    "not genuine",
-    "journal full",
-    "clock unset",
-    "pass back",
-    "no price",
-    "open intents",
-    "counter end",
-    "no shift",
-    "time",
-    "limit",
-)
 
 PHASE_SELECT, PHASE_AUTH, PHASE_READ, PHASE_DECIDE, PHASE_STAGE, PHASE_COMMIT = 1, 2, 3, 4, 5, 6
 
 # A row is a name and its width in bits; the formatter would break the pairs.
 # fmt: off
-INTENT = Layout("INTENT", 96, (
+INTENT = Layout("INTENT", 96, table(
     "uid", 56,
     "body", 232,
     "h", 64,
@@ -124,7 +95,7 @@ INTENT = Layout("INTENT", 96, (
     "free", 14,
 ))
 
-OUTCOME = Layout("OUTCOME", 96, (
+OUTCOME = Layout("OUTCOME", 96, table(
     "observed", 352,
     "of", 30,
     "outcome", 3,
@@ -147,7 +118,7 @@ OUTCOME = Layout("OUTCOME", 96, (
     "free", 195,
 ))
 
-OBS = Layout("OBS", 96, (
+OBS = Layout("OBS", 96, table(
     "uid", 56,
     "newer", 352,
     "older", 352,
@@ -157,7 +128,7 @@ OBS = Layout("OBS", 96, (
     "free", 2,
 ))
 
-BLOCK = Layout("BLOCK", 96, (
+BLOCK = Layout("BLOCK", 96, table(
     "uid", 56,
     "body", 232,
     "h", 64,
@@ -176,7 +147,7 @@ BLOCK = Layout("BLOCK", 96, (
     "free", 259,
 ))
 
-REFUSAL = Layout("REFUSAL", 96, (
+REFUSAL = Layout("REFUSAL", 96, table(
     "uid", 56,
     "observed", 352,
     "c", 30,

@@ -7,7 +7,7 @@ the header holds slot and block. Source: SPEC.md section 3, D13.
 
 from binascii import crc32
 
-from card_layouts.codec.bits import Layout
+from card_layouts.codec.bits import Layout, table
 from card_layouts.crypto.aes import ECB, aes
 from card_layouts.crypto.cmac import Cmac
 from card_layouts.crypto.kdf import same, seal_keys
@@ -31,7 +31,7 @@ FLAG_LAST_OF_SHIFT, FLAG_DEGRADED = 1, 2
 
 # A row is a name and its width in bits; the formatter would break the pairs.
 # fmt: off
-SLOT_HEADER = Layout("SLOT_HEADER", 12, (
+SLOT_HEADER = Layout("SLOT_HEADER", 12, table(
     "magic", 8,
     "type", 6,
     "layout", 3,
@@ -44,14 +44,14 @@ SLOT_HEADER = Layout("SLOT_HEADER", 12, (
     "block", 8,
 ))
 
-SLOT = Layout("SLOT", 128, (
+SLOT = Layout("SLOT", 128, table(
     "header", 96,
     "ciphertext", 768,
     "tag", 128,
     "crc", 32,
 ))
 
-BLOCK_HEADER = Layout("BLOCK_HEADER", 256, (
+BLOCK_HEADER = Layout("BLOCK_HEADER", 256, table(
     "magic", 16,
     "layout", 8,
     "records", 8,
