@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from card_layouts.codec.bits import INT_BITS_MAX, Layout, _read, put_bits
+from card_layouts.codec.bits import INT_BITS_MAX, Layout, _read, get_bits, put_bits
 from card_layouts.errors import LayoutError, RangeError
 from card_layouts.spec_tables import GAPS, all_layouts
 
@@ -149,3 +149,37 @@ def test_bits_are_numbered_from_the_most_significant(bit, width, value):
     buf = bytearray(12)
     put_bits(buf, bit, width, value)
     assert int.from_bytes(buf, "big") == value << (96 - bit - width)
+
+
+class Small(int):
+    """An integer that notices when arithmetic leaves the small integers of a 32-bit board."""
+
+    def __new__(cls, value):
+        assert -(2**30) <= value < 2**30, f"{value} is no small integer"
+        return super().__new__(cls, value)
+
+    def __lshift__(self, other):
+        return Small(int(self) << int(other))
+
+    def __rshift__(self, other):
+        return Small(int(self) >> int(other))
+
+    def __or__(self, other):
+        return Small(int(self) | int(other))
+
+    def __and__(self, other):
+        return Small(int(self) & int(other))
+
+    __ror__ = __or__
+    __rand__ = __and__
+
+
+@pytest.mark.requirement("D4")
+@given(st.integers(0, 40), st.integers(1, 30), st.integers(0, 2**30 - 1))
+def test_no_intermediate_leaves_the_small_integers_of_a_board(bit, width, value):
+    value %= 1 << width
+    data = [Small(0)] * 12
+    put_bits(data, bit, width, Small(value))
+    found = get_bits([Small(byte) for byte in data], bit, width)
+    assert found == value
+    assert isinstance(found, Small)
