@@ -27,7 +27,7 @@ def uid_of(number):
     return b"\x04" + number.to_bytes(6, "big")
 
 
-def intent(uid=uid_of(1), n=1, cents=250):
+def intent(uid=b"\x04\0\0\0\0\0\1", n=1, cents=250):
     record = bytearray(G.pack({"kind": KIND_DEBIT, "n": n, "amount": cents}))
     record[0:7] = uid
     return bytes(record) + bytes(96 - len(record))
