@@ -1,24 +1,19 @@
-"""`python -m edge_agent COMMAND`: `run`, `status` and `outbox` are the agent's own."""
+"""`python -m edge_agent COMMAND`: `edge run`, `edge status`, `edge outbox`, and `card`."""
 
 import importlib
-import importlib.util
 import sys
 from collections.abc import Sequence
 
-# Modules of this folder load only when their command is asked for. The launcher says
-# `edge run`, a service unit may leave out `edge`.
-COMMANDS = {"edge": "edge_agent.cli", "card": "edge_agent.card"}
+# Modules of this folder load only when their command is asked for.
+COMMANDS = {"edge": "edge_agent.cli", "card": "edge_agent.counter.card_cli"}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit code."""
+    """Run one command and return its exit code; `edge` itself may be left out."""
     name = arguments[0] if arguments else ""
-    if name not in COMMANDS:
-        return int(importlib.import_module("edge_agent.cli").main(list(arguments)))
-    if importlib.util.find_spec(COMMANDS[name]) is None:
-        print(f"tornello: this version has no command '{name}'", file=sys.stderr)
-        return 2
-    return int(importlib.import_module(COMMANDS[name]).main(list(arguments[1:])))
+    rest = arguments[1:] if name in COMMANDS else arguments
+    module = importlib.import_module(COMMANDS.get(name, COMMANDS["edge"]))
+    return int(module.main(list(rest)))
 
 
 if __name__ == "__main__":

@@ -48,9 +48,7 @@ class Evidence:
 
     def quarantined(self) -> int:
         """Return how many rows are in quarantine."""
-        return int(
-            self._store.connection.execute("SELECT count(*) FROM quarantine").fetchone()[0]
-        )
+        return int(self._store.connection.execute("SELECT count(*) FROM quarantine").fetchone()[0])
 
     def note_gap(self, device: int, epoch: int, first_seq: int, last_seq: int, now: int) -> None:
         """Remember seqs that a device should still have had."""

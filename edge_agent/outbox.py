@@ -74,8 +74,10 @@ class Outbox:
             connection.executemany(
                 "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", rows
             )
-            if connection.total_changes - before != len(rows):
+            new = connection.total_changes - before
+            if new != len(rows):
                 self._compare(rows)
+            self._store.evidence.count("stored", new)
             last_seq = first_seq + len(slots) - 1
             grown = connection.execute(
                 "UPDATE runs SET last_seq = ?, H_last = ? WHERE device = ? AND epoch = ?"

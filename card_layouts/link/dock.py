@@ -123,11 +123,11 @@ class DockBoard:
     def __init__(self, device: int, epoch: int, key_of, random_bytes):
         self.device = device
         self.epoch = epoch
-        self.session = None
-        self.edge = None
+        self.session: Session = None
+        self.edge: str = None
         self._key_of = key_of
         self._random_bytes = random_bytes
-        self._hello = None
+        self._hello: bytes = None
 
     def hello(self) -> bytes:
         """Return a HELLO body with a fresh nonce; an earlier one can no longer be answered."""
@@ -170,13 +170,13 @@ class DockEdge:
 
     def __init__(self, edge: str, key_of, random_bytes):
         self.edge = edge
-        self.device = None
-        self.epoch = None
-        self.session = None
+        self.device = 0
+        self.epoch = 0
+        self.session: Session = None
         self._field = encode_edge(edge)
         self._key_of = key_of
         self._random_bytes = random_bytes
-        self._waiting = None
+        self._waiting: tuple = None
 
     def challenge(self, hello: bytes, month: int) -> bytes:
         """Check a HELLO body and return the CHALLENGE body; `month` counts from 2020-01.

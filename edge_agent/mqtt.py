@@ -1,0 +1,144 @@
+"""The broker over paho-mqtt: the network thread only moves bytes, the agent's thread decides.
+
+Connects in the background for ever; messages are confirmed to the broker only when the agent has
+them on disk; birth and last will are retained on `state`. Source: dependencies.md findings 1, 2;
+architecture.md section 6.
+"""
+
+import logging
+import queue
+import ssl
+from collections.abc import Callable
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge_agent.config import BrokerConfig
+from edge_agent.ports import Message
+
+RECEIVED_MAX = 1000
+QUEUED_MAX = 16  # the outbox is the queue; paho's own is lost with the process
+KEEPALIVE_S = 30
+log = logging.getLogger("edge.mqtt")
+
+
+class MqttBroker:
+    """The `Broker` port over MQTT 3.1.1.
+
+    `wake` is called from the network thread whenever the agent should look.
+    """
+
+    def __init__(
+        self,
+        config: BrokerConfig,
+        client_id: str,
+        subscriptions: tuple[str, ...],
+        will: tuple[str, bytes],
+        wake: Callable[[], None],
+    ) -> None:
+        self._received: queue.Queue[Message] = queue.Queue(RECEIVED_MAX)
+        self._subscriptions = subscriptions
+        self._wake = wake
+        self._connections = 0
+        self.problem = "not connected yet"
+        self.dropped = 0
+        self._client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            clean_session=False,  # the broker keeps acknowledgements while we are away
+            protocol=paho.MQTTv311,
+            manual_ack=True,
+        )
+        self._client.max_queued_messages_set(QUEUED_MAX)
+        self._client.reconnect_delay_set(1, 30)
+        self._client.will_set(will[0], will[1], qos=1, retain=True)
+        if config.username:
+            self._client.username_pw_set(config.username, config.password or None)
+        if config.cafile:
+            self._client.tls_set(
+                config.cafile,
+                config.certfile or None,
+                config.keyfile or None,
+                tls_version=ssl.PROTOCOL_TLS_CLIENT,
+            )
+        self._client.on_connect = self._on_connect
+        self._client.on_connect_fail = self._on_connect_fail
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_message = self._on_message
+        self._place = f"{config.host}:{config.port}"
+        self._client.connect_async(config.host, config.port, KEEPALIVE_S)
+        self._client.loop_start()
+
+    @property
+    def connected(self) -> bool:
+        """Say whether the broker answers at the moment."""
+        return self._client.is_connected()
+
+    @property
+    def connections(self) -> int:
+        """Return how often a connection was made."""
+        return self._connections
+
+    def receive(self, limit: int) -> list[Message]:
+        """Return up to `limit` messages that have come; does not wait."""
+        messages: list[Message] = []
+        while len(messages) < limit and not self._received.empty():
+            messages.append(self._received.get_nowait())
+        return messages
+
+    def done(self, message: Message) -> None:
+        """Confirm a message to the broker: it is on disk here."""
+        self._client.ack(message.token, 1)
+
+    def publish(self, topic: str, payload: bytes, retain: bool = False) -> bool:
+        """Hand a message over; False without connection or room. True promises nothing."""
+        if not self._client.is_connected():
+            return False
+        return self._client.publish(topic, payload, 1, retain).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def close(self) -> None:
+        """Say goodbye and stop the network thread."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    # --- the network thread -------------------------------------------------------------
+
+    def _on_connect(
+        self,
+        client: paho.Client,
+        _data: object,
+        _flags: paho.ConnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if reason.is_failure:
+            self.problem = f"{self._place}: broker refuses: {reason}; check user and password"
+            return
+        for topic in self._subscriptions:
+            client.subscribe(topic, qos=1)
+        self.problem = ""
+        self._connections += 1
+        self._wake()
+
+    def _on_connect_fail(self, _client: paho.Client, _data: object) -> None:
+        self.problem = f"{self._place}: no broker answers; entries wait here until it does"
+
+    def _on_disconnect(
+        self,
+        _client: paho.Client,
+        _data: object,
+        _flags: paho.DisconnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        self.problem = f"{self._place}: connection lost ({reason}); entries wait here"
+
+    def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+        try:
+            self._received.put_nowait(Message(message.topic, bytes(message.payload), message.mid))
+        except queue.Full:
+            # Not confirmed, so the broker sends it again after the next connection.
+            self.dropped += 1
+        self._wake()
