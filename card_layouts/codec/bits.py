@@ -31,8 +31,9 @@ def put_bits(buf, bit, width, value):
         take = room if room < width else width
         width -= take
         low = room - take
-        mask = ((1 << take) - 1) << low
-        buf[index] = (buf[index] & ~mask & 255) | (((value >> width) << low) & mask)
+        ones = (1 << take) - 1
+        # Masked before it is shifted: a value of 30 bits must not leave the small integers.
+        buf[index] = (buf[index] & ~(ones << low) & 255) | ((value >> width & ones) << low)
         index += 1
         room = 8
 
