@@ -7,6 +7,7 @@
 A file that does not fit is refused by name and the last good state stays. Source: D8, D18, D26.
 """
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 
 from card_layouts.errors import LayoutError
 from card_layouts.fares.tariff import Tariff
-from card_layouts.packages.hotlist_layout import ACTION_NAMES, GENERATION_MAX, NONE
+from card_layouts.packages.hotlist_layout import G_MAX, HOT_NAMES, HOT_NONE
 from card_layouts.packages.lease import LEASE
 
 TARIFF_FILES = "*.ttar"
@@ -82,7 +83,10 @@ class Catalogue:
         return Contents(tariffs, self._listed(), self._leases())
 
     def _tariff(self, path: Path) -> TariffBody:
-        body = path.read_bytes()
+        try:
+            body = path.read_bytes()
+        except OSError as error:
+            raise CatalogueError(f"{path.name}: {error.strerror}") from None
         tariff = read_tariff(path.name, body)
         self._archive(body)
         return TariffBody(
@@ -127,10 +131,19 @@ class Catalogue:
 
 
 def every_tariff(folder: Path) -> dict[tuple[int, int], Tariff]:
-    """Return {(authority, version): tariff} of all that are here or were ever published."""
-    paths = [*sorted((folder / ARCHIVE).glob(TARIFF_FILES)), *sorted(folder.glob(TARIFF_FILES))]
-    tariffs = [read_tariff(path.name, path.read_bytes()) for path in paths]
-    return {(tariff.authority, tariff.version): tariff for tariff in tariffs}
+    """Return {(authority, version): tariff} of all that are here or were ever published.
+
+    Files that are no tariffs are left out: `Catalogue.read` names them.
+    """
+    found: dict[tuple[int, int], Tariff] = {}
+    for path in [
+        *sorted((folder / ARCHIVE).glob(TARIFF_FILES)),
+        *sorted(folder.glob(TARIFF_FILES)),
+    ]:
+        with contextlib.suppress(CatalogueError, OSError):
+            tariff = read_tariff(path.name, path.read_bytes())
+            found[tariff.authority, tariff.version] = tariff
+    return found
 
 
 def read_tariff(name: str, body: bytes) -> Tariff:
@@ -152,14 +165,14 @@ def _day_starts(tariff: Tariff, day: int) -> int:
 def _listed_card(place: str, row: Any) -> Listed:
     try:
         card = bytes.fromhex(row["card"])
-        action = ACTION_NAMES.index(row["action"])
+        action = HOT_NAMES.index(row["action"])
         g = row.get("g", 0)
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise CatalogueError(f"{place}: wanted card, action and g ({error})") from None
-    if len(card) != 16 or action == NONE or not isinstance(g, int) or not 0 <= g <= GENERATION_MAX:
+    if len(card) != 16 or action == HOT_NONE or not isinstance(g, int) or not 0 <= g <= G_MAX:
         raise CatalogueError(
-            f"{place}: wanted a pseudonym of 16 bytes, an action of {ACTION_NAMES[1:]}"
-            f" and g 0..{GENERATION_MAX}"
+            f"{place}: wanted a pseudonym of 16 bytes, an action of {HOT_NAMES[1:]}"
+            f" and g 0..{G_MAX}"
         )
     return card, g, action
 

@@ -1,0 +1,167 @@
+"""`python -m backend_sync serve --config ledger.toml`: the ledger service, wired and looped.
+
+Batches come in over MQTT, go through the ledger in groups, and acknowledgements and packages go
+out. Broker or keyring may be absent at any time: the loop waits and goes on. SIGTERM finishes the
+group in hand. Source: architecture.md sections 6 and 7.
+"""
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from backend_sync.catalogue import Catalogue, every_tariff
+from backend_sync.clocks import FileClock, SystemClock
+from backend_sync.config import Config, ConfigError, as_settings, read_config
+from backend_sync.intake import Intake
+from backend_sync.keyring.remote import RemoteKeyring
+from backend_sync.ledger.ledger import Ledger
+from backend_sync.mqtt import MqttBroker
+from backend_sync.package_versions import PackageVersions, VersionsError
+from backend_sync.packages import Packages
+from backend_sync.ports import KeyringError
+from backend_sync.publisher import Publisher
+from backend_sync.quarantine import Quarantine
+from backend_sync.status import StatusFile
+from backend_sync.topics import LISTENED, STATE
+
+MESSAGES_AT_ONCE = 20
+IDLE_WAIT_MS = 200  # nothing in hand
+GROUP_WAIT_MS = 20  # a group is begun: how long to wait for one more batch before posting it
+PUBLISH_EVERY_MS = 500
+RETRY_SECONDS = 0.5
+
+
+class Service:
+    """Everything of one ledger service, made once and ticked."""
+
+    def __init__(self, config: Config) -> None:
+        self.clock = SystemClock() if config.clock is None else FileClock(config.clock)
+        self.stop = threading.Event()
+        self.folder = config.packages
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.keyring = RemoteKeyring(config.keyring)
+        self.tariffs = every_tariff(self.folder)
+        self.ledger = Ledger(
+            config.database, self.clock, self.keyring, self.tariffs, config.authority
+        )
+        self.broker = MqttBroker(
+            config.host, config.port, config.client_id, LISTENED, config.queue_messages
+        )
+        self.intake = Intake(
+            self.broker,
+            self.ledger,
+            self.keyring,
+            Quarantine(config.quarantine),
+            self.clock,
+            config.group_entries,
+            waits_for=(KeyringError, DBAPIError, OSError),
+        )
+        packages = Packages(
+            Catalogue(self.folder),
+            PackageVersions(config.versions),
+            self.keyring,
+            self.clock,
+            config.terms,
+            config.capacities,
+        )
+        self.publisher = Publisher(self.broker, self.keyring, self.clock, packages)
+        self.status = StatusFile(config.status)
+        self.publish_at_ms = 0
+
+    def run(self) -> None:
+        """Tick until `stop` is set, then finish what is in hand."""
+        self._write_status("ready", at_once=True)
+        while not self.stop.is_set():
+            self.tick()
+        self.intake.post()
+        self._write_status("stopped", at_once=True)
+        self.close()
+
+    def tick(self) -> None:
+        """Take what came, post when a group is full or nothing more comes, publish now and then."""
+        is_waiting = self.intake.is_full()
+        if not is_waiting:
+            wait_ms = GROUP_WAIT_MS if self.intake.group else IDLE_WAIT_MS
+            messages = self.broker.receive(MESSAGES_AT_ONCE, wait_ms)
+            for message in messages:
+                if message.topic.endswith(f"/{STATE}"):
+                    self.publisher.take(message)
+                    self.publish_at_ms = 0
+                else:
+                    self.intake.take(message)
+            is_waiting = not messages
+        if (is_waiting or self.intake.is_full()) and not self.intake.post():
+            self.stop.wait(RETRY_SECONDS)
+        self._publish()
+        self._write_status("running")
+
+    def close(self) -> None:
+        self.broker.close()
+        self.ledger.close()
+        self.keyring.close()
+
+    def _publish(self) -> None:
+        now_ms = self.clock.monotonic_ms()
+        if now_ms < self.publish_at_ms:
+            return
+        self.publish_at_ms = now_ms + PUBLISH_EVERY_MS
+        before = self.publisher.packages.contents
+        try:
+            self.publisher.tick()
+        except (KeyringError, OSError) as error:
+            self.publisher.last_error = f"{type(error).__name__}: {error}"
+        if self.publisher.packages.contents is not before:
+            self.tariffs.update(every_tariff(self.folder))
+
+    def _write_status(self, state: str, at_once: bool = False) -> None:
+        counts = self.intake.counts
+        status: dict[str, Any] = {
+            "state": state,
+            "broker": self.broker.connected,
+            "edges": sorted(f"{authority}/{edge}" for authority, edge in self.publisher.online),
+            "batches": counts.batches,
+            "posted": counts.posted,
+            "in_hand": sum(batch.entry_count for batch in self.intake.group),
+            "quarantined": counts.quarantined,
+            "acks": counts.acks,
+            "last_ack_s": counts.last_ack_s,
+            "published": self.publisher.published,
+            "dropped": self.broker.dropped,
+            "last_error": counts.last_error,
+            "publisher_error": self.publisher.last_error,
+        }
+        self.status.write(status, self.clock.monotonic_ms(), at_once)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code."""
+    parser = argparse.ArgumentParser(prog="tornello ledger serve")
+    parser.add_argument("--config", type=Path, required=True, help="ledger.toml")
+    parser.add_argument("--check", action="store_true", help="check the configuration, print it")
+    options = parser.parse_args(arguments)
+    try:
+        config = read_config(options.config)
+        if options.check:
+            print(json.dumps(dict(as_settings(config)), indent=1))
+            return 0
+        service = Service(config)
+    except (ConfigError, VersionsError, OSError, SQLAlchemyError) as error:
+        print(f"ledger: {error}", file=sys.stderr)
+        return 1
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        service.stop.set()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    print("ledger: ready", flush=True)
+    service.run()
+    return 0
