@@ -53,7 +53,7 @@ EPOCH = 2
 BLOCKS = 4
 NOW = 180_000_000
 FARE, FARE_TWO, PURSE, LIMIT = 250, 338, 2000, 30000
-GATE_A, GATE_B, STATION = 4711, 4712, 9
+GATE_A, GATE_B, STATION, ISSUER = 4711, 4712, 9, 8
 TRANSFER_MINUTES = 60
 
 
@@ -161,8 +161,8 @@ def exchange_with(card):
 
 def recipe(uid=UID, head=None):
     """Return what to write on a card."""
-    keys = Keys(STATION)
-    record = issue_record(uid, STATION, EPOCH, AUTHORITY, NOW - 86400, keys.chain)
+    keys = Keys(ISSUER)
+    record = issue_record(uid, ISSUER, EPOCH, AUTHORITY, NOW - 86400, keys.chain)
     app_keys = tuple(keys.card_key(k, KEY_VERSION, uid) for k in range(5))
     return personalise.Recipe(
         AID, app_keys, b"P" * 16, KEY_VERSION, LIMIT, head or head_of(), record, bytes(16)
@@ -181,7 +181,7 @@ def issued_image(head=None, purse=PURSE):
     converse(steps, session.frame, exchange_with(card))
     card.power_off()
     if purse:
-        Device(STATION, station=True).load(card, Order(1, 1, 1, purse, CHANNEL_COUNTER))
+        Device(ISSUER, station=True).load(card, Order(1, 1, 1, purse, CHANNEL_COUNTER))
     return card.image
 
 
@@ -280,9 +280,11 @@ def ratcheted(key, ordinal):
 
 
 class OnCard:
-    """What the EEPROM holds, read past all keys."""
+    """What the EEPROM holds, read past all keys, once the card has finished a torn commit."""
 
     def __init__(self, card):
+        card.power_on()
+        card.power_off()
         image = card.image
         files = image.applications[AID].files
         self.purse = files[FILE_V].value
