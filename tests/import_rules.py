@@ -64,15 +64,17 @@ def wrong_arrows(path: str, source: str) -> list[str]:
             found.append(f"{path}:{line} imports relatively; shared code is found by its full name")
         elif top in OURS and top not in allowed:
             found.append(f"{path}:{line} imports {top}: {WHY[folder]}")
-        elif folder == "card_layouts" and not is_for_cpython(path) and top not in allowed:
+        elif folder == "card_layouts" and not is_off_board(path, source) and top not in allowed:
             if top not in SHARED_LIBRARY and not is_guarded(source, line):
                 found.append(f"{path}:{line} imports {top}, which MicroPython lacks or is not pure")
     return found
 
 
-def is_for_cpython(path: str) -> bool:
-    """Files of card_layouts that never go on a board say so in their name."""
-    return PurePosixPath(path).stem.endswith(("_cpython", "_builder"))
+def is_off_board(path: str, source: str) -> bool:
+    """Files of card_layouts that never go on a board say so: in their name or first lines."""
+    words = (ast.get_docstring(ast.parse(source)) or "").lower()
+    suffixes = ("_cpython", "_builder")
+    return PurePosixPath(path).stem.endswith(suffixes) or "left out of the board's image" in words
 
 
 def is_guarded(source: str, line: int) -> bool:

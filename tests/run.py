@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests import figures, requirement_trace, system_packages  # noqa: E402
+from tests import figures, import_rules, requirement_trace, system_packages  # noqa: E402
 
 BIN = Path(sys.executable).parent
 BUDGET_MINUTES = 15  # of the everyday tier, on two cores (decisions.md D28)
@@ -98,10 +98,11 @@ def bytecode() -> bool:
 
 
 def board_files() -> list[Path]:
-    """Firmware and shared files, without the twins that only CPython uses."""
-    shared = [path for path in Path("card_layouts").rglob("*.py") if "_cpython" not in path.name]
+    """Firmware and shared files, without those that only CPython uses."""
     device = [path for path in Path("firmware").rglob("*.py") if "tools" not in path.parts]
-    return sorted(shared + device)
+    shared = list(Path("card_layouts").rglob("*.py"))
+    off = {path for path in shared if import_rules.is_off_board(path.as_posix(), path.read_text())}
+    return sorted({*device, *shared} - off)
 
 
 def vectors() -> bool:

@@ -1,0 +1,63 @@
+"""Cards and packages for counting taps: made by the issuing office, loaded to the limit."""
+
+import tempfile
+from pathlib import Path
+
+from card_layouts.crypto.kdf import block_key, device_key
+from card_layouts.fares.tariff_builder import build
+from card_layouts.packages.hotlist_builder import build_base
+from card_layouts.packages.hotlist_layout import HOT_BLOCK
+from simulator.bench_board import AUTHORITY, CLUSTER, EPOCH, GENERATION, K_ROOT, NOW, master
+from simulator.clock import WorldClock
+from simulator.desfire_card import DesfireCard
+from simulator.issuing import LIMIT_CENTS, IssuingOffice
+from simulator.passengers import Rider
+from simulator.prng import Prng
+
+OFFICE = 9
+FARE_CENTS = 250
+LISTED_CARDS = 10_000
+
+
+def make_cards(count: int) -> list[DesfireCard]:
+    """Return cards with the highest purse there is; the office itself is not counted."""
+    k_dev = device_key(K_ROOT, OFFICE, EPOCH)
+    config = {
+        "device": OFFICE,
+        "epoch": EPOCH,
+        "authority": AUTHORITY,
+        "operator": 12,
+        "aid": CLUSTER,
+        "generation": GENERATION,
+        "first_seq": 1,
+        "K_block": block_key(k_dev),
+        "card_keys": {
+            GENERATION: {name: master(name) for name in ("K0", "K1", "K2", "K3", "K4", "PICC")}
+        },
+        **{name: master(name) for name in ("chain", "ack", "cfg", "dock")},
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        clock = WorldClock(NOW - 3600)
+        office = IssuingOffice(config, Path(folder) / "flash", clock, Prng(1))
+        rider = Rider(0, (1, 1), LIMIT_CENTS, "plain")
+        issued = [
+            office.issue(number, rider, Path(folder) / f"{number}").card
+            for number in range(1, count + 1)
+        ]
+    # The same cards in memory only: a file write at every step would drown what is measured.
+    return [DesfireCard(card.image.clone(), Prng(2).bytes) for card in issued]
+
+
+def flat_tariff() -> bytes:
+    """Return a tariff body: one zone, one price, an hour's transfer that never applies here."""
+    return build(
+        AUTHORITY, 1, b"EUR", 0, 16383, [[[FARE_CENTS]]], [(0, 0)], [0], [1], [(1, 8, 0)], [(0, 0)]
+    )
+
+
+def long_hotlist() -> bytes:
+    """Return a hotlist body of LISTED_CARDS strangers."""
+    prng = Prng(7)
+    return build_base(
+        1, [(b"\x05" + prng.bytes(6), HOT_BLOCK, 1) for _ in range(LISTED_CARDS)], AUTHORITY
+    )
