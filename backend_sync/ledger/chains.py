@@ -1,0 +1,162 @@
+"""Per device and epoch: what is held without a hole, and the chain value H there.
+
+The watermark is the highest seq up to which every slot is held durably, posted or quarantined
+(D16). H runs over the slots as the ledger holds them; where only a quarantined slot stands the
+chain runs through it and remembers the place, so that the genuine slot can take it over later.
+It must not know what an entry says. Source: decisions.md D1, D13, D16.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from backend_sync.ledger import ranges
+from backend_sync.ledger.database import Database
+from backend_sync.ledger.schema import devices
+from card_layouts.records.chain import chain_start
+
+Device = tuple[int, int]  # device, epoch
+WALK = 2000  # slots read back from the database at a time
+SEALED_BYTES = 108
+
+
+@dataclass(slots=True)
+class Chain:
+    """One device in one epoch."""
+
+    device: int
+    epoch: int
+    first_seq: int = 0
+    seq: int = 0
+    chain: bytes = bytes(32)
+    head_seq: int = 0
+    held: ranges.Ranges = field(default_factory=list)
+    poisoned: dict[int, bytes] = field(default_factory=dict)  # seq -> H before it
+    quarantined: int = 0
+    stored: bool = False
+
+    @property
+    def missing(self) -> ranges.Ranges:
+        """Return the seqs below the highest authentic one that are not held."""
+        return ranges.holes(self.held, self.seq + 1, self.head_seq)
+
+
+class Chains:
+    """The chains of the devices in one group."""
+
+    def __init__(self, database: Database, names: set[Device]) -> None:
+        self.database = database
+        self.by_name = {name: Chain(*name) for name in sorted(names)}
+        rows = database.rows_of(
+            "SELECT d.device, d.epoch, d.first_seq, d.seq, d.chain, d.head_seq, d.held,"
+            " d.poisoned, d.quarantined FROM {keys} JOIN devices d"
+            " ON d.device = k.device AND d.epoch = k.epoch",
+            ("device", "epoch"), sorted(names),
+        )
+        for row in rows:
+            self.by_name[row[0], row[1]] = chain_of(row)
+
+    def begin(self, name: Device, first_seq: int) -> None:
+        """Note where an epoch's journal begins; H there follows from the identity alone."""
+        chain = self.by_name[name]
+        if not chain.first_seq:
+            chain.first_seq = first_seq
+            chain.seq = first_seq - 1
+            chain.chain = chain_start(*name)
+
+    def extend(
+        self, name: Device, authentic: Mapping[int, bytes], suspect: Mapping[int, bytes]
+    ) -> None:
+        """Take new slots by seq into account and move the watermark as far as it goes.
+
+        `authentic` and `suspect` are the group's new slots: those whose seal is right, and those
+        that are only quarantined. The rows themselves must be in the database already.
+        """
+        chain = self.by_name[name]
+        chain.quarantined += len(suspect)
+        if authentic:
+            chain.head_seq = max(chain.head_seq, max(authentic))
+            chain.held = ranges.above(
+                ranges.joined(chain.held, _as_ranges(authentic)), chain.seq
+            )
+        self._rewind(chain, authentic, suspect)
+        if not chain.first_seq:
+            return
+        slots = dict(authentic)
+        while True:
+            slot = slots.get(chain.seq + 1)
+            if slot is None:
+                slots = self._read(chain)
+                slot = slots.get(chain.seq + 1)
+                if slot is None:
+                    break
+            chain.seq += 1
+            chain.chain = hashlib.sha256(chain.chain + slot[:SEALED_BYTES]).digest()
+        chain.held = ranges.above(chain.held, chain.seq)
+
+    def write(self) -> None:
+        rows = {
+            stored: [
+                (c.first_seq, c.seq, c.chain, c.head_seq, ranges.text(c.held),
+                 ",".join(f"{seq}:{h.hex()}" for seq, h in sorted(c.poisoned.items())),
+                 c.quarantined, c.device, c.epoch)
+                for c in self.by_name.values() if c.stored == stored
+            ]
+            for stored in (True, False)
+        }
+        self.database.run(
+            "UPDATE devices SET first_seq=?, seq=?, chain=?, head_seq=?, held=?, poisoned=?,"
+            " quarantined=? WHERE device=? AND epoch=?",
+            rows[True],
+        )
+        self.database.insert(devices, [(r[7], r[8], *r[:7]) for r in rows[False]])
+
+    def _rewind(
+        self, chain: Chain, authentic: Mapping[int, bytes], suspect: Mapping[int, bytes]
+    ) -> None:
+        """Go back to the first quarantined place for which another slot has come."""
+        places = [s for s in chain.poisoned if s in authentic or s in suspect]
+        if places:
+            at = min(places)
+            chain.seq, chain.chain = at - 1, chain.poisoned[at]
+            chain.poisoned = {s: h for s, h in chain.poisoned.items() if s < at}
+
+    def _read(self, chain: Chain) -> dict[int, bytes]:
+        """Return the slots after the watermark as the database holds them."""
+        low, high = chain.seq + 1, chain.seq + WALK
+        where = "WHERE device = ? AND epoch = ? AND seq BETWEEN ? AND ?"
+        values = (chain.device, chain.epoch, low, high)
+        found: dict[int, bytes] = {}
+        if not chain.held and not chain.quarantined:
+            return found
+        for seq, slot in self.database.rows(f"SELECT seq, slot FROM entries {where}", values):
+            found[seq] = slot
+        if chain.quarantined and low not in found:
+            # The lowest hash, so that the choice does not depend on which came first.
+            rows = self.database.rows(
+                f"SELECT seq, slot FROM quarantine {where} AND slot IS NOT NULL"
+                " AND reason IN ('BAD_SEAL', 'BAD_FORMAT', 'UNKNOWN_LAYOUT') AND seq = ?"
+                " ORDER BY hash LIMIT 1",
+                (*values, low),
+            )
+            for seq, slot in rows:
+                found[seq] = slot
+                chain.poisoned[seq] = chain.chain
+        return found
+
+
+def chain_of(row: Any) -> Chain:
+    """Return the Chain of a row of `devices`, columns in the table's order."""
+    poisoned = {}
+    for part in row[7].split(",") if row[7] else ():
+        seq, _, h = part.partition(":")
+        poisoned[int(seq)] = bytes.fromhex(h)
+    return Chain(*row[:6], ranges.parse(row[6]), poisoned, row[8], stored=True)
+
+
+def _as_ranges(slots: Mapping[int, bytes]) -> ranges.Ranges:
+    seqs = sorted(slots)
+    if seqs[-1] - seqs[0] == len(seqs) - 1:
+        return [(seqs[0], seqs[-1])]
+    return ranges.joined([], [(seq, seq) for seq in seqs])

@@ -1,0 +1,140 @@
+"""One connection, one writer: how the ledger talks to SQLite and PostgreSQL.
+
+SQL is written once, with `?` for bound values. Hot statements go to the driver as they are; the
+two databases differ in how a transaction starts and in how a set of keys is handed over, and in
+nothing else. It must not know accounts or cards.
+Source: decisions D20; limits.md section 4; dependencies.md section 4.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.pool import StaticPool
+
+CHUNK = 500
+# One poster at a time, whatever the number of processes: numbers of rows are given out by it.
+LOCK = 0x546F726E
+Row = Sequence[Any]
+
+
+class Database:
+    """A ledger's database, opened and migrated to the newest schema."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = _engine(url)
+        self.connection: Connection = self.engine.connect()
+        self.sqlite = self.engine.dialect.name == "sqlite"
+        _migrate(self.connection)
+
+    def close(self) -> None:
+        self.connection.close()
+        self.engine.dispose()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Do everything inside or, on any exception, nothing; durable when it returns."""
+        with self.connection.begin():
+            if not self.sqlite:
+                self.connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
+            yield
+
+    def rows(self, sql: str, values: Row = ()) -> list[Any]:
+        """Return the rows of a query. Outside `transaction` it reads the last commit."""
+        if self.connection.in_transaction():
+            return self._rows(sql, values)
+        with self.connection.begin():
+            return self._rows(sql, values)
+
+    def value(self, sql: str, values: Row = ()) -> Any:
+        return self.rows(sql, values)[0][0]
+
+    def run(self, sql: str, rows: Sequence[Row]) -> None:
+        """Run one statement for each row of values."""
+        if rows:
+            self.connection.exec_driver_sql(self._dialect(sql), list(map(tuple, rows)))
+
+    def insert(self, table: Table, rows: Sequence[Row], extra: str = "") -> None:
+        """Insert rows given in the order of the table's columns."""
+        if rows:
+            names = ", ".join(f'"{column.name}"' for column in table.columns)
+            marks = ", ".join("?" * len(table.columns))
+            self.run(f"INSERT INTO {table.name} ({names}) VALUES ({marks}) {extra}", rows)
+
+    def rows_in(self, sql: str, values: Iterable[Any]) -> list[Any]:
+        """Return the rows of a query that ends in `IN {}`, for a set of single values."""
+        wanted = list(values)
+        if not self.sqlite:
+            return self._rows(sql.replace("IN {}", "= ANY(?)"), (wanted,)) if wanted else []
+        found: list[Any] = []
+        for at in range(0, len(wanted), CHUNK):
+            part = wanted[at : at + CHUNK]
+            # Always one of two sizes, so that SQLite prepares the statement once.
+            room = CHUNK if len(part) > 16 else 16
+            part += part[-1:] * (room - len(part))
+            found += self._rows(sql.replace("{}", f"({','.join('?' * room)})"), part)
+        return found
+
+    def rows_of(self, sql: str, names: Sequence[str], keys: Sequence[Row]) -> list[Any]:
+        """Return the rows of a query over `{keys}`: a table `k` of integer columns `names`."""
+        if not keys:
+            return []
+        if self.sqlite:
+            columns = ", ".join(
+                f"json_extract(value, '$[{i}]') AS {name}" for i, name in enumerate(names)
+            )
+            source = f"(SELECT {columns} FROM json_each(?)) AS k"
+            return self._rows(sql.replace("{keys}", source), (json.dumps(list(map(list, keys))),))
+        source = f"unnest({', '.join(['?::bigint[]'] * len(names))}) AS k({', '.join(names)})"
+        lists = [list(column) for column in zip(*keys, strict=True)]
+        return self._rows(sql.replace("{keys}", source), lists)
+
+    def next_id(self, table: Table) -> int:
+        """Return the number after the highest of a table."""
+        return int(self.value(f"SELECT coalesce(max(id), 0) FROM {table.name}")) + 1
+
+    def _rows(self, sql: str, values: Row) -> list[Any]:
+        return list(self.connection.exec_driver_sql(self._dialect(sql), tuple(values)).fetchall())
+
+    def _dialect(self, sql: str) -> str:
+        return sql if self.sqlite else sql.replace("%", "%%").replace("?", "%s")
+
+
+def _engine(url: str) -> Engine:
+    if not url.startswith("sqlite"):
+        return create_engine(url)
+    engine = create_engine(
+        url, poolclass=StaticPool, connect_args={"check_same_thread": False, "timeout": 30}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _settle(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver begins nothing by itself
+        # Foreign keys are for readers and PostgreSQL; here each check would read a random page.
+        for pragma in (
+            "journal_mode=WAL", "synchronous=FULL", "foreign_keys=OFF", "cache_size=-131072",
+            "wal_autocheckpoint=8192",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # Deferred transactions that read and then write die of "database is locked".
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _migrate(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    if connection.in_transaction():
+        connection.commit()

@@ -1,0 +1,192 @@
+"""The ledger: posts batches exactly once, resolves torn taps, and says what is acknowledged.
+
+`post` takes a group of batches in ONE transaction: everything of it is durable when it returns, or
+nothing is. The books are a function of the set of entries; order, repeats and delay do not matter.
+It must not know MQTT, keys or UIDs. Source: architecture.md section 7; decisions.md D11, D16,
+D21, D22; trust.md 4.3, 4.4.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from backend_sync.ledger import arrivals, plants
+from backend_sync.ledger.accounts import AccountBook
+from backend_sync.ledger.chains import Chains
+from backend_sync.ledger.database import Database
+from backend_sync.ledger.equivocation import take_back
+from backend_sync.ledger.imports import Sale, import_issues, import_sales
+from backend_sync.ledger.poster import Poster
+from backend_sync.ledger.reading import Reading
+from backend_sync.ledger.report import report
+from backend_sync.ledger.rerating import Rerater
+from backend_sync.ledger.resolve import Alarm, Outcome, Resolver
+from backend_sync.ledger.results import ALARM_EQUIVOCATION, EQUIVOCATION
+from backend_sync.ledger.working_set import WorkingSet
+from backend_sync.ports import Clock, Keyring
+from card_layouts.fares.tariff import Tariff
+from card_layouts.packages.ack import FLAG_QUARANTINED
+
+SUSPENSE_DAYS = 90
+DAY_SECONDS = 86_400
+Acknowledgement = dict[str, Any]
+
+
+class Ledger:
+    """One ledger over one database.
+
+    `tariffs` maps (authority, version) to the archived package; it may grow while the ledger runs.
+    `authority` and `currency` are those of accounts that belong to no area by themselves.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        clock: Clock,
+        keyring: Keyring,
+        tariffs: Mapping[tuple[int, int], Tariff],
+        authority: int = 0,
+        currency: str = "EUR",
+    ) -> None:
+        self.clock = clock
+        self.keyring = keyring
+        self.authority = authority
+        self.currency = currency
+        self.rerater = Rerater(tariffs)
+        self.plant = plants.from_environment()
+        self.database = Database(url)
+        self.first_seqs: dict[tuple[int, int], int] = {}
+
+    def close(self) -> None:
+        self.database.close()
+
+    def post(self, batches: Sequence[arrivals.Batch]) -> list[Acknowledgement]:
+        """Post a group of batches; return what each of their devices may be told.
+
+        Shape: batches are (edge, runs) as `card_layouts.link.batches.decode_batch` returns them.
+        A device whose journal has a hole at the start gets no acknowledgement yet.
+        Raises: KeyringAbsent, or the database's error: then nothing of the group was posted.
+        """
+        if not batches:
+            return []
+        opened = self.keyring.unseal([run for _, runs in batches for run in runs])
+        now = self.clock.utc_seconds()
+        with self.database.transaction():
+            found = arrivals.sort(self.database, batches, opened)
+            book = AccountBook(self.database, self.currency)
+            work = WorkingSet(self.database, book, self.authority)
+            poster = Poster(self.database, self.plant, now)
+            if found.fresh or found.equivocal:
+                self._take_entries(found, work, book, poster, now)
+            news = arrivals.keep_refused(self.database, found, now)
+            poster.alarms += _equivocations(news)
+            book.write()
+            poster.write(list(work.by_id.values()), list(work.by_intent_id.values()))
+            chains = self._move_chains(found)
+        return self._acknowledgements(chains, now)
+
+    def import_issues(self, rows: Sequence[bytes]) -> int:
+        """Enter issued cards from ISSUE rows of 64 bytes; return how many were new."""
+        with self.database.transaction():
+            return import_issues(self.database, self.keyring, rows, self.currency)
+
+    def import_sales(self, sales: Sequence[Sale | tuple[Any, ...]]) -> int:
+        """Post paid sales, CASH to PREPAID; return how many were new. The same id is once."""
+        with self.database.transaction():
+            book = AccountBook(self.database, self.currency)
+            poster = Poster(self.database, self.plant, self.clock.utc_seconds())
+            count = import_sales(
+                self.database, book, poster, [Sale(*sale) for sale in sales], self.authority
+            )
+            book.write()
+            poster.write([], [])
+        return count
+
+    def lapse(self) -> int:
+        """Rule X: mark intents without evidence for 90 days; the passenger keeps the value.
+
+        No money moves, and late evidence still posts. Returns how many were marked.
+        """
+        now = self.clock.utc_seconds()
+        with self.database.transaction():
+            rows = self.database.rows(
+                "SELECT pending FROM open_intents WHERE bits = 0 AND since < ?",
+                (now - SUSPENSE_DAYS * DAY_SECONDS,),
+            )
+            self.database.run(
+                "INSERT INTO resolutions (pending, rule, entry, received) VALUES (?, 'X', NULL, ?)",
+                [(row[0], now) for row in rows],
+            )
+            self.database.run(
+                "UPDATE open_intents SET bits = 128 WHERE pending = ?", [(row[0],) for row in rows]
+            )
+        return len(rows)
+
+    def report(self, with_cards: bool = False) -> dict[str, Any]:
+        """Return the reconciled ledger as plain values; every check is computed from the books."""
+        return report(self.database, with_cards)
+
+    def _take_entries(
+        self, found: arrivals.Arrivals, work: WorkingSet, book: AccountBook, poster: Poster,
+        now: int,
+    ) -> None:
+        reading = Reading(work, book, self.rerater, poster)
+        reading.read(found.fresh)
+        resolver = Resolver(work, self.keyring)
+        resolver.records = reading.records
+        early = self._early(found.fresh)
+        resolver.resolve(early + reading.outcomes, reading.inert)
+        take_back(self.database, work, poster, resolver, found)
+        poster.settle(list(work.by_intent_id.values()))
+        poster.alarms += resolver.alarms
+        found.refused += reading.refused
+        poster.entries = [
+            (e.id, *e.opened[1:7], e.card, e.of, e.hash, e.slot, now) for e in found.fresh
+        ]
+        poster.read_early = [(outcome.entry, outcome.of) for outcome in early]
+        poster.early = resolver.early
+
+    def _early(self, fresh: Sequence[arrivals.Entry]) -> list[Outcome]:
+        """Return the outcomes that came before entries of this group."""
+        keys = [e.opened[1:4] for e in fresh if e.opened.type in Reading.ENDED_BY_OUTCOME]
+        rows = self.database.rows_of(
+            "SELECT o.entry, o.device, o.epoch, o.of, o.bit, o.observed FROM {keys}"
+            " JOIN early_outcomes o ON o.device = k.device AND o.epoch = k.epoch AND o.of = k.seq",
+            ("device", "epoch", "seq"), keys,
+        )
+        return [Outcome(*row) for row in rows]
+
+    def _move_chains(self, found: arrivals.Arrivals) -> Chains:
+        chains = Chains(self.database, found.devices)
+        names = {n for n, chain in chains.by_name.items() if not chain.first_seq}
+        if names - self.first_seqs.keys():
+            self.first_seqs = {
+                (row["device"], row["epoch"]): row["first_seq"]
+                for row in self.keyring.assemble("devices", {})
+            }
+        for name in sorted(found.devices):
+            if name in names and name in self.first_seqs:
+                chains.begin(name, self.first_seqs[name])
+            chains.extend(name, found.authentic.get(name, {}), found.suspect.get(name, {}))
+        chains.write()
+        return chains
+
+    def _acknowledgements(self, chains: Chains, now: int) -> list[Acknowledgement]:
+        if not any(c.first_seq and c.seq >= c.first_seq for c in chains.by_name.values()):
+            return []
+        incarnation = int(self.keyring.assemble("incarnation", {}))
+        return [
+            {
+                "device": c.device, "epoch": c.epoch, "seq": c.seq, "H": c.chain,
+                "incarnation": incarnation, "time": now,
+                "flags": FLAG_QUARANTINED if c.poisoned else 0,
+            }
+            for c in chains.by_name.values() if c.first_seq and c.seq >= c.first_seq
+        ]
+
+
+def _equivocations(news: list[tuple[int, int, int, str]]) -> list[Alarm]:
+    return [
+        Alarm(ALARM_EQUIVOCATION, device, epoch, seq, None, None,
+              "one number, two authentic entries: none of them counts")
+        for device, epoch, seq, reason in news if reason == EQUIVOCATION
+    ]

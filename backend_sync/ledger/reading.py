@@ -1,0 +1,211 @@
+"""Reads the new entries of a group: which commits they announce, end, or bear witness to.
+
+Tells announced commits (INTENT, ACTION, BLOCK, ACCESS) which accounts they would move money
+between; knows nothing of evidence. Source: decisions.md D8, D14, D21; card-bits.md section 3.
+"""
+
+from collections.abc import Sequence
+
+from backend_sync.ledger.accounts import CASH, PAYOUT, PREPAID, REV, ROUNDING, UNALLOCATED, AccountBook
+from backend_sync.ledger.arrivals import Entry
+from backend_sync.ledger.cards import Card, Intent
+from backend_sync.ledger.decoding import (
+    NO_RECORD,
+    OBSERVED_AT,
+    Body,
+    body_of,
+    first_of,
+    h_of,
+    read_action,
+    read_obs,
+    read_operator,
+    read_outcome,
+    read_sale,
+)
+from backend_sync.ledger.poster import Poster
+from backend_sync.ledger.rerating import Rerater
+from backend_sync.ledger.resolve import Alarm, Key, Outcome
+from backend_sync.ledger.results import (
+    ALARM_UNKNOWN_CARD,
+    BAD_VALUE,
+    P1,
+    UNKNOWN_CARD,
+    V1,
+    V3,
+)
+from backend_sync.ledger.working_set import WorkingSet
+from card_layouts.cards.card_layout import KIND_ADJUST, KIND_LOAD, KIND_REFUND
+from card_layouts.records import entries_tap
+from card_layouts.records.entries import (
+    ACTION,
+    CASH_SALE,
+    INSPECTION,
+    INTENT,
+    OBS,
+    OPENING,
+    OUTCOME,
+    REFUSAL,
+    TICKET,
+)
+
+OUTCOMES = (
+    entries_tap.OUTCOME_COMMITTED, entries_tap.OUTCOME_ABORTED, entries_tap.OUTCOME_ORPHAN
+)
+OBSERVING = {REFUSAL: OBSERVED_AT["REFUSAL"], INSPECTION: OBSERVED_AT["INSPECTION"]}
+PAID_CASH = 0
+
+
+class Reading:
+    """The meaning of a group's new entries, before any evidence is weighed."""
+
+    ENDED_BY_OUTCOME = (*OPENING, TICKET)
+
+    def __init__(
+        self, work: WorkingSet, book: AccountBook, rerater: Rerater, poster: Poster
+    ) -> None:
+        self.work = work
+        self.book = book
+        self.rerater = rerater
+        self.poster = poster
+        self.outcomes: list[Outcome] = []
+        self.records: list[tuple[Card, bytes, int]] = []
+        self.inert: set[Key] = set()
+        self.refused: list[tuple[int, int, int, str, bytes, bytes | None, str]] = []
+        self.unknown: set[bytes] = set()
+
+    def read(self, fresh: Sequence[Entry]) -> None:
+        """Read entries in the order they came; what cannot be is kept as evidence only."""
+        self.work.load(_cards_of(fresh))
+        for entry in fresh:
+            kind = entry.opened.type
+            if kind == OUTCOME:
+                self._outcome(entry)
+            elif kind in OPENING:
+                self._opening(entry)
+            elif kind == CASH_SALE:
+                self._cash_sale(entry)
+            elif kind == OBS:
+                self._observed(entry, *_records_of(entry))
+            elif kind in OBSERVING:
+                start, end = OBSERVING[kind]
+                self._observed(entry, entry.opened.payload[start:end])
+            elif kind == TICKET:
+                self.inert.add(entry.opened[1:4])
+
+    def _outcome(self, entry: Entry) -> None:
+        opened = entry.opened
+        of, outcome, how = read_outcome(opened.payload)
+        if outcome not in OUTCOMES or not of:
+            self._refuse(entry, BAD_VALUE)
+            return
+        entry.of = of
+        bit = 0
+        if outcome == entries_tap.OUTCOME_COMMITTED:
+            bit = P1
+        elif outcome == entries_tap.OUTCOME_ABORTED:
+            bit = V3 if how == entries_tap.HOW_LATER else V1
+        self.outcomes.append(
+            Outcome(entry.id, opened.device, opened.epoch, of, bit, opened.payload[:44])
+        )
+
+    def _opening(self, entry: Entry) -> None:
+        opened, body = entry.opened, body_of(entry.opened.payload)
+        if opened.card is None or not body.n:
+            self.inert.add(opened[1:4])
+            self._refuse(entry, BAD_VALUE)
+            return
+        card = self._card(entry, opened.card)
+        source, target = self._accounts(entry, card, body)
+        verdict = None
+        if opened.type == INTENT:
+            verdict = self.rerater.verdict(opened.payload, body.kind, body.authority)
+        self.work.add(Intent(
+            entry.id, card, opened.device, opened.epoch, opened.seq, body.n, body.kind, body.time,
+            source, target, body.amount if source != target else 0, self.book.home_currency,
+            body.authority, body.d, body.l, body.b, h_of(opened.payload),
+            first=first_of(opened.device, opened.epoch, opened.seq, opened.payload),
+            verdict=verdict, fresh=True,
+        ))
+
+    def _accounts(self, entry: Entry, card: Card, body: Body) -> tuple[int, int]:
+        """Return (source, target); equal when the commit moves no money."""
+        area = body.authority
+        if entry.opened.type == INTENT:
+            if not body.amount:
+                return card.id, card.id
+            operator = read_operator(entry.opened.payload)[0]
+            return card.id, self.book.number(f"{REV}:{area}:{operator}", area)
+        if entry.opened.type != ACTION or not body.amount:
+            return card.id, card.id
+        if body.kind == KIND_LOAD:
+            action = read_action(entry.opened.payload)[0]
+            return self.book.number(f"{PREPAID}:{action}", self.work.authority), card.id
+        if body.kind == KIND_REFUND:
+            return card.id, self.book.number(f"{PAYOUT}:{area}", area)
+        if body.kind == KIND_ADJUST:
+            return self.book.number(f"{UNALLOCATED}:{area}", area), card.id
+        return card.id, card.id
+
+    def _observed(self, entry: Entry, *found: bytes) -> None:
+        present = [record for record in found if record != NO_RECORD]
+        if entry.opened.card is not None and present:
+            card = self._card(entry, entry.opened.card)
+            self.records += [(card, record, entry.id) for record in present]
+
+    def _card(self, entry: Entry, pseudonym: bytes) -> Card:
+        card = self.work.by_pseudonym[pseudonym]
+        entry.card = card.id
+        if not card.issued:
+            self._refuse(entry, UNKNOWN_CARD)
+            if card.fresh and pseudonym not in self.unknown:
+                self.unknown.add(pseudonym)
+                opened = entry.opened
+                self.poster.alarms.append(
+                    Alarm(ALARM_UNKNOWN_CARD, opened.device, opened.epoch, opened.seq, card.id,
+                          None, "authentic entry about a card that was never issued")
+                )
+        return card
+
+    def _cash_sale(self, entry: Entry) -> None:
+        """Post a sale for cash at once: there is no card whose counter could contradict it."""
+        void_of, area, operator, total, rounding, paid, clerk = read_sale(entry.opened.payload)
+        sign, rounded = (-1 if void_of else 1), rounding - 8
+        where = "vehicle" if paid == PAID_CASH else f"other{paid}"
+        currency = self.book.home_currency
+        lines = [
+            (self.book.number(f"{CASH}:{where}:{clerk}", area), -sign * total, currency, area),
+            (self.book.number(f"{REV}:{area}:{operator}", area), sign * (total - rounded),
+             currency, area),
+        ]
+        if rounded:
+            lines.append(
+                (self.book.number(f"{ROUNDING}:{area}", area), sign * rounded, currency, area)
+            )
+        self.poster.transfer(lines, "SALE", entry=entry.id)
+
+    def _refuse(self, entry: Entry, reason: str) -> None:
+        self.refused.append((*entry.opened[1:4], reason, entry.hash, None, entry.edge[:24]))
+
+
+def _cards_of(fresh: Sequence[Entry]) -> set[bytes]:
+    """Return the cards that need a row: those with a commit or a record, not mere refusals."""
+    found = set()
+    for entry in fresh:
+        card, kind = entry.opened.card, entry.opened.type
+        if card is not None and (
+            kind in OPENING
+            or any(record != NO_RECORD for record in _records_of(entry))
+        ):
+            found.add(card)
+    return found
+
+
+def _records_of(entry: Entry) -> list[bytes]:
+    payload, kind = entry.opened.payload, entry.opened.type
+    if kind == OBS:
+        places = [OBSERVED_AT["newer"], OBSERVED_AT["older"]][: read_obs(payload)[0]]
+        return [payload[start:end] for start, end in places]
+    if kind in OBSERVING:
+        start, end = OBSERVING[kind]
+        return [payload[start:end]]
+    return []
