@@ -19,7 +19,8 @@ ACTION_ORDER = 50  # the card waits for another action first
 
 GREEN, AMBER, RED = "green", "amber", "red"
 
-# fmt: off - code, NAME, lamp, text
+# Rows of four: code, NAME, lamp, text.
+# fmt: off
 ANSWERS = (
     1, "REFUSED_FUNDS", RED, "Not enough money on the card. Top up, please.",
     2, "REFUSED_BLOCKED", RED, "This card is blocked. Ask at the counter.",

@@ -157,8 +157,15 @@ class CardWriter:
         self.mark(DECIDE)
         if journalled and self.journal.admits_tap():
             payload = refusal(
-                seen.uid, reason, seen.phase, seen, self.choice, self.listed, self.tariff,
-                self.profile, self.mode,
+                seen.uid,
+                reason,
+                seen.phase,
+                seen,
+                self.choice,
+                self.listed,
+                self.tariff,
+                self.profile,
+                self.mode,
             )
             self.journal.append(REFUSAL_TYPE, payload, self.flags())
         return reason

@@ -18,12 +18,12 @@ from card_layouts.answers import (
     TAP_AGAIN,
 )
 from card_layouts.cards.card_layout import (
+    KILLED_B,
     KIND_ACTIVATION,
     KIND_BLOCK,
     KIND_DEBIT,
     KIND_KILL,
     KIND_PASS,
-    KILLED_B,
 )
 from card_layouts.cards.conversation import CardLost
 from card_layouts.cards.transit_app import block_steps, stage_block, stage_debit
@@ -49,7 +49,7 @@ from card_layouts.records.entries_tap import (
 from firmware.card_writer import AUTH, COMMITTED, DECIDE, NOT_SENT, READ, STAGE, CardWriter
 from firmware.tap_card import Refused, open_card, read_card
 from firmware.tap_decide import choose, refuse_card, refuse_tariff, ride
-from firmware.tap_entries import block, intent, refusal
+from firmware.tap_entries import block, intent
 
 GRACE_S = 10  # a re-tap at the same device so soon is the same tap
 SHOWN_MAX = 16  # more cards than pass a gate in GRACE_S
@@ -84,9 +84,7 @@ class Tap(CardWriter):
 
     def _tap(self, seen):
         action, self.listed = self._lookup(seen.uid)
-        yield from open_card(
-            self.session, seen, self.profile, self.keys, self.entropy.random_bytes
-        )
+        yield from open_card(self.session, seen, self.profile, self.keys, self.entropy.random_bytes)
         self.mark(AUTH)
         yield from read_card(self.session, seen, action == HOT_KILL)
         self.mark(READ)

@@ -55,7 +55,10 @@ def rider_of(head, day):
     if head["group_until"] and day > head["group_until"]:
         group = FULL_FARE_GROUP
     return Rider(
-        group, head["purse_product"], head["authority"], head["purse_zones"],
+        group,
+        head["purse_product"],
+        head["authority"],
+        head["purse_zones"],
         head["purse_companions"],
     )
 
@@ -65,8 +68,13 @@ def journey_of(newest):
     if not newest["start_zone"]:
         return None
     return Journey(
-        newest["authority"], newest["start_zone"], newest["zones"], start_minute(newest),
-        newest["charged"], newest["transfers"], newest["companions"],
+        newest["authority"],
+        newest["start_zone"],
+        newest["zones"],
+        start_minute(newest),
+        newest["charged"],
+        newest["transfers"],
+        newest["companions"],
     )
 
 

@@ -90,12 +90,12 @@ class Channel:
             xor_into(block, 0, self._encrypt_iv)
             xor_into(block, 0, self._iv)
         self._encrypter.encrypt(block, block)
-        self._iv[:] = block[len(block) - BLOCK_BYTES:]
+        self._iv[:] = block[len(block) - BLOCK_BYTES :]
         self._encrypt_iv[:] = self._iv
 
     def decipher(self, block):
         """Decrypt the bytearray `block` (n x 16 bytes) in place and move the vector on."""
-        last = block[len(block) - BLOCK_BYTES:]
+        last = block[len(block) - BLOCK_BYTES :]
         self._decrypter.decrypt(block, block)
         xor_into(block, 0, self._decrypt_iv)
         xor_into(block, 0, self._iv)
@@ -126,7 +126,7 @@ class Channel:
         while True:
             part = min(len(body) - at, PART_BYTES)
             frame[0] = MORE if at else code
-            frame[1:1 + part] = body[at:at + part]
+            frame[1 : 1 + part] = body[at : at + part]
             at += part
             got = yield 1 + part
             if at == len(body):
@@ -172,7 +172,7 @@ class Channel:
         raise SealError("card.answer %02X: wrong MAC on %d bytes" % (code, len(answer)))
 
     def enciphered(self, code, header, data):
-        """Send `header` in the clear and `data` with its CRC enciphered; return the answer's data."""
+        """Send `header` in the clear and `data` with its CRC enciphered; return the answer."""
         answer = yield from self.transceive(code, header + self.sealed(code, header, data))
         return self.check_mac(code, answer)
 
@@ -180,8 +180,8 @@ class Channel:
         """Return `data` with its CRC32 over command, header and data, padded and enciphered."""
         size = len(data) + CRC_BYTES
         block = bytearray((size + BLOCK_BYTES - 1) // BLOCK_BYTES * BLOCK_BYTES)
-        block[:len(data)] = data
-        block[len(data):size] = card_crc(bytes((code,)) + header + data)
+        block[: len(data)] = data
+        block[len(data) : size] = card_crc(bytes((code,)) + header + data)
         self.encipher(block)
         return block
 
@@ -209,7 +209,9 @@ class Channel:
     def _check_size(self, code, data, size):
         if len(data) != size:
             self.close()
-            raise LayoutError("card.answer %02X: found %d bytes, wanted %d" % (code, len(data), size))
+            raise LayoutError(
+                "card.answer %02X: found %d bytes, wanted %d" % (code, len(data), size)
+            )
         return data
 
     def prepare_commit(self):

@@ -46,7 +46,7 @@ class IssuerSession(Session):
         data = yield from self.plain(APPLICATION_IDS)
         if len(data) % 3:
             raise LayoutError("card.aids: found %d bytes, wanted threes" % len(data))
-        return [bytes(data[i:i + 3]) for i in range(0, len(data), 3)]
+        return [bytes(data[i : i + 3]) for i in range(0, len(data), 3)]
 
     def file_ids(self):
         """Return the file numbers of the selected application."""
@@ -100,7 +100,7 @@ class IssuerSession(Session):
         if not own:
             data += card_crc(new_key)
         block = bytearray(32)
-        block[:len(data)] = data
+        block[: len(data)] = data
         self.encipher(block)
         answer = yield from self.transceive(CHANGE_KEY, header + block)
         if own:

@@ -29,8 +29,8 @@ from card_layouts.cards.card_layout import (
     P_BYTES,
     P_HEADER,
     S_BYTES,
-    T,
     T_BYTES,
+    T,
 )
 from card_layouts.cards.conversation import CardStatusError
 from card_layouts.cards.transit_app import (

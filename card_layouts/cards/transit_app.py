@@ -27,7 +27,8 @@ from card_layouts.cards.card_layout import (
 VALUE, BACKUP, CYCLIC = 0, 1, 2
 
 # Access word: read, write, read+write, change, one nibble each; F is nobody. In creation order.
-# fmt: off - file, type, access word, bytes
+# Rows of four: file, type, access word, bytes.
+# fmt: off
 FILES = (
     FILE_V, VALUE, 0x1F2F, 0,
     FILE_C, VALUE, 0x12FF, 0,

@@ -6,7 +6,7 @@ one record and nothing else. Pure; values are dictionaries of the fields of G.
 Source: SPEC.md table G; decisions.md D5; trust.md I1, I5, P3.
 """
 
-from card_layouts.cards.card_layout import G, H_BYTES, KIND_ISSUE, RECORD_LAYOUT
+from card_layouts.cards.card_layout import H_BYTES, KIND_ISSUE, RECORD_LAYOUT, G
 from card_layouts.records.chain import RECORD_FIRST_BYTES, record_h
 
 SUM_MASK = (1 << 26) - 1
@@ -91,7 +91,5 @@ def issue_record(uid, device, epoch, authority, now, k_chain):
 def wrote(values, device, epoch, seq):
     """Return whether the record `values` is the one announced by entry `seq` of this device."""
     return (
-        values["device"] == device
-        and values["epoch"] == epoch
-        and values["seq"] == seq & SEQ_MASK
+        values["device"] == device and values["epoch"] == epoch and values["seq"] == seq & SEQ_MASK
     )

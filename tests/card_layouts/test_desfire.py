@@ -32,7 +32,10 @@ def test_the_same_vectors_pass_under_micropython():
         pytest.fail("micropython is not beside python: run ./tornello once")
     done = subprocess.run(
         [micropython, "tests/vectors/desfire_replay.py", str(VECTORS)],
-        cwd=ROOT, capture_output=True, text=True, check=False,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.stdout.splitlines()[-1:] == ["16 passed, 0 failed"], done.stdout + done.stderr
 

@@ -100,7 +100,7 @@ class NoHotlist:
 
     version = overlay_version = 0
 
-    class base:  # noqa: N801 - shaped like Hotlist.base
+    class base:
         width = 7
 
     def __init__(self, rows=None):
@@ -124,8 +124,17 @@ def tariff(zone_count=2):
     """Return a tariff: one zone 250, both 338; transfers within the hour; stop i in zone i + 1."""
     prices = [[[FARE], [FARE_TWO]], [[FARE]]] if zone_count == 2 else [[[FARE]]]
     body = build(
-        AUTHORITY, 7, b"EUR", 0, 16383, prices, [(0, 0)], [TRANSFER_MINUTES] * zone_count,
-        list(range(1, zone_count + 1)), [(100, 8, 0)], [(0, 120)],
+        AUTHORITY,
+        7,
+        b"EUR",
+        0,
+        16383,
+        prices,
+        [(0, 0)],
+        [TRANSFER_MINUTES] * zone_count,
+        list(range(1, zone_count + 1)),
+        [(100, 8, 0)],
+        [(0, 120)],
     )
     return Tariff(lambda offset, size: body[offset : offset + size])
 
@@ -133,8 +142,14 @@ def tariff(zone_count=2):
 def lease(**changed):
     """Return a generous lease."""
     values = {
-        "lease": 0, "not_before": NOW - 86400, "not_after": NOW + 86400, "max_taps": 5000,
-        "max_cents": 10_000_000, "rights": 0xFFFF, "unknown": 0, "tap_cents": 0,
+        "lease": 0,
+        "not_before": NOW - 86400,
+        "not_after": NOW + 86400,
+        "max_taps": 5000,
+        "max_cents": 10_000_000,
+        "rights": 0xFFFF,
+        "unknown": 0,
+        "tap_cents": 0,
     }
     values.update(changed)
     return Lease(values)
@@ -143,8 +158,12 @@ def lease(**changed):
 def head_of(**changed):
     """Return the 44 bytes of S of an adult's value card."""
     values = {
-        "layout": 1, "authority": AUTHORITY, "serial": 12345678, "expires": 511,
-        "purse_product": 100, "issued": 2000,
+        "layout": 1,
+        "authority": AUTHORITY,
+        "serial": 12345678,
+        "expires": 511,
+        "purse_product": 100,
+        "issued": 2000,
     }
     values.update(changed)
     return S.pack(values)
@@ -206,9 +225,18 @@ class Device:
         self.parts = parts
         self.station = station
         self.profile = {
-            "device": number, "authority": AUTHORITY, "operator": 12, "terminal": TERMINAL_GATE,
-            "cluster": CLUSTER, "generation": GENERATION, "key_version": KEY_VERSION,
-            "line": 17, "trip": 400, "stop": 0, "direction": 1, "shift": 5,
+            "device": number,
+            "authority": AUTHORITY,
+            "operator": 12,
+            "terminal": TERMINAL_GATE,
+            "cluster": CLUSTER,
+            "generation": GENERATION,
+            "key_version": KEY_VERSION,
+            "line": 17,
+            "trip": 400,
+            "stop": 0,
+            "direction": 1,
+            "shift": 5,
         }
         self.profile.update(parts.get("profile", {}))
         self.boot()
@@ -221,14 +249,27 @@ class Device:
         self.entropy = self.parts.get("entropy") or Random(self.number)
         if self.station:
             self.tap = Station(
-                self.profile, clock, self.entropy, self.journal, self.keys,
-                self.parts.get("lease"), self.signals, self.window,
+                self.profile,
+                clock,
+                self.entropy,
+                self.journal,
+                self.keys,
+                self.parts.get("lease"),
+                self.signals,
+                self.window,
             )
         else:
             self.tap = Tap(
-                self.profile, clock, self.entropy, self.journal, self.keys,
-                self.parts.get("tariff", tariff()), self.parts.get("hotlist", NoHotlist()),
-                self.parts.get("lease", lease()), self.signals, self.window,
+                self.profile,
+                clock,
+                self.entropy,
+                self.journal,
+                self.keys,
+                self.parts.get("tariff", tariff()),
+                self.parts.get("hotlist", NoHotlist()),
+                self.parts.get("lease", lease()),
+                self.signals,
+                self.window,
             )
 
     def present(self, card, *tears, order=None):

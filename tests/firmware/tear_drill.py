@@ -23,7 +23,9 @@ def positions(counts):
     found = []
     for number, count in enumerate(counts):
         for phase, length in (
-            ("in", count.bytes_in), ("step", count.write_steps), ("out", count.bytes_out)
+            ("in", count.bytes_in),
+            ("step", count.write_steps),
+            ("out", count.bytes_out),
         ):
             found += [Tear(exchange=number, cut=Cut(phase, at)) for at in range(length)]
     return found

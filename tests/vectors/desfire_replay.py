@@ -10,9 +10,9 @@ from binascii import hexlify, unhexlify
 
 sys.path.insert(0, ".")
 
-from card_layouts.cards import desfire  # noqa: E402
-from card_layouts.cards.conversation import FRAME_BYTES, converse  # noqa: E402
-from card_layouts.cards.desfire_issuer import IssuerSession  # noqa: E402
+from card_layouts.cards import desfire
+from card_layouts.cards.conversation import FRAME_BYTES, converse
+from card_layouts.cards.desfire_issuer import IssuerSession
 
 
 class Transcript:
