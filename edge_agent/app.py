@@ -17,8 +17,9 @@ from edge_agent import status as reports
 from edge_agent.config import EdgeConfig
 from edge_agent.dock_session import DockSession
 from edge_agent.downlink import Downlink
-from edge_agent.ports import Broker, Clock, Entropy, Message, SystemClock, SystemEntropy
-from edge_agent.serial_link import SerialLink
+from edge_agent.drivers.serial_port import SerialLink
+from edge_agent.drivers.system import SystemClock, SystemEntropy
+from edge_agent.ports import Broker, Clock, Entropy, Message
 from edge_agent.store import Store, StoreRefused
 from edge_agent.uplink import Uplink
 

@@ -4,11 +4,7 @@ Services take these in their constructors and never import an adapter. SQLite is
 real everywhere, and its failures are provoked for real. Source: house-style.md section 6.
 """
 
-import secrets
-import time
 from typing import NamedTuple, Protocol
-
-from card_layouts.codec.timestamps import from_unix
 
 
 class Clock(Protocol):
@@ -72,20 +68,3 @@ class Broker(Protocol):
 
     def close(self) -> None:
         """Say goodbye and stop."""
-
-
-class SystemClock:
-    """The machine's clocks."""
-
-    def utc_seconds(self) -> int:
-        return int(from_unix(time.time()))
-
-    def monotonic_ms(self) -> int:
-        return time.monotonic_ns() // 1_000_000
-
-
-class SystemEntropy:
-    """The machine's random numbers."""
-
-    def random_bytes(self, count: int) -> bytes:
-        return secrets.token_bytes(count)

@@ -1,0 +1,1 @@
+"""Adapters to this machine: serial ports, clocks, random numbers."""
