@@ -29,8 +29,8 @@ SHARED_LIBRARY = {"binascii", "collections", "cryptolib", "hashlib", "struct", "
 WIRING = {"app", "main", "__main__", "boot", "cli", "boards", "tools"}
 ADAPTERS = {
     "firmware": {"drivers", "boards"},
-    "edge_agent": {"mqtt", "serial_port", "drivers"},
-    "backend_sync": {"mqtt"},
+    "edge_agent": {"mqtt", "drivers", "clocks"},
+    "backend_sync": {"mqtt", "clocks"},
 }
 # Ticks, not coroutines: the simulator calls the same ticks, and a stack trace stays whole.
 LOOPS_OF_THEIR_OWN = {"asyncio", "uasyncio"}

@@ -34,6 +34,8 @@ def main() -> int:
     steps = [] if paths or options.k else list(FAST_STEPS if options.fast else STEPS)
     failed_steps = [name for name, step in steps if not announced(name, step)]
     outcomes, ended_well = run_pytest(options, paths)
+    if not ended_well and not outcomes.get("failed"):
+        failed_steps.append("tests: pytest did not run to its end")
     if wanting:
         say_what_is_missing(wanting)
     minutes = (time.monotonic() - began) / 60
