@@ -7,6 +7,7 @@ longer than one request. It must not know how a call is done (`calls` does). Sou
 import os
 import selectors
 import socket
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -101,8 +102,13 @@ class Server:
             return encode_frame([ANSWERED, self.answer(request[0], request[1])])
         except KeyringRefused as error:
             return encode_frame([REFUSED, str(error)])
-        except OSError as error:  # disk full and the like: this request fails, the process stays
+        except (OSError, sqlite3.OperationalError) as error:  # disk full: asking again may help
             return encode_frame([FAILED, f"{request[0]}: {error}"])
+        except Exception as error:
+            # The one border of this process: a request nobody foresaw is refused, the others go
+            # on. Only its type is told, as the text could quote a key.
+            self.log(f"{request[0]} ended in {type(error).__name__}")
+            return encode_frame([REFUSED, f"{request[0]}: {type(error).__name__}"])
 
     def _drop(self, client: socket.socket) -> None:
         self.selector.unregister(client)
