@@ -113,12 +113,12 @@ class Service:
         if now_ms < self.publish_at_ms:
             return
         self.publish_at_ms = now_ms + PUBLISH_EVERY_MS
-        before = self.publisher.packages.contents
+        before = self.publisher.packages.reads
         try:
             self.publisher.tick()
         except (KeyringError, OSError) as error:
             self.publisher.last_error = f"{type(error).__name__}: {error}"
-        if self.publisher.packages.contents is not before:
+        if self.publisher.packages.reads != before:
             self.tariffs.update(every_tariff(self.folder))
 
     def _write_status(self, state: str, at_once: bool = False) -> None:

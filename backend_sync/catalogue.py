@@ -10,9 +10,10 @@ A file that does not fit is refused by name and the last good state stays. Sourc
 import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from card_layouts.errors import LayoutError
 from card_layouts.fares.tariff import Tariff
@@ -23,6 +24,8 @@ TARIFF_FILES = "*.ttar"
 HOTLIST_FILE = "hotlist.json"
 LEASES_FILE = "leases.json"
 ARCHIVE = "archive"
+
+T = TypeVar("T")
 
 # One listed card: (pseudonym, g, action), as `Keyring.assemble` takes it.
 Listed = tuple[bytes, int, int]
@@ -47,8 +50,9 @@ class Contents(NamedTuple):
     """Everything there is to publish."""
 
     tariffs: dict[int, TariffBody]
-    listed: list[Listed]
-    leases: dict[int, dict[str, Any]]
+    listed: list[Listed] | None  # None: the file does not fit, what was read last stays
+    leases: dict[int, dict[str, Any]] | None  # likewise
+    errors: list[str]
 
 
 class Catalogue:
@@ -73,14 +77,17 @@ class Catalogue:
         return True
 
     def read(self) -> Contents:
-        """Return what the folder holds now. Raises: CatalogueError."""
+        """Return what the folder holds now, with a sentence for each file that does not fit."""
         tariffs: dict[int, TariffBody] = {}
+        errors: list[str] = []
         for path in sorted(self.folder.glob(TARIFF_FILES)):
-            tariff = self._tariff(path)
-            newest = tariffs.get(tariff.authority)
-            if newest is None or tariff.version > newest.version:
-                tariffs[tariff.authority] = tariff
-        return Contents(tariffs, self._listed(), self._leases())
+            tariff = _unless_refused(partial(self._tariff, path), errors)
+            if tariff is not None:
+                newest = tariffs.get(tariff.authority)
+                if newest is None or tariff.version > newest.version:
+                    tariffs[tariff.authority] = tariff
+        listed = _unless_refused(self._listed, errors)
+        return Contents(tariffs, listed, _unless_refused(self._leases, errors), errors)
 
     def _tariff(self, path: Path) -> TariffBody:
         try:
@@ -128,6 +135,14 @@ class Catalogue:
                     raise CatalogueError(f"{place}: {name!r} is no field of a lease")
             leases[int(device)] = dict(terms)
         return leases
+
+
+def _unless_refused(read: Callable[[], T], errors: list[str]) -> T | None:
+    try:
+        return read()
+    except CatalogueError as error:
+        errors.append(f"CatalogueError: {error}")
+        return None
 
 
 def every_tariff(folder: Path) -> dict[tuple[int, int], Tariff]:

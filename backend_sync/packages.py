@@ -58,7 +58,9 @@ class Packages:
         self.clock = clock
         self.terms = terms
         self.capacities = capacities  # role -> bytes the smallest target holds, absent = any
-        self.contents = Contents({}, [], {})
+        self.listed: list[Listed] = []
+        self.lease_terms: dict[int, dict[str, Any]] = {}
+        self.reads = 0  # how often the folder was read: a rise means tariffs may be new
         self.tariffs: dict[int, Package] = {}
         self.hotlist: Package | None = None
         self.overlay: Package | None = None
@@ -69,21 +71,34 @@ class Packages:
         """Take up what changed in the folder; a file that does not fit leaves all as it was."""
         if self.catalogue.changed():
             try:
-                contents = self.catalogue.read()
-                self.tariffs = {a: self._tariff(t) for a, t in contents.tariffs.items()}
-                self.contents = contents
-                self._list(contents.listed)
-                self.last_error = ""
-            except CatalogueError as error:
-                self.last_error = f"CatalogueError: {error}"
-            except KeyringRefused as error:  # a listed card may be issued later: look again
-                self.catalogue.seen = None
-                self.last_error = f"KeyringRefused: {error}"
+                self._take(self.catalogue.read())
             except BaseException:
-                self.catalogue.seen = None  # the keyring is away
+                self.catalogue.seen = None  # the keyring is away: read it again next time
                 raise
         elif self.hotlist is not None and self._is_half_over(self.hotlist):
-            self._base(self.contents.listed)
+            self._base(self.listed)
+
+    def _take(self, contents: Contents) -> None:
+        """Take up each part that fits; the others stay as they were, and are named."""
+        errors = list(contents.errors)
+        for authority, tariff in contents.tariffs.items():
+            try:
+                self.tariffs[authority] = self._tariff(tariff)
+            except CatalogueError as error:
+                errors.append(f"CatalogueError: {error}")
+        if contents.leases is not None:
+            self.lease_terms = contents.leases
+        if contents.listed is not None:
+            try:
+                self._list(contents.listed)
+                self.listed = contents.listed
+            except CatalogueError as error:
+                errors.append(f"CatalogueError: {error}")
+            except KeyringRefused as error:  # a listed card may be issued later: look again
+                self.catalogue.seen = None
+                errors.append(f"KeyringRefused: {error}")
+        self.last_error = "; ".join(errors)
+        self.reads += 1
 
     def save(self) -> None:
         """Make the versions given out durable."""
@@ -184,7 +199,7 @@ class Packages:
         """Return the device's lease: the last one while it is young and says the same."""
         number, epoch = device["device"], device["epoch"]
         name = f"lease-{number}-{epoch}"
-        special = dict(self.contents.leases.get(number, {}))
+        special = dict(self.lease_terms.get(number, {}))
         if special.pop("revoked", False):
             return None
         versions = {f"v_{ROLE_NAMES[p.manifest['role']]}": p.manifest["version"] for p in packages}

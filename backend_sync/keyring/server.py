@@ -104,7 +104,7 @@ class Server:
             return encode_frame([REFUSED, str(error)])
         except (OSError, sqlite3.OperationalError) as error:  # disk full: asking again may help
             return encode_frame([FAILED, f"{request[0]}: {error}"])
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - this process's one border
             # The one border of this process: a request nobody foresaw is refused, the others go
             # on. Only its type is told, as the text could quote a key.
             self.log(f"{request[0]} ended in {type(error).__name__}")
