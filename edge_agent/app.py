@@ -18,7 +18,7 @@ from edge_agent.config import EdgeConfig
 from edge_agent.dock_session import DockSession
 from edge_agent.downlink import Downlink
 from edge_agent.drivers.serial_port import SerialLink
-from edge_agent.drivers.system import SystemClock, SystemEntropy
+from edge_agent.drivers.system import FileClock, SystemClock, SystemEntropy
 from edge_agent.ports import Broker, Clock, Entropy, Message
 from edge_agent.store import Store, StoreRefused
 from edge_agent.uplink import Uplink
@@ -232,7 +232,8 @@ def build(config: EdgeConfig, waiter: Waiter) -> EdgeAgent:
     """Wire the agent to the real world. Raises: StoreRefused."""
     from edge_agent.mqtt import MqttBroker  # a machine without paho still shows status and outbox
 
-    clock, entropy = SystemClock(), SystemEntropy()
+    clock = SystemClock() if config.clock is None else FileClock(config.clock)
+    entropy = SystemEntropy()
     store = Store(config.database)
     docks = []
     for dock in config.docks:

@@ -53,6 +53,7 @@ class EdgeConfig:
     publics: Mapping[bytes, bytes]  # key id (4 B) -> Ed25519 public key of the ledger (32 B)
     retention_seconds: int = 30 * DAY_S
     resend_ms: int = 5000
+    clock: Path | None = None  # a file that says the time instead of the machine: demos only
 
     @property
     def database(self) -> Path:
@@ -83,6 +84,7 @@ def read_config(path: Path) -> EdgeConfig:
     edge = top.text("edge")
     if not is_edge_id(edge):
         raise ConfigError(f"{path.name}: edge: {edge!r} is not 1..24 of a-z, 0-9 and '-'")
+    clock = top.text("clock", "system")
     config = EdgeConfig(
         edge=edge,
         authority=top.number("authority", 0, 255),
@@ -92,6 +94,7 @@ def read_config(path: Path) -> EdgeConfig:
         publics=_publics(top.section("ledger")),
         retention_seconds=int(top.number("retention_days", 1, 3650, 30) * DAY_S),
         resend_ms=top.number("resend_ms", 50, 600_000, 5000),
+        clock=None if clock == "system" else path.parent / clock,
     )
     top.refuse_rest()
     return config

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from simulator.clock import WorldClock
 from simulator.control import CARD, KEY, LINK, ControlServer
+from simulator.desfire_card import DesfireCard
 from simulator.field import Field
 from simulator.pn532 import Pn532
 from simulator.prng import Prng
@@ -84,6 +85,7 @@ class BoardProcess:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
+        self.process = None
         self.field.off()
         self.control.reset()
 
@@ -109,6 +111,10 @@ class BoardProcess:
     # --- what the world serves ---
 
     @property
+    def alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    @property
     def waits(self) -> bool:
         return self.control.waiting_until is not None
 
@@ -129,10 +135,14 @@ class BoardProcess:
         self._keys.append(message)
         self._news |= KEY
 
-    def place(self, card) -> None:  # type: ignore[no-untyped-def]
+    def lay(self, card: DesfireCard) -> None:
         """Lay a card on the reader."""
         self.field.place(card)
         self._news |= CARD
+
+    def take(self, card: DesfireCard) -> None:
+        """Take a card away, wherever a tear has put it."""
+        self.field.take(card)
 
     def _serve_control(self) -> None:
         self.control.feed(self.control_line.read())

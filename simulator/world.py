@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 from simulator.board_process import BoardProcess
 from simulator.clock import WorldClock
-from simulator.control import CARD, KEY, LINK
 
 WALL_STEP_S = 0.02  # how long to look for real programs before virtual time moves on
 STUCK_S = 30.0  # a board that neither works nor waits for so long is broken
@@ -42,6 +41,14 @@ class World:
             if self.clock.now_ms >= end_ms:
                 raise WorldStuck(f"{what}: not after {limit_ms} virtual ms")
             self.clock.advance_to(min(self._next_ms(), end_ms))
+
+    def run_for(self, span_ms: int) -> None:
+        """Serve the boards for `span_ms` of virtual time."""
+        end_ms = self.clock.now_ms + span_ms
+        self.settle()
+        while self.clock.now_ms < end_ms:
+            self.clock.advance_to(min(max(self._next_ms(), self.clock.now_ms), end_ms))
+            self.settle()
 
     def settle(self) -> None:
         """Serve the boards until every one of them waits for something in the future."""
@@ -84,29 +91,28 @@ class World:
         return bool(ready)
 
     def _expect_work(self, what: str) -> None:
-        if not self._serve(STUCK_S):
-            busy = [board.name for board in self.boards if not board.waits]
-            raise WorldStuck(f"{what}: {', '.join(busy)} neither works nor waits for {STUCK_S:.0f} s")
         for board in self.boards:
             board.check_alive()
+        if not self._serve(STUCK_S):
+            busy = [board.name for board in self.boards if board.alive and not board.waits]
+            raise WorldStuck(f"{what}: {', '.join(busy)} neither works nor waits for {STUCK_S:.0f} s")
 
     def _wake(self) -> bool:
         """Wake every board that has a reason to go on; return whether one had."""
         woke = False
         for board in self.boards:
-            if not board.waits:
+            until_ms = board.control.waiting_until
+            if until_ms is None:
                 continue
             reasons = board.reasons()
-            if reasons or board.control.waiting_until <= self.clock.now_ms:  # type: ignore[operator]
+            if reasons or until_ms <= self.clock.now_ms:
                 board.control.wake(reasons)
                 woke = True
         return woke
 
     def _all_wait(self) -> bool:
-        return all(board.waits for board in self.boards)
+        return all(board.waits for board in self.boards if board.alive)
 
     def _next_ms(self) -> int:
-        return min(board.control.waiting_until or 0 for board in self.boards)
-
-
-__all__ = ["CARD", "KEY", "LINK", "World", "WorldStuck"]
+        waits = (board.control.waiting_until for board in self.boards if board.alive)
+        return min((at_ms for at_ms in waits if at_ms is not None), default=self.clock.now_ms + 1)

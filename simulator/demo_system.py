@@ -1,0 +1,184 @@
+"""Sets up one demo's system in its folder: keys, devices, cards, tariffs, configurations.
+
+Everything here happens once, before the first tap, and is the same for the same settings. The
+programs themselves are started by `demo.py`.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from backend_sync.keyring.keyfile import make_keys, write_keys
+from backend_sync.keyring.local import KEY_FILE, LocalKeyring
+from backend_sync.keyring.provision import as_text
+from backend_sync.tariffs.compile import compile_tariff, load_toml, zone_order
+from backend_sync.tariffs.gtfs import Feed, read_feed
+from card_layouts.codec.timestamps import from_unix
+from simulator.clock import WorldClock
+from simulator.demo_files import DemoFiles, Settings
+from simulator.issuing import IssuingOffice
+from simulator.passengers import Plan, make_plan
+from simulator.prng import Prng
+from simulator.services import Service, listens
+
+TOWN_FOLDER = Path(__file__).parent / "example_town"
+EDGE = "depot"
+EDGE_AUTHORITY = 1
+OFFICE_DEVICE = 1
+FIRST_DEVICE = 11
+TOWN, FERRY = 1, 2  # authorities
+TOWN_OPERATOR, FERRY_OPERATOR = 10, 20
+TARIFF_VERSION = 1
+# The demo happens in the week of Monday 2026-06-01, whenever it is run: same seed, same bytes.
+FIRST_MIDNIGHT = int(from_unix(1_780_272_000))
+LEASE_HOURS = 72
+OFFICE_NIGHT_S = 2 * 3600  # the cards are issued and the validators docked before the first morning
+
+
+def read_network(settings: Settings) -> Feed:
+    """Return the feed the demo runs on: the one named, or the small town shipped here."""
+    return read_feed(Path(settings.gtfs) if settings.gtfs else TOWN_FOLDER / "gtfs")
+
+
+def draw_plan(settings: Settings, feed: Feed) -> Plan:
+    """Return the plan of these settings; the same every time it is asked for."""
+    return make_plan(Prng(settings.seed).fork("plan"), _served(feed), _zone_count(feed),
+                     settings.taps, settings.cards, settings.validators, settings.last_taps)
+
+
+def authority_of(validator: int, settings: Settings) -> int:
+    """Return whose tariff a validator charges: with three or more the last one is the ferry's."""
+    return FERRY if settings.validators >= 3 and validator == settings.validators - 1 else TOWN
+
+
+def device_of(validator: int) -> int:
+    return FIRST_DEVICE + validator
+
+
+def prepare(files: DemoFiles, settings: Settings, feed: Feed, plan: Plan) -> None:
+    """Make keys, devices, cards and configurations; leaves nothing running."""
+    write_keys(files / "keyring" / KEY_FILE, make_keys([TOWN, FERRY], seed=f"demo {settings.seed}"))
+    keyring = LocalKeyring(files / "keyring")
+    try:
+        publics = keyring.assemble("publics", {})
+        office = keyring.provision(OFFICE_DEVICE, 0, TOWN, TOWN_OPERATOR, EDGE, "issuer")
+        for validator in range(settings.validators):
+            authority = authority_of(validator, settings)
+            operator = FERRY_OPERATOR if authority == FERRY else TOWN_OPERATOR
+            device = device_of(validator)
+            config = keyring.provision(device, 0, authority, operator, EDGE, "validator")
+            write_device(files, config)
+        write_tariffs(files / "tariffs", feed, settings)
+        issue_cards(files, settings, plan, office)
+        (files / "devices" / "office.json").write_text(json.dumps(as_text(office)))
+        list_cards(files, keyring, plan, fates=("hotlisted",))
+    finally:
+        keyring.close()
+    write_clock(files, FIRST_MIDNIGHT)
+    write_edge_config(files, settings, publics)
+
+
+def write_tariffs(folder: Path, feed: Feed, settings: Settings) -> None:
+    """Compile the shipped tariffs over the feed and lay them where the publisher looks."""
+    for name, authority in (("tariff_town.toml", TOWN), ("tariff_ferry.toml", FERRY)):
+        body = compile_tariff(load_toml(TOWN_FOLDER / name), feed, TARIFF_VERSION)
+        (folder / f"authority-{authority}.ttar").write_bytes(body)
+
+
+def issue_cards(files: DemoFiles, settings: Settings, plan: Plan, office: dict[str, Any]) -> None:
+    """Personalise and load every card of the plan; leave ISSUE rows and sales for the ledger."""
+    clock = WorldClock(FIRST_MIDNIGHT)
+    desk = IssuingOffice(office, files.journal(OFFICE_DEVICE), clock, Prng(settings.seed).fork("office"))
+    for number, rider in enumerate(plan.riders, 1):
+        clock.advance(20_000)
+        desk.issue(number, rider, files.card(number))
+    (files / "issues.bin").write_bytes(b"".join(desk.issues))
+    (files / "sales.json").write_text(json.dumps([sale._asdict() for sale in desk.sales]))
+
+
+def list_cards(files: DemoFiles, keyring: LocalKeyring, plan: Plan, fates: tuple[str, ...]) -> None:
+    """Write the hotlist: the cards of these fates, by pseudonym, to be blocked or killed."""
+    rows = (files / "issues.bin").read_bytes()
+    issues = [rows[at : at + 64] for at in range(0, len(rows), 64)]
+    pseudonyms = keyring.pseudonyms(issues)
+    cards = [
+        {"card": pseudonym.hex(), "action": "kill" if rider.fate == "killed" else "block", "g": 1}
+        for pseudonym, rider in zip(pseudonyms, plan.riders, strict=True)
+        if rider.fate in fates
+    ]
+    _replace(files / "tariffs" / "hotlist.json", json.dumps({"cards": cards}, indent=1))
+
+
+def write_clock(files: DemoFiles, seconds: int) -> None:
+    """Tell the inland programs what time it is in this world."""
+    _replace(files / "clock", str(seconds))
+
+
+def write_edge_config(files: DemoFiles, settings: Settings, publics: list[tuple[bytes, bytes]]) -> None:
+    keys = ", ".join(f'"{public.hex()}"' for _key_id, public in publics)
+    (files / "edge" / "publics.toml").write_text(f"\n[ledger]\npublics = [{keys}]\n")
+
+
+def start_configs(files: DemoFiles, port: int, docks: dict[str, str]) -> None:
+    """Write the configurations that hold this run's port and serial lines."""
+    (files / "ledger.toml").write_text(
+        'database = "ledger.db"\nkeyring = "keyring/keyring.sock"\npackages = "tariffs"\n'
+        f'clock = "clock"\nauthority = {EDGE_AUTHORITY}\n\n[broker]\nport = {port}\n\n'
+        f"[lease]\nhours = {LEASE_HOURS}\nrenew_hours = 20\n"
+    )
+    tables = "".join(f'\n[[dock]]\nname = "{name}"\nport = "{path}"\n' for name, path in docks.items())
+    (files / "edge" / "edge.toml").write_text(
+        f'edge = "{EDGE}"\nauthority = {EDGE_AUTHORITY}\ndata = "."\nclock = "../clock"\n'
+        f"resend_ms = 1000\n\n[broker]\nport = {port}\n"
+        + (files / "edge" / "publics.toml").read_text() + tables
+    )
+
+
+def broker(files: DemoFiles, port: int) -> Service:
+    command = [sys.executable, "-m", "iotcore", "--port", str(port), "--listen", "127.0.0.1"]
+    return Service("broker", command, files.log("broker"), lambda: listens(port))
+
+
+def keyring_service(files: DemoFiles) -> Service:
+    socket_path = files / "keyring" / "keyring.sock"
+    command = [sys.executable, "-m", "backend_sync", "keyring", "serve", str(files / "keyring")]
+    return Service("keyring", command, files.log("keyring"), socket_path.exists)
+
+
+def ledger_service(files: DemoFiles, plant: str) -> Service:
+    command = [sys.executable, "-m", "backend_sync", "serve", "--config", str(files / "ledger.toml")]
+    status = files / "ledger-status.json"
+    return Service("ledger", command, files.log("ledger"), lambda: _running(status),
+                   {"TORNELLO_PLANT": plant} if plant else {})
+
+
+def edge_service(files: DemoFiles) -> Service:
+    command = [sys.executable, "-m", "edge_agent", "edge", "run", "--config",
+               str(files / "edge" / "edge.toml")]
+    return Service("edge", command, files.log("edge"), lambda: _running(files / "edge" / "status.json"))
+
+
+def _running(status: Path) -> bool:
+    try:
+        return json.loads(status.read_text()).get("state", "running") != "stopped"
+    except (OSError, ValueError):
+        return False
+
+
+def _replace(path: Path, text: str) -> None:
+    beside = path.with_name(path.name + ".new")
+    beside.write_text(text)
+    beside.replace(path)
+
+
+def _served(feed: Feed) -> Feed:
+    """Return the feed with only the trips whose every stop has a zone, where zones exist."""
+    if not feed.zones():
+        return feed
+    trips = [trip for trip in feed.trips if all(feed.stops[s].zone for s in trip.stops)]
+    return feed._replace(trips=trips or feed.trips)
+
+
+def _zone_count(feed: Feed) -> int:
+    return len(zone_order(load_toml(TOWN_FOLDER / "tariff_town.toml"), feed))
