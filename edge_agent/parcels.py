@@ -85,6 +85,12 @@ class Parcels:
         )
         return [Package(*row) for row in rows]
 
+    def held(self) -> list[tuple[int, int, int, int]]:
+        """Return (device, role, authority, version) of every package held."""
+        return self._store.connection.execute(
+            "SELECT device, role, authority, version FROM packages ORDER BY 1, 2, 3"
+        ).fetchall()
+
     def body(self, sha256: bytes) -> bytes:
         """Return a body by its hash, b"" if it was replaced meanwhile."""
         row = self._store.connection.execute(

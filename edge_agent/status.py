@@ -11,6 +11,7 @@ from typing import Any
 
 from card_layouts.codec.timestamps import to_unix
 from card_layouts.link import messages
+from card_layouts.packages.manifest import ROLE_NAMES
 from edge_agent.dock_session import DockSession
 from edge_agent.store import Store
 
@@ -40,6 +41,10 @@ def describe_store(store: Store, now: int) -> dict[str, Any]:
         "oldest_unsent_s": None if oldest is None else max(0, now - oldest),
         "gaps": [list(gap) for gap in store.evidence.gaps()],
         "devices": [_describe_device(store, row, waiting, now) for row in store.parcels.devices()],
+        "packages": [
+            {"device": device, "role": ROLE_NAMES[role], "authority": authority, "version": version}
+            for device, role, authority, version in store.parcels.held()
+        ],
     }
 
 
