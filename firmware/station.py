@@ -3,8 +3,8 @@
     AUTH(K1) -> READ -> SETTLE own open entry -> AUTH(K2) -> A = k - 1? -> STAGE -> ACTION durable
              -> COMMIT -> OUTCOME
 
-The card's action counter A is the serialisation point: an order whose k the card has passed is done,
-whoever did it. The terminal never authenticates again with work pending (D5): K1 only reads.
+The card's action counter A is the serialisation point: an order whose k the card has passed is
+done, whoever did it. The terminal never authenticates again with work pending (D5): K1 only reads.
 Source: trust.md 4.5; card.md "T1 load": 14 exchanges.
 """
 

@@ -1,4 +1,4 @@
-"""2K3DES with the calls of `aes`, for stations that meet factory keys. Left out of the board's image.
+"""2K3DES with the calls of `aes`, for stations that meet factory keys; never on a board.
 
 Source: desfire.md (a delivered card's master key is 2K3DES); `cards/desfire_issuer.py` uses it.
 """

@@ -144,7 +144,7 @@ def lease(**changed):
     values = {
         "lease": 0,
         "not_before": NOW - 86400,
-        "not_after": NOW + 86400,
+        "not_after": NOW + 10 * 86400,
         "max_taps": 5000,
         "max_cents": 10_000_000,
         "rights": 0xFFFF,

@@ -57,7 +57,7 @@ def tear_all(drill, second_try, seconds=5):
     return len(tears), changed
 
 
-@pytest.mark.requirement("R-6", "D30", "D15")
+@pytest.mark.requirement("R-6", "T1", "D30", "D15")
 def test_a_debit_torn_at_every_position_is_charged_once_at_the_same_validator():
     def again(card, devices, answer, before):
         gate = devices[0]
@@ -80,7 +80,7 @@ def test_a_debit_torn_at_every_position_is_charged_once_at_the_same_validator():
     assert changed == 13
 
 
-@pytest.mark.requirement("R-6", "D7", "D30")
+@pytest.mark.requirement("R-6", "T1", "I13", "D7", "D30")
 def test_a_debit_torn_at_every_position_is_charged_once_at_another_validator():
     def elsewhere(card, devices, answer, before):
         first, other = devices
@@ -128,7 +128,7 @@ def test_a_transfer_torn_at_every_position_costs_nothing_and_opens_once():
     assert positions == 316
 
 
-@pytest.mark.requirement("D8", "D30")
+@pytest.mark.requirement("D8", "T1", "I15", "D30")
 def test_a_block_torn_at_every_position_is_written_at_the_next_tap_anywhere():
     hotlist = NoHotlist({UID: (HOT_BLOCK, 3)})
     listing = [Device(GATE_A, hotlist=hotlist), Device(GATE_B, hotlist=hotlist)]
@@ -171,7 +171,7 @@ def test_a_kill_torn_at_every_position_ends_with_a_dead_card():
     figures.add(figures.TEARS, len(tears))
 
 
-@pytest.mark.requirement("R-10", "D30")
+@pytest.mark.requirement("R-10", "T1", "I11", "D30")
 @pytest.mark.parametrize("second", [0, 1], ids=["same station", "another station"])
 def test_a_load_torn_at_every_position_arrives_once(second):
     order = Order(501, 2, 1, 1500, CHANNEL_COUNTER)

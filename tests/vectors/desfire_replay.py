@@ -79,7 +79,7 @@ def main(path):
             print(transcript["name"], difference)
         failed += len(wrong)
         passed += len(transcript["frames"]) + 1 - len(wrong)
-    print("%d passed, %d failed" % (passed, failed))
+    print(f"{passed} passed, {failed} failed")
     return failed
 
 
