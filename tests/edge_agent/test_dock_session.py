@@ -47,7 +47,7 @@ def stored(store, device=7, epoch=0):
     return store.outbox.slots(device, epoch, 1, head.seq) if head else []
 
 
-@pytest.mark.requirement("W-131", "D12")
+@pytest.mark.requirement("W-131", "D12", "R-7", "R-23")
 @pytest.mark.parametrize("entries", [0, 1, 7, 8, 139, 140, 141, 300])
 def test_a_whole_journal_is_pulled_in_order(store, entries):
     board = SoftBoard(entries=entries)
@@ -144,7 +144,7 @@ def spoilt(board, seq, slot):
     return board
 
 
-@pytest.mark.requirement("T10", "T11")
+@pytest.mark.requirement("T10", "T11", "W-133")
 @pytest.mark.parametrize(
     ("seq", "slot", "name", "why"),
     [
@@ -181,7 +181,7 @@ def test_a_journal_that_differs_from_what_is_stored_is_refused(store):
     assert store.outbox.head(7, 0).seq == 10
 
 
-@pytest.mark.requirement("T11")
+@pytest.mark.requirement("T11", "W-133", "W-134")
 def test_missing_entries_are_a_gap_and_the_rest_is_still_stored(store):
     board = SoftBoard(entries=10)
     Dock(store, board).drain()

@@ -16,7 +16,7 @@ from tests.firmware.journal_builders import (
     uid_of,
 )
 
-pytestmark = pytest.mark.requirement("D13", "D15", "T16", "I9", "W-131")
+pytestmark = pytest.mark.requirement("D13", "D15", "T16", "I9", "R-7", "W-131")
 
 TAPS = 80  # more than one whole turn of a ring of four blocks
 
