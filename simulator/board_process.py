@@ -39,12 +39,27 @@ def micropython_path() -> str:
     return str(beside) if beside.exists() else shutil.which("micropython") or "micropython"
 
 
+def micropython_version() -> str:
+    """Return the version of the MicroPython to be run. Raises: BoardFailed when it cannot run."""
+    path = micropython_path()
+    ask = "import sys; print('.'.join(str(n) for n in sys.implementation.version[:3]))"
+    try:
+        done = subprocess.run([path, "-c", ask], capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BoardFailed(f"validators need MicroPython, and {path} cannot be started: {error}") from None
+    if done.returncode or not done.stdout.strip():
+        raise BoardFailed(f"V1: {path} is no MicroPython: it ended with {done.returncode} "
+                          f"and printed {(done.stdout + done.stderr).strip()[:200]!r}")
+    return done.stdout.strip()
+
+
 class BoardProcess:
     """One validator. `signals` is every (name, detail) it told the world, oldest first."""
 
-    def __init__(self, name: str, clock: WorldClock, prng: Prng, command: Callable[["BoardProcess"], list[str]],
-                 log: Path) -> None:
+    def __init__(self, name: str, device: int, clock: WorldClock, prng: Prng,
+                 command: Callable[["BoardProcess"], list[str]], log: Path) -> None:
         self.name = name
+        self.device = device
         self.clock = clock
         self.command = command
         self.log = log
@@ -55,6 +70,8 @@ class BoardProcess:
         self.docked = False
         self.frozen_utc: int | None = None
         self.signals: list[tuple[str, str]] = []
+        self.journal = (0, 0)  # (newest entry, newest acknowledged one), as it said last
+        self.packages: dict[str, int] = {}  # role -> version it has switched to
         self.on_signal: Callable[[str, str], None] = lambda name, detail: None
         self.cut_on_tear = False  # the next planned tear is the validator's own power going
         self.control = ControlServer(self.control_line.fd, self, self._write_control)
@@ -88,6 +105,10 @@ class BoardProcess:
         self.process = None
         self.field.off()
         self.control.reset()
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid if self.process else 0
 
     def check_alive(self) -> None:
         """Raise BoardFailed when the process ended by itself."""
@@ -183,6 +204,11 @@ class BoardProcess:
 
     def signal(self, name: str, detail: str) -> None:
         self.signals.append((name, detail))
+        words = detail.split()
+        if name == "journal":
+            self.journal = int(words[0]), int(words[1])
+        elif name == "package" and words[2] == "switched":
+            self.packages[words[0]] = int(words[1])
         self.on_signal(name, detail)
 
     def next_key(self) -> str:

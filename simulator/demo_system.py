@@ -4,8 +4,11 @@ Everything here happens once, before the first tap, and is the same for the same
 programs themselves are started by `demo.py`.
 """
 
+import hashlib
 import json
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -182,3 +185,12 @@ def _served(feed: Feed) -> Feed:
 
 def _zone_count(feed: Feed) -> int:
     return len(zone_order(load_toml(TOWN_FOLDER / "tariff_town.toml"), feed))
+
+
+def entries_hash(files: DemoFiles) -> str:
+    """Return SHA-256 over the sorted set of sealed entries in the ledger's database."""
+    digest = hashlib.sha256()
+    with closing(sqlite3.connect(files / "ledger.db")) as database:
+        for (slot,) in sorted(database.execute("SELECT slot FROM entries")):
+            digest.update(slot)
+    return digest.hexdigest()

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from simulator import passengers as p
 from simulator.board_process import BoardProcess
 from simulator.desfire_card import Cut, DesfireCard
-from simulator.field import Tear, answer_lost, commit_lost, commit_torn
+from simulator.field import FOREVER, Tear, answer_lost, commit_lost, commit_torn
 from simulator.world import World
 
 WRITE_RECORD = 0x3B  # the last staging command: nothing is announced yet
@@ -60,7 +60,7 @@ class Taps:
         self.stop_of = stop_of  # the message that tells a validator where its vehicle is
         self.unknown: Counter[int] = Counter()
         self.kinds: Counter[str] = Counter()
-        self.torn = 0  # tears so far: they alternate between their variants
+        self.tears: Counter[str] = Counter()  # so far, by kind: they alternate between variants
 
     def tap(self, step: p.Step) -> Tapped:
         """Present the card of `step` and return what happened."""
@@ -77,7 +77,7 @@ class Taps:
                        f"{board.name} to answer", ANSWER_LIMIT_MS)
         if not board.alive:
             board.take(card)
-            self.start(board)
+            power_on(self.world, board)
         else:
             if _answer(board, first) == "HOLD_AGAIN":
                 self.world.run_for(REPOLL_MS)
@@ -89,25 +89,21 @@ class Taps:
         self._count(tapped)
         return tapped
 
-    def start(self, board: BoardProcess) -> None:
-        """Power a validator on and wait until it says it is ready."""
-        first = len(board.signals)
-        board.start()
-        self.world.run(lambda: any(name == "ready" for name, _ in board.signals[first:]),
-                       f"{board.name} to start", BOOT_LIMIT_MS)
-        self.world.settle()
-
     def _tears(self, step: p.Step) -> list[Tear]:
         if step.kind == p.TORN_BEFORE:
             return [Tear(command=WRITE_RECORD, cut=Cut("in", 0))]
         if step.kind not in p.TEARS:
             return []
-        self.torn += 1
-        # Every fifth torn card slips back into the field before the validator gives up.
-        back = 1 if self.torn % 5 == 0 and step.kind != p.POWER_CUT and self._held(step) else -1
-        if step.kind == p.TORN_ANSWER or (step.kind == p.POWER_CUT and self.torn % 2):
+        self.tears[step.kind] += 1
+        number = self.tears[step.kind]
+        # Every other card that is held again slips back before the validator gives up looking.
+        back = FOREVER
+        if step.kind != p.POWER_CUT and self._held(step):
+            self.tears["held"] += 1
+            back = 1 if self.tears["held"] % 4 < 2 else FOREVER
+        if step.kind == p.TORN_ANSWER or (step.kind == p.POWER_CUT and number % 2):
             return [answer_lost(back)]
-        return [commit_lost(back) if self.torn % 3 else commit_torn(0, back)]
+        return [commit_lost(back) if number % 2 else commit_torn(0, back)]
 
     def _held(self, step: p.Step) -> bool:
         """Say whether the passenger of this tear holds the card again at this validator."""
@@ -124,6 +120,15 @@ class Taps:
         elif tapped.answer in SETTLED:
             # A transaction of this card, or its record read back: every older intent can be told.
             del self.unknown[step.card]
+
+
+def power_on(world: World, board: BoardProcess) -> None:
+    """Power a validator on and wait until it says it is ready."""
+    first = len(board.signals)
+    board.start()
+    world.run(lambda: any(name == "ready" for name, _ in board.signals[first:]),
+              f"{board.name} to start", BOOT_LIMIT_MS)
+    world.settle()
 
 
 def _answer(board: BoardProcess, first: int) -> str:

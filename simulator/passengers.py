@@ -185,7 +185,7 @@ class _Walk:
             for fate in (PLAIN, INSUFFICIENT, HOTLISTED, KILLED)
         }
         self.kills = 0
-        self.away: list[tuple[int, str]] = []
+        self.away: list[tuple[int, str, int]] = []  # card, tear, validator
         self.rides = [(prng.below(len(feed.trips)), 0) for _ in range(validators)]
         self.now = 0
 
@@ -198,8 +198,9 @@ class _Walk:
             if event.after in (SAME, OTHER):
                 validator, gap = self._after(event)
                 found.append(self._step(RETAP, card, validator, gap, event.kind))
-        for card, tear in self.away if last_taps else ():
-            validator = self.prng.below(self.validators)
+        for number, (card, tear, torn_at) in enumerate(self.away if last_taps else ()):
+            # Mostly elsewhere, so that the ledger settles it and not the validator itself.
+            validator = torn_at if number % 4 == 3 else (torn_at + 1) % self.validators
             found.append(self._step(LAST, card, validator, 30 + self.prng.below(60), tear))
         return found
 
@@ -212,7 +213,7 @@ class _Walk:
         card = self.prng.choice(takers)
         if event.after == AWAY:
             takers.remove(card)
-            self.away.append((card, event.kind))
+            self.away.append((card, event.kind, event.validator))
         return card
 
     def _after(self, event: Event) -> tuple[int, int]:

@@ -1,0 +1,98 @@
+"""`tornello demo`: a whole system on this machine, and a week of taps in a minute.
+
+Brings up broker, keyring, ledger and edge as processes, validators as MicroPython processes, an
+issuing office and its cards; plays a plan of passengers on them (`passengers.py`), docks the
+validators at night, and ends with the reconciled ledger and one sentence about the money.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from backend_sync.tariffs.compile import TariffError
+from backend_sync.tariffs.gtfs import GtfsError
+from simulator import passengers
+from simulator.board_process import BoardFailed
+from simulator.demo_files import DemoError, DemoFiles, Settings
+from simulator.demo_run import Demo
+from simulator.demo_show import Show
+from simulator.services import ServiceError
+from simulator.world import WorldStuck
+
+PLANTS = ("drop-one-entry", "post-twice", "fare-plus-one-cent", "forged-acks")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one demo; return 0 when every cent is where it belongs, 1 when not, 2 for wrong use."""
+    options = _parser().parse_args(list(arguments))
+    show = Show(json_only=options.json, quiet=options.headless, trace=options.trace)
+    try:
+        if options.keep is not None:
+            return _run(options, options.keep, show)
+        if options.resume:
+            raise DemoError("--resume goes on with a demo that was kept: name it with --keep DIR")
+        with tempfile.TemporaryDirectory(prefix="tornello-demo-") as folder:
+            return _run(options, Path(folder), show)
+    except (DemoError, passengers.PlanError, GtfsError, TariffError, ServiceError, BoardFailed,
+            WorldStuck) as error:
+        show.failed(str(error))
+        return 1
+    except KeyboardInterrupt:
+        show.failed("stopped; a demo started with --keep DIR goes on with --resume")
+        return 130
+    except ModuleNotFoundError as error:
+        show.failed(f"the Python module {error.name} is missing; start the demo with ./tornello demo")
+        return 1
+
+
+def _run(options: argparse.Namespace, folder: Path, show: Show) -> int:
+    files = DemoFiles(folder.resolve())
+    if options.resume:
+        settings, progress = files.load()
+    else:
+        settings = Settings(options.seed, options.taps, options.cards or max(options.taps // 10, 10),
+                            options.validators, options.gtfs, not options.no_last_taps,
+                            options.plant or "")
+        files.create(settings)
+        settings, progress = files.load()
+    demo = Demo(files, settings, progress, show)
+    try:
+        demo.start()
+        demo.play()
+        result = demo.finish()
+    finally:
+        demo.stop()
+    show.result(result, with_cards=options.card_list)
+    if options.json:
+        print(json.dumps(result, indent=1, sort_keys=True))
+    return 0 if result["ok"] else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tornello demo", description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--seed", type=int, default=1, help="the same seed plays the same week (1)")
+    parser.add_argument("--taps", type=int, default=500, help="presentations of a card (500)")
+    parser.add_argument("--cards", type=int, default=0, help="cards issued (a tenth of the taps)")
+    parser.add_argument("--validators", type=int, default=3,
+                        help="MicroPython processes; with 3 or more the last is the ferry's (3)")
+    parser.add_argument("--gtfs", default="", metavar="FILE",
+                        help="a GTFS zip or folder instead of the small town shipped with it")
+    parser.add_argument("--keep", type=Path, metavar="DIR",
+                        help="leave card images, journals, databases and pids.json in DIR")
+    parser.add_argument("--resume", action="store_true", help="go on with the demo kept in DIR")
+    parser.add_argument("--headless", action="store_true", help="do not print each tap")
+    parser.add_argument("--json", action="store_true", help="end with the result as JSON")
+    parser.add_argument("--trace", action="store_true",
+                        help="print when each intent is durable and when its commit is sent")
+    parser.add_argument("--card-list", action="store_true", help="end with a line for every card")
+    parser.add_argument("--no-last-taps", action="store_true",
+                        help="leave the torn cards away: their intents stay open, and are counted")
+    parser.add_argument("--plant", choices=PLANTS, help="plant a fault, to see that it is found")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,192 @@
+"""Sealed batches of a whole city for the ledger's bench: valid to the last MAC, made fast.
+
+Every slot opens under its block key, every card record is chained to the one before and priced by
+the tariff, so the ledger has to do all of its work. Cards tap in random order; one tap in a hundred
+is torn (an INTENT without its OUTCOME), one in fifty is refused. Made before the clock runs.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Iterator
+from random import Random
+from zlib import crc32
+
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import ECB
+from cryptography.hazmat.primitives.cmac import CMAC
+
+from backend_sync.keyring.local import LocalKeyring
+from card_layouts.cards.card_layout import KIND_DEBIT, G
+from card_layouts.cards.issue import ISSUE, STATE_VERIFIED
+from card_layouts.crypto.kdf import block_key, device_key, device_label, next_block_key, seal_keys
+from card_layouts.fares.rate import Place, Rider, rate
+from card_layouts.fares.tariff import Tariff
+from card_layouts.fares.tariff_builder import build
+from card_layouts.records import entries
+from card_layouts.records.chain import chain_start
+from card_layouts.records.entries_tap import (
+    HOW_ANSWER,
+    INTENT,
+    OUTCOME,
+    OUTCOME_COMMITTED,
+    REFUSAL,
+)
+from card_layouts.records.slot import SLOT_MAGIC, SLOTS_PER_BLOCK
+
+AUTHORITY, OPERATOR, VERSION = 244, 7, 1
+DEVICES, CARDS = 200, 50_000
+BATCH_ENTRIES, GROUP_BATCHES = 500, 10
+FIRST_SECOND = 180_000_000
+ZONES, GROUPS = 4, 3
+# Where fields stand, counted from the end of a record's body and of an OUTCOME.
+N_AT, TIME_AT, D_AT, START_AT = (288 - sum(G.find(f)) for f in ("n", "time", "D", "start_minute"))
+OF_AT, OUTCOME_AT, HOW_AT = (768 - sum(OUTCOME.find(f)) for f in ("of", "outcome", "how"))
+Batch = tuple[str, list[tuple[int, int, int, bytes, list[bytes]]]]
+
+
+def flat_tariff() -> Tariff:
+    """Return a small tariff with four zones and three rider groups."""
+    prices = [[[200 + 100 * more + 20 * group for group in range(GROUPS)]
+               for more in range(ZONES - low)] for low in range(ZONES)]
+    body = build(AUTHORITY, VERSION, b"EUR", 0, 16_000, prices, [(0, 0)] * GROUPS, [60] * ZONES,
+                 [1, 2, 3, 4], [(1, 0, 0)], [(0, 120)])
+    return Tariff(lambda at, size: body[at : at + size])
+
+
+class Traffic:
+    """Cards and devices of a city; `groups` yields groups of batches, newest taps last."""
+
+    def __init__(self, keyring: LocalKeyring, cards: int = CARDS, devices: int = DEVICES) -> None:
+        self.random = Random(20)
+        self.tariff = flat_tariff()
+        self.prices = self._templates()
+        self.uids = [b"\4" + number.to_bytes(6, "big") for number in range(cards)]
+        self.records = [b""] * cards
+        self.devices = [_Journal(keyring, number) for number in range(1, devices + 1)]
+        self.taps = 0
+
+    def issues(self) -> list[bytes]:
+        """Return the ISSUE rows of all cards, each with its first record's h."""
+        rows = []
+        first = G.pack({"layout": 1, "device": 1, "kind": 1, "authority": AUTHORITY})[:36]
+        for number, uid in enumerate(self.uids):
+            h0 = self.devices[0].record_h(uid + b"\0", first)
+            self.records[number] = first + h0
+            rows.append(ISSUE.pack({
+                "uid": uid, "layout": 1, "state": STATE_VERIFIED, "authority": AUTHORITY,
+                "serial": number, "generation": 1, "device": 1, "h0": h0,
+            }))
+        return rows
+
+    def groups(self, entries_wanted: int) -> Iterator[list[Batch]]:
+        """Yield groups of ten batches of 500 entries until so many entries were made."""
+        made, turn = 0, 0
+        while made < entries_wanted:
+            group = []
+            for _ in range(GROUP_BATCHES):
+                journal = self.devices[turn % len(self.devices)]
+                turn += 1
+                first, before = journal.seq + 1, journal.chain
+                slots: list[bytes] = []
+                while len(slots) < BATCH_ENTRIES:
+                    slots += self._tap(journal)
+                group.append((f"edge-{turn % 7}", [(journal.device, 0, first, before, slots)]))
+                made += len(slots)
+            yield group
+
+    def _tap(self, journal: "_Journal") -> list[bytes]:
+        number = self.random.randrange(len(self.uids))
+        uid, before, dice = self.uids[number], self.records[number], self.random.random()
+        self.taps += 1
+        if dice < 0.02:
+            return [journal.seal(entries.REFUSAL, REFUSAL.pack(
+                {"uid": uid, "observed": before, "reason": 1}
+            ))]
+        second = FIRST_SECOND + self.taps // 20
+        amount, template = self.random.choice(self.prices)
+        old = int.from_bytes(before[7:36], "big")
+        n, paid = (old >> N_AT & 0xFFFFFF) + 1, (old >> D_AT & 0x3FFFFFF) + amount
+        body = (template[0] | n << N_AT | second << TIME_AT | (paid & 0x3FFFFFF) << D_AT
+                | (second // 60 & 0x7FF) << START_AT)
+        intent = bytearray(template[1])
+        intent[0:7], intent[7:36] = uid, body.to_bytes(29, "big")
+        record = journal.prefix() + intent[7:36]
+        h = journal.record_h(before[36:], bytes(record))
+        intent[36:44] = h
+        announced = journal.seal(entries.INTENT, bytes(intent))
+        if dice < 0.03:
+            return [announced]  # torn before the commit: the next tap finds the old record
+        self.records[number] = bytes(record) + h
+        return [announced, journal.seal(entries.OUTCOME, before + _outcome(journal.seq))]
+
+    def _templates(self) -> list[tuple[int, tuple[int, bytes]]]:
+        """Return (amount, (body as an integer, whole INTENT)) of every fare, times left at 0."""
+        found = []
+        for zone in range(1, ZONES + 1):
+            for group in range(GROUPS):
+                charge = rate(self.tariff, Rider(group, 1, AUTHORITY, 0, 0), None, Place(zone, 0), 0)
+                body = G.pack({
+                    "kind": KIND_DEBIT, "clock": 1, "amount": charge.amount, "zone": zone,
+                    "authority": AUTHORITY, "start_zone": charge.start_zone,
+                    "zones": charge.zones, "charged": charge.charged,
+                })[7:36]
+                intent = INTENT.pack({
+                    "group": group, "full": charge.full, "reduction": charge.reduction,
+                    "concession": charge.concession, "rule": charge.rule, "tariff": VERSION,
+                    "semantics": 1, "product": 1, "product_authority": AUTHORITY, "operator": OPERATOR, "terminal": 2,
+                })
+                found.append((charge.amount, (int.from_bytes(body, "big"), intent)))
+        return found
+
+
+class _Journal:
+    """One device's sealing keys and chains."""
+
+    def __init__(self, keyring: LocalKeyring, device: int) -> None:
+        keyring.provision(device, 0, AUTHORITY, OPERATOR, "bench")
+        k_dev = device_key(keyring.keys.root, device, 0)
+        self.device, self.seq = device, 0
+        self.k_chain = device_label(k_dev, b"chain")
+        self.k_block = block_key(k_dev)
+        self.chain = bytes(chain_start(device, 0))
+        self._open_block()
+
+    def prefix(self) -> bytes:
+        """Return the first 7 bytes of the record that the next entry announces."""
+        return (1 << 53 | self.device << 26 | self.seq + 1).to_bytes(7, "big")
+
+    def record_h(self, h_before: bytes, first: bytes) -> bytes:
+        return hmac.digest(self.k_chain, h_before + first, "sha256")[:8]
+
+    def seal(self, kind: int, payload: bytes) -> bytes:
+        """Return the next slot; the same bytes as `Sealer.seal` (a test compares)."""
+        index = self.seq % SLOTS_PER_BLOCK
+        if self.seq and not index:
+            self.k_block = next_block_key(self.k_block)
+            self._open_block()
+        self.seq += 1
+        header = (SLOT_MAGIC << 88 | kind << 82 | 1 << 79 | self.device << 50 | self.seq << 20
+                  | 96 << 13 | index << 8 | (self.seq - 1) // SLOTS_PER_BLOCK % 256
+                  ).to_bytes(12, "big")
+        stream = self.stream.update(b"".join([header + counter for counter in COUNTERS]))
+        mixed = int.from_bytes(payload, "big") ^ int.from_bytes(stream, "big")
+        sealed = header + mixed.to_bytes(96, "big")
+        mac = self.mac.copy()
+        mac.update(sealed)
+        sealed += mac.finalize()
+        self.chain = hashlib.sha256(self.chain + sealed[:108]).digest()
+        return sealed + crc32(sealed).to_bytes(4, "big")
+
+    def _open_block(self) -> None:
+        k_enc, k_mac = seal_keys(self.k_block)
+        self.stream = Cipher(AES(bytes(k_enc)), ECB()).encryptor()
+        self.mac = CMAC(AES(bytes(k_mac)))
+
+
+def _outcome(of: int) -> bytes:
+    """Return what follows the observed record in an OUTCOME: committed, by the card's answer."""
+    return (of << OF_AT | OUTCOME_COMMITTED << OUTCOME_AT | HOW_ANSWER << HOW_AT).to_bytes(52, "big")
+
+
+COUNTERS = [number.to_bytes(4, "big") for number in range(6)]
