@@ -88,6 +88,7 @@ class EdgeAgent:
         return {
             "edge": self._config.edge,
             "running": running,
+            "state": "running" if running else "stopped",
             "pid": os.getpid(),
             "store": self.store_problem or "ok",
             "broker": {

@@ -245,7 +245,7 @@ class SoftLedger:
     def take(self, batch):
         _, runs = decode_batch(batch)
         acks = []
-        for device, epoch, first_seq, h_before, slots in runs:
+        for device, epoch, first_seq, _, slots in runs:
             seq, chain = self.heads.get((device, epoch), (0, chain_start(device, epoch)))
             for index, slot in enumerate(slots):
                 self.held[device, epoch, first_seq + index] = slot
