@@ -6,7 +6,9 @@ PUBACK promises nothing and a drop costs time only. Source: architecture.md sect
 """
 
 import queue
-from collections.abc import Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
@@ -20,6 +22,46 @@ QOS = 1
 KEEPALIVE_SECONDS = 30
 RECONNECT_SECONDS_MAX = 10
 OUT_QUEUE_MESSAGES = 1000
+
+
+class Unconfirmed:
+    """Messages not confirmed to the broker yet, in the order they came.
+
+    MQTT wants PUBACKs in that order (3.1.1, 4.6), and rumqttd closes a connection that does not
+    keep to it; work here ends in another. Tokens are our own: a message of an earlier connection
+    has none any more, and its number may mean another one by now.
+    """
+
+    def __init__(self, confirm: Callable[[int], object]) -> None:
+        self.confirm = confirm
+        self.lock = threading.Lock()
+        self.last = 0
+        self.mids: OrderedDict[int, int] = OrderedDict()
+        self.finished: set[int] = set()
+
+    def add(self, mid: int) -> int:
+        """Return the token of a message that has just come."""
+        with self.lock:
+            self.last += 1
+            self.mids[self.last] = mid
+            return self.last
+
+    def done(self, token: int) -> None:
+        """Confirm the message and those behind it that waited for it alone."""
+        with self.lock:
+            if token not in self.mids:
+                return
+            self.finished.add(token)
+            while self.mids and next(iter(self.mids)) in self.finished:
+                first, mid = self.mids.popitem(last=False)
+                self.finished.remove(first)
+                self.confirm(mid)
+
+    def forget(self) -> None:
+        """Drop all: the connection they came over is gone."""
+        with self.lock:
+            self.mids.clear()
+            self.finished.clear()
 
 
 class MqttBroker:
@@ -43,6 +85,7 @@ class MqttBroker:
         self.client.on_connect = self._on_connect
         self.client.on_disconnect = self._on_disconnect
         self.client.on_message = self._on_message
+        self.unconfirmed = Unconfirmed(lambda mid: self.client.ack(mid, QOS))
         self.is_connected = False
         self.client.connect_async(host, port, KEEPALIVE_SECONDS)
         self.client.loop_start()
@@ -62,8 +105,7 @@ class MqttBroker:
         return messages
 
     def done(self, message: Message) -> None:
-        # Of an earlier connection: paho answers with an error code, and the broker sends again.
-        self.client.ack(message.token, QOS)
+        self.unconfirmed.done(message.token)
 
     def publish(self, topic: str, payload: bytes, retain: bool = False) -> bool:
         if not self.is_connected:
@@ -97,10 +139,12 @@ class MqttBroker:
         properties: Properties | None,
     ) -> None:
         self.is_connected = False
+        self.unconfirmed.forget()
 
     def _on_message(self, client: Client, userdata: Any, message: MQTTMessage) -> None:
+        token = self.unconfirmed.add(message.mid)
         try:
-            self.waiting.put_nowait(Message(message.topic, bytes(message.payload), message.mid))
+            self.waiting.put_nowait(Message(message.topic, bytes(message.payload), token))
         except queue.Full:
             self.dropped += 1
-            client.ack(message.mid, QOS)
+            self.unconfirmed.done(token)
