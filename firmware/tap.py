@@ -25,11 +25,11 @@ from card_layouts.cards.card_layout import (
     KIND_KILL,
     KIND_PASS,
 )
-from card_layouts.cards.conversation import CardLost
+from card_layouts.cards.conversation import CardLost, CardStatusError
 from card_layouts.cards.transit_app import block_steps, stage_block, stage_debit
-from card_layouts.cards.transit_record import add_debit
+from card_layouts.cards.transit_record import SEQ_MASK, add_debit
 from card_layouts.codec.timestamps import CLOCK_UNSET
-from card_layouts.errors import LayoutError
+from card_layouts.errors import LayoutError, SealError
 from card_layouts.packages.hotlist_layout import HOT_BLOCK, HOT_KILL, HOT_NONE, HOT_REFUSE
 from card_layouts.records.entries import BLOCK as BLOCK_TYPE
 from card_layouts.records.entries import INTENT as INTENT_TYPE
@@ -45,11 +45,14 @@ from card_layouts.records.entries_tap import (
     REASON_KILLED,
     REASON_LISTED,
     REASON_TWO_CARDS,
+    TERMINAL_HAND_HELD,
 )
 from firmware.card_writer import AUTH, COMMITTED, DECIDE, NOT_SENT, READ, STAGE, CardWriter
+from firmware.journal import JournalFull
 from firmware.tap_card import Refused, open_card, read_card
 from firmware.tap_decide import choose, refuse_card, refuse_tariff, ride
 from firmware.tap_entries import block, intent
+from firmware.tap_harvest import harvest
 
 GRACE_S = 10  # a re-tap at the same device so soon is the same tap
 SHOWN_MAX = 16  # more cards than pass a gate in GRACE_S
@@ -80,7 +83,11 @@ class Tap(CardWriter):
         Shape: a conversation over `self.frame`. Raises nothing the world can cause.
         """
         seen = self.begin(bytes(uid))
-        return (yield from self.answered(seen, self._tap(seen)))
+        answer = yield from self.answered(seen, self._tap(seen))
+        lost = self.profile.get("lost")
+        if answer == ACCEPTED and lost:
+            yield from self._harvest(seen, lost)
+        return answer
 
     def _tap(self, seen):
         action, self.listed = self._lookup(seen.uid)
@@ -100,6 +107,13 @@ class Tap(CardWriter):
         if again:
             return again
         return (yield from self._charge(seen))
+
+    def _harvest(self, seen, lost):
+        """Read older records after green (D6); whatever goes wrong, the tap has ended already."""
+        try:
+            yield from harvest(self.session, seen, lost, self.journal)
+        except (CardLost, CardStatusError, LayoutError, SealError, JournalFull):
+            self.session.close()
 
     # Cards that must not pass ---------------------------------------------------------
 
@@ -185,12 +199,25 @@ class Tap(CardWriter):
         newest = seen.newest
         journal = self.journal
         mine = newest["device"] == journal.device and newest["epoch"] == journal.epoch
-        if not mine or newest["kind"] not in RIDES or not 0 <= self._age(seen) <= GRACE_S:
+        if not mine or newest["kind"] not in RIDES:
+            return 0
+        if self._accepted_in_run(newest["seq"]):
+            return ALREADY_SHOWN
+        if not 0 <= self._age(seen) <= GRACE_S:
             return 0
         if newest["seq"] in self._shown:
             return ALREADY_SHOWN
         self._show(seen.newest["seq"])
         return ACCEPTED_GRACE
+
+    def _accepted_in_run(self, seq):
+        """Return whether a conductor's device took this record since its last run reset (R-22).
+
+        No list is needed (D7a): our records since then have a seq from the reset's on.
+        """
+        run_seq = self.journal.counters.values["run_seq"]
+        conductor = self.profile.get("terminal") == TERMINAL_HAND_HELD
+        return conductor and run_seq > 0 and seq >= run_seq & SEQ_MASK
 
     def _age(self, seen):
         return seen.time - seen.newest["time"]

@@ -33,9 +33,12 @@ from card_layouts.records.entries_tap import (
     REASON_LIMIT,
     REASON_TWO_CARDS,
     TERMINAL_BUS,
+    TERMINAL_HAND_HELD,
 )
-from simulator.field import answer_lost, before_commit, commit_lost
+from simulator.desfire_card import Cut
+from simulator.field import Tear, answer_lost, before_commit, commit_lost
 from tests.firmware.tap_world import (
+    EPOCH,
     FARE,
     FARE_TWO,
     GATE_A,
@@ -249,6 +252,48 @@ def test_a_bus_has_no_gate_to_open():
     assert not device.signals.opened()
     assert ("lamp", "green") in device.signals.seen
     assert device.entries()[1][2]["gate"] == GATE_NONE
+
+
+@pytest.mark.requirement("R-22", "D7a")
+def test_a_conductor_sees_that_a_card_was_accepted_in_this_run():
+    device, card = Device(profile={"terminal": TERMINAL_HAND_HELD}), new_card()
+    device.journal.counters.values["run_seq"] = 1
+    assert device.present(card) == ACCEPTED
+    device.watch.seconds += 1200
+    assert device.present(card) == ALREADY_SHOWN
+    device.journal.counters.values["run_seq"] = device.journal.head_seq + 1  # at the terminus
+    assert device.present(card) == ACCEPTED
+
+
+@pytest.mark.requirement("D5", "T8")
+def test_in_a_declared_rotation_the_card_is_asked_for_its_key_version():
+    device, card = Device(profile={"rotation": True}), new_card()
+    assert device.present(card) == ACCEPTED
+    assert device.exchanges == 11
+
+
+@pytest.mark.requirement("D6", "P2")
+def test_records_of_a_lost_device_are_read_after_green():
+    lost, other, card = Device(GATE_A), Device(GATE_B), new_card()
+    for _ in range(3):
+        assert lost.present(card) == ACCEPTED
+        lost.watch.seconds += 60
+    other.profile["lost"] = [(GATE_A, EPOCH)]
+    other.watch.seconds = lost.watch.seconds
+    assert other.present(card) == ACCEPTED
+    assert other.names() == ["INTENT", "OUTCOME", "OBS", "OBS"]
+    observed = [fields for name, _header, fields in other.entries() if name == "OBS"]
+    kept = [G.unpack(f[k]) for f in observed for k in ("older", "newer") if f[k] != bytes(44)]
+    assert sorted(record["n"] for record in kept) == [2, 3, 4]
+    assert {record["device"] for record in kept} == {GATE_A}
+    assert (observed[0]["count"], observed[0]["linked"], observed[1]["count"]) == (2, 1, 1)
+
+
+@pytest.mark.parametrize("exchange", [10, 11])
+def test_a_card_that_leaves_during_the_harvest_has_paid_and_passed(exchange):
+    device, card = Device(profile={"lost": [(GATE_B, EPOCH)]}), new_card()
+    assert device.present(card, Tear(exchange=exchange, cut=Cut("in", 0))) == ACCEPTED
+    assert device.signals.opened() and device.names() == ["INTENT", "OUTCOME"]
 
 
 def test_two_cards_get_an_answer_without_an_exchange_or_an_entry():

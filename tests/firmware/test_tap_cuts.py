@@ -2,11 +2,12 @@
 
 import pytest
 
-from card_layouts.answers import ACCEPTED, HOLD_AGAIN, TAP_AGAIN, opens
+from card_layouts.answers import ACCEPTED, ALREADY_SHOWN, HOLD_AGAIN, TAP_AGAIN, opens
 from simulator.field import FOREVER, answer_lost, commit_lost, commit_torn
 from simulator.flash import TORN_QUARTERS, FlashCut, FlashPowerLost
+from simulator.prng import Prng
 from tests import figures
-from tests.firmware.tap_world import FARE, GATE_A, PURSE, Device, OnCard, new_card
+from tests.firmware.tap_world import FARE, GATE_A, GATE_B, PURSE, Device, OnCard, new_card
 from tests.firmware.tear_drill import Drill, settled
 
 
@@ -101,6 +102,29 @@ def test_a_second_and_a_third_tear_change_nothing_about_the_money():
     tried, kinds = explore(3)
     figures.add(figures.TEARS, tried)
     assert kinds >= 6 and tried > 1500
+
+
+@pytest.mark.full
+@pytest.mark.requirement("D30")
+def test_twenty_thousand_random_pairs_of_tears():
+    prng, drill = Prng(20), Drill(new_card().image, [Device(GATE_A), Device(GATE_B)])
+    tears, pairs = drill.tears(), 20_000
+    for _ in range(pairs):
+        card, devices = drill.fork()
+        first, second, third = prng.choice(devices), prng.choice(devices), prng.choice(devices)
+        torn = prng.choice(tears), prng.choice(tears)
+        first.present(card, torn[0])
+        again = second.present(card, torn[1])
+        for device in devices:
+            device.watch.seconds += 5
+        assert opens(third.present(card)) or third.present(card) == ALREADY_SHOWN, torn
+        assert OnCard(card).purse == PURSE - FARE, (torn, again)
+        for device in devices:
+            device.watch.seconds += 60
+            assert opens(device.present(card))
+        assert OnCard(card).purse == PURSE - FARE, (torn, again)
+        assert settled(devices, card)["open"] == 0, torn
+    figures.add(figures.TEARS, 2 * pairs)
 
 
 @pytest.mark.parametrize("step", range(4))
