@@ -82,7 +82,6 @@ def read_config(path: Path) -> EdgeConfig:
         raise ConfigError(f"{path}: not TOML: {error}") from error
     top = _Section(path.name, found)
     edge = top.text("edge")
-    clock = top.text("clock", "")
     if not is_edge_id(edge):
         raise ConfigError(f"{path.name}: edge: {edge!r} is not 1..24 of a-z, 0-9 and '-'")
     clock = top.text("clock", "system")
@@ -95,7 +94,6 @@ def read_config(path: Path) -> EdgeConfig:
         publics=_publics(top.section("ledger")),
         retention_seconds=int(top.number("retention_days", 1, 3650, 30) * DAY_S),
         resend_ms=top.number("resend_ms", 50, 600_000, 5000),
-        clock=path.parent / clock if clock else None,
         clock=None if clock == "system" else path.parent / clock,
     )
     top.refuse_rest()

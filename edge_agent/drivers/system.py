@@ -3,7 +3,6 @@
 import secrets
 import time
 from pathlib import Path
-from pathlib import Path
 
 from card_layouts.codec.timestamps import from_unix
 
@@ -31,26 +30,11 @@ class FileClock(SystemClock):
         self._last = 0
 
     def utc_seconds(self) -> int:
+        """Return what the file says now; its last number while it cannot be read."""
         try:
             self._last = max(self._last, int(self._path.read_text(encoding="ascii")))
         except (OSError, ValueError):
             pass
-        return self._last
-
-
-class WorldClock(SystemClock):
-    """A simulated world's time of day, in seconds since 2020, from a file; waiting stays real."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._last = 0
-
-    def utc_seconds(self) -> int:
-        """Return what the file says now; its last number while it cannot be read."""
-        try:
-            self._last = int(self._path.read_text())
-        except (OSError, ValueError):
-            pass  # it is just being replaced
         return self._last
 
 
