@@ -139,7 +139,17 @@ def start_configs(files: DemoFiles, port: int, docks: dict[str, str]) -> None:
 
 
 def broker(files: DemoFiles, port: int) -> Service:
-    command = [sys.executable, "-m", "iotcore", "--port", str(port), "--listen", "127.0.0.1"]
+    # iotcore closes a connection over a payload of more than 20 kB unless a file says otherwise:
+    # batches have up to 64 KiB, tariffs more.
+    (files / "broker.toml").write_text(
+        "id = 0\n\n[router]\nid = 0\nmax_connections = 1000\nmax_outgoing_packet_count = 200\n"
+        "max_segment_size = 104857600\nmax_segment_count = 10\n\n[v4.1]\nname = \"v4-1\"\n"
+        f'listen = "127.0.0.1:{port}"\nnext_connection_delay_ms = 1\n\n[v4.1.connections]\n'
+        "connection_timeout_ms = 60000\nmax_payload_size = 4194304\nmax_inflight_count = 100\n"
+        "dynamic_filters = true\n"
+    )
+    command = [sys.executable, "-m", "iotcore", "--config", str(files / "broker.toml"),
+               "--log-level", "CRITICAL"]
     return Service("broker", command, files.log("broker"), lambda: listens(port))
 
 
