@@ -19,6 +19,7 @@ from card_layouts.crypto.aes import CBC, aes  # noqa: E402
 from card_layouts.errors import LayoutError, RangeError, SealError  # noqa: E402
 from card_layouts.packages import ack, actions, lease, manifest  # noqa: E402
 from card_layouts.records import block_page, chain, entries, slot  # noqa: E402
+from tests.vectors import desfire_replay  # noqa: E402
 
 try:
     import micropython
@@ -232,6 +233,11 @@ def _run_packages(data, tally):
             tally.refused(name, SealError, manifest.check_envelope, whole, k_cfg, {})
 
 
+def run_desfire(data, tally):
+    for transcript in data["transcripts"]:
+        tally.equal(transcript["name"], desfire_replay.replay(transcript), [])
+
+
 def _from_json(value):
     # JSON has no byte strings: "x:" and hex stands for one.
     if isinstance(value, str) and value.startswith("x:"):
@@ -248,6 +254,7 @@ RUNNERS = (
     ("an10922", run_an10922),
     ("ed25519", run_ed25519),
     ("aes_session", run_aes_session),
+    ("desfire_ev1", run_desfire),
     ("codecs", run_codecs),
     ("codes", run_codes),
     ("layouts", run_layouts),
