@@ -3,6 +3,7 @@
 Import `Ledger` from here. It knows pseudonyms, never a card's UID or printed number (D11).
 """
 
-from backend_sync.ledger.ledger import Ledger, Sale
+from backend_sync.ledger.imports import Sale
+from backend_sync.ledger.ledger import Ledger
 
 __all__ = ("Ledger", "Sale")

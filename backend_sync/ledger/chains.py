@@ -152,7 +152,10 @@ def chain_of(row: Any) -> Chain:
     for part in row[7].split(",") if row[7] else ():
         seq, _, h = part.partition(":")
         poisoned[int(seq)] = bytes.fromhex(h)
-    return Chain(*row[:6], ranges.parse(row[6]), poisoned, row[8], stored=True)
+    chain = Chain(*row[:6])
+    chain.held, chain.poisoned = ranges.parse(row[6]), poisoned
+    chain.quarantined, chain.stored = row[8], True
+    return chain
 
 
 def _as_ranges(slots: Mapping[int, bytes]) -> ranges.Ranges:

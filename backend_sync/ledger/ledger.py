@@ -143,7 +143,7 @@ class Ledger:
             (e.id, *e.opened[1:7], e.card, e.of, e.hash, e.slot, now) for e in found.fresh
         ]
         poster.read_early = [(outcome.entry, outcome.of) for outcome in early]
-        poster.early = resolver.early
+        poster.early = list(resolver.early)
 
     def _early(self, fresh: Sequence[arrivals.Entry]) -> list[Outcome]:
         """Return the outcomes that came before entries of this group."""

@@ -142,7 +142,10 @@ class Poster:
     def _write_open(self, intents: list[Intent]) -> None:
         added, changed, removed = [], [], []
         for i in intents:
-            stays = state_of(i.bits) in (OPEN, LAPSED) or not i.answered
+            # What only a link speaks for stays too: a sighting of it would be the better reason.
+            stays = (
+                state_of(i.bits) in (OPEN, LAPSED) or not i.answered or rule_of(i.bits) == "P3"
+            )
             if i.fresh and stays:
                 added.append((
                     i.id, i.card.id, i.device, i.epoch, i.seq, i.bits, i.answered, i.first, self.now

@@ -6,7 +6,15 @@ between; knows nothing of evidence. Source: decisions.md D8, D14, D21; card-bits
 
 from collections.abc import Sequence
 
-from backend_sync.ledger.accounts import CASH, PAYOUT, PREPAID, REV, ROUNDING, UNALLOCATED, AccountBook
+from backend_sync.ledger.accounts import (
+    CASH,
+    PAYOUT,
+    PREPAID,
+    REV,
+    ROUNDING,
+    UNALLOCATED,
+    AccountBook,
+)
 from backend_sync.ledger.arrivals import Entry
 from backend_sync.ledger.cards import Card, Intent
 from backend_sync.ledger.decoding import (

@@ -7,7 +7,7 @@ the key an answer is remembered under. Source: decisions.md D14, D26.
 
 from collections.abc import Mapping
 
-from card_layouts.cards.card_layout import G, KIND_DEBIT, KIND_PASS
+from card_layouts.cards.card_layout import KIND_DEBIT, KIND_PASS, G
 from card_layouts.fares.rerate import rerate
 from card_layouts.fares.tariff import Tariff
 from card_layouts.records.entries_tap import INTENT

@@ -6,8 +6,8 @@ pairs that are new, and treats both sides of a contradiction alike. Money is not
 P1, V1, V3  an OUTCOME ends the intent it names
 P2          a card record equal to the intent was read by anybody
 V2          another commit is known at the intent's (card, n)
-P3          a later entry's h was computed from this intent's h: its device saw it on the card. Links
-            are asked in pairs, and every intent carries its own h, so spans compose.
+P3          a later entry's h was computed from this intent's h: its device saw it on the card.
+            Links are asked in pairs, and every intent carries its own h, so spans compose.
 Source: trust.md 4.3, 4.7; decisions.md D15, D22.
 """
 
@@ -103,8 +103,12 @@ class Resolver:
         away = []
         for card, record, entry in self.records:
             n = read_record_n(record)[0]
-            if n == card.n and h_of(record) == card.h:
-                continue
+            if (
+                n == card.n
+                and h_of(record) == card.h
+                and all(intent.n != n for intent in card.intents)
+            ):
+                continue  # the head, seen again: nearly every tap
             layout, *identity = read_prefix(record)
             if n == 0:
                 if card.issued and h_of(record) != card.h0:

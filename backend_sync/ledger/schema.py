@@ -102,7 +102,7 @@ devices = Table(
     _bytes("chain"),  # H at the watermark, 32 B
     _number("head_seq"),  # highest authentic seq
     Column("held", Text, nullable=False),  # what is held above the watermark
-    Column("poisoned", Text, nullable=False),  # quarantined slots the chain runs through: "seq:H before,..."
+    Column("poisoned", Text, nullable=False),  # quarantined slots in the chain: "seq:H,..."
     _number("quarantined"),
     PrimaryKeyConstraint("device", "epoch"),
 )

@@ -130,7 +130,9 @@ class WorkingSet:
         for row in rows:
             if row[0] in self.by_id:
                 continue
-            card = Card(*row[:15], missing=ranges.parse(row[15]), newest=row[16], thread=row[16])
+            card = Card(*row[:15])
+            card.missing = ranges.parse(row[15])
+            card.newest = card.thread = row[16]
             self._keep(card)
             fresh.append(card.id)
         self._take_open(fresh)
@@ -162,10 +164,12 @@ class WorkingSet:
             self._wait(Sighting(row[0], self.by_id[row[1]], *row[2:]))
 
     def _intent(self, row: Any, bits: int, answered: int, first: bytes = b"") -> Intent:
-        return Intent(
-            row[0], self.by_id[row[1]], *row[2:], bits=bits, before=bits, answered=answered,
-            answered_before=answered, first=first, claimed=bool(bits & POST_BITS),
-        )
+        intent = Intent(row[0], self.by_id[row[1]], *row[2:])
+        intent.bits = intent.before = bits
+        intent.answered = intent.answered_before = answered
+        intent.first = first
+        intent.claimed = bool(bits & POST_BITS)
+        return intent
 
     def _remember(self, intent: Intent) -> None:
         self.intents[intent.identity] = intent

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from backend_sync.keyring.keyfile import make_keys, write_keys
 from backend_sync.keyring.local import LocalKeyring
 from backend_sync.ledger import Ledger
-from card_layouts.cards.card_layout import G, KIND_BLOCK, KIND_DEBIT, KIND_ISSUE, KIND_LOAD
+from card_layouts.cards.card_layout import KIND_BLOCK, KIND_DEBIT, KIND_ISSUE, KIND_LOAD, G
 from card_layouts.cards.issue import ISSUE, STATE_VERIFIED
 from card_layouts.crypto.kdf import block_key, device_key, device_label, next_block_key
 from card_layouts.records import entries as types
