@@ -1,0 +1,40 @@
+"""What stands on a small screen: words in lines of sixteen letters."""
+
+COLUMNS = 16
+LINES = 5
+
+LAMP_WORDS = {"green": "OK", "amber": "WAIT", "red": "STOP"}
+
+
+def wrap(text, columns=COLUMNS):
+    """Return `text` as lines of at most `columns` letters; a longer word is cut."""
+    lines = []
+    line = ""
+    for word in text.split(" "):
+        if line and len(line) + 1 + len(word) > columns:
+            lines.append(line)
+            line = ""
+        line = line + " " + word if line else word
+        while len(line) > columns:
+            lines.append(line[:columns])
+            line = line[columns:]
+    if line:
+        lines.append(line)
+    return lines
+
+
+def idle_lines(profile):
+    """Return what a validator shows between taps: where it believes it is."""
+    lines = ["Present card"]
+    if profile.get("line", 0):
+        lines.append("Line %d" % profile["line"])
+    if profile.get("stop", 0):
+        lines.append("Stop %d" % profile["stop"])
+    if profile.get("to_zone", 0):
+        lines.append("To zone %d" % profile["to_zone"])
+    return lines
+
+
+def out_of_service_lines(why):
+    """Return what a validator shows that cannot take taps."""
+    return ["Out of service"] + wrap(why)
