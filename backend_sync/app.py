@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from backend_sync.catalogue import Catalogue, every_tariff
 from backend_sync.clocks import FileClock, SystemClock
@@ -62,7 +62,7 @@ class Service:
             Quarantine(config.quarantine),
             self.clock,
             config.group_entries,
-            waits_for=(KeyringError, DBAPIError, OSError),
+            waits_for=(KeyringError, OperationalError, InterfaceError, OSError),
         )
         packages = Packages(
             Catalogue(self.folder),

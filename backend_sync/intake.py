@@ -5,6 +5,7 @@ A keyring or broker that is away stops nothing for good: batches in hand wait, e
 again. An acknowledgement leaves only after the ledger's commit. Source: decisions D16, D17.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -16,9 +17,7 @@ from card_layouts.link.batches import decode_batch
 
 Ack = Mapping[str, Any]
 
-# What a batch does to those who read it when it is not what it should be (LayoutError, RangeError
-# and SealError are ValueErrors). Everything else is the world's failure or our own mistake.
-POISON = (ValueError, KeyringRefused)
+log = logging.getLogger("ledger.intake")
 
 
 class Posts(Protocol):
@@ -102,14 +101,30 @@ class Intake:
         try:
             self._post(self.group)
             self.group = []
-        except POISON:
+        except Exception as error:  # noqa: BLE001 - the border: see _check_poison
+            self._check_poison(error)
             # One batch spoils the commit for all: post each alone, keep the bad one as evidence.
             while self.group:
-                try:
-                    self._post(self.group[:1])
-                except POISON as error:
-                    self._refuse(self.group[0].message, f"{type(error).__name__}: {error}")
+                self._post_alone(self.group[0])
                 self.group.pop(0)
+
+    def _post_alone(self, batch: Batch) -> None:
+        try:
+            self._post([batch])
+        except Exception as error:
+            self._check_poison(error)
+            if not isinstance(error, ValueError | KeyringRefused):
+                log.exception("a batch of %s could not be posted", batch.edge)
+            self._refuse(batch.message, f"{type(error).__name__}: {error}")
+
+    def _check_poison(self, error: Exception) -> None:
+        """Raise the error again if the world failed; else the batch is to blame, or we are.
+
+        Bytes from outside must not end this process, nor hold up the other edges, even over a
+        mistake of ours: the batch is kept, never acknowledged, and its edge keeps it too.
+        """
+        if isinstance(error, self.waits_for) and not isinstance(error, KeyringRefused):
+            raise error
 
     def _post(self, group: Sequence[Batch]) -> None:
         acks = self.ledger.post([(batch.edge, batch.runs) for batch in group])

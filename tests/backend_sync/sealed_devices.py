@@ -6,6 +6,7 @@ from backend_sync.keyring.keyfile import make_keys, read_keys, write_keys
 from backend_sync.keyring.local import KEY_FILE, LocalKeyring
 from card_layouts.cards.issue import ISSUE
 from card_layouts.crypto.kdf import block_key, device_key, next_block_key
+from card_layouts.link.batches import encode_batch
 from card_layouts.records.chain import chain_next, chain_start
 from card_layouts.records.entries import OUTCOME, REFUSAL
 from card_layouts.records.entries_tap import OUTCOME as OUTCOME_LAYOUT
@@ -112,6 +113,11 @@ class ManualClock:
 
     def monotonic_ms(self) -> int:
         return self.ms
+
+
+def batch(*runs, edge: str = EDGE) -> bytes:
+    """Return the bytes of one batch as an edge sends them."""
+    return encode_batch(edge, list(runs))
 
 
 def keyring_registered(folder: Path, devices: tuple[int, ...] = (4711,)) -> None:

@@ -1,20 +1,7 @@
 """Batches from a real broker to a real ledger and back: refused by name, acknowledged, resumed."""
 
-import json
-import signal
-import socket
-import subprocess
-import sys
-import threading
-import time
-
-import iotcore
 import pytest
-from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion
 
-from backend_sync.app import Service
-from backend_sync.config import ConfigError, read_config
 from backend_sync.intake import Intake
 from backend_sync.ledger import Ledger
 from backend_sync.mqtt import Unconfirmed
@@ -23,7 +10,6 @@ from backend_sync.quarantine import Quarantine
 from card_layouts.codec import cbor
 from card_layouts.crypto.ed25519 import verify
 from card_layouts.crypto.kdf import device_key, device_label
-from card_layouts.link.batches import encode_batch
 from card_layouts.packages.ack import check_ack, split_ack_batch
 from tests.backend_sync import sealed_devices as sd
 
@@ -92,10 +78,6 @@ def desk(tmp_path):
     desk.close()
 
 
-def batch(*runs, edge=sd.EDGE):
-    return encode_batch(edge, list(runs))
-
-
 def entries(count):
     return [sd.refusal(1 + n % 9) for n in range(count)]
 
@@ -103,9 +85,9 @@ def entries(count):
 @pytest.mark.requirement("D16", "D17")
 def test_a_group_of_batches_is_posted_and_each_edge_hears_of_its_own_devices(desk):
     other = sd.SealedDevice(desk.ring.keys.root, device=4712)
-    desk.bring(batch(desk.device.run(entries(40))))
-    desk.bring(batch(other.run(entries(5)), edge="depot-2"), "tornello/v1/244/depot-2/up")
-    desk.bring(batch(desk.device.run(entries(10))))
+    desk.bring(sd.batch(desk.device.run(entries(40))))
+    desk.bring(sd.batch(other.run(entries(5)), edge="depot-2"), "tornello/v1/244/depot-2/up")
+    desk.bring(sd.batch(desk.device.run(entries(10))))
     assert desk.intake.post()
     acks = dict(desk.acks())
     assert sorted(acks) == ["tornello/v1/244/depot-1/ack", "tornello/v1/244/depot-2/ack"]
@@ -117,7 +99,7 @@ def test_a_group_of_batches_is_posted_and_each_edge_hears_of_its_own_devices(des
 
 @pytest.mark.requirement("D16")
 def test_a_replayed_batch_is_acknowledged_again_and_counts_nothing(desk):
-    payload = batch(desk.device.run(entries(20)))
+    payload = sd.batch(desk.device.run(entries(20)))
     desk.bring(payload)
     assert desk.intake.post()
     first = desk.acks()
@@ -145,7 +127,7 @@ def test_a_replayed_batch_is_acknowledged_again_and_counts_nothing(desk):
 )
 def test_a_batch_nobody_can_read_is_kept_as_evidence_with_its_reason(desk, payload, topic, reason):
     desk.bring(payload, topic)
-    desk.bring(batch(desk.device.run(entries(3))))
+    desk.bring(sd.batch(desk.device.run(entries(3))))
     assert desk.intake.post()
     assert reason in desk.quarantine.reasons()[0]
     assert desk.acks()[0][1][0]["seq"] == 3
@@ -156,7 +138,7 @@ def test_a_batch_nobody_can_read_is_kept_as_evidence_with_its_reason(desk, paylo
 
 @pytest.mark.requirement("D17")
 def test_a_batch_that_names_another_edge_than_its_topic_is_refused(desk):
-    desk.bring(batch(desk.device.run(entries(3)), edge="depot-2"))
+    desk.bring(sd.batch(desk.device.run(entries(3)), edge="depot-2"))
     assert desk.intake.post() and desk.acks() == []
     assert "'depot-2', but it came on the topic of 'depot-1'" in desk.quarantine.reasons()[0]
 
@@ -168,11 +150,11 @@ def test_forged_foreign_and_swapped_entries_stop_no_watermark(desk):
     theirs = sd.SealedDevice(desk.ring.keys.root, device=4712)
     mine = desk.device.run(entries(5))
     for runs in (foreign.run(entries(5)), unknown.run(entries(5)), (4712, *mine[1:]), mine):
-        desk.bring(batch(runs))
+        desk.bring(sd.batch(runs))
     assert desk.intake.post()
     assert (4711, 5, desk.device.chain) in told(desk)
     # What was written in 4712's name does not stop what it says itself, nor the right H.
-    desk.bring(batch(theirs.run(entries(7))))
+    desk.bring(sd.batch(theirs.run(entries(7))))
     assert desk.intake.post()
     assert told(desk) == [(4712, 7, theirs.chain)]
     assert desk.quarantine.reasons() == [] and len(desk.finished) == 5
@@ -185,7 +167,7 @@ def told(desk):
 @pytest.mark.requirement("D11", "D16")
 def test_a_keyring_that_is_away_makes_the_group_wait_and_then_go_on(desk):
     real = desk.ring.sign
-    desk.bring(batch(desk.device.run(entries(5))))
+    desk.bring(sd.batch(desk.device.run(entries(5))))
 
     def away(kind, items):
         raise KeyringAbsent("nobody answers")
@@ -200,27 +182,28 @@ def test_a_keyring_that_is_away_makes_the_group_wait_and_then_go_on(desk):
 
 
 @pytest.mark.requirement("D16")
-def test_one_poisonous_batch_of_a_group_is_found_and_the_others_are_posted(desk):
+@pytest.mark.parametrize("error", [KeyringRefused("this one"), IndexError("a mistake of ours")])
+def test_one_poisonous_batch_of_a_group_is_found_and_the_others_are_posted(desk, error):
     real = desk.ledger.post
-    poison = batch(desk.device.run(entries(5)))
-    good = batch(sd.SealedDevice(desk.ring.keys.root, device=4712).run(entries(5)))
+    poison = sd.batch(desk.device.run(entries(5)))
+    good = sd.batch(sd.SealedDevice(desk.ring.keys.root, device=4712).run(entries(5)))
 
     def post(batches):
         if any(runs[0][0] == 4711 for _, runs in batches):
-            raise KeyringRefused("this one")
+            raise error
         return real(batches)
 
     desk.ledger.post = post
     desk.bring(poison)
     desk.bring(good)
     assert desk.intake.post()
-    assert desk.quarantine.reasons() == ["KeyringRefused: this one"]
+    assert desk.quarantine.reasons() == [f"{type(error).__name__}: {error}"]
     assert desk.acks()[0][1][0]["device"] == 4712 and len(desk.finished) == 2
 
 
 @pytest.mark.requirement("D16")
 def test_acknowledgements_that_cannot_leave_are_asked_for_again_by_the_edge(desk):
-    payload = batch(desk.device.run(entries(5)))
+    payload = sd.batch(desk.device.run(entries(5)))
     desk.bring(payload)
     desk.connected = False
     assert desk.intake.post() and desk.acks() == []
@@ -231,7 +214,7 @@ def test_acknowledgements_that_cannot_leave_are_asked_for_again_by_the_edge(desk
 
 @pytest.mark.requirement("D11")
 def test_no_uid_reaches_the_ledgers_files(desk, tmp_path):
-    desk.bring(batch(desk.device.run(entries(90))))
+    desk.bring(sd.batch(desk.device.run(entries(90))))
     assert desk.intake.post()
     desk.ledger.close()
     kept = b"".join(path.read_bytes() for path in tmp_path.glob("ledger.db*"))
@@ -266,189 +249,3 @@ def test_messages_are_confirmed_to_the_broker_in_the_order_they_came():
     assert confirmed == [7, 8]
     waiting.done(again)
     assert confirmed == [7, 8, 9]
-
-
-# The whole service, over a real broker
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Edge:
-    """An edge's side of the wire: publishes batches, keeps what comes back."""
-
-    def __init__(self, port):
-        self.got: dict[str, list[bytes]] = {"ack": [], "down": []}
-        self.client = Client(CallbackAPIVersion.VERSION2, client_id="edge-under-test")
-        self.client.on_message = lambda _c, _u, m: self.got[m.topic.rsplit("/", 1)[1]].append(
-            bytes(m.payload)
-        )
-        self.subscribed = threading.Event()
-        self.client.on_subscribe = lambda *_: self.subscribed.set()
-        self.client.connect("127.0.0.1", port)
-        self.client.loop_start()
-        self.client.subscribe([(f"{TOPIC}/ack", 1), (f"{TOPIC}/down", 1)])
-        assert self.subscribed.wait(10)
-
-    def send(self, kind, payload, retain=False):
-        self.client.publish(f"{TOPIC}/{kind}", payload, 1, retain).wait_for_publish(10)
-
-    def close(self):
-        self.client.disconnect()
-        self.client.loop_stop()
-
-
-@pytest.fixture
-def installed(tmp_path):
-    """A keyring with one device, a ledger.toml and a broker's port; nothing runs yet."""
-    folder = sd.keyring_folder(tmp_path / "keyring")
-    sd.keyring_registered(folder)
-    port = free_port()
-    (tmp_path / "ledger.toml").write_text(f"authority = 244\n[broker]\nport = {port}\n")
-    return tmp_path, port, sd.SealedDevice(sd.root_key(folder))
-
-
-def broker(port):
-    return iotcore.Broker(port=port, listen="127.0.0.1", max_payload_size=1 << 20)
-
-
-def keyring_process(folder):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "backend_sync", "keyring", "serve", str(folder / "keyring")],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert "ready" in process.stdout.readline()
-    return process
-
-
-def end(process, number=signal.SIGTERM):
-    process.send_signal(number)
-    code = process.wait(20)
-    if process.stdout:
-        process.stdout.close()
-    return code
-
-
-def tick_until(service, wanted, ticks=200):
-    for _ in range(ticks):
-        if wanted():
-            return
-        service.tick()
-    raise AssertionError(f"not after {ticks} ticks: {service.status.path.read_text()}")
-
-
-@pytest.mark.system
-@pytest.mark.requirement("D11", "D16", "D17", "D18")
-def test_the_service_posts_acknowledges_and_publishes_over_a_real_broker(installed, capsys):
-    folder, port, device = installed
-    keyring = keyring_process(folder)
-    service = Service(read_config(folder / "ledger.toml"))
-    with broker(port):
-        edge = Edge(port)
-        edge.send("state", json.dumps({"online": True, "edge": sd.EDGE}).encode(), retain=True)
-        tick_until(service, lambda: len(edge.got["down"]) >= 6)
-        kinds = [(cbor.decode(m)[1]) for m in edge.got["down"]]
-        assert kinds == ["dock"] * 3 + ["package"] * 3
-        started = time.perf_counter()
-        for _ in range(10):
-            edge.send("up", batch(device.run([sd.refusal(1)] * 480)))
-        edge.send("up", b"noise")
-        tick_until(service, lambda: service.intake.counts.posted == 4800)
-        seconds = time.perf_counter() - started
-        tick_until(service, lambda: edge.got["ack"] and ack_seq(edge) == 4800)
-        assert end(keyring, signal.SIGKILL) != 0
-        edge.send("up", batch(device.run([sd.refusal(1)] * 20)))
-        tick_until(service, lambda: "KeyringAbsent" in service.intake.counts.last_error)
-        keyring = keyring_process(folder)
-        tick_until(service, lambda: ack_seq(edge) == 4820)
-        edge.close()
-    service.stop.set()
-    service.run()
-    status = json.loads((folder / "ledger-status.json").read_text())
-    assert (status["state"], status["posted"], status["quarantined"]) == ("stopped", 4820, 1)
-    assert end(keyring) == 0
-    with capsys.disabled():
-        print(f"\nservice: {4800 / seconds:,.0f} refusals/s, broker to acknowledgement")
-
-
-def ack_seq(edge):
-    from card_layouts.packages.ack import ACK
-
-    return ACK.get(split_ack_batch(edge.got["ack"][-1])[0][0], "seq")
-
-
-@pytest.mark.system
-@pytest.mark.requirement("D16", "D17")
-def test_a_broker_killed_in_the_middle_is_found_again_and_everything_drains(installed):
-    folder, port, device = installed
-    keyring = keyring_process(folder)
-    service = Service(read_config(folder / "ledger.toml"))
-    for _ in range(3):
-        service.tick()  # no broker yet
-    first = broker(port).start()
-    edge = Edge(port)
-    tick_until(service, lambda: service.broker.connected)
-    edge.send("up", batch(device.run([sd.refusal(1)] * 5)))
-    tick_until(service, lambda: service.intake.counts.posted == 5)
-    edge.close()
-    first.stop()
-    tick_until(service, lambda: not service.broker.connected)
-    with broker(port):
-        edge = Edge(port)
-        tick_until(service, lambda: service.broker.connected)
-        edge.send("up", batch(device.run([sd.refusal(1)] * 5)))
-        tick_until(service, lambda: edge.got["ack"] and ack_seq(edge) == 10)
-        edge.close()
-    service.close()
-    end(keyring)
-
-
-@pytest.mark.system
-@pytest.mark.requirement("D20")
-def test_the_ledger_process_ends_cleanly_and_says_so(installed):
-    folder, _, _ = installed
-    command = [sys.executable, "-m", "backend_sync", "serve", "--config"]
-    process = subprocess.Popen(
-        [*command, str(folder / "ledger.toml")], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout.readline() == "ledger: ready\n"
-    assert end(process) == 0
-    assert json.loads((folder / "ledger-status.json").read_text())["state"] == "stopped"
-    absent = subprocess.run([*command, "/nowhere.toml"], capture_output=True, text=True)
-    assert absent.returncode == 1
-    assert absent.stderr == "ledger: /nowhere.toml: No such file or directory\n"
-
-
-@pytest.mark.requirement("D18")
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("x = ", "no TOML"),
-        ("colour = 1", "colour: no such setting"),
-        ("broker = 5", "broker.: wanted a table"),
-        ("[broker]\nport = 0", "broker.port: 0, wanted 1..65535"),
-        ('[broker]\nport = "x"', "broker.port: 'x', wanted 1..65535"),
-        ("database = 5", "database: 5, wanted text"),
-        ("[intake]\ngroup_entries = 0", "intake.group_entries: 0"),
-        ("[lease]\nhours = 10\nrenew_hours = 10", "lease.renew_hours: 10, wanted less"),
-        ("[lease]\nmax_taps = 20000000", "lease.max_taps: 20000000, wanted 0..16777215"),
-        ("[boards.bus]\ntarif = 5", "boards.bus.tarif: no such setting"),
-    ],
-)
-def test_a_wrong_setting_is_one_clear_sentence(tmp_path, text, sentence):
-    path = tmp_path / "ledger.toml"
-    path.write_text(text)
-    with pytest.raises(ConfigError) as caught:
-        read_config(path)
-    assert sentence in str(caught.value) and "\n" not in str(caught.value)
-
-
-@pytest.mark.requirement("D18")
-def test_capacities_are_those_of_the_smallest_board(tmp_path):
-    path = tmp_path / "ledger.toml"
-    path.write_text("[boards.a]\ntariff = 100\nhotlist = 5\n[boards.b]\ntariff = 90\n")
-    assert read_config(path).capacities == {1: 90, 2: 5}
