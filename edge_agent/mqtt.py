@@ -52,7 +52,7 @@ class MqttBroker:
             manual_ack=True,
         )
         self._client.max_queued_messages_set(QUEUED_MAX)
-        self._client.reconnect_delay_set(1, 30)
+        self._client.reconnect_delay_set(1, 8)
         self._client.will_set(will[0], will[1], qos=1, retain=True)
         if config.username:
             self._client.username_pw_set(config.username, config.password or None)
