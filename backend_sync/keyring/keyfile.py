@@ -29,7 +29,7 @@ class Keys(NamedTuple):
 
     root: bytes
     pseudonym_ledger: bytes  # K_L
-    pseudonym_events: bytes  # K_E of a month is HMAC(this, month); destroyed by deleting its row
+    pseudonym_events: bytes  # the root of K_E: pseudonyms of events, later work
     at_rest: bytes  # wraps what the register must keep secret
     ledger_seed: bytes
     authority_seeds: dict[int, bytes]  # 0 is the scheme itself

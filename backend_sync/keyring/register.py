@@ -109,9 +109,9 @@ class Register:
                 "SELECT authority, serial FROM card WHERE pseudonym = ?", (card.pseudonym,)
             ).fetchone()
             if found != (card.authority, card.serial):
+                # Neither UID nor serial: this sentence is read outside the keyring.
                 raise KeyringRefused(
-                    f"issue row of card ..{card.uid[-2:].hex()}: serial {card.authority}-"
-                    f"{card.serial}, but the register has {found[0]}-{found[1]}"
+                    f"issue row of card {card.pseudonym.hex()}: its serial is not the register's"
                 )
 
     def uids(self) -> Iterable[tuple[bytes, bytes]]:
