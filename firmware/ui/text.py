@@ -1,5 +1,7 @@
 """What stands on a small screen: words in lines of sixteen letters."""
 
+from card_layouts.answers import lamp_of, text_of
+
 COLUMNS = 16
 LINES = 5
 
@@ -38,3 +40,8 @@ def idle_lines(profile):
 def out_of_service_lines(why):
     """Return what a validator shows that cannot take taps."""
     return ["Out of service"] + wrap(why)
+
+
+def show_answer(screen, answer):
+    """Show what an answer of card_layouts/answers.py says to the passenger."""
+    screen.show([text_of(answer)], lamp_of(answer))
