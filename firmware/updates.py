@@ -60,6 +60,11 @@ class Updates:
         self._refused_before = b""
         self.refusals = 0
 
+    @property
+    def busy(self):
+        """True while a whole body is being checked: tick soon."""
+        return self._steps is not None
+
     def active(self, role):
         """Return the role's package in force now, or None."""
         if role not in self.slots:

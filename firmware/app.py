@@ -1,0 +1,226 @@
+"""The validator: wires ports and services once, then ticks.
+
+A tick looks at the reader if there may be a card, drives one tap to its answer, serves the dock
+and lets the journal prepare itself. Nothing here waits: the board's main loop does.
+Source: architecture.md 4; trust.md 4.2 (the field is kept 300 ms after an unknown commit).
+"""
+
+import gc
+
+from card_layouts.answers import TAP_AGAIN, unfinished
+from card_layouts.cards.conversation import CardLost
+from card_layouts.errors import LayoutError, SealError
+from card_layouts.packages.manifest import HOTLIST, LEASE, OVERLAY, ROLE_NAMES, TARIFF
+from firmware.card_writer import REPOLL_MS
+from firmware.device_clock import DeviceClock
+from firmware.dock import Dock
+from firmware.lease import Lease, read_lease
+from firmware.package_checks import package_checks
+from firmware.package_slots import PackageSlots
+from firmware.ports import MANY
+from firmware.tap import Tap
+from firmware.ui.text import show_answer
+from firmware.updates import Updates
+
+REPOLL_STEP_MS = 50
+READY_LINES = ["Hold the card", "on the reader"]
+
+
+class Validator:
+    """One device. `ports`: clock, entropy, reader, flash, link, screen, signals, keys."""
+
+    def __init__(self, ports, journal, partitions, publics, profile, window=None):
+        self._ports = ports
+        self.journal = journal
+        self.profile = profile
+        self.clock = DeviceClock(ports.clock, journal.counters)
+        self.updates = self._make_updates(ports, partitions, publics)
+        self.tap = Tap(
+            profile,
+            self.clock,
+            ports.entropy,
+            journal,
+            ports.keys,
+            None,
+            None,
+            Lease(),
+            ports.signals,
+            window,
+        )
+        self.dock = Dock(
+            ports.link, journal, self.updates, ports.keys, self.clock, ports.link_entropy
+        )
+        self._versions = {}
+        self._present = None  # the card that lies on the reader and has had its answer
+        self._repoll_until = -1
+        # Boards that are told of cards (card_news) need not look by themselves.
+        self._poll_ms = profile.get("poll_ms", 0)
+        self._said = None
+        self.load_packages()
+
+    def _make_updates(self, ports, partitions, publics):
+        slots = {}
+        for role, first_block, blocks in partitions:
+            slots[role] = PackageSlots(ports.flash, first_block, blocks, role)
+            slots[role].mount(ports.keys.cfg)
+        checks = package_checks(ports.keys.cfg, self.journal, self.profile, slots, self.clock)
+        return Updates(
+            ports.flash, slots, ports.keys.cfg, publics, self.journal, self.clock, checks
+        )
+
+    # Packages in force ----------------------------------------------------------------
+
+    def load_packages(self):
+        """Use the packages that are in force now; a body that cannot be read counts as none."""
+        self._load(TARIFF, self._use_tariff)
+        base, overlay = self.updates.active(HOTLIST), self.updates.active(OVERLAY)
+        versions = (base and base.version, overlay and overlay.version)
+        if self._versions.get(HOTLIST) != versions:
+            self._versions[HOTLIST] = versions
+            self.tap.hotlist = open_hotlist(base, overlay)
+            self._say_package(HOTLIST, base)
+            self._say_package(OVERLAY, overlay)
+        self._load(LEASE, self._use_lease)
+
+    def _load(self, role, use):
+        package = self.updates.active(role)
+        version = package.version if package is not None else 0
+        if self._versions.get(role) != version:
+            self._versions[role] = version
+            try:
+                use(package)
+                self._say_package(role, package)
+            except (LayoutError, SealError):
+                self._ports.signals.signal("fault", "package " + ROLE_NAMES[role])
+
+    def _say_package(self, role, package):
+        if package is not None:
+            self._ports.signals.signal("package", f"{ROLE_NAMES[role]} {package.version} switched")
+
+    def _use_tariff(self, package):
+        self.tap.tariff = None
+        if package is not None:
+            from card_layouts.fares.tariff import Tariff
+
+            self.tap.tariff = Tariff(package.read)
+
+    def _use_lease(self, package):
+        self.tap.lease = Lease()
+        if package is not None:
+            values = read_lease(package.read, self._ports.keys.cfg)
+            self.journal.counters.raise_floor(values["time"])
+            self.tap.lease = Lease(values)
+
+    # Ticks ----------------------------------------------------------------------------
+
+    def tick(self, card_news):
+        """Do what there is to do; return the ticks_ms at which to look again, or -1.
+
+        `card_news`: a card may just have been laid on the reader.
+        """
+        now = self._ports.clock.ticks_ms()
+        if now > self._repoll_until:
+            self._repoll_until = -1
+        if card_news:
+            self._present = None
+        if card_news or self._repoll_until >= 0 or self._poll_ms:
+            self._look()
+        docked = self.dock.tick()
+        if docked:
+            if self.dock.installed is not None:
+                self.dock.installed = None
+                self.load_packages()
+            self.journal.idle()
+        self._say_journal()
+        if docked:
+            return now
+        if self._repoll_until >= 0:
+            return now + REPOLL_STEP_MS
+        return now + self._poll_ms if self._poll_ms else -1
+
+    def _look(self):
+        """Poll the reader and treat the card that lies there."""
+        reader = self._ports.reader
+        uid = reader.poll()
+        if uid is None:
+            self._present = None
+            return
+        if uid == self._present:
+            return
+        self._present = uid
+        if uid == MANY:
+            answer = self.tap.two_cards()
+        else:
+            self.load_packages()
+            answer = drive(self.tap, uid, reader)
+        reader.release()
+        show_answer(self._ports.screen, answer)
+        after = self._ports.clock.ticks_ms()
+        if answer == TAP_AGAIN or unfinished(answer):
+            self._present = None  # the same card may finish it without having been away
+        if not unfinished(answer):
+            self._repoll_until = -1
+        elif self._repoll_until < 0:
+            self._repoll_until = after + REPOLL_MS
+        self.journal.idle()
+        gc.collect()  # never inside the conversation: a tap ends with a clean heap
+
+    def _say_journal(self):
+        said = (self.journal.head_seq, self.journal.acked_seq)
+        if said != self._said:
+            self._said = said
+            self._ports.signals.signal("journal", f"{said[0]} {said[1]}")
+
+    # What the vehicle and the driver say ----------------------------------------------
+
+    def take_message(self, text):
+        """Take a message: "place LINE TRIP STOP DIRECTION ZONE" moves the validator (W-36).
+
+        Anything else, or numbers that are none, changes nothing and is counted as a fault.
+        """
+        words = text.split()
+        names = ("line", "trip", "stop", "direction", "zone")
+        if words and words[0] == "place" and len(words) == len(names) + 1:
+            try:
+                values = [int(word) for word in words[1:]]
+            except ValueError:
+                values = []
+            for name, value in zip(names, values):
+                self.profile[name] = value
+            if values:
+                return
+        self._ports.signals.signal("fault", "message")
+
+
+def drive(tap, uid, reader):
+    """Run one tap on a reader; return its answer."""
+    frame = tap.frame
+    exchange = reader.exchange
+    steps = tap.run(uid)
+    try:
+        length = next(steps)
+        while True:
+            lost = None
+            try:
+                got = exchange(frame, length)
+            except CardLost as error:
+                lost = error
+            length = steps.send(got) if lost is None else steps.throw(lost)
+    except StopIteration as end:
+        return end.value
+
+
+def open_hotlist(base, overlay):
+    """Return the Hotlist of two packages; an overlay for another base is left out."""
+    if base is None:
+        return None
+    from card_layouts.packages.hotlist import Hotlist
+
+    try:
+        return Hotlist(base.read, overlay.read if overlay is not None else None)
+    except LayoutError:
+        pass
+    try:
+        return Hotlist(base.read)
+    except LayoutError:
+        return None

@@ -1,0 +1,30 @@
+"""The Keys port in software: labelled device keys and, pilot only, a scheme's masters.
+
+A board with a secure element implements the same three lines there (D10). Never logged.
+"""
+
+from card_layouts.cards.card_layout import aid_bytes
+from card_layouts.crypto.an10922 import card_key
+from card_layouts.errors import RangeError
+
+
+class SoftwareKeys:
+    """Keys of one device.
+
+    Shape: `masters` is {generation: {key_no: 16 B}}; a key version is its generation.
+    """
+
+    def __init__(self, chain, ack, cfg, dock, cluster, masters):
+        self.chain = chain
+        self.ack = ack
+        self.cfg = cfg
+        self.dock = dock
+        self._cluster = cluster
+        self._masters = masters
+
+    def card_key(self, key_no, version, uid):
+        """Return the 16-byte key of a card. Raises: RangeError if this device has no such key."""
+        master = self._masters.get(version, {}).get(key_no)
+        if master is None:
+            raise RangeError(f"keys: no master K{key_no} of generation {version}")
+        return card_key(master, uid, aid_bytes(self._cluster, version), key_no, version)

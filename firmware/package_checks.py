@@ -1,0 +1,51 @@
+"""What the body of each role's package must be before it may be switched to.
+
+Source: D8, D18, D26; trust.md 6.3.
+"""
+
+from card_layouts.errors import LayoutError
+from card_layouts.packages.manifest import HOTLIST, LEASE, OVERLAY, TARIFF
+from firmware.lease import lease_check
+
+
+def package_checks(k_cfg, journal, profile, slots, clock):
+    """Return {role: check(read, manifest)}; a check raises LayoutError or SealError."""
+
+    def tariff(read, manifest):
+        from card_layouts.fares.tariff import Tariff
+
+        found = Tariff(read)
+        if found.authority != manifest["authority"] or found.version != manifest["version"]:
+            raise LayoutError(f"tariff: authority {found.authority} version {found.version}")
+        if found.authority != profile["authority"]:
+            raise LayoutError(f"tariff: of {found.authority}, this is {profile['authority']}")
+
+    def hotlist(read, manifest):
+        from card_layouts.packages.hotlist import KIND_BASE, HotlistFile
+
+        check_version(HotlistFile(read, KIND_BASE), manifest)
+
+    def overlay(read, manifest):
+        from card_layouts.packages.hotlist import KIND_OVERLAY, HotlistFile
+
+        found = HotlistFile(read, KIND_OVERLAY)
+        check_version(found, manifest)
+        seconds, _ = clock.now()
+        base = slots[HOTLIST].active(seconds)
+        if base is None or base.version != found.base:
+            raise LayoutError(f"overlay: made for base {found.base}")
+
+    return {
+        TARIFF: tariff,
+        HOTLIST: hotlist,
+        OVERLAY: overlay,
+        LEASE: lease_check(k_cfg, journal.device, journal.epoch),
+    }
+
+
+def check_version(found, manifest):
+    """Raise LayoutError unless a hotlist file and its manifest have one version."""
+    if found.version != manifest["version"]:
+        raise LayoutError(f"hotlist: version {found.version}, manifest {manifest['version']}")
+
+

@@ -1,0 +1,42 @@
+"""The command that starts the unix board: MicroPython, the image, the lines, and no other file.
+
+MicroPython is given a few lines on its command line that mount the image and import the
+firmware from it: nothing of the source tree is opened.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+HEAP_KIB = 192  # 128 for the firmware, the rest holds the image, which boards run from flash
+
+BOOT = (
+    "import sys, os, vfs\n"
+    "path = sys.argv[1]\n"
+    "image = bytearray(os.stat(path)[6])\n"
+    "file = open(path, 'rb')\n"
+    "file.readinto(image)\n"
+    "file.close()\n"
+    "vfs.mount(vfs.VfsRom(image), '/rom')\n"
+    "sys.path[:] = ['/rom']\n"
+    "del path, file, image, sys.argv[1]\n"
+    "from firmware.boards.unix.board import main\n"
+    "main()\n"
+)
+
+
+def board_command(
+    micropython: str,
+    image: Path,
+    config: Path,
+    reader: str,
+    link: str,
+    control: str,
+    flash: Path,
+    trace: bool = False,
+    heap_kib: int = HEAP_KIB,
+) -> list[str]:
+    """Return the argument list that runs one validator; heap in KiB, the image inside it."""
+    command = [micropython, "-X", f"heapsize={heap_kib}k", "-c", BOOT, str(image)]
+    command += [str(config), reader, link, control, str(flash)]
+    return [*command, "trace"] if trace else command
