@@ -134,7 +134,8 @@ class Traffic:
                 intent = INTENT.pack({
                     "group": group, "full": charge.full, "reduction": charge.reduction,
                     "concession": charge.concession, "rule": charge.rule, "tariff": VERSION,
-                    "semantics": 1, "product": 1, "product_authority": AUTHORITY, "operator": OPERATOR, "terminal": 2,
+                    "semantics": 1, "product": 1, "product_authority": AUTHORITY,
+                    "operator": OPERATOR, "terminal": 2,
                 })
                 found.append((charge.amount, (int.from_bytes(body, "big"), intent)))
         return found
@@ -186,7 +187,8 @@ class _Journal:
 
 def _outcome(of: int) -> bytes:
     """Return what follows the observed record in an OUTCOME: committed, by the card's answer."""
-    return (of << OF_AT | OUTCOME_COMMITTED << OUTCOME_AT | HOW_ANSWER << HOW_AT).to_bytes(52, "big")
+    said = of << OF_AT | OUTCOME_COMMITTED << OUTCOME_AT | HOW_ANSWER << HOW_AT
+    return said.to_bytes(52, "big")
 
 
 COUNTERS = [number.to_bytes(4, "big") for number in range(6)]

@@ -24,14 +24,21 @@ Row = Sequence[Any]
 
 
 class Database:
-    """A ledger's database, opened and migrated to the newest schema."""
+    """A ledger's database, opened and migrated to the newest schema; or only read."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, read_only: bool = False) -> None:
         self.url = url
-        self.engine = _engine(url)
+        self.engine = _engine(url, read_only)
         self.connection: Connection = self.engine.connect()
         self.sqlite = self.engine.dialect.name == "sqlite"
-        _migrate(self.connection)
+        if not read_only:
+            _migrate(self.connection)
+
+    def __enter__(self) -> "Database":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         self.connection.close()
@@ -106,9 +113,10 @@ class Database:
         return sql if self.sqlite else sql.replace("%", "%%").replace("?", "%s")
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, read_only: bool) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url)
+        options = "-c default_transaction_read_only=on" if read_only else ""
+        return create_engine(url, connect_args={"options": options} if options else {})
     engine = create_engine(
         url, poolclass=StaticPool, connect_args={"check_same_thread": False, "timeout": 30}
     )
@@ -117,6 +125,9 @@ def _engine(url: str) -> Engine:
     def _settle(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself
         # Foreign keys are for readers and PostgreSQL; here each check would read a random page.
+        if read_only:
+            connection.execute("PRAGMA query_only=ON")
+            return
         for pragma in (
             "journal_mode=WAL", "synchronous=FULL", "foreign_keys=OFF", "cache_size=-131072",
             "wal_autocheckpoint=8192",
@@ -126,7 +137,7 @@ def _engine(url: str) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         # Deferred transactions that read and then write die of "database is locked".
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return engine
 

@@ -1,0 +1,218 @@
+"""`tornello ledger ...`: read the books, bring in cards and sales, replay the evidence.
+
+Reading opens the database read-only. Give a folder that holds `ledger.db`, a database file, or a
+URL. Exit code 0 = done and nothing wrong, 1 = the money or a seal is wrong, 2 = cannot be done.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from backend_sync.clocks import SystemClock
+from backend_sync.keyring.keyfile import KeyFileError
+from backend_sync.keyring.local import LocalKeyring
+from backend_sync.keyring.remote import RemoteKeyring
+from backend_sync.ledger import report as figures
+from backend_sync.ledger import show
+from backend_sync.ledger.database import Database
+from backend_sync.ledger.ledger import Ledger
+from backend_sync.ledger.replay import replay
+from backend_sync.ledger.statement import find_card, statement
+from backend_sync.ports import Keyring, KeyringError
+from card_layouts.errors import LayoutError
+
+ISSUE_BYTES = 64
+Answer = tuple[int, Any, list[str]]  # exit code, JSON, lines for people
+
+
+class CommandError(Exception):
+    """The command cannot be done; the message is the sentence to show."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one subcommand; print its answer as text, or as JSON with --json."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], Answer] = options.run
+    try:
+        code, found, lines = command(options)
+    except (CommandError, KeyFileError, KeyringError, LayoutError, OSError) as error:
+        print(f"ledger {options.command}: {error}", file=sys.stderr)
+        return 2
+    except SQLAlchemyError as error:
+        reason = str(error.__cause__ or error)
+        print(f"ledger {options.command}: {options.place}: {reason}", file=sys.stderr)
+        return 2
+    print(json.dumps(found, indent=1) if options.json else "\n".join(lines))
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tornello ledger", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, run, words in (
+        ("report", _report, "every total, and the sentence about the money"),
+        ("verify", _verify, "exit 1 unless nothing is lost, double or off balance"),
+        ("trial-balance", _trial_balance, "the accounts by kind; they sum to 0"),
+        ("card", _card, "one card, by account number or start of its pseudonym"),
+        ("open", _open, "intents that wait for evidence"),
+        ("gaps", _gaps, "what is held of each device, and what is missing"),
+        ("forks", _forks, "commits with evidence for and against"),
+        ("replay", _replay, "open every stored slot again"),
+        ("import-issues", _import_issues, "enter issued cards from a file of 64-byte ISSUE rows"),
+        ("import-sales", _import_sales, "enter paid sales from a JSON list"),
+        ("lapse", _lapse, "rule X: mark intents without evidence for 90 days"),
+    ):
+        sub = commands.add_parser(name, help=words, description=words)
+        sub.set_defaults(run=run)
+        sub.add_argument("place", nargs="?", default="ledger.db", help="folder, file or URL")
+        sub.add_argument("--json", action="store_true", help="as JSON")
+        if name in ("report", "verify"):
+            sub.add_argument("--cards", action="store_true", help="one row a card too")
+        if name == "card":
+            sub.add_argument("--card", required=True, help="account number or pseudonym")
+        if name == "replay":
+            sub.add_argument("--swap-devices", action="store_true", help="all must be refused")
+        if name.startswith("import"):
+            sub.add_argument("--file", required=True, type=Path)
+            sub.add_argument("--authority", type=int, default=0, help="owner of nobody's accounts")
+    return parser
+
+
+def _report(options: argparse.Namespace) -> Answer:
+    with _books(options) as database:
+        found = figures.report(database, options.cards)
+    lines = show.report_lines(found)
+    if options.cards:
+        rows = found["card_rows"]
+        lines += ["", *show.table(list(rows[0]) if rows else [], [list(r.values()) for r in rows])]
+    return 0, found, lines
+
+
+def _verify(options: argparse.Namespace) -> Answer:
+    _, found, _ = _report(options)
+    wrong = any(found[n] for n in ("lost", "doubled", "unbalanced", "trial_balance_cents", "forks"))
+    wrong = wrong or bool(found["rerated"]["differences"] or found["missing_money"])
+    return int(wrong), found, [show.sentence(found)]
+
+
+def _trial_balance(options: argparse.Namespace) -> Answer:
+    with _books(options) as database:
+        rows = database.rows("SELECT kind, currency, cents, accounts FROM trial_balance")
+    found = [[row[0], row[1], int(row[2]), int(row[3])] for row in rows]
+    total = sum(row[2] for row in found)
+    lines = show.table(("kind", "currency", "cents", "accounts"), [*found, ("sum", "", total, "")])
+    return int(total != 0), {"accounts": found, "sum": total}, lines
+
+
+def _card(options: argparse.Namespace) -> Answer:
+    with _books(options) as database:
+        number = find_card(database, options.card)
+        if number is None:
+            raise CommandError(f"no card {options.card!r} (account number, or 6 digits of pseudonym)")
+        found = statement(database, number)
+    commits = found["commits"]
+    lines = [f"{name:17} {value}" for name, value in found.items() if name != "commits"]
+    if commits:
+        lines += ["", *show.table(list(commits[0]), [list(row.values()) for row in commits])]
+    return 0, found, lines
+
+
+def _open(options: argparse.Namespace) -> Answer:
+    names = ("card", "n", "cents", "device", "epoch", "seq", "since")
+    with _books(options) as database:
+        rows = database.rows(f"SELECT {', '.join(names)} FROM suspense ORDER BY since, card, n")
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    return 0, found, show.table(names, [list(row.values()) for row in found])
+
+
+def _gaps(options: argparse.Namespace) -> Answer:
+    with _books(options) as database:
+        found = figures.gaps(database)
+    names = ("device", "epoch", "watermark", "head", "missing_count", "missing", "quarantined")
+    return 0, found, show.table(names, [[row[name] for name in names] for row in found])
+
+
+def _forks(options: argparse.Namespace) -> Answer:
+    with _books(options) as database:
+        found = figures.forks(database)
+    names = ("card", "n", "cents", "device", "epoch", "seq", "entry")
+    return 0, found, show.table(names, [[row[name] for name in names] for row in found])
+
+
+def _replay(options: argparse.Namespace) -> Answer:
+    with _books(options) as database:
+        found = replay(database, _keyring(options), options.swap_devices)
+    bad = found["accepted"] if options.swap_devices else found["refused"] + found["different"]
+    reasons = ", ".join(f"{count} {reason}" for reason, count in found["by_reason"].items())
+    return int(bad > 0), found, [
+        f"{found['entries']} entries: {found['accepted']} opened, {found['refused']} refused"
+        + (f" ({reasons})" if reasons else "")
+    ]
+
+
+def _import_issues(options: argparse.Namespace) -> Answer:
+    data = options.file.read_bytes()
+    if len(data) % ISSUE_BYTES:
+        raise CommandError(f"{options.file}: {len(data)} bytes, wanted rows of {ISSUE_BYTES}")
+    ledger = _ledger(options)
+    count = ledger.import_issues([data[i : i + ISSUE_BYTES] for i in range(0, len(data), 64)])
+    ledger.close()
+    return 0, {"new": count}, [f"{count} cards are new"]
+
+
+def _import_sales(options: argparse.Namespace) -> Answer:
+    names = ("sale_id", "action_id", "cents", "channel", "time")
+    try:
+        rows = [
+            tuple(sale[name] for name in names)
+            for sale in json.loads(options.file.read_text(encoding="utf-8"))
+        ]
+    except (ValueError, KeyError, TypeError) as error:
+        raise CommandError(f"{options.file}: not a list of sales: {error!r}") from None
+    ledger = _ledger(options)
+    count = ledger.import_sales(rows)
+    ledger.close()
+    return 0, {"new": count}, [f"{count} sales are new"]
+
+
+def _lapse(options: argparse.Namespace) -> Answer:
+    ledger = _ledger(options)
+    count = ledger.lapse()
+    ledger.close()
+    return 0, {"lapsed": count}, [f"{count} intents have had no evidence for 90 days"]
+
+
+def _url(place: str) -> str:
+    if "://" in place:
+        return place
+    path = Path(place) / "ledger.db" if Path(place).is_dir() else Path(place)
+    if not path.exists():
+        raise CommandError(f"{path}: no such ledger")
+    return f"sqlite:///{path}"
+
+
+def _books(options: argparse.Namespace) -> Database:
+    return Database(_url(options.place), read_only=True)
+
+
+def _keyring(options: argparse.Namespace) -> Keyring:
+    """Return the keyring beside the ledger: its folder, or its process when that is running."""
+    folder = Path(options.place)
+    folder = (folder if folder.is_dir() else folder.parent) / "keyring"
+    socket = folder / "keyring.sock"
+    try:
+        return LocalKeyring(folder)
+    except KeyFileError:
+        if not socket.exists():
+            raise
+    return RemoteKeyring(socket)
+
+
+def _ledger(options: argparse.Namespace) -> Ledger:
+    authority = getattr(options, "authority", 0)
+    return Ledger(_url(options.place), SystemClock(), _keyring(options), {}, authority)

