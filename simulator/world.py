@@ -13,6 +13,7 @@ from simulator.clock import WorldClock
 
 WALL_STEP_S = 0.02  # how long to look for real programs before virtual time moves on
 STUCK_S = 30.0  # a board that neither works nor waits for so long is broken
+LOOK_S = 0.25  # how often to see whether one that should work has died
 
 
 class WorldStuck(RuntimeError):
@@ -91,11 +92,13 @@ class World:
         return bool(ready)
 
     def _expect_work(self, what: str) -> None:
-        for board in self.boards:
-            board.check_alive()
-        if not self._serve(STUCK_S):
-            busy = [board.name for board in self.boards if board.alive and not board.waits]
-            raise WorldStuck(f"{what}: {', '.join(busy)} neither works nor waits for {STUCK_S:.0f} s")
+        for _ in range(int(STUCK_S / LOOK_S)):
+            for board in self.boards:
+                board.check_alive()
+            if self._serve(LOOK_S):
+                return
+        busy = [board.name for board in self.boards if board.alive and not board.waits]
+        raise WorldStuck(f"{what}: {', '.join(busy)} neither works nor waits for {STUCK_S:.0f} s")
 
     def _wake(self) -> bool:
         """Wake every board that has a reason to go on; return whether one had."""
