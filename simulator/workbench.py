@@ -1,0 +1,179 @@
+"""One validator on a bench: its files, a world of its own and a card, for tests and measurements.
+
+Made by the programs that make them in a depot: the keyring provisions, the issuing office makes
+the card, the firmware's own SlotWriter installs the packages. Only the docking is left out.
+`python -m simulator.workbench` prints the smallest heap in KiB in which the validator works.
+"""
+
+import hashlib
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from backend_sync.keyring.keyfile import make_keys, write_keys
+from backend_sync.keyring.local import KEY_FILE, LocalKeyring
+from backend_sync.tariffs.compile import compile_tariff, load_toml
+from backend_sync.tariffs.gtfs import read_feed
+from card_layouts.packages.hotlist_builder import build_base
+from card_layouts.packages.hotlist_layout import HOT_BLOCK
+from card_layouts.packages.lease import RIGHT_BLOCK, RIGHT_DEBIT, seal_lease
+from card_layouts.packages.manifest import HOTLIST, LEASE, MANIFEST, TARIFF, seal_envelope
+from firmware.package_slots import SlotWriter
+from firmware.partitions import FLASH_BYTES, PACKAGES
+from firmware.tools.board_command import HEAP_KIB, board_command
+from firmware.tools.build_image import build_image
+from firmware.tools.provision import write_board
+from simulator.board_process import BoardFailed, BoardProcess, micropython_path
+from simulator.clock import WorldClock
+from simulator.demo_taps import power_on
+from simulator.field import Tear, answer_lost
+from simulator.flash import Flash
+from simulator.issuing import IssuingOffice
+from simulator.passengers import PLAIN, Rider
+from simulator.prng import Prng
+from simulator.world import World
+
+TOWN = Path(__file__).parent / "example_town"
+AUTHORITY, OPERATOR, DEVICE, OFFICE = 1, 10, 11, 1
+START = 203_000_000  # seconds since 2020: June 2026
+HOUR_MS = 3_600_000
+FIELD_KEPT_MS = 500  # a little longer than a validator looks again for a card
+SIGNATURE = (b"\x01\x02\x03\x04", bytes(64))  # checked at the dock, not at boot
+LISTED = bytes.fromhex("04010203040506")
+HEAP_LIVE_MAX_KIB = 512
+
+
+class Workbench:
+    """One validator; `card` is the one issued, with `cents` on it.
+
+    Units: heap_kib beside the image. `trace`: the board tells of slots and commits.
+    """
+
+    def __init__(self, folder: Path, cents: int = 2000, trace: bool = False,
+                 heap_kib: int = HEAP_KIB) -> None:
+        self.config_path, self.flash_path = folder / "board.json", folder / "board.flash"
+        self.heap_kib = heap_kib
+        self.trace = trace
+        self.image = build_image(folder / "tornello.romfs")
+        self.clock = WorldClock(START)
+        self.world = World(self.clock)
+        device, office = _provision(folder / "keyring")
+        write_board(device, self.config_path, self.flash_path)
+        self._install(device["cfg"])
+        write_board(office, folder / "office.json", folder / "office.flash")
+        desk = IssuingOffice(office, folder / "office.flash", self.clock, Prng(3))
+        self.card = desk.issue(1, Rider(0, (0, 0), cents, PLAIN), folder / "card.json").card
+        self.board = BoardProcess("V1", DEVICE, self.clock, Prng(4), self.command,
+                                  folder / "board.log")
+        self.world.boards.append(self.board)
+
+    def command(self, board: BoardProcess) -> list[str]:
+        """Return the command that starts the validator."""
+        return board_command(
+            micropython_path(), self.image.path, self.config_path, board.reader.path,
+            board.link.path, board.control_line.path, self.flash_path, self.trace, self.heap_kib,
+        )
+
+    def power_on(self) -> None:
+        """Start the validator; return when it is ready and waits."""
+        power_on(self.world, self.board)
+
+    def tap(self, *tears: Tear) -> list[tuple[str, str]]:
+        """Lay the card, keep it there while the validator may look again, take it.
+
+        Return what the validator signalled.
+        """
+        self.board.field.plan(*tears)
+        first = len(self.board.signals)
+        self.board.lay(self.card)
+        self.world.settle()
+        self.world.run_for(FIELD_KEPT_MS)
+        self.board.take(self.card)
+        self.world.run_for(FIELD_KEPT_MS)
+        return self.board.signals[first:]
+
+    def close(self) -> None:
+        self.board.close()
+
+    def _install(self, k_cfg: bytes) -> None:
+        flash = Flash(FLASH_BYTES, self.flash_path)
+        lease = {
+            "device": DEVICE, "lease": 1, "not_before": START - 100, "not_after": START + 86400,
+            "max_taps": 1000, "max_cents": 100_000, "rights": RIGHT_DEBIT | RIGHT_BLOCK,
+            "time": START,
+        }
+        tariff = compile_tariff(load_toml(TOWN / "tariff_town.toml"), read_feed(TOWN / "gtfs"), 1)
+        hotlist = build_base(1, [(LISTED, HOT_BLOCK, 1)], AUTHORITY)
+        for role, body in ((LEASE, seal_lease(lease, k_cfg)), (TARIFF, tariff), (HOTLIST, hotlist)):
+            install(flash, role, body, k_cfg)
+        flash.close()
+
+
+def _provision(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    folder.mkdir()
+    write_keys(folder / KEY_FILE, make_keys([AUTHORITY], seed="workbench"))
+    keyring = LocalKeyring(folder)
+    try:
+        device = keyring.provision(DEVICE, 0, AUTHORITY, OPERATOR, "depot", "validator")
+        office = keyring.provision(OFFICE, 0, AUTHORITY, OPERATOR, "depot", "issuer")
+    finally:
+        keyring.close()
+    return device, office
+
+
+def install(flash: Flash, role: int, body: bytes, k_cfg: bytes) -> None:
+    """Put version 1 of a role into its first slot, sealed for the device whose K_cfg this is."""
+    first_block = next(row[1] for row in PACKAGES if row[0] == role)
+    writer = SlotWriter(flash, first_block * flash.block_bytes, len(body))
+    writer.write(body)
+    manifest = MANIFEST.pack({
+        "layout": 1, "role": role, "authority": AUTHORITY, "version": 1, "size": len(body),
+        "made": START, "sha256": hashlib.sha256(body).digest(),
+    })
+    writer.switch(seal_envelope(manifest, [SIGNATURE], k_cfg), 1)
+
+
+def smallest_heap_kib() -> int:
+    """Return the smallest heap beside the image in which boot and taps work, in KiB.
+
+    The taps: one committed, one whose commit is lost and settled in the same field, one more an
+    hour later. MicroPython's words are 8 bytes here, 4 on a Cortex-M: a board needs about half.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Workbench(Path(folder))
+        try:
+            low, high = 1, HEAP_LIVE_MAX_KIB  # low fails, high works
+            assert _works(bench, high), f"the validator fails in {high} KiB: {bench.board.tail()}"
+            while high - low > 1:
+                middle = (low + high) // 2
+                if _works(bench, middle):
+                    high = middle
+                else:
+                    low = middle
+            return high
+        finally:
+            bench.close()
+
+
+def _works(bench: Workbench, heap_kib: int) -> bool:
+    bench.heap_kib = heap_kib
+    bench.clock.advance(HOUR_MS)
+    try:
+        bench.power_on()
+        answers = _answers(bench.tap())
+        bench.world.run_for(HOUR_MS)
+        answers += _answers(bench.tap(answer_lost(1)))
+        return answers == ["ACCEPTED", "HOLD_AGAIN", "ACCEPTED_SETTLED"]
+    except BoardFailed:
+        return False
+    finally:
+        bench.board.cut_power()
+        bench.board.take(bench.card)
+
+
+def _answers(signals: list[tuple[str, str]]) -> list[str]:
+    return [detail for name, detail in signals if name == "answer"]
+
+
+if __name__ == "__main__":
+    print(smallest_heap_kib())
