@@ -173,9 +173,13 @@ class DockSession:
         self.statement["head_seq"] = head_seq
         self._intake.take(first_seq, h_before, slots)
         self.pulled += len(slots)
-        if self._intake.next_seq > head_seq or not slots:
-            self._intake.flush()
-            self._poll_ms = now_ms + POLL_MS
+        if slots and self._intake.next_seq <= head_seq:
+            self._poll_ms = now_ms  # there is more
+            return
+        self._intake.flush()
+        self._poll_ms = now_ms + POLL_MS
+        if self._intake.next_seq <= head_seq:
+            self.problem = f"device {self.device} cannot read entry {self._intake.next_seq}"
 
     def _take_acked(self, payload: bytes) -> None:
         said = messages.unpack_exact(messages.ACKED_BODY, payload)
@@ -213,7 +217,7 @@ class DockSession:
         if statement:
             self._acked_offered = statement
             return messages.ACK, statement
-        if self._intake.next_seq <= self.statement["head_seq"] or now_ms >= self._poll_ms:
+        if now_ms >= self._poll_ms:
             pull = {"from_seq": self._intake.next_seq, "count": messages.PULL_SLOTS_MAX}
             return messages.PULL, messages.PULL_BODY.pack(pull)
         if self._parcels.has_news:

@@ -1,6 +1,7 @@
 """The configuration: every mistake is one sentence that says where."""
 
 import pytest
+
 from edge_agent.cli import main
 from edge_agent.config import ConfigError, read_config
 
