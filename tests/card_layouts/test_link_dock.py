@@ -1,5 +1,8 @@
 """The dock's handshake and session: who does not know the key gets nowhere."""
 
+import pathlib
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +25,7 @@ from card_layouts.link.dock import (
 )
 
 ROOT = bytes(range(16))
+SPEC = pathlib.Path(messages.__file__).with_name("SPEC_LINK.md").read_text()
 DEVICE, EPOCH, EDGE, MONTH = 77, 3, "depot-1", 82
 STATED = {"first_seq": 1, "head_seq": 30, "acked_seq": 0, "cash_cents": 1250, "H": bytes(32)}
 
@@ -257,3 +261,19 @@ def _changed(body, place):
     changed = bytearray(body)
     changed[place] ^= 0x10
     return bytes(changed)
+
+
+@pytest.mark.requirement("W-95")
+@pytest.mark.parametrize("layout", messages.LAYOUTS, ids=lambda layout: layout.name)
+def test_the_tables_of_the_specification_are_the_layouts(layout):
+    section = SPEC.split(f"#### {layout.name}\n\n")[1].split("\n\n#")[0]
+    assert section.startswith(f"{layout.size} bytes, ")
+    rows = re.findall(r"^\| (\d+) \| (\d+) \| (\S+) \| \S", section, re.MULTILINE)
+    assert [(int(bit), int(width), name) for bit, width, name in rows] == list(layout.rows())
+
+
+def test_the_specification_lists_every_message_and_answer():
+    for number, name in enumerate(messages.NAMES):
+        assert not name or f"| {number} | {name} | " in SPEC
+    for names in (messages.ACK_NAMES, messages.WANT_NAMES, messages.RESULT_NAMES):
+        assert ", ".join(f"{value} {name}" for value, name in enumerate(names)) in SPEC
