@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-HEAP_KIB = 192  # 128 for the firmware, the rest holds the image, which boards run from flash
+HEAP_KIB = 128  # live heap; the image, which boards run from flash, comes on top
 
 BOOT = (
     "import sys, os, vfs\n"
@@ -36,7 +36,11 @@ def board_command(
     trace: bool = False,
     heap_kib: int = HEAP_KIB,
 ) -> list[str]:
-    """Return the argument list that runs one validator; heap in KiB, the image inside it."""
+    """Return the argument list that runs one validator.
+
+    Units: heap_kib in KiB beside the image, whose size is added.
+    """
+    heap_kib += -(-image.stat().st_size // 1024)
     command = [micropython, "-X", f"heapsize={heap_kib}k", "-c", BOOT, str(image)]
     command += [str(config), reader, link, control, str(flash)]
     return [*command, "trace"] if trace else command

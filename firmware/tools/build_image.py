@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from firmware.tools.shaping import shape
+
 ROOT = Path(__file__).resolve().parents[2]
 ENTRY = "firmware.boards.unix.board"
 OURS = ("firmware", "card_layouts")
@@ -42,12 +44,13 @@ def build_image(out: Path | None = None, entry: str = ENTRY, root: Path = ROOT) 
     sizes: dict[str, int] = {}
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder) / "rom"
-        for source in sorted(closure(entry, root)):
-            name = source.relative_to(root)
+        for name, text in sorted(image_sources(entry, root).items()):
+            source = Path(folder) / "source.py"
+            source.write_text(text, "utf-8")
             target = (tree / name).with_suffix(".mpy")
             target.parent.mkdir(parents=True, exist_ok=True)
-            _compile(source, name.as_posix(), target)
-            sizes[name.as_posix()] = target.stat().st_size
+            _compile(source, name, target)
+            sizes[name] = target.stat().st_size
         beside = out.with_name(out.name + ".new")
         _run([sys.executable, "-m", "mpremote", "romfs", "--no-mpy", "--output", str(beside),
               "build", str(tree)], "romfs")  # fmt: skip
@@ -56,17 +59,30 @@ def build_image(out: Path | None = None, entry: str = ENTRY, root: Path = ROOT) 
     return Image(out, len(body), hashlib.sha256(body).hexdigest(), sizes)
 
 
-def closure(entry: str, root: Path = ROOT) -> set[Path]:
-    """Return every file of ours that importing `entry` may load, packages included."""
-    found: set[Path] = set()
+def image_sources(entry: str = ENTRY, root: Path = ROOT) -> dict[str, str]:
+    """Return {file name: text} of what goes into the image, constants inlined."""
+    names = closure(entry, root)
+    inlined = shape({name: path.read_text("utf-8") for name, path in names.items()}, entry)
+    # Modules that only gave constants are no longer imported: they stay out.
+    kept = closure(entry, root, inlined)
+    return {path.relative_to(root).as_posix(): inlined[name] for name, path in kept.items()}
+
+
+def closure(entry: str, root: Path = ROOT, texts: dict[str, str] | None = None) -> dict[str, Path]:
+    """Return {module name: file} of ours that importing `entry` may load, packages included.
+
+    Shape: `texts` {module name: source} is read instead of the files, where given.
+    """
+    found: dict[str, Path] = {}
     waiting = [entry]
     while waiting:
         name = waiting.pop()
         path = _file_of(name, root)
-        if path is None or path in found or path.stem.endswith("_cpython"):
+        if path is None or name in found or path.stem.endswith("_cpython"):
             continue
-        found.add(path)
-        waiting.extend(_imports(path))
+        found[name] = path
+        text = texts[name] if texts is not None else path.read_text("utf-8")
+        waiting.extend(_imports(text, name))
         waiting.append(name.rpartition(".")[0])
     return found
 
@@ -81,8 +97,8 @@ def _file_of(name: str, root: Path) -> Path | None:
     return None
 
 
-def _imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text("utf-8"), str(path))):
+def _imports(text: str, name: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(text, name)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
