@@ -35,21 +35,26 @@ class Publisher:
         self.online: dict[Edge, int] = {}  # when each edge was last sent everything
         self.sent: dict[Edge, dict[tuple[int, str], bytes]] = {}
         self.months: dict[Edge, int] = {}
+        self.births: dict[Edge, str] = {}
         self.published = 0
         self.last_error = ""
 
     def take(self, message: Message) -> None:
         """Read an edge's birth or last will. Anything else is refused by name, and forgotten."""
         try:
-            edge, is_online = _read_state(message)
+            edge, is_online, birth = _read_state(message)
         except LayoutError as error:
             self.last_error = f"{type(error).__name__}: {error}"
         else:
-            self._forget(edge)
-            if is_online:
-                self.online[edge] = self.clock.utc_seconds()
-            else:
+            if not is_online:
+                self._forget(edge)
                 self.online.pop(edge, None)
+                self.births.pop(edge, None)
+            elif not birth or self.births.get(edge) != birth:
+                self._forget(edge)
+                self.births[edge] = birth
+                self.online[edge] = self.clock.utc_seconds()
+            # Else the same birth again, with what its devices have installed since.
         self.broker.done(message)
 
     def tick(self) -> None:
@@ -123,8 +128,8 @@ def _newest_epochs(devices: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return list({device["device"]: device for device in devices}.values())
 
 
-def _read_state(message: Message) -> tuple[Edge, bool]:
-    """Return (edge, is it there). Raises: LayoutError naming what is wrong."""
+def _read_state(message: Message) -> tuple[Edge, bool, str]:
+    """Return (edge, is it there, which birth). Raises: LayoutError naming what is wrong."""
     authority, edge, _ = parse_topic(message.topic)
     if len(message.payload) > STATE_BYTES_MAX:
         raise LayoutError(f"state of {edge}: {len(message.payload)} bytes, too long")
@@ -134,4 +139,4 @@ def _read_state(message: Message) -> tuple[Edge, bool]:
         raise LayoutError(f"state of {edge}: no JSON: {error}") from None
     if not isinstance(state, dict) or not isinstance(state.get("online"), bool):
         raise LayoutError(f"state of {edge}: wanted online true or false")
-    return (authority, edge), state["online"]
+    return (authority, edge), state["online"], str(state.get("birth", ""))

@@ -60,6 +60,8 @@ class EdgeAgent:
         self._state_ms = 0
         self._state = b""
         self._births = 0
+        # One birth a connection, never the same one twice, even after a restart.
+        self._life = entropy.random_bytes(4).hex()
 
     def tick(self, now_ms: int) -> bool:
         """Give every service its turn; say whether anything moved."""
@@ -156,7 +158,7 @@ class EdgeAgent:
             for row in reports.describe_store(self._store, self._clock.utc_seconds())["devices"]
         }
         state = {"online": online, "edge": self._config.edge,
-                 "birth": self._broker.connections, "devices": devices}  # fmt: skip
+                 "birth": f"{self._life}-{self._broker.connections}", "devices": devices}  # fmt: skip
         payload = json.dumps(state, sort_keys=True).encode()
         if payload == self._state and self._births == self._broker.connections:
             return

@@ -330,3 +330,18 @@ def test_a_damaged_memory_of_versions_is_said_and_never_begun_anew(tmp_path):
         path.write_text(broken)
         with pytest.raises(package_versions.VersionsError, match="versions.json"):
             package_versions.PackageVersions(path)
+
+
+def test_a_birth_said_again_sends_nothing_again_and_a_new_one_everything(town):
+    def state(birth, versions):
+        return json.dumps(
+            {"online": True, "edge": sd.EDGE, "birth": birth, "devices": versions}
+        ).encode()
+
+    town.birth(state("a1-1", {}))
+    first = town.packages()
+    assert first
+    town.birth(state("a1-1", {"4711": {"v_tariff": 1}}))
+    assert town.packages() == {}
+    town.birth(state("a1-2", {}))
+    assert town.packages().keys() == first.keys()
