@@ -125,7 +125,8 @@ class Traffic:
         found = []
         for zone in range(1, ZONES + 1):
             for group in range(GROUPS):
-                charge = rate(self.tariff, Rider(group, 1, AUTHORITY, 0, 0), None, Place(zone, 0), 0)
+                rider = Rider(group, 1, AUTHORITY, 0, 0)
+                charge = rate(self.tariff, rider, None, Place(zone, 0), 0)
                 body = G.pack({
                     "kind": KIND_DEBIT, "clock": 1, "amount": charge.amount, "zone": zone,
                     "authority": AUTHORITY, "start_zone": charge.start_zone,

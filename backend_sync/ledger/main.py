@@ -7,7 +7,8 @@ URL. Exit code 0 = done and nothing wrong, 1 = the money or a seal is wrong, 2 =
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from backend_sync.ledger.database import Database
 from backend_sync.ledger.ledger import Ledger
 from backend_sync.ledger.replay import replay
 from backend_sync.ledger.statement import find_card, statement
-from backend_sync.ports import Keyring, KeyringError
+from backend_sync.ports import KeyringError
 from card_layouts.errors import LayoutError
 
 ISSUE_BYTES = 64
@@ -145,8 +146,8 @@ def _forks(options: argparse.Namespace) -> Answer:
 
 
 def _replay(options: argparse.Namespace) -> Answer:
-    with _books(options) as database:
-        found = replay(database, _keyring(options), options.swap_devices)
+    with _books(options) as database, closing(_keyring(options)) as keyring:
+        found = replay(database, keyring, options.swap_devices)
     bad = found["accepted"] if options.swap_devices else found["refused"] + found["different"]
     reasons = ", ".join(f"{count} {reason}" for reason, count in found["by_reason"].items())
     return int(bad > 0), found, [
@@ -159,9 +160,9 @@ def _import_issues(options: argparse.Namespace) -> Answer:
     data = options.file.read_bytes()
     if len(data) % ISSUE_BYTES:
         raise CommandError(f"{options.file}: {len(data)} bytes, wanted rows of {ISSUE_BYTES}")
-    ledger = _ledger(options)
-    count = ledger.import_issues([data[i : i + ISSUE_BYTES] for i in range(0, len(data), 64)])
-    ledger.close()
+    rows = [data[at : at + ISSUE_BYTES] for at in range(0, len(data), ISSUE_BYTES)]
+    with _ledger(options) as ledger:
+        count = ledger.import_issues(rows)
     return 0, {"new": count}, [f"{count} cards are new"]
 
 
@@ -174,16 +175,14 @@ def _import_sales(options: argparse.Namespace) -> Answer:
         ]
     except (ValueError, KeyError, TypeError) as error:
         raise CommandError(f"{options.file}: not a list of sales: {error!r}") from None
-    ledger = _ledger(options)
-    count = ledger.import_sales(rows)
-    ledger.close()
+    with _ledger(options) as ledger:
+        count = ledger.import_sales(rows)
     return 0, {"new": count}, [f"{count} sales are new"]
 
 
 def _lapse(options: argparse.Namespace) -> Answer:
-    ledger = _ledger(options)
-    count = ledger.lapse()
-    ledger.close()
+    with _ledger(options) as ledger:
+        count = ledger.lapse()
     return 0, {"lapsed": count}, [f"{count} intents have had no evidence for 90 days"]
 
 
@@ -200,7 +199,7 @@ def _books(options: argparse.Namespace) -> Database:
     return Database(_url(options.place), read_only=True)
 
 
-def _keyring(options: argparse.Namespace) -> Keyring:
+def _keyring(options: argparse.Namespace) -> LocalKeyring | RemoteKeyring:
     """Return the keyring beside the ledger: its folder, or its process when that is running."""
     folder = Path(options.place)
     folder = (folder if folder.is_dir() else folder.parent) / "keyring"
@@ -213,6 +212,10 @@ def _keyring(options: argparse.Namespace) -> Keyring:
     return RemoteKeyring(socket)
 
 
-def _ledger(options: argparse.Namespace) -> Ledger:
-    authority = getattr(options, "authority", 0)
-    return Ledger(_url(options.place), SystemClock(), _keyring(options), {}, authority)
+@contextmanager
+def _ledger(options: argparse.Namespace) -> Iterator[Ledger]:
+    """Open the ledger for writing, with its keyring; close both."""
+    with closing(_keyring(options)) as keyring:
+        authority = getattr(options, "authority", 0)
+        with closing(Ledger(_url(options.place), SystemClock(), keyring, {}, authority)) as ledger:
+            yield ledger

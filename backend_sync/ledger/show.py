@@ -20,12 +20,13 @@ def report_lines(found: dict[str, Any]) -> list[str]:
     rules = ", ".join(f"{rule} {count}" for rule, count in found["resolved_by"].items() if count)
     rated = ", ".join(f"{name} {count}" for name, count in found["rerated"].items())
     types = ", ".join(f"{name} {count}" for name, count in found["entries_by_type"].items())
+    held = money(found["suspense_cents"])
     lines = [
         f"entries            {found['entries']:>12,}  {types}",
         f"on cards (LIAB)    {money(found['ledger_cards_cents']):>12}  on {found['cards']} cards",
         f"resolved           {sum(found['resolved_by'].values()):>12,}  {rules}",
         f"re-rated           {found['rerated']['rateable']:>12,}  {rated}",
-        f"open intents       {found['open_intents']:>12,}  {money(found['suspense_cents'])} in suspense",
+        f"open intents       {found['open_intents']:>12,}  {held} in suspense",
         f"forks              {found['forks']:>12,}",
         f"quarantined        {sum(found['quarantine'].values()):>12,}  {found['quarantine'] or ''}",
         f"unknown cards      {found['unknown_cards']:>12,}",

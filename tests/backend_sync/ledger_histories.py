@@ -4,7 +4,8 @@ The history is honest physics (a card takes a commit or does not) plus every fau
 torn before and after the commit, lost answers, outcomes told later, clones, a lost journal.
 """
 
-from card_layouts.cards.card_layout import KIND_BLOCK
+from backend_sync.ledger.results import BITS, rule_of
+from card_layouts.cards.card_layout import KIND_BLOCK, G
 from card_layouts.records import entries as types
 from card_layouts.records.entries_tap import (
     HOW_LATER,
@@ -21,7 +22,10 @@ STEPS = (
 
 
 def play(world, random, steps=25):
-    """Let cards and devices do `steps` random things; return nothing, the journals have it all."""
+    """Let cards and devices do `steps` random things; the journals have it all.
+
+    Returns the cards, copies included: what is really on them.
+    """
     devices = [world.devices[number] for number in (1, 2, 3)]
     cards = list(world.cards)
     unsaid = []  # (device, announced, card, was it committed)
@@ -64,6 +68,7 @@ def play(world, random, steps=25):
             else:
                 said = OUTCOME_COMMITTED if taken else OUTCOME_ABORTED
                 device.outcome(announced, said, HOW_LATER, card.newest)
+    return cards
 
 
 def cut(runs, random, pieces=6):
@@ -97,15 +102,11 @@ def state(ledger):
     report = ledger.report()
     report.pop("alarms")  # one per sighting of a fault: how often it was seen, not what is
     evidence = {}
-    for key in ("device", "epoch", "seq"):
-        assert key
     for device, epoch, seq, rule in database.rows(
         "SELECT e.device, e.epoch, e.seq, r.rule FROM resolutions r"
         " JOIN entries e ON e.id = r.pending"
     ):
         evidence.setdefault((device, epoch, seq), set()).add(rule)
-    from backend_sync.ledger.results import BITS, rule_of
-
     rules = {
         key: rule_of(sum(BITS[rule] for rule in found)) for key, found in evidence.items()
     }
@@ -129,3 +130,9 @@ def state(ledger):
             "SELECT record, rival FROM sightings"
         )),
     }
+
+
+def on_cards(cards):
+    """Return (device, epoch, seq) of every commit that a card holds."""
+    fields = [G.unpack(record) for card in cards for record in card.records[1:]]
+    return {(g["device"], g["epoch"], g["seq"]) for g in fields}

@@ -9,7 +9,6 @@ from card_layouts.records.entries_tap import (
     HOW_LATER,
     HOW_NOT_SENT,
     OUTCOME_ABORTED,
-    OUTCOME_COMMITTED,
     OUTCOME_ORPHAN,
 )
 from tests.backend_sync.builders import NO_RECORD

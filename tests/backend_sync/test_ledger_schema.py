@@ -1,0 +1,155 @@
+"""What the tables may hold, how they are made, and that a person can read them with sqlite3."""
+
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy.exc import DBAPIError
+
+from backend_sync.ledger import ranges, results, schema
+from backend_sync.ledger.decoding import body_of, first_of
+from card_layouts.cards.card_layout import G
+from card_layouts.records.entries import record_from
+from tests.backend_sync.builders import World
+
+SPEC = (Path(__file__).parents[2] / "backend_sync" / "SPEC.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def lived(world):
+    """A ledger with a row in nearly every table."""
+    first, second, card = world.devices[1], world.devices[2], world.cards[0]
+    world.ledger.import_sales([("s1", 1, 2000, "counter", 5)])
+    first.load(card)
+    first.tap(card)
+    card.commit(world.devices[3].intent(card))
+    second.refuse(card)
+    second.tap(world.plastic(70)[0])
+    first.outcome(first.intent(world.cards[1])._replace(seq=99))
+    world.post(first.run(), second.run())
+    return world
+
+
+@pytest.mark.requirement("D11")
+def test_no_table_holds_a_uid_or_a_printed_number(lived):
+    uids = [card.uid for card in lived.cards] + [lived.plastic(70)[0].uid]
+    serials = {31_000_000, 31_000_001, 31_000_070}
+    scanned = 0
+    for table in schema.metadata.tables.values():
+        for row in lived.ledger.database.rows(f"SELECT * FROM {table.name}"):
+            for value in row:
+                scanned += 1
+                if isinstance(value, bytes):
+                    assert not any(uid in value for uid in uids), table.name
+                else:
+                    assert value not in serials, table.name
+                    assert not any(uid.hex() in str(value).lower() for uid in uids), table.name
+    assert scanned > 200
+
+
+@pytest.mark.requirement("D11")
+def test_no_column_is_named_after_a_uid_or_a_number_of_a_card():
+    names = {column.name for table in schema.metadata.tables.values() for column in table.columns}
+    assert not [n for n in names if re.search("uid|serial|printed|number|holder", n)]
+
+
+@pytest.mark.requirement("D22")
+def test_no_index_lies_on_card_and_counter_over_history():
+    for name in ("entries", "pendings", "resolutions", "postings"):
+        table = schema.metadata.tables[name]
+        indexed = [[c.name for c in index.columns] for index in table.indexes]
+        indexed += [[c.name for c in constraint.columns] for constraint in table.constraints
+                    if type(constraint).__name__ == "UniqueConstraint"]
+        assert not [columns for columns in indexed if "card" in columns or "n" in columns]
+
+
+@pytest.mark.requirement("D21")
+@pytest.mark.parametrize("table", [table.name for table in schema.BOOKS])
+def test_books_are_append_only(lived, table):
+    database = lived.ledger.database
+    rows = database.value(f"SELECT count(*) FROM {table}")
+    column = schema.metadata.tables[table].columns.keys()[0]
+    for sql in (f'UPDATE {table} SET "{column}" = "{column}"', f"DELETE FROM {table}"):
+        if rows or not database.sqlite:
+            with pytest.raises(DBAPIError, match="append-only"), database.transaction():
+                database.connection.exec_driver_sql(sql)
+    assert database.value(f"SELECT count(*) FROM {table}") == rows
+
+
+@pytest.mark.requirement("D20")
+def test_the_migrations_make_exactly_the_schema(world):
+    context = MigrationContext.configure(world.ledger.database.connection)
+    found = compare_metadata(context, schema.metadata)
+    world.ledger.database.connection.rollback()
+    assert found == []
+
+
+@pytest.mark.requirement("D20")
+def test_plain_sqlite3_sums_the_money_on_cards(tmp_path):
+    world = World(tmp_path)
+    world.devices[1].load(world.cards[0], 2000)
+    world.devices[1].tap(world.cards[0], 300)
+    world.post()
+    world.close()
+    line = re.search(r'sqlite3 \S*ledger.db "([^"]*liab[^"]*)"', SPEC).group(1)
+    plain = sqlite3.connect(tmp_path / "ledger.db")
+    assert plain.execute(line).fetchone() == (1700,)
+    assert plain.execute("SELECT sum(cents) FROM postings").fetchone() == (0,)
+    for view in schema.VIEWS:
+        plain.execute(f"SELECT * FROM {view}").fetchall()
+    assert plain.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    plain.close()
+
+
+@pytest.mark.requirement("D20")
+def test_the_ledger_syncs_fully_and_takes_the_write_lock_at_once(tmp_path):
+    world = World(tmp_path)
+    database = world.ledger.database
+    assert database.value("PRAGMA synchronous") == 2
+    other = sqlite3.connect(tmp_path / "ledger.db", timeout=0)
+    with database.transaction(), pytest.raises(sqlite3.OperationalError, match="locked"):
+        other.execute("BEGIN IMMEDIATE")
+    other.close()
+    world.close()
+
+
+@pytest.mark.parametrize("name", [*results.BITS, *results.RESULTS, *results.ALARMS])
+def test_every_member_of_the_closed_lists_is_in_spec(name):
+    assert f"| {name} |" in SPEC
+
+
+@pytest.mark.parametrize(("bits", "state", "rule"), [
+    (0, results.OPEN, ""),
+    (results.X, results.LAPSED, "X"),
+    (results.P1 | results.P2, results.POSTED, "P1"),
+    (results.X | results.P3, results.POSTED, "P3"),
+    (results.V2 | results.V3, results.VOIDED, "V3"),
+    (results.P2 | results.V2, results.FORK, "FORK"),
+    (results.EQ, results.FORK, "FORK"),
+])
+def test_the_state_follows_from_all_evidence_together(bits, state, rule):
+    assert (results.state_of(bits), results.rule_of(bits)) == (state, rule)
+
+
+def test_ranges_are_sets_of_numbers():
+    found = ranges.parse("3-7,9")
+    assert ranges.text(found) == "3-7,9" and ranges.size(found) == 6
+    assert ranges.text(ranges.without(found, 5)) == "3-4,6-7,9"
+    assert ranges.text(ranges.joined(found, [(8, 8)])) == "3-9"
+    assert ranges.text(ranges.above(found, 4)) == "5-7,9"
+    assert ranges.text(ranges.holes(found, 1, 10)) == "1-2,8,10"
+    assert ranges.parse("") == [] and ranges.text([]) == ""
+
+
+@pytest.mark.requirement("D14")
+def test_the_short_ways_of_reading_equal_the_tables():
+    first = G.pack({"layout": 1, "epoch": 3, "device": 4711, "seq": (1 << 26) - 1, "n": 57,
+                    "amount": 338, "D": 8712, "L": 12_000, "authority": 244, "kind": 2,
+                    "time": 180_000_000, "b": 3})
+    header = {"epoch": 3, "device": 4711, "seq": (1 << 27) - 1}
+    assert first_of(4711, 3, (1 << 27) - 1, first) == record_from(header, first)[:36]
+    body = body_of(first)
+    assert body == (2, 57, 3, 180_000_000, 338, 8712, 12_000, 244)
