@@ -11,7 +11,8 @@ from pathlib import Path
 HEAP_KIB = 128  # live heap; the image, which boards run from flash, comes on top
 
 BOOT = (
-    "import sys, os, vfs\n"
+    "import gc, sys, os, vfs\n"
+    "gc.threshold(4096)\n"  # while modules load: what they leave must not lie between them
     "path = sys.argv[1]\n"
     "image = bytearray(os.stat(path)[6])\n"
     "file = open(path, 'rb')\n"
@@ -20,6 +21,12 @@ BOOT = (
     "vfs.mount(vfs.VfsRom(image), '/rom')\n"
     "sys.path[:] = ['/rom']\n"
     "del path, file, image, sys.argv[1]\n"
+    "import gc\n"
+    "from boot_order import ORDER\n"
+    "for name in ORDER:\n"
+    "    __import__(name)\n"
+    "    gc.collect()\n"
+    "del sys.modules['boot_order'], ORDER, name\n"
     "from firmware.boards.unix.board import main\n"
     "main()\n"
 )
