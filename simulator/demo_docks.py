@@ -19,6 +19,7 @@ from simulator.world import World
 
 PATIENCE_S = 60.0
 LOOK_S = 0.05
+FRESH_S = 6 * 3600  # a lease made for this night, not for the one before
 STATED = {"tariff": "v_tariff", "hotlist": "v_hotlist", "overlay": "v_overlay", "lease": "v_lease"}
 
 
@@ -81,7 +82,7 @@ class Docks:
             authority = system.TOWN if board.name == "office" else \
                 system.authority_of(index, self.settings)
             lease = manifests.get(f"lease-{device}-0")
-            if lease is None or lease["made"] < now - 3600:
+            if lease is None or lease["made"] < now - FRESH_S:
                 return {}
             for role, name in (("tariff", f"tariff-{authority}"), ("hotlist", "hotlist-0"),
                                ("overlay", "overlay-0"), ("lease", f"lease-{device}-0")):

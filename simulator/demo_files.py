@@ -84,5 +84,8 @@ class DemoFiles:
     def journal(self, device: int) -> Path:
         return self.root / "journals" / f"device-{device}.flash"
 
+    def device(self, device: int) -> Path:
+        return self.root / "devices" / f"device-{device}.json"
+
     def log(self, name: str) -> Path:
         return self.root / "logs" / f"{name}.log"

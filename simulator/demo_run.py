@@ -86,7 +86,7 @@ class Demo:
     def _make_board(self, name: str, device: int) -> None:
         files = self.files
         board = BoardProcess(name, device, self.clock, self.prng.fork(f"board {device} {self.progress['step']}"),
-                             lambda board: system.board_command(files, device, board, self.show.trace),
+                             lambda board: system.start_command(files, board, self.show.trace),
                              files.log(name))
         board.on_signal = lambda signal_name, detail: self._signalled(board, signal_name, detail)
         self.world.boards.append(board)

@@ -14,12 +14,15 @@ from typing import Any
 
 from backend_sync.keyring.keyfile import make_keys, write_keys
 from backend_sync.keyring.local import KEY_FILE, LocalKeyring
-from backend_sync.keyring.provision import as_text
 from backend_sync.tariffs.compile import compile_tariff, load_toml, zone_order
 from backend_sync.tariffs.gtfs import Feed, read_feed
 from card_layouts.codec.timestamps import from_unix
+from firmware.tools import build_image as firmware_image
+from firmware.tools.board_command import board_command
+from firmware.tools.provision import write_board
+from simulator.board_process import BoardProcess, micropython_path
 from simulator.clock import WorldClock
-from simulator.demo_files import DemoFiles, Settings
+from simulator.demo_files import DemoError, DemoFiles, Settings
 from simulator.issuing import IssuingOffice
 from simulator.passengers import Plan, make_plan
 from simulator.prng import Prng
@@ -71,15 +74,37 @@ def prepare(files: DemoFiles, settings: Settings, feed: Feed, plan: Plan) -> Non
             operator = FERRY_OPERATOR if authority == FERRY else TOWN_OPERATOR
             device = device_of(validator)
             config = keyring.provision(device, 0, authority, operator, EDGE, "validator")
-            write_device(files, config)
+            write_board(_profiled(config), files.device(device), files.journal(device))
         write_tariffs(files / "tariffs", feed, settings)
+        # The office docks as any device does; what it docks with needs no card keys but K1.
+        docking = {**office, "card_keys": {g: {"K1": k["K1"]} for g, k in office["card_keys"].items()}}
+        write_board(_profiled(docking), files.device(OFFICE_DEVICE), files.journal(OFFICE_DEVICE))
         issue_cards(files, settings, plan, office)
-        (files / "devices" / "office.json").write_text(json.dumps(as_text(office)))
         list_cards(files, keyring, plan, fates=("hotlisted",))
     finally:
         keyring.close()
     write_clock(files, FIRST_MIDNIGHT)
     write_edge_config(files, settings, publics)
+
+
+def _profiled(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a device's configuration with what its place adds: cards of every issuer may ride."""
+    return {**config, "profile": {"issuers": [TOWN, FERRY]}}
+
+
+def build_image(files: DemoFiles) -> None:
+    """Build the validators' romfs image. Raises: DemoError naming the file that does not compile."""
+    try:
+        firmware_image.build_image(files / "validator.romfs")
+    except firmware_image.ImageError as error:
+        raise DemoError(f"the firmware image cannot be built: {error}") from None
+
+
+def start_command(files: DemoFiles, board: BoardProcess, trace: bool) -> list[str]:
+    """Return the command that runs a board: MicroPython, the image, its lines and its flash."""
+    return board_command(micropython_path(), files / "validator.romfs", files.device(board.device),
+                         board.reader.path, board.link.path, board.control_line.path,
+                         files.journal(board.device), trace, heap_kib=512)
 
 
 def write_tariffs(folder: Path, feed: Feed, settings: Settings) -> None:

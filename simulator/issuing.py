@@ -17,10 +17,11 @@ from card_layouts.cards.issue import ISSUE, STATE_VERIFIED
 from card_layouts.cards.personalise import FACTORY_KEY, Recipe, personalise
 from card_layouts.cards.transit_record import issue_record
 from card_layouts.cards.zones import zones_run
-from card_layouts.crypto.an10922 import diversify
+from card_layouts.crypto.an10922 import card_key
 from card_layouts.crypto.triple_des_cpython import TripleDes
 from firmware.device_clock import DeviceClock
-from firmware.journal import Journal, provision
+from firmware.journal import Journal
+from firmware.partitions import FLASH_BYTES, JOURNAL_BLOCKS, JOURNAL_FIRST
 from firmware.station import Order, Station
 from simulator.clock import WorldClock
 from simulator.desfire_card import DesfireCard, FileStorage
@@ -30,7 +31,6 @@ from simulator.passengers import Rider
 from simulator.prng import Prng
 from simulator.reader import DirectReader
 
-JOURNAL_BLOCKS = 16
 KEY_VERSION = 1
 LIMIT_CENTS = 30_000
 DEPOSIT_10_CENTS = 50
@@ -83,7 +83,8 @@ class CardKeys:
         return self.of(f"K{key_no}", key_no, uid)
 
     def of(self, name: str, key_no: int, uid: bytes) -> bytes:
-        return diversify(self.masters[name], uid + self.aid + bytes([key_no, self.generation]))
+        key: bytes = card_key(self.masters[name], uid, self.aid, key_no, self.generation)
+        return key
 
 
 class IssuingOffice:
@@ -95,12 +96,8 @@ class IssuingOffice:
         self.clock = clock
         self.prng = prng
         self.keys = CardKeys(config)
-        fresh = not flash_path.exists()
-        self.flash = Flash(JOURNAL_BLOCKS * 4096, flash_path)
-        if fresh:
-            provision(self.flash, 0, JOURNAL_BLOCKS, config["device"], config["epoch"],
-                      config["K_block"], config["first_seq"])
-        self.journal = Journal(self.flash, 0, JOURNAL_BLOCKS)
+        self.flash = Flash(FLASH_BYTES, flash_path)
+        self.journal = Journal(self.flash, JOURNAL_FIRST, JOURNAL_BLOCKS)
         self.journal.mount()
         profile = {
             "device": config["device"], "authority": config["authority"],

@@ -7,6 +7,7 @@ what a board that was killed left unread: the board always speaks first.
 import select
 import termios
 
+CC, VMIN = 6, 6  # places of termios(3) on Linux; this build of MicroPython names neither
 READER_TIMEOUT_MS = 2000  # a card may take 5 s in theory; a PN532 answers a DESFire in 0.4 s
 
 
@@ -37,10 +38,17 @@ class ReaderStream:
 
 
 class PtyLink:
-    """The Link port: reads what is there, writes all."""
+    """The Link port: reads what is there, writes all.
+
+    MicroPython's `readinto` waits for the whole buffer; with VMIN 0 it ends when nothing more is
+    there.
+    """
 
     def __init__(self, path):
         self._line = open_line(path)
+        settings = termios.tcgetattr(self._line.fileno())
+        settings[CC][VMIN] = 0
+        termios.tcsetattr(self._line.fileno(), termios.TCSANOW, settings)
         self._poll = select.poll()
         self._poll.register(self._line, select.POLLIN)
 
