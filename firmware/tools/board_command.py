@@ -11,8 +11,7 @@ from pathlib import Path
 HEAP_KIB = 128  # live heap; the image, which boards run from flash, comes on top
 
 BOOT = (
-    "import gc, sys, os, vfs\n"
-    "gc.threshold(4096)\n"  # while modules load: what they leave must not lie between them
+    "import sys, os, vfs\n"
     "path = sys.argv[1]\n"
     "image = bytearray(os.stat(path)[6])\n"
     "file = open(path, 'rb')\n"

@@ -4,14 +4,14 @@ Arguments: CONFIG READER LINK CONTROL FLASH (paths), then optionally "trace" (te
 and commits). With CONFIG alone they stand in it: "board": {"reader": path, ..., "trace": true}.
 """
 
+import gc
 import sys
 
-import firmware
+from firmware import VERSION
 from firmware.app import READY_LINES, Validator
 from firmware.boards.unix.control import CARD, KEY, STOP, ControlLine
 from firmware.boards.unix.flash import FileFlash
 from firmware.boards.unix.lines import PtyLink, ReaderStream, open_line
-from firmware.boards.unix.tracing import TracedFlash, TracedReader
 from firmware.configuration import keys_of, profile_of, publics_of, read_configuration
 from firmware.drivers.pn532 import Pn532
 from firmware.heap_window import HeapWindow
@@ -46,8 +46,10 @@ class NoDisplay:
 
 def main():
     """Run with the process's arguments."""
-    config = read_configuration(sys.argv[1])
-    run(config, wiring(sys.argv[2:]) or config["board"])
+    validator, control = start(read_configuration(sys.argv[1]), wiring(sys.argv[2:]))
+    gc.collect()
+    control.signal("ready", VERSION)
+    loop(validator, control)
 
 
 def wiring(arguments):
@@ -58,12 +60,15 @@ def wiring(arguments):
     return wired
 
 
-def run(config, wired):
-    """Start the board of a configuration and tick until the world says stop."""
+def start(config, wired):
+    """Return (validator, control line) of a configuration; forgets the configuration."""
+    wired = wired or config["board"]
     control = ControlLine(open_line(wired["control"]))
     flash = FileFlash(wired["flash"])
     reader = Pn532(ReaderStream(wired["reader"]))
     if wired.get("trace"):
+        from firmware.boards.unix.tracing import TracedFlash, TracedReader
+
         flash = TracedFlash(flash, control, JOURNAL_FIRST, JOURNAL_BLOCKS)
         reader = TracedReader(reader, control)
     screen = Screen(NoDisplay())
@@ -72,8 +77,7 @@ def run(config, wired):
     profile = profile_of(config)
     validator = Validator(ports, journal, PACKAGES, publics_of(config), profile, HeapWindow())
     screen.show(READY_LINES, "")
-    control.signal("ready", firmware.VERSION)
-    loop(validator, control)
+    return validator, control
 
 
 def loop(validator, control):
