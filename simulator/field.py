@@ -4,11 +4,43 @@ The direct reader and the PN532 both work through a Field, so one tear plan serv
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
-from simulator.desfire_card import Cut, DesfireCard, PowerLost
+from simulator.desfire_card import Cut, PowerLost
 
 COMMIT = 0xC7
 FOREVER = -1
+
+
+class Card(Protocol):
+    """What a field and a reader need of a card of any kind; SAK bit 20 says it speaks ISO-DEP."""
+
+    sak: int
+
+    @property
+    def atqa(self) -> bytes:
+        """The two bytes of SENS_RES, as the PN532 gives them to its host."""
+
+    @property
+    def uid(self) -> bytes:
+        """What anticollision shows."""
+
+    @property
+    def ats(self) -> bytes:
+        """The answer to select; b"" for a card without ISO-DEP."""
+
+    @property
+    def powered(self) -> bool:
+        """Whether the card lies in a field."""
+
+    def power_on(self) -> None:
+        """Enter the field."""
+
+    def power_off(self) -> None:
+        """Leave the field."""
+
+    def exchange(self, command: bytes, cut: Cut | None = None) -> bytes:
+        """Return the answer to one command. Raises: PowerLost."""
 
 
 class CardGone(Exception):
@@ -64,18 +96,18 @@ class Field:
     """Cards within reach of one antenna."""
 
     def __init__(self) -> None:
-        self.cards: list[DesfireCard] = []
+        self.cards: list[Card] = []
         self.exchanges = 0
         self.tears_met: list[Tear] = []
         self._plan: list[Tear] = []
-        self._away: list[tuple[DesfireCard, int]] = []
+        self._away: list[tuple[Card, int]] = []
 
-    def place(self, card: DesfireCard) -> None:
+    def place(self, card: Card) -> None:
         """Lay a card into the field; one already there, or away by a tear, is laid anew."""
         self.take(card)
         self.cards.append(card)
 
-    def take(self, card: DesfireCard) -> None:
+    def take(self, card: Card) -> None:
         """Take a card away; it loses power."""
         card.power_off()
         self.cards = [other for other in self.cards if other is not card]
@@ -87,7 +119,7 @@ class Field:
         self.tears_met = []
         self.exchanges = 0
 
-    def poll(self) -> list[DesfireCard]:
+    def poll(self) -> list[Card]:
         """Return the cards in the field, powered; counts as one poll for cards torn away."""
         for row in list(self._away):
             card, polls = row
@@ -105,7 +137,7 @@ class Field:
         for card in self.cards:
             card.power_off()
 
-    def exchange(self, card: DesfireCard, command: bytes) -> bytes:
+    def exchange(self, card: Card, command: bytes) -> bytes:
         """Return the card's answer. Raises: CardGone."""
         number, self.exchanges = self.exchanges, self.exchanges + 1
         if card not in self.cards or not card.powered:
@@ -131,7 +163,7 @@ class Field:
                 return tear
         return None
 
-    def _tear_away(self, card: DesfireCard, tear: Tear) -> None:
+    def _tear_away(self, card: Card, tear: Tear) -> None:
         self._plan.remove(tear)
         self.tears_met.append(tear)
         self.take(card)

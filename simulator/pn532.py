@@ -1,14 +1,15 @@
 """A PN532 on a high-speed UART: host frames in, host frames out, cards in a Field.
 
 Pure: `feed(bytes) -> bytes`; the pty around it is simulator/pn532_pty.py. It owns ISO-DEP as
-the real chip does (InDataExchange); InCommunicateThru, with which nfcpy drives ISO-DEP itself,
-answers a timeout. Source: NXP UM0701-02 [P] and the pitfalls in desfire.md.
+the real chip does (InDataExchange); with InCommunicateThru a host drives it itself, as nfcpy does.
+Source: NXP UM0701-02 [P] and the pitfalls in desfire.md.
 """
 
 from collections.abc import Callable
 
-from simulator.desfire_card import DesfireCard
-from simulator.field import CardGone, Field
+from simulator.air import Air
+from simulator.field import Card, Field
+from simulator.iso_dep import BlockCounts, no_wait
 from simulator.pn532_frames import (
     ACK,
     SYNTAX_ERROR,
@@ -17,29 +18,38 @@ from simulator.pn532_frames import (
     HostFrame,
     encode_frame,
 )
+from simulator.pn532_targets import OK, TIMEOUT, Target
 
 FIRMWARE = bytes.fromhex("32010607")  # IC, version, revision, support
 BAUDS = (9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600, 1288000)
 DEFAULT_BAUD = 115200
 KBITS = (106, 212, 424, 847)
 
-OK, TIMEOUT, WRONG_CONTEXT = 0x00, 0x01, 0x27
+WRONG_CONTEXT = 0x27
 AUTOMATIC_RATS = 0x10
-CIU_TX_MODE, CIU_RX_MODE = 0x6302, 0x6303
+CIU_TX_MODE, CIU_RX_MODE, CIU_FIFO_DATA = 0x6302, 0x6303, 0x6339
+SENS_REQ = 0x26  # stays in the FIFO when no card answered it
 FRAMING_BITS = 0x03  # 00 = type A; anything else: our cards stay silent
 RETRY_FOREVER = 0xFF
 CASCADE_TAG = 0x88
 
 
 class Pn532:
-    """The chip. `field` holds the cards and the tear plan.
+    """The chip. `field` holds the cards and the tear plan, `air` the noise, `waits` the WTX wishes.
 
     Counts for the time model: host_bytes_in, host_bytes_out, commands; `baud` is the speed
     agreed with the host, `kbits` that of the card (InPSL).
     """
 
-    def __init__(self, field: Field) -> None:
+    def __init__(
+        self,
+        field: Field,
+        air: Air | None = None,
+        waits: Callable[[bytes], int] = no_wait,
+    ) -> None:
         self.field = field
+        self.air = air or Air()
+        self.waits = waits
         self.host_bytes_in = self.host_bytes_out = self.commands = 0
         self.power_up()
 
@@ -47,7 +57,9 @@ class Pn532:
         """Begin as after power-on: asleep until a wake-up preamble, default settings."""
         self._parser = FrameParser()
         self._asleep = True
-        self._targets: dict[int, DesfireCard] = {}
+        self._targets: dict[int, Target] = {}
+        self._halted: list[Card] = []  # deselected: silent until the field was off
+        self._past = BlockCounts()  # of targets already released
         self._parameters = AUTOMATIC_RATS | 0x04
         self._registers: dict[int, int] = {}
         self._retries = RETRY_FOREVER
@@ -78,6 +90,14 @@ class Pn532:
             return b""
         self._waiting = None
         return self._said(self._answer(0x4A, found))
+
+    @property
+    def blocks(self) -> BlockCounts:
+        """What all blocks since power-up went through."""
+        total = BlockCounts()
+        for counts in (self._past, *(target.counts for target in self._targets.values())):
+            total.add(counts)
+        return total
 
     def _said(self, out: bytes) -> bytes:
         self.host_bytes_out += len(out)
@@ -123,8 +143,8 @@ class Pn532:
             0x16: self._power_down,
             0x32: self._rf_configuration,
             0x40: self._data_exchange,
-            0x42: lambda params: bytes([TIMEOUT]),
-            0x44: self._release,  # InDeselect: our cards lose their session either way
+            0x42: self._communicate_thru,
+            0x44: self._release,  # InDeselect
             0x4A: self._list_passive_target,
             0x4E: self._set_card_speed,
             0x50: lambda params: b"\x00",
@@ -138,8 +158,8 @@ class Pn532:
         if test == 0x00:
             return params  # echo, the test number included
         if test == 0x06:  # attention request: is the card still there?
-            card = self._targets.get(1)
-            there = card is not None and card.powered and card in self.field.cards
+            target = self._targets.get(1)
+            there = target is not None and target.is_there()
             return bytes([OK if there else TIMEOUT])
         return b"\x00"
 
@@ -183,9 +203,13 @@ class Pn532:
             self._retries = params[3]
         return b""
 
-    def _forget_targets(self) -> None:
+    def _forget_targets(self, field_off: bool = True) -> None:
+        for target in self._targets.values():
+            self._past.add(target.counts)
         self._targets = {}
-        self.field.off()
+        if field_off:
+            self._halted = []
+        self.field.off()  # a new activation resets the cards as well
 
     def _list_passive_target(self, params: bytes) -> bytes | None:
         found = self._list_targets(params)
@@ -196,31 +220,45 @@ class Pn532:
 
     def _list_targets(self, params: bytes) -> bytes:
         wanted, speed_and_type, uid = params[0], params[1], params[2:]
-        self._forget_targets()
+        self._forget_targets(field_off=False)
         self.kbits = 106
-        framing = self._registers.get(CIU_TX_MODE, 0) | self._registers.get(CIU_RX_MODE, 0)
-        if speed_and_type != 0x00 or framing & FRAMING_BITS:
+        self._registers[CIU_FIFO_DATA] = SENS_REQ
+        if speed_and_type != 0x00 or not self._is_type_a():
             return b"\x00"
         cards = [card for card in self.field.poll() if uid in (b"", _with_tags(card.uid))]
-        self._targets = dict(enumerate(cards[: min(wanted, 2)], start=1))
-        rows = b"".join(self._target_row(n, card) for n, card in self._targets.items())
+        # A halted card answers WUPA, not the REQA that this command sends.
+        cards = [card for card in cards if not any(card is other for other in self._halted)]
+        for number, card in enumerate(cards[: min(wanted, 2)], start=1):
+            self._targets[number] = Target(self.field, card, self.air, self.waits, number - 1)
+        rows = b"".join(self._target_row(n, target) for n, target in self._targets.items())
+        if self._targets:
+            self._registers[CIU_FIFO_DATA] = 0
         return bytes([len(self._targets)]) + rows
 
-    def _target_row(self, number: int, card: DesfireCard) -> bytes:
-        atqa = b"\x03\x04" if len(card.uid) == 4 else card.atqa
-        row = bytes([number]) + atqa + bytes([card.sak, len(card.uid)]) + card.uid
-        return row + (card.ats if self._parameters & AUTOMATIC_RATS else b"")
+    def _is_type_a(self) -> bool:
+        framing = self._registers.get(CIU_TX_MODE, 0) | self._registers.get(CIU_RX_MODE, 0)
+        return not framing & FRAMING_BITS
+
+    def _target_row(self, number: int, target: Target) -> bytes:
+        card = target.card
+        row = bytes([number]) + card.atqa + bytes([card.sak, len(card.uid)]) + card.uid
+        return row + (target.activate() if self._parameters & AUTOMATIC_RATS else b"")
 
     def _data_exchange(self, params: bytes) -> bytes:
-        card = self._targets.get(params[0] & 0x3F)
-        if card is None:
+        target = self._targets.get(params[0] & 0x3F)
+        if target is None:
             return bytes([WRONG_CONTEXT])
         if not params[1:]:
             return bytes([OK])
-        try:
-            return bytes([OK]) + self.field.exchange(card, params[1:])
-        except CardGone:
+        status, answer = target.exchange(params[1:])
+        return bytes([status]) + answer
+
+    def _communicate_thru(self, params: bytes) -> bytes:
+        target = self._targets.get(1)
+        if target is None or not params or not self._is_type_a():
             return bytes([TIMEOUT])
+        status, answer = target.communicate(params)
+        return bytes([status]) + answer
 
     def _set_card_speed(self, params: bytes) -> bytes:
         if params[0] not in self._targets:
@@ -232,14 +270,14 @@ class Pn532:
         return bytes([OK if params[0] in self._targets else WRONG_CONTEXT])
 
     def _release(self, params: bytes) -> bytes:
-        number = params[0]
-        if number == 0:
-            self._forget_targets()
-            return bytes([OK])
-        card = self._targets.pop(number, None)
-        if card is None:
+        numbers = [params[0]] if params[0] else list(self._targets)
+        if not all(number in self._targets for number in numbers):
             return bytes([WRONG_CONTEXT])
-        card.power_off()
+        for number in numbers:
+            target = self._targets.pop(number)
+            target.deselect()
+            self._past.add(target.counts)
+            self._halted.append(target.card)
         return bytes([OK])
 
 

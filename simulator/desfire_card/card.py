@@ -42,7 +42,6 @@ class DesfireCard:
     brings no cut of its own, `meter` is told what each exchange cost.
     """
 
-    atqa = bytes.fromhex("0344")
     sak = 0x20
 
     def __init__(
@@ -86,6 +85,11 @@ class DesfireCard:
     def image(self, image: Image) -> None:
         assert not self.powered, "the EEPROM of a powered card was replaced"
         self._state.image = image
+
+    @property
+    def atqa(self) -> bytes:
+        """0344, or 0304 while the UID is a random one of 4 bytes. [P]"""
+        return b"\x03\x04" if self.image.random_uid else b"\x03\x44"
 
     @property
     def uid(self) -> bytes:

@@ -158,15 +158,32 @@ def test_native_and_wrapped_commands_reach_the_card():
 
 
 def test_field_off_list_again_and_release_reset_the_card():
-    for ending in ("32 01 00", "4A 01 00", "52 00", "44 01"):
+    off = "32 01 00"
+    for ending in ((off,), ("4A 01 00",), ("52 00", off), ("44 01", off)):
         chip = chip_with(card({1: value_file(rights=0xEEEE)}))
         ask(chip, "4A 01 00")
         ask(chip, "40 01 5A10480F")
         ask(chip, "40 01 0C0101000000")
-        ask(chip, ending)
+        for command_of_chip in ending:
+            ask(chip, command_of_chip)
         ask(chip, "4A 01 00")
         ask(chip, "40 01 5A10480F")
         assert ask(chip, "40 01 C7") == "41 00 0c", ending
+
+
+def test_a_deselected_card_is_silent_until_the_field_was_off_so_that_the_next_one_is_found():
+    other = card()
+    other.image.uid = H("04FFEEDDCCBBAA")
+    chip = chip_with(card(), other)
+    ask(chip, "32 05 FF 01 02")
+    assert UID.hex(" ") in ask(chip, "4A 01 00")
+    assert ask(chip, "44 00") == "45 00"
+    assert "04 ff ee dd" in ask(chip, "4A 01 00")
+    assert ask(chip, "44 01") == "45 00"
+    assert ask(chip, "4A 01 00") == "4b 00"
+    assert chip.blocks.deselect == 2
+    ask(chip, "32 01 00")
+    assert UID.hex(" ") in ask(chip, "4A 01 00")
 
 
 @pytest.mark.parametrize("tear, value", [(commit_lost(1), 5000), (answer_lost(1), 5001)])
