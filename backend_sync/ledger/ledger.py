@@ -6,7 +6,9 @@ It must not know MQTT, keys or UIDs. Source: architecture.md section 7; decision
 D21, D22; trust.md 4.3, 4.4.
 """
 
-from collections.abc import Mapping, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from backend_sync.ledger import arrivals, plants
@@ -68,6 +70,10 @@ class Ledger:
         """
         if not batches:
             return []
+        with _collector_paused():
+            return self._post(batches)
+
+    def _post(self, batches: Sequence[arrivals.Batch]) -> list[Acknowledgement]:
         opened = self.keyring.unseal([run for _, runs in batches for run in runs])
         now = self.clock.utc_seconds()
         with self.database.transaction():
@@ -182,6 +188,22 @@ class Ledger:
             }
             for c in chains.by_name.values() if c.first_seq and c.seq >= c.first_seq
         ]
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep Python's cycle collector from walking a group's objects while they are all alive.
+
+    It would do so dozens of times a group, a quarter of the whole time, and free nothing.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _equivocations(news: list[tuple[int, int, int, str]]) -> list[Alarm]:

@@ -114,7 +114,7 @@ def _card(options: argparse.Namespace) -> Answer:
     with _books(options) as database:
         number = find_card(database, options.card)
         if number is None:
-            raise CommandError(f"no card {options.card!r} (account number, or 6 digits of pseudonym)")
+            raise CommandError(f"no card {options.card!r}; wanted account number or pseudonym")
         found = statement(database, number)
     commits = found["commits"]
     lines = [f"{name:17} {value}" for name, value in found.items() if name != "commits"]

@@ -54,6 +54,9 @@ def report(database: Database, with_cards: bool = False) -> dict[str, Any]:
         "resolved_by": _resolved_by(database),
         "rerated": _rerated(database),
         "accounts": _accounts(database),
+        "unpaid_actions": database.value(
+            "SELECT count(*) FROM balances WHERE kind = 'PREPAID' AND cents < 0"
+        ),
         "trial_balance_cents": database.value("SELECT coalesce(sum(cents), 0) FROM postings"),
         "forks": len(forks(database)),
         "quarantine": dict(_pairs(database, "quarantine", "reason")),
@@ -124,9 +127,11 @@ def card_rows(database: Database) -> list[dict[str, Any]]:
     """Return one row per card: its balance by the postings, its head, what is open."""
     rows = database.rows(
         "SELECT c.id, c.pseudonym, c.issuer, c.issued, c.n, c.b, c.posted, c.voided,"
-        " coalesce((SELECT cents FROM (SELECT account, sum(cents) AS cents FROM postings"
-        " GROUP BY account) t WHERE t.account = c.id), 0),"
-        " (SELECT count(*) FROM suspense s WHERE s.card = c.id) FROM cards c ORDER BY c.id"
+        " coalesce(t.cents, 0), coalesce(s.waiting, 0) FROM cards c"
+        " LEFT JOIN (SELECT account, sum(cents) AS cents FROM postings GROUP BY account) t"
+        " ON t.account = c.id"
+        " LEFT JOIN (SELECT card, count(*) AS waiting FROM suspense GROUP BY card) s"
+        " ON s.card = c.id ORDER BY c.id"
     )
     names = (
         "card", "pseudonym", "issuer", "issued", "n", "b", "posted", "voided", "balance_cents",

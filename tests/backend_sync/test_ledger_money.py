@@ -50,6 +50,16 @@ def test_a_load_goes_from_cash_over_prepaid_to_the_card_and_a_ride_to_the_operat
     assert balances(world) == {
         "CASH:counter": -2000, name: 1700, f"REV:{AUTHORITY}:{OPERATOR}": 300
     }
+    assert world.ledger.report()["unpaid_actions"] == 0
+
+
+@pytest.mark.requirement("D21")
+def test_a_load_nobody_paid_is_counted_until_its_sale_comes(world):
+    world.devices[1].load(world.cards[0], 2000, action=6)
+    world.post()
+    assert world.ledger.report()["unpaid_actions"] == 1
+    world.ledger.import_sales([("late", 6, 2000, "web", 5)])
+    assert world.ledger.report()["unpaid_actions"] == 0
 
 
 @pytest.mark.requirement("D21")
