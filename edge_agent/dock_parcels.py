@@ -92,6 +92,7 @@ class DockParcels:
         self._current = None
         self._body = b""
         self._offset = None
+        self._again_ms = 0
 
     def _choose(self, statement: dict) -> None:
         if self._seen != self._parcels.changes:

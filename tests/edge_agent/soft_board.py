@@ -75,6 +75,7 @@ class SoftBoard:
         self.ack_status = messages.ACK_TAKEN
         self.packages = {}
         self.installed = {}
+        self.verdict = None
         self.reader = FrameReader()
         k_dock_root = device_label(self.k_dev, b"dock")
         numbers = numbers or Numbers(b"board%d" % device)
@@ -119,7 +120,9 @@ class SoftBoard:
             messages.PULL: self.pull, messages.ACK: self.take_ack, messages.OFFER: self.offer,
             messages.CHUNK: self.chunk, messages.REPORT: self.report, messages.BYE: lambda _: None,
         }[frame_type](payload)  # fmt: skip
-        return self.seal(*answer) if answer else b""
+        sent = self.seal(*answer) if answer else b""
+        verdict, self.verdict = self.verdict, None
+        return sent + self.seal(*verdict) if verdict else sent
 
     def seal(self, frame_type, payload):
         return encode_frame(frame_type, self.dock.session.seal(frame_type, payload))
@@ -161,7 +164,9 @@ class SoftBoard:
             return self.want(len(body))
         self.installed[self.offered["role"]] = self.offered["version"]
         said = {"role": self.offered["role"], "version": self.offered["version"]}
-        return messages.RESULT, messages.RESULT_BODY.pack(said)
+        # As the firmware does it: the body is whole, and the verdict follows when it is checked.
+        self.verdict = messages.RESULT, messages.RESULT_BODY.pack(said)
+        return self.want(len(body))
 
     def report(self, _payload):
         values = dict(self.statement(), layout=1, device=self.device, epoch=self.epoch)

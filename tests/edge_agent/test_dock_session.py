@@ -309,3 +309,12 @@ def test_a_disk_that_refuses_leaves_everything_on_the_board(store):
     store.connection.execute("PRAGMA max_page_count=1000000")
     dock.tick(120).drain()
     assert stored(store) == board.slots
+
+
+@pytest.mark.requirement("W-132")
+def test_several_packages_follow_one_another_without_waiting(store):
+    board = SoftBoard(entries=0)
+    for role in (1, 2, 3, 4, 5):
+        store.parcels.add_package(7, *package(board, role, 4, bytes([role]) * 900), NOW)
+    Dock(store, board).tick(60)
+    assert board.installed == {1: 4, 2: 4, 3: 4, 4: 4, 5: 4}
