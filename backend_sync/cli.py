@@ -9,6 +9,7 @@ COMMANDS = {
     "serve": ("backend_sync.app", "post what edges send until SIGTERM: serve --config ledger.toml"),
     "keyring": ("backend_sync.keyring.main", "keys and card numbers: init, serve, provision ..."),
     "ledger": ("backend_sync.ledger.main", "reports on the ledger"),
+    "tariff": ("backend_sync.tariffs.main", "compile a tariff over a GTFS feed"),
 }
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from backend_sync.tariffs.compile import TariffError, compile_tariff, load_toml, zone_order
 from backend_sync.tariffs.gtfs import GtfsError, read_feed
+from backend_sync.tariffs.main import main
 from card_layouts.errors import LayoutError, RangeError
 from card_layouts.fares.tariff import Tariff
 
@@ -152,3 +153,13 @@ def test_a_flat_tariff_is_one_zone():
     tariff = Tariff(reader(compile_tariff(source, feed, 1)))
     assert zone_order(source, feed) == ["*"]
     assert tariff.zone_of(0) == 1 and tariff.price(1, 1, 1) == 150
+
+
+def test_the_command_writes_a_body_and_says_what_is_wrong_in_one_sentence(tmp_path, capsys):
+    out = tmp_path / "town.tariff"
+    arguments = ["compile", str(TOWN / "tariff_town.toml"), "--gtfs", str(TOWN / "gtfs")]
+    assert main([*arguments, "--out", str(out)]) == 0
+    assert str(len(out.read_bytes())) in capsys.readouterr().out.replace(",", "")
+    arguments[1] = str(tmp_path / "absent.toml")
+    assert main([*arguments, "--out", str(out)]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
