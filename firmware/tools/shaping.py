@@ -38,13 +38,19 @@ class Module:
 
 def shape(sources: dict[str, str], entry: str) -> dict[str, str]:
     """Return the sources {module name: text} as the image needs them to run `entry`."""
+    modules = read_modules(sources)
+    gone = {id(node) for module in modules.values() for node, _ in replaced(modules, module)}
+    reached = Reached({name: module.tree for name, module in modules.items()}, gone, entry)
+    return {name: _rewrite(modules, module, reached) for name, module in modules.items()}
+
+
+def read_modules(sources: dict[str, str]) -> dict[str, Module]:
+    """Return the modules of the sources {module name: text}, their constants found."""
     modules = {name: Module(name, source) for name, source in sources.items()}
     for module in modules.values():
         module.aliases = _aliases(modules, module)
     _find_constants(modules)
-    gone = {id(node) for module in modules.values() for node, _ in _replaced(modules, module)}
-    reached = Reached({name: module.tree for name, module in modules.items()}, gone, entry)
-    return {name: _rewrite(modules, module, reached) for name, module in modules.items()}
+    return modules
 
 
 # Constants -----------------------------------------------------------------------------
@@ -127,7 +133,7 @@ def _aliases(modules: dict[str, Module], module: Module) -> dict[str, str]:
     return found
 
 
-def _replaced(modules: dict[str, Module], module: Module) -> Iterator[tuple[ast.expr, int]]:
+def replaced(modules: dict[str, Module], module: Module) -> Iterator[tuple[ast.expr, int]]:
     """Yield (node, value) of every use of a constant that becomes its value."""
     for node in _outside_strings(module.tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
@@ -150,7 +156,11 @@ def _outside_strings(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _rewrite(modules: dict[str, Module], module: Module, reached: Reached) -> str:
-    edits = [_edit(node, f"({value})") for node, value in _replaced(modules, module)]
+    edits = [_edit(node, '""') for node in _messages(module.tree)]
+    for node, value in replaced(modules, module):
+        edit = _edit(node, f"({value})")
+        if not any(e.start <= edit.start and edit.end <= e.end for e in edits):
+            edits.append(edit)
     kept_by_running = set(bound_in(reached.scopes[module.name].runs))
     for node in ast.walk(module.tree):
         if isinstance(node, ast.ImportFrom) and is_ours(node):
@@ -161,6 +171,20 @@ def _rewrite(modules: dict[str, Module], module: Module, reached: Reached) -> st
             edits = [e for e in edits if not whole.start <= e.start <= e.end <= whole.end]
             edits.append(whole)
     return _apply(module.source, edits)
+
+
+def _messages(tree: ast.Module) -> Iterator[ast.expr]:
+    """Yield what is text among the arguments of a raised error."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            for argument in node.exc.args:
+                text = argument.left if isinstance(argument, ast.BinOp) else argument
+                if isinstance(text, ast.JoinedStr) or _is_sentence(text):
+                    yield argument
+
+
+def _is_sentence(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value
 
 
 def _trim_import(
@@ -190,8 +214,8 @@ def _apply(source: str, edits: list[Edit]) -> str:
     lines = [line.encode() for line in source.split("\n")]
     for edit in sorted(edits, reverse=True):
         (first, left), (last, right) = edit.start, edit.end
-        tail = lines[last][right:] if first == last else b""
+        tail = lines[last][right:]
         lines[first] = lines[first][:left] + edit.text.encode() + tail
         for between in range(first + 1, last + 1):
-            lines[between] = b""  # what stood behind a closing bracket, a comment, goes too
+            lines[between] = b""
     return "\n".join(line.decode() for line in lines)
