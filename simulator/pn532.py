@@ -226,9 +226,12 @@ class Pn532:
         if speed_and_type != 0x00 or not self._is_type_a():
             return b"\x00"
         cards = [card for card in self.field.poll() if uid in (b"", _with_tags(card.uid))]
-        # A halted card answers WUPA, not the REQA that this command sends.
-        cards = [card for card in cards if not any(card is other for other in self._halted)]
+        # A halted card answers WUPA, not REQA. libfreefare lists (and halts) all cards and then
+        # names one by its UID, which works on silicon: so that is sent as WUPA. [L]
+        if not uid:
+            cards = [card for card in cards if not any(card is other for other in self._halted)]
         for number, card in enumerate(cards[: min(wanted, 2)], start=1):
+            self._halted = [other for other in self._halted if other is not card]
             self._targets[number] = Target(self.field, card, self.air, self.waits, number - 1)
         rows = b"".join(self._target_row(n, target) for n, target in self._targets.items())
         if self._targets:

@@ -181,6 +181,7 @@ def test_a_deselected_card_is_silent_until_the_field_was_off_so_that_the_next_on
     assert "04 ff ee dd" in ask(chip, "4A 01 00")
     assert ask(chip, "44 01") == "45 00"
     assert ask(chip, "4A 01 00") == "4b 00"
+    assert ask(chip, "4A 01 00 88 04FFEEDDCCBBAA").startswith("4b 01"), "named, it wakes up"
     assert chip.blocks.deselect == 2
     ask(chip, "32 01 00")
     assert UID.hex(" ") in ask(chip, "4A 01 00")

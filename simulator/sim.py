@@ -1,0 +1,39 @@
+"""`./tornello sim`: the simulated things one may hold in a hand, for other people's programs.
+
+Each part has its own module with `add_options(parser)` and `run(options) -> exit code`.
+"""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+
+from simulator import sim_reader
+
+PARTS = (
+    ("reader", sim_reader, "a PN532 or PC/SC reader with cards, for libnfc, nfcpy, pyscard ..."),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the part that is asked for; return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="./tornello sim", description="A simulated reader and cards for any program."
+    )
+    parts = parser.add_subparsers(dest="part", metavar="PART", required=True)
+    for name, module, what in PARTS:
+        part = parts.add_parser(
+            name, help=what, description=(module.__doc__ or "").split("\n\n")[0]
+        )
+        module.add_options(part)
+        part.set_defaults(run=module.run)
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except BrokenPipeError:
+        return 0  # `| head` had enough
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C
+    sys.exit(main())
