@@ -25,6 +25,7 @@ from edge_agent.uplink import Uplink
 
 MESSAGES_A_TICK = 100
 STATUS_MS = 1000
+NEWS_MS = 200
 EXPIRE_MS = 60_000
 PROBE_MS = 5000
 STATE_MS = 10_000
@@ -57,6 +58,8 @@ class EdgeAgent:
         self._probe_ms = 0
         self._expire_ms = 0
         self._status_ms = 0
+        self._news_ms = 0
+        self._has_news = False
         self._state_ms = 0
         self._state = b""
         self._births = 0
@@ -73,8 +76,11 @@ class EdgeAgent:
         except StoreRefused as refused:
             self._close_docks(str(refused), now_ms)
             moved = False
-        if now_ms >= self._status_ms:
+        self._has_news = self._has_news or moved
+        if now_ms >= self._status_ms or (self._has_news and now_ms >= self._news_ms):
             self._status_ms = now_ms + STATUS_MS
+            self._news_ms = now_ms + NEWS_MS
+            self._has_news = False
             self.report()
         return moved
 
@@ -157,8 +163,8 @@ class EdgeAgent:
             }
             for row in reports.describe_store(self._store, self._clock.utc_seconds())["devices"]
         }
-        state = {"online": online, "edge": self._config.edge,
-                 "birth": f"{self._life}-{self._broker.connections}", "devices": devices}  # fmt: skip
+        birth = f"{self._life}-{self._broker.connections}"
+        state = {"online": online, "edge": self._config.edge, "birth": birth, "devices": devices}
         payload = json.dumps(state, sort_keys=True).encode()
         if payload == self._state and self._births == self._broker.connections:
             return
@@ -241,7 +247,7 @@ def build(config: EdgeConfig, waiter: Waiter) -> EdgeAgent:
     docks = []
     for dock in config.docks:
         link = SerialLink(dock.port, dock.baud)
-        docks.append((DockSession(dock.name, config.edge, link, store, clock, entropy), link))
+        docks.append((DockSession(dock.name, config.edge, link, store, clock, entropy, config.dock_pace_ms), link))
     will = json.dumps({"online": False, "edge": config.edge}).encode()
     broker = MqttBroker(
         config.broker,

@@ -53,6 +53,7 @@ class EdgeConfig:
     publics: Mapping[bytes, bytes]  # key id (4 B) -> Ed25519 public key of the ledger (32 B)
     retention_seconds: int = 30 * DAY_S
     resend_ms: int = 5000
+    dock_pace_ms: int = 1000
     clock: Path | None = None  # a file that says the time instead of the machine: demos only
 
     @property
@@ -94,6 +95,7 @@ def read_config(path: Path) -> EdgeConfig:
         publics=_publics(top.section("ledger")),
         retention_seconds=int(top.number("retention_days", 1, 3650, 30) * DAY_S),
         resend_ms=top.number("resend_ms", 50, 600_000, 5000),
+        dock_pace_ms=top.number("dock_pace_ms", 20, 60_000, 1000),
         clock=None if clock == "system" else path.parent / clock,
     )
     top.refuse_rest()

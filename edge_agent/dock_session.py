@@ -22,7 +22,7 @@ ANSWERS = {
     messages.CHUNK: (messages.WANT, messages.RESULT),
     messages.REPORT: (messages.REPORT,),
 }
-CALL_MS = 1000
+CALL_MS = 500
 REFUSED_MS = 60_000  # a journal that does not fit will not fit a second later
 ANSWER_MS = 1500
 TRIES = 4
@@ -35,8 +35,16 @@ class DockSession:
     """The edge's side of one serial dock."""
 
     def __init__(
-        self, name: str, edge: str, link: BoardLink, store: Store, clock: Clock, entropy: Entropy
+        self,
+        name: str,
+        edge: str,
+        link: BoardLink,
+        store: Store,
+        clock: Clock,
+        entropy: Entropy,
+        pace_ms: int = PACE_MS,
     ) -> None:
+        self._pace_ms = pace_ms
         self.name = name
         self.state = CALLING
         self.problem = ""  # last refusal, for people
@@ -123,7 +131,7 @@ class DockSession:
         self._send(messages.CHALLENGE, challenge)
         if self.state != OPEN:
             self.state = PROVING
-            self._call_at_ms = now_ms + CALL_MS
+            self._call_at_ms = now_ms + self._pace_ms
 
     def _open(self, body: bytes, now_ms: int) -> None:
         statement = self._dock.finish(body)
@@ -162,6 +170,9 @@ class DockSession:
         elif frame_type == messages.REPORT:
             statement = check_statement(payload, self._dock.device, self._dock.epoch)
             self._remember(statement, payload)
+            assert self._intake is not None
+            if statement["head_seq"] >= self._intake.next_seq:
+                self._poll_ms = now_ms  # what the switched package wrote
         elif frame_type in (messages.WANT, messages.RESULT) and self._parcels is not None:
             self._parcels.take(frame_type, payload, now_ms)
             self.installed = self._parcels.installed
@@ -177,7 +188,7 @@ class DockSession:
             self._poll_ms = now_ms  # there is more
             return
         self._intake.flush()
-        self._poll_ms = now_ms + POLL_MS
+        self._poll_ms = now_ms + self._pace_ms
         if self._intake.next_seq <= head_seq:
             self.problem = f"device {self.device} cannot read entry {self._intake.next_seq}"
 
@@ -195,12 +206,12 @@ class DockSession:
     def _speak(self, now_ms: int) -> bool:
         if self.state != OPEN:
             if now_ms >= self._call_at_ms:
-                self._call_at_ms = now_ms + CALL_MS
+                self._call_at_ms = now_ms + self._pace_ms
                 # The 00 before it ends whatever noise the line held.
                 self._link.write(b"\x00" + encode_frame(messages.CALL, b""))
             return False
         if self._asked is not None:
-            if now_ms - self._asked_ms < ANSWER_MS:
+            if now_ms - self._asked_ms < self._pace_ms * 3 // 2:
                 return False
             self._tries += 1
             if self._tries >= TRIES:
