@@ -30,6 +30,7 @@ AUTOMATIC_RATS = 0x10
 CIU_TX_MODE, CIU_RX_MODE, CIU_FIFO_DATA = 0x6302, 0x6303, 0x6339
 SENS_REQ = 0x26  # stays in the FIFO when no card answered it
 FRAMING_BITS = 0x03  # 00 = type A; anything else: our cards stay silent
+WAKING_EDGES = 5  # of the host's line: one byte 55, or five bytes 00
 RETRY_FOREVER = 0xFF
 CASCADE_TAG = 0x88
 
@@ -56,7 +57,7 @@ class Pn532:
     def power_up(self) -> None:
         """Begin as after power-on: asleep until a wake-up preamble, default settings."""
         self._parser = FrameParser()
-        self._asleep = True
+        self._fall_asleep()
         self._targets: dict[int, Target] = {}
         self._halted: list[Card] = []  # deselected: silent until the field was off
         self._past = BlockCounts()  # of targets already released
@@ -73,13 +74,15 @@ class Pn532:
     def feed(self, data: bytes) -> bytes:
         """Return what the chip says to these bytes from the host (ACKs and answers)."""
         self.host_bytes_in += len(data)
-        if self._asleep:
-            awake = data.find(b"\x55")
-            if awake < 0:
-                return b""
-            self._asleep, data = False, data[awake:]
+        while self._asleep and data:
+            self._edges += rising_edges(data[0])
+            data = data[1:]
+            self._asleep = self._edges < WAKING_EDGES
         said = b"".join(self._heard(frame) for frame in self._parser.feed(data))
         return self._said(said)
+
+    def _fall_asleep(self) -> None:
+        self._asleep, self._edges = True, 0
 
     def idle(self) -> bytes:
         """Return a late answer, if a card came for which InListPassiveTarget was waiting."""
@@ -190,7 +193,7 @@ class Pn532:
         return params[:0] if params[0] else b""  # a command without its mode is a syntax error
 
     def _power_down(self, params: bytes) -> bytes:
-        self._asleep = True
+        self._fall_asleep()
         self._parser.clear()
         self._forget_targets()
         return b"\x00"
@@ -282,6 +285,12 @@ class Pn532:
             self._past.add(target.counts)
             self._halted.append(target.card)
         return bytes([OK])
+
+
+def rising_edges(byte: int) -> int:
+    """Return how often the line rises while a byte passes (start bit, LSB first, stop bit)."""
+    line = byte << 1 | 0x200
+    return bin(line & ~(line << 1)).count("1")
 
 
 def _with_tags(uid: bytes) -> bytes:

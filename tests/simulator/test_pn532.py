@@ -5,7 +5,7 @@ import os
 import pytest
 
 from simulator.field import Field, answer_lost, commit_lost
-from simulator.pn532 import Pn532
+from simulator.pn532 import Pn532, rising_edges
 from simulator.pn532_frames import ACK, NACK, SYNTAX_ERROR, FrameParser, encode_frame
 from simulator.pn532_pty import Pn532Pty
 from tests.simulator.card_builders import UID, card, value_file
@@ -50,6 +50,13 @@ def test_it_sleeps_until_the_wake_up_preamble():
     chip = Pn532(Field())
     assert chip.feed(command("02")) == b""
     assert chip.feed(WAKE_UP + command("02")) == answer("03 32010607")
+    chip.power_up()
+    assert chip.feed(bytes(5) + command("02")) == answer("03 32010607"), "nfcpy sends zeros"
+
+
+@pytest.mark.parametrize("byte, edges", [(0x00, 1), (0xFF, 1), (0x55, 5), (0xAA, 4), (0x02, 2)])
+def test_rising_edges_of_a_byte_on_the_line(byte, edges):
+    assert rising_edges(byte) == edges
 
 
 def test_frames_arrive_in_any_pieces_and_among_garbage():
