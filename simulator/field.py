@@ -138,7 +138,7 @@ class Field:
             card.power_off()
 
     def exchange(self, card: Card, command: bytes) -> bytes:
-        """Return the card's answer. Raises: CardGone."""
+        """Return the card's answer. Raises: CardGone, also for a card that says nothing."""
         number, self.exchanges = self.exchanges, self.exchanges + 1
         if card not in self.cards or not card.powered:
             raise CardGone(sent=True)
@@ -147,7 +147,9 @@ class Field:
             self._tear_away(card, tear)
             raise CardGone(sent=False)
         try:
-            return card.exchange(command, tear.cut if tear else None)
+            answer = card.exchange(command, tear.cut if tear else None)
+            if answer:
+                return answer
         except PowerLost:
             if tear is None:
                 self.take(card)  # the card's own fault port took it
