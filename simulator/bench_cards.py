@@ -7,10 +7,18 @@ from card_layouts.crypto.kdf import block_key, device_key
 from card_layouts.fares.tariff_builder import build
 from card_layouts.packages.hotlist_builder import build_base
 from card_layouts.packages.hotlist_layout import HOT_BLOCK
+from firmware.journal import provision
 from simulator.bench_board import AUTHORITY, CLUSTER, EPOCH, GENERATION, K_ROOT, NOW, master
 from simulator.clock import WorldClock
 from simulator.desfire_card import DesfireCard
-from simulator.issuing import LIMIT_CENTS, IssuingOffice
+from simulator.flash import Flash
+from simulator.issuing import (
+    FLASH_BYTES,
+    JOURNAL_BLOCKS,
+    JOURNAL_FIRST,
+    LIMIT_CENTS,
+    IssuingOffice,
+)
 from simulator.passengers import Rider
 from simulator.prng import Prng
 
@@ -37,6 +45,9 @@ def make_cards(count: int) -> list[DesfireCard]:
         **{name: master(name) for name in ("chain", "ack", "cfg", "dock")},
     }
     with tempfile.TemporaryDirectory() as folder:
+        flash = Flash(FLASH_BYTES, Path(folder) / "flash")
+        provision(flash, JOURNAL_FIRST, JOURNAL_BLOCKS, OFFICE, EPOCH, block_key(k_dev))
+        flash.close()
         clock = WorldClock(NOW - 3600)
         office = IssuingOffice(config, Path(folder) / "flash", clock, Prng(1))
         rider = Rider(0, (1, 1), LIMIT_CENTS, "plain")
