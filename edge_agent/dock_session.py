@@ -23,6 +23,7 @@ ANSWERS = {
     messages.REPORT: (messages.REPORT,),
 }
 CALL_MS = 500
+PACE_MS = 1000  # between questions to a board that has nothing new
 REFUSED_MS = 60_000  # a journal that does not fit will not fit a second later
 ANSWER_MS = 1500
 TRIES = 4
