@@ -81,8 +81,11 @@ def load(session, recipe, random_bytes, triple_des):
     """Write a ticket whose memory is still open; returns nothing, AUTH0 counts from here on.
 
     Raises: NakError from AUTHENTICATE if a new card's key is not the factory's (X-3), LayoutError
-    if the card counts already.
+    if the card counts already or the recipe is another ticket's.
     """
+    first = yield from session.read(0)
+    if first[0:3] + first[4:8] != recipe.uid:
+        raise LayoutError("ticket.uid: this recipe was made for another ticket")
     state = yield from session.read(PAGE_STATE)
     counter = counter_of(state[4:8])
     if counter > COUNTER_SOLD:
