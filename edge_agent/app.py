@@ -247,7 +247,14 @@ def build(config: EdgeConfig, waiter: Waiter) -> EdgeAgent:
     docks = []
     for dock in config.docks:
         link = SerialLink(dock.port, dock.baud)
-        docks.append((DockSession(dock.name, config.edge, link, store, clock, entropy, config.dock_pace_ms), link))
+        docks.append(
+            (
+                DockSession(
+                    dock.name, config.edge, link, store, clock, entropy, config.dock_pace_ms
+                ),
+                link,
+            )
+        )
     will = json.dumps({"online": False, "edge": config.edge}).encode()
     broker = MqttBroker(
         config.broker,

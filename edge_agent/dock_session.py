@@ -22,12 +22,9 @@ ANSWERS = {
     messages.CHUNK: (messages.WANT, messages.RESULT),
     messages.REPORT: (messages.REPORT,),
 }
-CALL_MS = 500
-PACE_MS = 1000  # between questions to a board that has nothing new
+PACE_MS = 1000  # between calls, and looks for new entries; an answer may take 1.5 of it
 REFUSED_MS = 60_000  # a journal that does not fit will not fit a second later
-ANSWER_MS = 1500
 TRIES = 4
-POLL_MS = 1000
 
 ABSENT, CALLING, PROVING, OPEN, REFUSED = "absent", "calling", "proving", "open", "refused"
 

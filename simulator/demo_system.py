@@ -158,7 +158,7 @@ def start_configs(files: DemoFiles, port: int, docks: dict[str, str]) -> None:
     tables = "".join(f'\n[[dock]]\nname = "{name}"\nport = "{path}"\n' for name, path in docks.items())
     (files / "edge" / "edge.toml").write_text(
         f'edge = "{EDGE}"\nauthority = {EDGE_AUTHORITY}\ndata = "."\nclock = "../clock"\n'
-        f"resend_ms = 1000\n\n[broker]\nport = {port}\n"
+        f"resend_ms = 1000\ndock_pace_ms = 100\n\n[broker]\nport = {port}\n"
         + (files / "edge" / "publics.toml").read_text() + tables
     )
 
