@@ -1,0 +1,69 @@
+"""Runs of `./tornello demo` for tests: started as a person would, read back as JSON."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = ("simulator.demo", "edge_agent", "backend_sync")
+LIMIT_S = 280
+
+
+def start(*arguments, **environment):
+    """Start a demo without a window; returns the process."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "simulator.demo", "--headless", "--json", *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finish(process):
+    """Return (exit code, result or None, what it said on standard error)."""
+    out, err = process.communicate(timeout=LIMIT_S)
+    return process.returncode, json.loads(out) if out.strip() else None, err
+
+
+def play(*arguments, **environment):
+    return finish(start(*arguments, **environment))
+
+
+def command(*arguments):
+    """Run another tornello command's module; return the finished process."""
+    return subprocess.run(
+        [sys.executable, "-m", *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+
+
+def kill_one(folder, name, process):
+    """Kill program `name` of a running demo as soon as taps are under way; tell if it was there."""
+    waited = time.monotonic()
+    while process.poll() is None and time.monotonic() - waited < 120:
+        try:
+            pids = json.loads((folder / "pids.json").read_text())
+            progress = json.loads((folder / "demo.json").read_text())
+            if pids.get(name) and progress_step(progress) > 5:
+                os.kill(pids[name], signal.SIGKILL)
+                return True
+        except (OSError, ValueError):
+            pass
+        time.sleep(0.05)
+    return False
+
+
+def progress_step(progress):
+    return progress.get("progress", progress).get("step", 0)
