@@ -52,6 +52,12 @@ class Docks:
         for board in boards:
             board.docked = False
 
+    def drain(self) -> None:
+        """Wait until the edge says that the ledger has acknowledged all it holds."""
+        self._until(lambda: self.edge_status().get("unsent", 1) == 0
+                    and self.edge_status()["stored"] >= sum(b.journal[0] for b in self.world.boards),
+                    "the edge's entries to be acknowledged")
+
     def edge_status(self) -> dict[str, Any]:
         """Return what the edge says of itself, {} while it says nothing."""
         return _read(self.files / "edge" / "status.json")

@@ -178,6 +178,7 @@ class Demo:
 
     def finish(self) -> dict[str, Any]:
         """Stop the programs in order and reconcile: the whole result as plain values."""
+        self.docks.drain()
         self.show.step("all docked and drained; reconciling")
         edge = self.docks.edge_status()
         if self.settings.plant == "forged-acks":

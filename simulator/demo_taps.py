@@ -75,6 +75,7 @@ class Taps:
         board.lay(card)
         self.world.run(lambda: not board.alive or _answer(board, first) != "",
                        f"{board.name} to answer", ANSWER_LIMIT_MS)
+        board.check_alive()  # a cut board is switched off; one that ended by itself has failed
         if not board.alive:
             board.take(card)
             power_on(self.world, board)

@@ -10,7 +10,8 @@ from simulator.field import Card, CardGone, Field
 from simulator.iso_dep import RATS, BlockCounts, IsoDepCard
 from simulator.iso_dep_reader import BlocksLost, IsoDepReader
 
-OK, TIMEOUT, CRC_ERROR = 0x00, 0x01, 0x02
+OK, TIMEOUT, CRC_ERROR, BAD_FORMAT = 0x00, 0x01, 0x02, 0x13
+COMPATIBILITY_WRITE, MIFARE_ACK = b"\xa0", b"\x0a"
 ISO_DEP = 0x20  # bit of SAK
 READER_SIZE_CODE = 5  # the chip takes frames of 64 bytes
 ANSWER_BYTES_MAX = 262  # what one host frame can carry
@@ -49,12 +50,27 @@ class Target:
 
     def exchange(self, command: bytes) -> tuple[int, bytes]:
         """Do InDataExchange: return status and the card's answer."""
+        if self._blocks is None:
+            return self._type_2_exchange(command)
         if self._reader is None:
             return self.communicate(command)
         try:
             return OK, self._reader.exchange(command)[:ANSWER_BYTES_MAX]
         except BlocksLost as lost:
             return CRC_ERROR if lost.garbled else TIMEOUT, b""
+
+    def _type_2_exchange(self, command: bytes) -> tuple[int, bytes]:
+        """Carry a command of the MIFARE family; 4-bit answers stay in the chip. [P, codes ?]"""
+        frames = [command]
+        if command[:1] == COMPATIBILITY_WRITE and len(command) == 18:
+            frames = [command[:2], command[2:]]  # the host gives both parts at once
+        for frame in frames:
+            status, answer = self.communicate(frame)
+            if status != OK:
+                return status, b""
+            if len(answer) == 1 and answer != MIFARE_ACK:
+                return BAD_FORMAT, b""
+        return OK, b"" if answer == MIFARE_ACK else answer
 
     def communicate(self, frame: bytes) -> tuple[int, bytes]:
         """Do InCommunicateThru: one frame out, at most one back, nothing repeated."""

@@ -50,7 +50,7 @@ class Workbench:
     """
 
     def __init__(self, folder: Path, cents: int = 2000, trace: bool = False,
-                 heap_kib: int = HEAP_KIB) -> None:
+                 heap_kib: int = 160) -> None:
         self.config_path, self.flash_path = folder / "board.json", folder / "board.flash"
         self.heap_kib = heap_kib
         self.trace = trace
