@@ -8,9 +8,11 @@ Source: architecture.md 4; trust.md 4.2 (the field is kept 300 ms after an unkno
 import gc
 
 from card_layouts.answers import TAP_AGAIN, unfinished
-from card_layouts.cards.conversation import CardLost
+from card_layouts.cards.conversation import CardLost, forget_traces
 from card_layouts.errors import LayoutError, SealError
 from card_layouts.packages.manifest import HOTLIST, LEASE, OVERLAY, ROLE_NAMES, TARIFF
+from card_layouts.records.entries import BOOT
+from firmware.boot_entry import boot_entry
 from firmware.card_writer import REPOLL_MS
 from firmware.device_clock import DeviceClock
 from firmware.dock import Dock
@@ -20,7 +22,7 @@ from firmware.package_slots import PackageSlots
 from firmware.ports import MANY
 from firmware.tap import Tap
 from firmware.ui.text import show_answer
-from firmware.updates import Updates
+from firmware.updates import JOURNAL_ROOM, Updates
 
 REPOLL_STEP_MS = 50
 READY_LINES = ["Hold the card", "on the reader"]
@@ -67,6 +69,12 @@ class Validator:
         return Updates(
             ports.flash, slots, ports.keys.cfg, publics, self.journal, self.clock, checks
         )
+
+    def boot(self, image_hash, version):
+        """Journal that the device was switched on; a nearly full journal is kept for taps."""
+        if self.journal.free_slots() > JOURNAL_ROOM:
+            now, source = self.clock.now()
+            self.journal.append(BOOT, boot_entry(self.journal, now, source, image_hash, version))
 
     # Packages in force ----------------------------------------------------------------
 
@@ -163,6 +171,7 @@ class Validator:
         elif self._repoll_until < 0:
             self._repoll_until = after + REPOLL_MS
         self.journal.idle()
+        forget_traces()
         gc.collect()  # never inside the conversation: a tap ends with a clean heap
 
     def _say_journal(self):
@@ -174,12 +183,12 @@ class Validator:
     # What the vehicle and the driver say ----------------------------------------------
 
     def take_message(self, text):
-        """Take a message: "place LINE TRIP STOP DIRECTION ZONE" moves the validator (W-36).
+        """Take a message: "place LINE TRIP STOP DIRECTION TO_ZONE" moves us (W-36).
 
         Anything else, or numbers that are none, changes nothing and is counted as a fault.
         """
         words = text.split()
-        names = ("line", "trip", "stop", "direction", "zone")
+        names = ("line", "trip", "stop", "direction", "to_zone")
         if words and words[0] == "place" and len(words) == len(names) + 1:
             try:
                 values = [int(word) for word in words[1:]]

@@ -37,6 +37,16 @@ LOST = CardLost(True)
 LOST_UNSENT = CardLost(False)
 
 
+def forget_traces():
+    """Empty the tracebacks of LOST and LOST_UNSENT; the driver of taps does so when it is idle.
+
+    MicroPython makes the traceback of an object longer each time it is raised (168 bytes a lost
+    card), for as long as the device runs. Making the object anew in place gives it back.
+    """
+    LOST.__init__(True)
+    LOST_UNSENT.__init__(False)
+
+
 def converse(steps, frame, exchange):
     """Run the conversation `steps` to its end and return its result.
 

@@ -1,7 +1,7 @@
 """MicroPython's unix port as a board: makes the ports and runs the validator until told to stop.
 
-Arguments: CONFIG READER LINK CONTROL FLASH (paths), then optionally "trace" (tell the world of slots
-and commits). With CONFIG alone they stand in it: "board": {"reader": path, ..., "trace": true}.
+Arguments: CONFIG READER LINK CONTROL FLASH (paths), then optionally "trace" (tell the world of
+slots and commits). With CONFIG alone they stand in it: "board": {"reader": path, ...}.
 """
 
 import gc
@@ -44,9 +44,10 @@ class NoDisplay:
         pass
 
 
-def main():
+def main(image_hash=bytes(16)):
     """Run with the process's arguments."""
     validator, control = start(read_configuration(sys.argv[1]), wiring(sys.argv[2:]))
+    validator.boot(image_hash, VERSION)
     gc.collect()
     control.signal("ready", VERSION)
     loop(validator, control)

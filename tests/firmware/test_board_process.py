@@ -1,0 +1,133 @@
+"""A whole validator as a real MicroPython process: image, reader line, control line, flash file."""
+
+import shutil
+
+import pytest
+
+from card_layouts.records.entries import BOOT, INTENT, OUTCOME
+from card_layouts.records.slot import SLOT_HEADER
+from firmware.journal import Journal
+from firmware.partitions import FLASH_BYTES, JOURNAL_BLOCKS, JOURNAL_FIRST
+from firmware.tools.build_image import ROOT, build_image
+from simulator.control import STOP
+from simulator.desfire_card import DesfireCard
+from simulator.field import answer_lost, commit_lost
+from simulator.flash import Flash
+from simulator.prng import Prng
+from simulator.workbench import HOUR_MS, Workbench, smallest_heap_kib
+
+pytestmark = pytest.mark.system
+HEAP_GATE_KIB = 128
+
+
+@pytest.fixture
+def bench(tmp_path):
+    bench = Workbench(tmp_path)
+    yield bench
+    bench.close()
+
+
+def answers(signals):
+    return [detail for name, detail in signals if name == "answer"]
+
+
+def entries(bench):
+    """Return the types of the entries in the validator's flash, oldest first, boots left out."""
+    journal = Journal(Flash(FLASH_BYTES, bench.flash_path), JOURNAL_FIRST, JOURNAL_BLOCKS).mount()
+    slot = bytearray(128)
+    types = []
+    for seq in range(1, journal.head_seq + 1):
+        assert journal.read_slot(seq, slot)
+        types.append(SLOT_HEADER.get(slot, "type"))
+    return [entry_type for entry_type in types if entry_type != BOOT]
+
+
+@pytest.mark.requirement("D4", "D7", "D19")
+def test_a_card_pays_at_a_real_micropython_process_with_the_heap_locked_in_the_window(bench):
+    bench.power_on()
+    signals = bench.tap()
+    assert ("gate", "open") in signals and answers(signals) == ["ACCEPTED"]
+    assert entries(bench) == [INTENT, OUTCOME]
+    assert bench.board.journal == (bench.board.journal[0], 0)
+    bench.world.run_for(HOUR_MS)
+    assert answers(bench.tap(answer_lost(1))) == ["HOLD_AGAIN", "ACCEPTED_SETTLED"]
+    assert entries(bench) == [INTENT, OUTCOME] * 2
+
+
+@pytest.mark.requirement("D15")
+def test_a_validator_killed_in_the_commit_settles_the_same_card_after_its_next_start(bench):
+    bench.power_on()
+    bench.board.field.plan(commit_lost())
+    bench.board.cut_on_tear = True
+    bench.board.lay(bench.card)
+    bench.world.run(lambda: not bench.board.alive, "the validator to die", 1000)
+    bench.board.take(bench.card)
+    assert entries(bench) == [INTENT]
+    bench.power_on()
+    assert answers(bench.tap()) == ["ACCEPTED"]
+    assert entries(bench) == [INTENT, OUTCOME, INTENT, OUTCOME]
+
+
+def test_a_card_that_stays_is_answered_once_and_two_cards_are_asked_to_be_one(bench):
+    bench.power_on()
+    bench.board.lay(bench.card)
+    bench.world.run_for(3000)
+    assert answers(bench.board.signals) == ["ACCEPTED"]
+    other = DesfireCard.blank(bytes.fromhex("04aabbccddeeff"), Prng(9).bytes)
+    bench.board.lay(other)
+    bench.world.run_for(100)
+    assert answers(bench.board.signals)[-1] == "REFUSED_TWO_CARDS"
+    bench.board.take(bench.card)
+    bench.board.lay(other)
+    bench.world.run_for(100)
+    assert answers(bench.board.signals)[-1] == "REFUSED_NOT_GENUINE"
+
+
+@pytest.mark.requirement("D19")
+def test_the_same_world_gives_the_same_flash(tmp_path):
+    images = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        bench = Workbench(tmp_path / name)
+        bench.power_on()
+        bench.tap()
+        bench.close()
+        images.append(bench.flash_path.read_bytes())
+    assert images[0] == images[1]
+
+
+def test_a_traced_validator_tells_of_its_slots_and_of_the_commit_between_them(tmp_path):
+    bench = Workbench(tmp_path, trace=True)
+    bench.power_on()
+    traced = [row for row in bench.tap() if row[0] in ("flash", "sent")]
+    bench.close()
+    assert [name for name, _ in traced] == ["flash", "sent", "flash"]
+    assert [detail.split()[2] for name, detail in traced if name == "flash"] == [
+        str(INTENT), str(OUTCOME)
+    ]  # fmt: skip
+    assert traced[1] == ("sent", "C7")
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+def test_no_source_of_the_firmware_is_opened_only_the_image(bench, tmp_path):
+    log = tmp_path / "opened"
+    plain = bench.command
+    bench.board.command = lambda board: ["strace", "-f", "-e", "trace=open,openat", "-o", str(log),
+                                         *plain(board)]  # fmt: skip
+    bench.power_on()
+    bench.board.control.wake(STOP)
+    assert bench.board.process.wait(timeout=20) == 0
+    opened = log.read_text()
+    assert str(bench.image.path) in opened
+    assert f"{ROOT}/firmware/" not in opened and f"{ROOT}/card_layouts/" not in opened
+
+
+def test_the_same_sources_give_the_same_image_without_paths_of_this_machine(tmp_path):
+    first, second = build_image(tmp_path / "a.romfs"), build_image(tmp_path / "b.romfs")
+    assert first.sha256 == second.sha256
+    assert str(ROOT).encode() not in first.path.read_bytes()
+
+
+@pytest.mark.full
+def test_boot_and_taps_fit_in_the_heap_of_the_gate():
+    assert smallest_heap_kib() <= HEAP_GATE_KIB
