@@ -65,7 +65,7 @@ class Demo:
             system.prepare(files, self.settings, self.feed, self.plan)
             self._save(prepared=True)
         show.step("firmware image")
-        system.build_image(files)
+        system.build_image(files, self.settings.plant)
         self.clock.advance_to(self.progress["now_ms"])
         self._make_boards()
         self._start_services()

@@ -6,8 +6,10 @@ programs themselves are started by `demo.py`.
 
 import hashlib
 import json
+import shutil
 import sqlite3
 import sys
+import tempfile
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,8 @@ TARIFF_VERSION = 1
 # The demo happens in the week of Monday 2026-06-01, whenever it is run: same seed, same bytes.
 FIRST_MIDNIGHT = int(from_unix(1_780_272_000))
 LEASE_HOURS = 72
+ONE_CENT_MORE = "fare-plus-one-cent"  # a fault planted in the validators' firmware
+FARE = "amount = tariff.price(low, high, rider.group) * persons"
 OFFICE_NIGHT_S = 2 * 3600  # the cards are issued and the validators docked before the first morning
 
 
@@ -92,12 +96,27 @@ def _profiled(config: dict[str, Any]) -> dict[str, Any]:
     return {**config, "profile": {"issuers": [TOWN, FERRY]}}
 
 
-def build_image(files: DemoFiles) -> None:
+def build_image(files: DemoFiles, plant: str = "") -> None:
     """Build the validators' romfs image. Raises: DemoError naming the file that does not compile."""
     try:
-        firmware_image.build_image(files / "validator.romfs")
+        with tempfile.TemporaryDirectory() as folder:
+            root = firmware_image.ROOT
+            if plant == ONE_CENT_MORE:
+                root = _dearer_sources(root, Path(folder))
+            firmware_image.build_image(files / "validator.romfs", root=root)
     except firmware_image.ImageError as error:
         raise DemoError(f"the firmware image cannot be built: {error}") from None
+
+
+def _dearer_sources(root: Path, folder: Path) -> Path:
+    """Copy the firmware's sources and make every fare one cent dearer there, and only there."""
+    for name in ("firmware", "card_layouts"):
+        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("build", "*.pyc"))
+    rate = folder / "card_layouts" / "fares" / "rate.py"
+    text = rate.read_text()
+    assert text.count(FARE) == 1, "the line of rate.py that makes a fare has changed"
+    rate.write_text(text.replace(FARE, FARE + " + 1"))
+    return folder
 
 
 def start_command(files: DemoFiles, board: BoardProcess, trace: bool) -> list[str]:
