@@ -58,6 +58,11 @@ class Journal:
         self.counters = Counters()
         self.torn = 0  # slots found or left torn since mount
 
+    @staticmethod
+    def provision(flash, first_block, block_count, device, epoch, key_block0, first_seq=1):
+        """Make an empty journal; see `provision` below."""
+        provision(flash, first_block, block_count, device, epoch, key_block0, first_seq)
+
     # Attributes for the programs around it -------------------------------------------
 
     @property
@@ -380,6 +385,3 @@ def provision(flash, first_block, block_count, device, epoch, key_block0, first_
     values["H_start"] = chain_start(device, epoch)
     if not blocks.write_header(values, key):
         raise JournalDamaged("journal: the first block does not hold its header")
-
-
-Journal.provision = staticmethod(provision)

@@ -11,7 +11,7 @@ from pathlib import Path
 HEAP_KIB = 128  # live heap; the image, which boards run from flash, comes on top
 
 BOOT = (
-    "import sys, os, vfs\n"
+    "import hashlib, os, sys, vfs\n"
     "path = sys.argv[1]\n"
     "image = bytearray(os.stat(path)[6])\n"
     "file = open(path, 'rb')\n"
@@ -19,15 +19,10 @@ BOOT = (
     "file.close()\n"
     "vfs.mount(vfs.VfsRom(image), '/rom')\n"
     "sys.path[:] = ['/rom']\n"
-    "del path, file, image, sys.argv[1]\n"
-    "import gc\n"
-    "from boot_order import ORDER\n"
-    "for name in ORDER:\n"
-    "    __import__(name)\n"
-    "    gc.collect()\n"
-    "del sys.modules['boot_order'], ORDER, name\n"
-    "from firmware.boards.unix.board import main\n"
-    "main()\n"
+    "image = hashlib.sha256(image).digest()[:16]\n"
+    "del path, file, sys.argv[1]\n"
+    "from tornello import main\n"
+    "main(image)\n"
 )
 
 

@@ -16,7 +16,7 @@ SIMULATOR = "simulator.workbench"
 
 
 def smallest_heap_kib() -> int:
-    """Return the heap in KiB, the image not counted. Raises: ImageError if it cannot be measured."""
+    """Return the heap in KiB beside the image. Raises: ImageError if it cannot be measured."""
     command = [sys.executable, "-m", SIMULATOR]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode or not done.stdout.strip().isdigit():
