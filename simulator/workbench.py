@@ -46,19 +46,21 @@ HEAP_LIVE_MAX_KIB = 512
 class Workbench:
     """One validator; `card` is the one issued, with `cents` on it.
 
-    Units: heap_kib beside the image. `trace`: the board tells of slots and commits.
+    Units: heap_kib beside the image, which is built unless given. `trace`: the board tells of
+    slots and commits.
     """
 
     def __init__(self, folder: Path, cents: int = 2000, trace: bool = False,
-                 heap_kib: int = 160) -> None:
+                 heap_kib: int = HEAP_KIB, image: Path | None = None) -> None:
         self.config_path, self.flash_path = folder / "board.json", folder / "board.flash"
         self.heap_kib = heap_kib
         self.trace = trace
-        self.image = build_image(folder / "tornello.romfs")
+        self.image = image or build_image(folder / "tornello.romfs").path
         self.clock = WorldClock(START)
         self.world = World(self.clock)
         device, office = _provision(folder / "keyring")
         write_board(device, self.config_path, self.flash_path)
+        self.k_block = device["K_block"]  # of the first journal block: the board's file lacks it
         self._install(device["cfg"])
         write_board(office, folder / "office.json", folder / "office.flash")
         desk = IssuingOffice(office, folder / "office.flash", self.clock, Prng(3))
@@ -70,7 +72,7 @@ class Workbench:
     def command(self, board: BoardProcess) -> list[str]:
         """Return the command that starts the validator."""
         return board_command(
-            micropython_path(), self.image.path, self.config_path, board.reader.path,
+            micropython_path(), self.image, self.config_path, board.reader.path,
             board.link.path, board.control_line.path, self.flash_path, self.trace, self.heap_kib,
         )
 

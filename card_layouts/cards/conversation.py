@@ -43,8 +43,8 @@ def forget_traces():
     MicroPython makes the traceback of an object longer each time it is raised (168 bytes a lost
     card), for as long as the device runs. Making the object anew in place gives it back.
     """
-    LOST.__init__(True)
-    LOST_UNSENT.__init__(False)
+    CardLost.__init__(LOST, True)
+    CardLost.__init__(LOST_UNSENT, False)
 
 
 def converse(steps, frame, exchange):

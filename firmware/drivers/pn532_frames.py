@@ -16,7 +16,7 @@ SILENCE, ACK, NACK, ANSWER, BAD, REFUSED = range(6)
 
 
 def build(out, length):
-    """Make a host frame of the `length` bytes (TFI first) that stand at out[5:]; return its size."""
+    """Make a host frame of the `length` bytes (TFI first) at out[5:]; return its size."""
     out[0] = out[1] = 0
     out[2] = 0xFF
     out[3] = length

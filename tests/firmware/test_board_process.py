@@ -5,7 +5,10 @@ import shutil
 import pytest
 
 from card_layouts.records.entries import BOOT, INTENT, OUTCOME
-from card_layouts.records.slot import SLOT_HEADER
+from card_layouts.records.entries_device import BOOT as BOOT_ENTRY
+from card_layouts.records.slot import SLOT_HEADER, Sealer
+from firmware import VERSION
+from firmware.boot_entry import version_number
 from firmware.journal import Journal
 from firmware.partitions import FLASH_BYTES, JOURNAL_BLOCKS, JOURNAL_FIRST
 from firmware.tools.build_image import ROOT, build_image
@@ -20,9 +23,14 @@ pytestmark = pytest.mark.system
 HEAP_GATE_KIB = 128
 
 
+@pytest.fixture(scope="module")
+def image(tmp_path_factory):
+    return build_image(tmp_path_factory.mktemp("image") / "tornello.romfs")
+
+
 @pytest.fixture
-def bench(tmp_path):
-    bench = Workbench(tmp_path)
+def bench(tmp_path, image):
+    bench = Workbench(tmp_path, image=image.path)
     yield bench
     bench.close()
 
@@ -31,14 +39,20 @@ def answers(signals):
     return [detail for name, detail in signals if name == "answer"]
 
 
-def entries(bench):
-    """Return the types of the entries in the validator's flash, oldest first, boots left out."""
+def slots(bench):
+    """Return the sealed entries in the validator's flash, oldest first."""
     journal = Journal(Flash(FLASH_BYTES, bench.flash_path), JOURNAL_FIRST, JOURNAL_BLOCKS).mount()
-    slot = bytearray(128)
-    types = []
+    found = []
     for seq in range(1, journal.head_seq + 1):
+        slot = bytearray(128)
         assert journal.read_slot(seq, slot)
-        types.append(SLOT_HEADER.get(slot, "type"))
+        found.append(bytes(slot))
+    return found
+
+
+def entries(bench):
+    """Return the types of the entries, boots left out."""
+    types = [SLOT_HEADER.get(slot, "type") for slot in slots(bench)]
     return [entry_type for entry_type in types if entry_type != BOOT]
 
 
@@ -68,6 +82,18 @@ def test_a_validator_killed_in_the_commit_settles_the_same_card_after_its_next_s
     assert entries(bench) == [INTENT, OUTCOME, INTENT, OUTCOME]
 
 
+@pytest.mark.requirement("D13")
+def test_a_start_is_journalled_with_the_hash_of_the_image_that_runs(bench, image):
+    bench.power_on()
+    opened = Sealer(bench.k_block).open_seal(slots(bench)[0])
+    boot = BOOT_ENTRY.unpack(opened)
+    assert boot["firmware"] == bytes.fromhex(image.sha256)[:16]
+    assert boot["version"] == version_number(VERSION) and boot["open"] == 0
+    bench.board.cut_power()
+    bench.power_on()
+    assert [SLOT_HEADER.get(slot, "type") for slot in slots(bench)] == [BOOT, BOOT]
+
+
 def test_a_card_that_stays_is_answered_once_and_two_cards_are_asked_to_be_one(bench):
     bench.power_on()
     bench.board.lay(bench.card)
@@ -84,11 +110,11 @@ def test_a_card_that_stays_is_answered_once_and_two_cards_are_asked_to_be_one(be
 
 
 @pytest.mark.requirement("D19")
-def test_the_same_world_gives_the_same_flash(tmp_path):
+def test_the_same_world_gives_the_same_flash(tmp_path, image):
     images = []
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
-        bench = Workbench(tmp_path / name)
+        bench = Workbench(tmp_path / name, image=image.path)
         bench.power_on()
         bench.tap()
         bench.close()
@@ -96,8 +122,8 @@ def test_the_same_world_gives_the_same_flash(tmp_path):
     assert images[0] == images[1]
 
 
-def test_a_traced_validator_tells_of_its_slots_and_of_the_commit_between_them(tmp_path):
-    bench = Workbench(tmp_path, trace=True)
+def test_a_traced_validator_tells_of_its_slots_and_of_the_commit_between_them(tmp_path, image):
+    bench = Workbench(tmp_path, trace=True, image=image.path)
     bench.power_on()
     traced = [row for row in bench.tap() if row[0] in ("flash", "sent")]
     bench.close()
@@ -118,14 +144,13 @@ def test_no_source_of_the_firmware_is_opened_only_the_image(bench, tmp_path):
     bench.board.control.wake(STOP)
     assert bench.board.process.wait(timeout=20) == 0
     opened = log.read_text()
-    assert str(bench.image.path) in opened
+    assert str(bench.image) in opened
     assert f"{ROOT}/firmware/" not in opened and f"{ROOT}/card_layouts/" not in opened
 
 
-def test_the_same_sources_give_the_same_image_without_paths_of_this_machine(tmp_path):
-    first, second = build_image(tmp_path / "a.romfs"), build_image(tmp_path / "b.romfs")
-    assert first.sha256 == second.sha256
-    assert str(ROOT).encode() not in first.path.read_bytes()
+def test_the_same_sources_give_the_same_image_without_paths_of_this_machine(tmp_path, image):
+    assert build_image(tmp_path / "tornello.romfs").sha256 == image.sha256
+    assert str(ROOT).encode() not in image.path.read_bytes()
 
 
 @pytest.mark.full

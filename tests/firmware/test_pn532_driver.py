@@ -165,7 +165,7 @@ def test_noise_before_an_answer_is_skipped(reader, field, line, noise):
     assert get_version(reader)[0] == MORE
 
 
-@pytest.mark.parametrize("at", range(0, 24))
+@pytest.mark.parametrize("at", range(24))
 def test_every_lost_byte_of_the_line_is_survived(reader, field, line, at):
     field.place(card())
     reader.poll()
@@ -179,7 +179,7 @@ def test_every_lost_byte_of_the_line_is_survived(reader, field, line, at):
     assert get_version(reader)[0] == MORE
 
 
-@pytest.mark.parametrize("at", range(0, 10))
+@pytest.mark.parametrize("at", range(10))
 def test_every_changed_byte_of_a_command_ends_as_lost_and_the_chip_is_found_again(
     reader, field, line, at
 ):
