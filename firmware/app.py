@@ -21,11 +21,11 @@ from firmware.package_checks import package_checks
 from firmware.package_slots import PackageSlots
 from firmware.ports import MANY
 from firmware.tap import Tap
-from firmware.ui.text import show_answer
+from firmware.ui.text import idle_lines, show_answer
 from firmware.updates import JOURNAL_ROOM, Updates
 
 REPOLL_STEP_MS = 50
-READY_LINES = ["Hold the card", "on the reader"]
+SHOWN_MS = 2000  # how long an answer stays on the screen
 
 
 class Validator:
@@ -58,7 +58,9 @@ class Validator:
         # Boards that are told of cards (card_news) need not look by themselves.
         self._poll_ms = profile.get("poll_ms", 0)
         self._said = None
+        self._shown_until = -1
         self.load_packages()
+        self._show_idle()
 
     def _make_updates(self, ports, partitions, publics):
         slots = {}
@@ -133,6 +135,8 @@ class Validator:
             self._present = None
         if card_news or self._repoll_until >= 0 or self._poll_ms:
             self._look()
+        if 0 <= self._shown_until <= now:
+            self._show_idle()
         docked = self.dock.tick()
         if docked:
             if self.dock.installed is not None:
@@ -144,7 +148,7 @@ class Validator:
             return now
         if self._repoll_until >= 0:
             return now + REPOLL_STEP_MS
-        return now + self._poll_ms if self._poll_ms else -1
+        return now + self._poll_ms if self._poll_ms else self._shown_until
 
     def _look(self):
         """Poll the reader and treat the card that lies there."""
@@ -164,6 +168,7 @@ class Validator:
         reader.release()
         show_answer(self._ports.screen, answer)
         after = self._ports.clock.ticks_ms()
+        self._shown_until = after + SHOWN_MS
         if answer == TAP_AGAIN or unfinished(answer):
             self._present = None  # the same card may finish it without having been away
         if not unfinished(answer):
@@ -173,6 +178,10 @@ class Validator:
         self.journal.idle()
         forget_traces()
         gc.collect()  # never inside the conversation: a tap ends with a clean heap
+
+    def _show_idle(self):
+        self._shown_until = -1
+        self._ports.screen.show(idle_lines(self.profile), "")
 
     def _say_journal(self):
         said = (self.journal.head_seq, self.journal.acked_seq)
@@ -197,6 +206,7 @@ class Validator:
             for name, value in zip(names, values):
                 self.profile[name] = value
             if values:
+                self._show_idle()
                 return
         self._ports.signals.signal("fault", "message")
 

@@ -37,11 +37,6 @@ def idle_lines(profile):
     return lines
 
 
-def out_of_service_lines(why):
-    """Return what a validator shows that cannot take taps."""
-    return ["Out of service"] + wrap(why)
-
-
 def show_answer(screen, answer):
     """Show what an answer of card_layouts/answers.py says to the passenger."""
     screen.show([text_of(answer)], lamp_of(answer))

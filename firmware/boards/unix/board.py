@@ -8,7 +8,7 @@ import gc
 import sys
 
 from firmware import VERSION
-from firmware.app import READY_LINES, Validator
+from firmware.app import Validator
 from firmware.boards.unix.control import CARD, KEY, STOP, ControlLine
 from firmware.boards.unix.flash import FileFlash
 from firmware.boards.unix.lines import PtyLink, ReaderStream, open_line
@@ -77,7 +77,6 @@ def start(config, wired):
     journal = Journal(flash, JOURNAL_FIRST, JOURNAL_BLOCKS).mount()
     profile = profile_of(config)
     validator = Validator(ports, journal, PACKAGES, publics_of(config), profile, HeapWindow())
-    screen.show(READY_LINES, "")
     return validator, control
 
 
