@@ -16,10 +16,11 @@ from card_layouts.cards import counter, zones  # noqa: E402
 from card_layouts.codec import cbor, cobs, timestamps  # noqa: E402
 from card_layouts.crypto import an10922, cmac, ed25519, kdf, sha512  # noqa: E402
 from card_layouts.crypto.aes import CBC, aes  # noqa: E402
+from card_layouts.crypto.triple_des import TripleDes  # noqa: E402
 from card_layouts.errors import LayoutError, RangeError, SealError  # noqa: E402
 from card_layouts.packages import ack, actions, lease, manifest  # noqa: E402
 from card_layouts.records import block_page, chain, entries, slot  # noqa: E402
-from tests.vectors import desfire_replay  # noqa: E402
+from tests.vectors import desfire_replay, ultralight_replay  # noqa: E402
 
 try:
     import micropython
@@ -238,6 +239,15 @@ def run_desfire(data, tally):
         tally.equal(transcript["name"], desfire_replay.replay(transcript), [])
 
 
+def run_ultralight(data, tally):
+    for key, iv, clear, ciphertext in data["tdes"]:
+        cipher = TripleDes(unhex(key), CBC, unhex(iv))
+        tally.equal("2K3DES", cipher.encrypt(unhex(clear)), ciphertext)
+        tally.equal("2K3DES back", cipher.decrypt(unhex(ciphertext)), clear)
+    for row in data["conversations"]:
+        tally.equal(row[0], ultralight_replay.replay(row), [])
+
+
 def _from_json(value):
     # JSON has no byte strings: "x:" and hex stands for one.
     if isinstance(value, str) and value.startswith("x:"):
@@ -255,6 +265,7 @@ RUNNERS = (
     ("ed25519", run_ed25519),
     ("aes_session", run_aes_session),
     ("desfire_ev1", run_desfire),
+    ("ultralight_c", run_ultralight),
     ("codecs", run_codecs),
     ("codes", run_codes),
     ("layouts", run_layouts),
