@@ -155,6 +155,8 @@ class DockSession:
         if frame_type == messages.BYE:
             self._start_over(CALLING)
             return
+        if frame_type == messages.SLOTS and self._is_held(payload):
+            return  # a pull was asked twice, and answered twice
         asked = self._asked[0] if self._asked else 0
         if frame_type in ANSWERS.get(asked, ()):
             self._asked = None
@@ -175,6 +177,12 @@ class DockSession:
             self._parcels.take(frame_type, payload, now_ms)
             self.installed = self._parcels.installed
             self.refused_packages = self._parcels.refused
+
+    def _is_held(self, payload: bytes) -> bool:
+        """Say whether this answer begins with entries that were taken already."""
+        assert self._intake is not None
+        first_seq, _, _, slots = messages.decode_slots(payload)
+        return bool(slots) and first_seq < self._intake.next_seq
 
     def _take_slots(self, payload: bytes, now_ms: int) -> None:
         assert self._intake is not None

@@ -94,6 +94,37 @@ def test_a_board_that_falls_silent_is_called_again(store):
     assert stored(store) == board.slots
 
 
+class SlowLink(SoftLink):
+    """A line on which every answer arrives `delay_ms` late."""
+
+    def __init__(self, board, clock, delay_ms):
+        super().__init__(board)
+        self._clock, self._delay_ms, self._due = clock, delay_ms, []
+
+    def write(self, data):
+        super().write(data)
+        self._due.append((self._clock.ms + self._delay_ms, self.waiting))
+        self.waiting = b""
+
+    def read(self):
+        while self._due and self._due[0][0] <= self._clock.ms:
+            self.waiting += self._due.pop(0)[1]
+        return super().read()
+
+
+@pytest.mark.requirement("T11", "I9")
+def test_a_slow_board_that_answers_a_repeated_question_twice_is_not_refused(store):
+    board = SoftBoard(entries=40)
+    dock = Dock(store, board)
+    dock.session._link = dock.link = SlowLink(board, dock.clock, delay_ms=2000)
+    for _ in range(3000):
+        dock.tick(step_ms=100)
+        if dock.session.is_drained and len(stored(store)) == 40:
+            break
+    assert stored(store) == board.slots
+    assert store.evidence.counters().get("refused_slots", 0) == 0
+
+
 @pytest.mark.requirement("T11")
 def test_noise_on_the_line_only_costs_time(store):
     board = SoftBoard(entries=200)
