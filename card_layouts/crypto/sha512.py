@@ -1,14 +1,16 @@
 """SHA-512 for runtimes whose hashlib lacks it: signatures need it, and nothing else here does.
 
 Source: FIPS 180-4 sections 4.1.3, 4.2.3, 5 and 6.4. The constants are the fractions of roots of
-primes and are worked out at the first use: that is less code than a table of them.
+primes and are worked out at the first use: that is less code than a table of them. They are kept
+as bytes: as numbers they would take eight times the heap, for ever.
 """
 
 import hashlib
 
 MASK = (1 << 64) - 1
 ROUNDS = 80
-_constants = []
+STARTS = 8
+_constants = bytearray()  # of 8 bytes each: one a round, then the state to start from
 
 
 def sha512(message):
@@ -27,7 +29,7 @@ def sha512_pure(message):
     tail[0] = 0x80
     tail[len(tail) - 8 :] = (size * 8).to_bytes(8, "big")
     padded = bytes(message) + tail
-    state = _constants[ROUNDS:]
+    state = [_constant(i) for i in range(ROUNDS, ROUNDS + STARTS)]
     for at in range(0, len(padded), 128):
         state = _compress(state, padded, at)
     return b"".join([word.to_bytes(8, "big") for word in state])
@@ -43,7 +45,7 @@ def _compress(state, data, at):
         # After the first sixteen rounds the newest word is always the last of sixteen.
         word = words[i] if i < 16 else words[15]
         choice = (e & f) ^ (~e & MASK & g)
-        t1 = h + (_turn(e, 14) ^ _turn(e, 18) ^ _turn(e, 41)) + choice + _constants[i] + word
+        t1 = h + (_turn(e, 14) ^ _turn(e, 18) ^ _turn(e, 41)) + choice + _constant(i) + word
         t2 = (_turn(a, 28) ^ _turn(a, 34) ^ _turn(a, 39)) + ((a & b) ^ (a & c) ^ (b & c))
         a, b, c, d, e, f, g, h = (t1 + t2) & MASK, a, b, c, (d + t1) & MASK, e, f, g
     return [(old + new) & MASK for old, new in zip(state, (a, b, c, d, e, f, g, h))]
@@ -61,6 +63,10 @@ def _turn(word, bits):
     return (word >> bits | word << (64 - bits)) & MASK
 
 
+def _constant(index):
+    return int.from_bytes(_constants[8 * index : 8 * index + 8], "big")
+
+
 def _find_constants():
     # First the 80 cube roots, then the 8 square roots the state starts from.
     primes = []
@@ -70,9 +76,9 @@ def _find_constants():
             primes.append(number)
         number += 1
     for prime in primes:
-        _constants.append(_root(prime << 192, 3) & MASK)
-    for prime in primes[:8]:
-        _constants.append(_root(prime << 128, 2) & MASK)
+        _constants.extend((_root(prime << 192, 3) & MASK).to_bytes(8, "big"))
+    for prime in primes[:STARTS]:
+        _constants.extend((_root(prime << 128, 2) & MASK).to_bytes(8, "big"))
 
 
 def _root(value, degree):
