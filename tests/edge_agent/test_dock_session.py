@@ -99,11 +99,11 @@ class SlowLink(SoftLink):
 
     def __init__(self, board, clock, delay_ms):
         super().__init__(board)
-        self._clock, self._delay_ms, self._due = clock, delay_ms, []
+        self._clock, self.delay_ms, self._due = clock, delay_ms, []
 
     def write(self, data):
         super().write(data)
-        self._due.append((self._clock.ms + self._delay_ms, self.waiting))
+        self._due.append((self._clock.ms + self.delay_ms, self.waiting))
         self.waiting = b""
 
     def read(self):
@@ -116,7 +116,10 @@ class SlowLink(SoftLink):
 def test_a_slow_board_that_answers_a_repeated_question_twice_is_not_refused(store):
     board = SoftBoard(entries=40)
     dock = Dock(store, board)
-    dock.session._link = dock.link = SlowLink(board, dock.clock, delay_ms=2000)
+    dock.link = dock.session._link = SlowLink(board, dock.clock, delay_ms=0)
+    while dock.session.state != OPEN:
+        dock.tick()
+    dock.link.delay_ms = 2000
     for _ in range(3000):
         dock.tick(step_ms=100)
         if dock.session.is_drained and len(stored(store)) == 40:
