@@ -79,7 +79,7 @@ def _wanted(tariff, rider, place):
     """Return the run (low, high) the tap should cover (W-34, W-63)."""
     if place.to_zone:
         return min(place.zone, place.to_zone), max(place.zone, place.to_zone)
-    default = zones_list(rider.zones) if rider.authority == tariff.authority else ()
+    default = zones_list(rider.zones) if rider.authority == tariff.authority else []
     if place.zone in default and default[-1] <= tariff.zone_count:
         return default[0], default[-1]
     # Boarding outside the default zones pays for this zone only (`away = "start"`).

@@ -45,7 +45,7 @@ class FrameReader:
         self._held = b""
         self._skipping = False
 
-    def feed(self, data: bytes) -> list:
+    def feed(self, data: bytes | bytearray) -> list:
         """Take bytes as they came and return the frames they complete, as (type, body) pairs."""
         found = []
         at = 0
@@ -64,7 +64,7 @@ class FrameReader:
         """Return how many frames were dropped as noise, whatever was wrong with them."""
         return self.garbled + self.bad_crc + self.overlong
 
-    def _hold(self, part: bytes) -> None:
+    def _hold(self, part: bytes | bytearray) -> None:
         if self._skipping:
             return
         if len(self._held) + len(part) > WIRE_BYTES_MAX:
