@@ -16,7 +16,7 @@ from firmware.boot_entry import boot_entry
 from firmware.card_writer import REPOLL_MS
 from firmware.device_clock import DeviceClock
 from firmware.dock import Dock
-from firmware.lease import Lease, read_lease
+from firmware.lease import Lease, kept, read_lease
 from firmware.package_checks import package_checks
 from firmware.package_slots import PackageSlots
 from firmware.ports import MANY
@@ -58,6 +58,7 @@ class Validator:
         # Boards that are told of cards (card_news) need not look by themselves.
         self._poll_ms = profile.get("poll_ms", 0)
         self._said = None
+        self._untidy = False
         self._shown_until = -1
         self.load_packages()
         self._show_idle()
@@ -119,7 +120,7 @@ class Validator:
         if package is not None:
             values = read_lease(package.read, self._ports.keys.cfg)
             self.journal.counters.raise_floor(values["time"])
-            self.tap.lease = Lease(values)
+            self.tap.lease = Lease(kept(values))
 
     # Ticks ----------------------------------------------------------------------------
 
@@ -138,6 +139,9 @@ class Validator:
         if 0 <= self._shown_until <= now:
             self._show_idle()
         docked = self.dock.tick()
+        if self._untidy and not docked:
+            gc.collect()  # frames and checks of the dock leave holes a tap would stumble over
+        self._untidy = docked
         if docked:
             if self.dock.installed is not None:
                 self.dock.installed = None

@@ -17,6 +17,7 @@ from firmware.journal import AcknowledgementRefused
 
 READ_BYTES = 256
 READS_PER_TICK = 8
+SLOTS_AT_ONCE = 4  # of the seven a frame may hold: a small heap has no long holes
 MONTHS_OFF = 1  # the edge may be in the next month already, or still in the last
 STATED = (
     ("v_root", manifest.ROOT),
@@ -166,10 +167,10 @@ class Dock:
         return m.STATEMENT.pack(values)
 
     def _slots(self, pull):
-        """Return a SLOTS body: up to seven entries from from_seq on, or from the oldest kept."""
+        """Return a SLOTS body: entries from from_seq on, or from the oldest kept."""
         journal = self._journal
         first = max(pull["from_seq"], journal.first_kept_seq)
-        count = min(pull["count"], m.PULL_SLOTS_MAX, journal.head_seq + 1 - first)
+        count = min(pull["count"], SLOTS_AT_ONCE, journal.head_seq + 1 - first)
         slots = b""
         slot = bytearray(m.SLOT_BYTES)
         h_before = journal.chain_at(first - 1) if first <= journal.head_seq + 1 else None

@@ -5,7 +5,7 @@ Source: trust.md 6.6, T6; D2 (an unset clock charges nothing); card-bits.md LEAS
 
 from card_layouts.codec.timestamps import CLOCK_UNSET
 from card_layouts.errors import LayoutError
-from card_layouts.packages.lease import RIGHT_DEBIT, check_lease
+from card_layouts.packages.lease import LEASE_BYTES, RIGHT_DEBIT, check_lease
 from card_layouts.records.entries_tap import REASON_CLOCK_UNSET, REASON_LEASE
 
 
@@ -70,4 +70,10 @@ def lease_check(k_cfg, device, epoch):
 
 def read_lease(read, k_cfg):
     """Return the fields of a lease package's body. Raises: LayoutError, SealError."""
-    return check_lease(read(0, 96), k_cfg)
+    return check_lease(read(0, LEASE_BYTES), k_cfg)
+
+
+def kept(values):
+    """Return of a lease's fields those a tap asks for: they stay on the heap for days."""
+    names = ("lease", "not_before", "not_after", "max_taps", "max_cents", "rights")
+    return {name: values[name] for name in names}

@@ -45,17 +45,16 @@ SLOT_HEAD = Layout(
 
 
 class Package:
-    """A whole package in flash: its manifest's fields and `read(offset, n)` of its body."""
+    """A whole package in flash: its manifest (64 bytes) and `read(offset, n)` of its body."""
 
-    def __init__(self, flash, place, manifest, floor, signers):
+    def __init__(self, flash, place, manifest64, floor):
         self._flash = flash
         self._body_at = place + HEAD_BYTES
         self.place = place
-        self.manifest = manifest
-        self.version = manifest["version"]
-        self.size = manifest["size"]
+        self.manifest64 = manifest64
+        self.version = MANIFEST.get(manifest64, "version")
+        self.size = MANIFEST.get(manifest64, "size")
         self.floor = floor
-        self.signers = signers
 
     def read(self, offset, n):
         """Return n bytes of the body. Raises: LayoutError beyond its end."""
@@ -67,11 +66,11 @@ class Package:
 
     def in_force(self, now):
         """True once valid_from has come; an unset clock (-1) takes what there is."""
-        return now < 0 or self.manifest["valid_from"] <= now
+        return now < 0 or MANIFEST.get(self.manifest64, "valid_from") <= now
 
     def expired(self, now):
         """True when `now` (seconds, -1 = unset) is behind `expires` (0 = never)."""
-        return 0 < self.manifest["expires"] <= now
+        return 0 < MANIFEST.get(self.manifest64, "expires") <= now
 
 
 class PackageSlots:
@@ -104,14 +103,12 @@ class PackageSlots:
         if end + 4 > HEAD_BYTES or head[end : end + 4] != _crc(head[:end]):
             return None
         try:
-            manifest64, signatures = open_envelope(bytes(head[SLOT_HEAD.size : end]), k_cfg)
+            manifest64, _ = open_envelope(bytes(head[SLOT_HEAD.size : end]), k_cfg)
         except (LayoutError, SealError):
             return None  # another device's, or keys were renewed: not ours to use
-        manifest = MANIFEST.unpack(manifest64)
-        if manifest["role"] != self.role or manifest["size"] > self.capacity:
-            return None
-        signers = b"".join([key_id for key_id, _ in signatures])
-        return Package(self._flash, place, manifest, SLOT_HEAD.get(head, "floor"), signers)
+        package = Package(self._flash, place, manifest64, SLOT_HEAD.get(head, "floor"))
+        ours = MANIFEST.get(manifest64, "role") == self.role and package.size <= self.capacity
+        return package if ours else None
 
     def newest(self):
         """Return the package with the highest version, in force or not yet, or None."""

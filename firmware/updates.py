@@ -55,10 +55,13 @@ class Updates:
         self._clock = clock
         self._checks = checks
         self._target = target
-        self._writer = None
-        self._steps = None
+        self._forget()
         self._refused_before = b""
         self.refusals = 0
+
+    def _forget(self):
+        """Let go of what was being received: a board has no room for yesterday's."""
+        self._writer = self._steps = self._envelope = self._manifest = self._signatures = None
 
     @property
     def busy(self):
@@ -119,7 +122,7 @@ class Updates:
             raise Refused(m.WHY_LAYOUT, f"package: role {role}, target {manifest['target']}")
         slots = self.slots[role]
         newest = slots.newest()
-        if newest is not None and newest.manifest == manifest:
+        if newest is not None and newest.manifest64 == manifest64:
             return True
         if version <= self.version(role) or version < slots.floor():
             raise Refused(m.WHY_OLDER, f"package: version {version} of {self.version(role)}")
@@ -158,7 +161,7 @@ class Updates:
             return None
         except StopIteration:
             in_force = self.slots[role].newest().in_force(self._now())
-            self._steps = self._writer = None
+            self._forget()
             return (m.RESULT_SWITCHED if in_force else m.RESULT_STORED), role, 0, version
         except Refused as refused:
             why = refused.why
@@ -189,7 +192,7 @@ class Updates:
     def _refuse(self, why, role, envelope):
         """Forget what was being received and journal the refusal, once for the same bytes."""
         self.refusals += 1
-        self._steps = self._writer = None
+        self._forget()
         seen = hashlib.sha256(envelope).digest()[:8] + bytes([why])
         if seen == self._refused_before or self._journal.free_slots() < JOURNAL_ROOM:
             return

@@ -2,8 +2,9 @@
 
 On a board a module is not free: an object, a dictionary, a row for every name it imports, and
 tables its loader keeps meanwhile. One module without them needs a third less heap. Names that two
-modules use differently get a number; constants are values; nothing else changes. The joined source
-is written beside the image, since tracebacks of the board name its lines.
+modules use differently get a number, constants are values, and sentences of raised errors stay out:
+a board shows them to nobody, and its traceback names the line of the joined source, which is
+written beside the image.
 """
 
 from __future__ import annotations
@@ -265,6 +266,15 @@ class Joiner(ast.NodeTransformer):
             return node
         return [ast.Assign([t], v) for t, v in zip(target.elts, value.elts, strict=True)]
 
+    def visit_Raise(self, node: ast.Raise) -> ast.stmt:
+        self.generic_visit(node)
+        if isinstance(node.exc, ast.Call):
+            node.exc.args = [
+                ast.Constant("") if _is_sentence(argument) else argument
+                for argument in node.exc.args
+            ]
+        return node
+
     def visit_If(self, node: ast.If) -> ast.stmt | list[ast.stmt]:
         taken = _branch(node)
         if taken is not None:
@@ -286,6 +296,13 @@ class Joiner(ast.NodeTransformer):
                 break
         useful = [s for s in done if not isinstance(s, ast.Pass)]
         return useful or [ast.Pass()]
+
+
+def _is_sentence(node: ast.expr) -> bool:
+    text = node.left if isinstance(node, ast.BinOp) else node
+    if isinstance(text, ast.JoinedStr):
+        return True
+    return isinstance(text, ast.Constant) and isinstance(text.value, str) and " " in text.value
 
 
 def _is_text(node: ast.AST) -> bool:
