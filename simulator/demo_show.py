@@ -17,7 +17,6 @@ class Show:
 
     def __init__(self, json_only: bool = False, quiet: bool = False, trace: bool = False) -> None:
         self.out = sys.stderr if json_only else sys.stdout
-        self.silent = json_only and quiet
         self.quiet = quiet
         self.trace = trace
         self.colour = self.out.isatty()
@@ -25,8 +24,7 @@ class Show:
 
     def say(self, text: str) -> None:
         """Print one line."""
-        if not self.silent:
-            print(text, file=self.out, flush=True)
+        print(text, file=self.out, flush=True)
 
     def step(self, text: str) -> None:
         """Print one line of the start-up, with the seconds since the beginning."""
