@@ -123,7 +123,7 @@ def start_command(files: DemoFiles, board: BoardProcess, trace: bool) -> list[st
     """Return the command that runs a board: MicroPython, the image, its lines and its flash."""
     return board_command(micropython_path(), files / "validator.romfs", files.device(board.device),
                          board.reader.path, board.link.path, board.control_line.path,
-                         files.journal(board.device), trace, heap_kib=512)
+                         files.journal(board.device), trace)
 
 
 def write_tariffs(folder: Path, feed: Feed, settings: Settings) -> None:
