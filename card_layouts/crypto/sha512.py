@@ -10,7 +10,7 @@ import hashlib
 MASK = (1 << 64) - 1
 ROUNDS = 80
 STARTS = 8
-_constants = bytearray()  # of 8 bytes each: one a round, then the state to start from
+_constants = bytearray(8 * (ROUNDS + STARTS))  # one of 8 bytes a round, then the first state
 
 
 def sha512(message):
@@ -22,7 +22,7 @@ def sha512(message):
 
 def sha512_pure(message):
     """Return the same, computed here; the tests compare the two."""
-    if not _constants:
+    if not _constants[0]:
         _find_constants()
     size = len(message)
     tail = bytearray((111 - size) % 128 + 17)
@@ -69,16 +69,27 @@ def _constant(index):
 
 def _find_constants():
     # First the 80 cube roots, then the 8 square roots the state starts from.
-    primes = []
     number = 2
-    while len(primes) < ROUNDS:
-        if all([number % prime for prime in primes]):
-            primes.append(number)
+    for index in range(ROUNDS):
+        while not _is_prime(number):
+            number += 1
+        _keep(index, _root(number << 192, 3))
+        if index < STARTS:
+            _keep(ROUNDS + index, _root(number << 128, 2))
         number += 1
-    for prime in primes:
-        _constants.extend((_root(prime << 192, 3) & MASK).to_bytes(8, "big"))
-    for prime in primes[:STARTS]:
-        _constants.extend((_root(prime << 128, 2) & MASK).to_bytes(8, "big"))
+
+
+def _is_prime(number):
+    divisor = 2
+    while divisor * divisor <= number:
+        if number % divisor == 0:
+            return False
+        divisor += 1
+    return True
+
+
+def _keep(index, root):
+    _constants[8 * index : 8 * index + 8] = (root & MASK).to_bytes(8, "big")
 
 
 def _root(value, degree):
