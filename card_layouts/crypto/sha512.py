@@ -22,7 +22,7 @@ def sha512(message):
 
 def sha512_pure(message):
     """Return the same, computed here; the tests compare the two."""
-    if not _constants[0]:
+    if not _constants[8 * ROUNDS - 8]:  # the last to be found
         _find_constants()
     size = len(message)
     tail = bytearray((111 - size) % 128 + 17)
