@@ -11,7 +11,7 @@ Source: decisions.md D13, D15, D16; card-bits.md section 3; trust.md 4.2, 6.2.
 
 from card_layouts.crypto.kdf import next_block_key
 from card_layouts.errors import LayoutError, SealError
-from card_layouts.records.chain import chain_next, chain_start
+from card_layouts.records.chain import chain_next
 from card_layouts.records.slot import (
     INTENT_ROWS,
     PAYLOAD_BYTES,
@@ -20,10 +20,10 @@ from card_layouts.records.slot import (
     SLOT_MAGIC,
     SLOTS_PER_BLOCK,
     Sealer,
-    check_crc,
 )
-from firmware.journal_block import BLANK_SLOT, Blocks, JournalDamaged
+from firmware.journal_block import BLANK_SLOT, Blocks, JournalDamaged, slot_holds
 from firmware.journal_counters import CARRIED, Counters
+from firmware.journal_provision import provision
 
 ADMIT_SLOTS = 16  # free slots a tap needs before it may begin: D15
 
@@ -60,7 +60,7 @@ class Journal:
 
     @staticmethod
     def provision(flash, first_block, block_count, device, epoch, key_block0, first_seq=1):
-        """Make an empty journal; see `provision` below."""
+        """Make an empty journal; see journal_provision.py."""
         provision(flash, first_block, block_count, device, epoch, key_block0, first_seq)
 
     # Attributes for the programs around it -------------------------------------------
@@ -354,34 +354,3 @@ class Journal:
                 H = chain_next(H, self._check)
                 at += 1
         return H
-
-
-def slot_holds(slot, seq):
-    """True if these 128 bytes are a whole slot of entry `seq`."""
-    return slot[0] == SLOT_MAGIC and SLOT_HEADER.get(slot, "seq") == seq and check_crc(slot)
-
-
-def provision(flash, first_block, block_count, device, epoch, key_block0, first_seq=1):
-    """Make an empty journal: every block blank, then the first header.
-
-    A device that gets new keys goes on counting: seq never restarts, and the first block's
-    ordinal is the smallest a ledger would look for, with the key ratcheted up to it.
-    Raises: JournalDamaged when the flash does not hold the header.
-    """
-    blocks = Blocks(flash, first_block, block_count)
-    ordinal = (first_seq + SLOTS_PER_BLOCK - 2) // SLOTS_PER_BLOCK
-    key = key_block0
-    for _ in range(ordinal):
-        key = next_block_key(key)
-    for index in range(block_count):
-        if not blocks.is_blank(index):
-            blocks.erase(index)
-    values = Counters().header_values()
-    values["device"] = device
-    values["epoch"] = epoch
-    values["ordinal"] = ordinal
-    values["first_seq"] = first_seq
-    values["acked_seq"] = first_seq - 1
-    values["H_start"] = chain_start(device, epoch)
-    if not blocks.write_header(values, key):
-        raise JournalDamaged("journal: the first block does not hold its header")

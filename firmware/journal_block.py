@@ -23,6 +23,9 @@ from card_layouts.records.slot import (
     HEADER_PAGE,
     INTENT_ROWS,
     SLOT_BYTES,
+    SLOT_HEADER,
+    SLOT_MAGIC,
+    check_crc,
     slot_at,
 )
 
@@ -135,3 +138,8 @@ class Blocks:
         """Return the erase count written by the block now lying at this place, or -1."""
         self._flash.read(self.place(ordinal), self.page)
         return self.get("wear") if self._page_is_header() else -1
+
+
+def slot_holds(slot, seq):
+    """True if these 128 bytes are a whole slot of entry `seq`."""
+    return slot[0] == SLOT_MAGIC and SLOT_HEADER.get(slot, "seq") == seq and check_crc(slot)
