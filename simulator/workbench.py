@@ -50,8 +50,14 @@ class Workbench:
     slots and commits.
     """
 
-    def __init__(self, folder: Path, cents: int = 2000, trace: bool = False,
-                 heap_kib: int = HEAP_KIB, image: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        cents: int = 2000,
+        trace: bool = False,
+        heap_kib: int = HEAP_KIB,
+        image: Path | None = None,
+    ) -> None:
         self.config_path, self.flash_path = folder / "board.json", folder / "board.flash"
         self.heap_kib = heap_kib
         self.trace = trace
@@ -65,15 +71,23 @@ class Workbench:
         write_board(office, folder / "office.json", folder / "office.flash")
         desk = IssuingOffice(office, folder / "office.flash", self.clock, Prng(3))
         self.card = desk.issue(1, Rider(0, (0, 0), cents, PLAIN), folder / "card.json").card
-        self.board = BoardProcess("V1", DEVICE, self.clock, Prng(4), self.command,
-                                  folder / "board.log")
+        self.board = BoardProcess(
+            "V1", DEVICE, self.clock, Prng(4), self.command, folder / "board.log"
+        )
         self.world.boards.append(self.board)
 
     def command(self, board: BoardProcess) -> list[str]:
         """Return the command that starts the validator."""
         return board_command(
-            micropython_path(), self.image, self.config_path, board.reader.path,
-            board.link.path, board.control_line.path, self.flash_path, self.trace, self.heap_kib,
+            micropython_path(),
+            self.image,
+            self.config_path,
+            board.reader.path,
+            board.link.path,
+            board.control_line.path,
+            self.flash_path,
+            self.trace,
+            self.heap_kib,
         )
 
     def power_on(self) -> None:
@@ -100,8 +114,13 @@ class Workbench:
     def _install(self, k_cfg: bytes) -> None:
         flash = Flash(FLASH_BYTES, self.flash_path)
         lease = {
-            "device": DEVICE, "lease": 1, "not_before": START - 100, "not_after": START + 86400,
-            "max_taps": 1000, "max_cents": 100_000, "rights": RIGHT_DEBIT | RIGHT_BLOCK,
+            "device": DEVICE,
+            "lease": 1,
+            "not_before": START - 100,
+            "not_after": START + 86400,
+            "max_taps": 1000,
+            "max_cents": 100_000,
+            "rights": RIGHT_DEBIT | RIGHT_BLOCK,
             "time": START,
         }
         tariff = compile_tariff(load_toml(TOWN / "tariff_town.toml"), read_feed(TOWN / "gtfs"), 1)
@@ -128,10 +147,17 @@ def install(flash: Flash, role: int, body: bytes, k_cfg: bytes) -> None:
     first_block = next(row[1] for row in PACKAGES if row[0] == role)
     writer = SlotWriter(flash, first_block * flash.block_bytes, len(body))
     writer.write(body)
-    manifest = MANIFEST.pack({
-        "layout": 1, "role": role, "authority": AUTHORITY, "version": 1, "size": len(body),
-        "made": START, "sha256": hashlib.sha256(body).digest(),
-    })
+    manifest = MANIFEST.pack(
+        {
+            "layout": 1,
+            "role": role,
+            "authority": AUTHORITY,
+            "version": 1,
+            "size": len(body),
+            "made": START,
+            "sha256": hashlib.sha256(body).digest(),
+        }
+    )
     writer.switch(seal_envelope(manifest, [SIGNATURE], k_cfg), 1)
 
 
