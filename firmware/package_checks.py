@@ -47,5 +47,3 @@ def check_version(found, manifest):
     """Raise LayoutError unless a hotlist file and its manifest have one version."""
     if found.version != manifest["version"]:
         raise LayoutError(f"hotlist: version {found.version}, manifest {manifest['version']}")
-
-
