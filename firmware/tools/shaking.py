@@ -1,4 +1,4 @@
-"""Finds which top-level definitions a program can reach, from its entry module on.
+"""Finds which top-level definitions a program can reach, from `main` of its entry module on.
 
 A unit is one top-level statement. Definitions (def, class, NAME = ...) are reached by name, through
 imports and `module.NAME`; every other statement of a module runs when the module is imported, so
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 OURS = ("firmware", "card_layouts")
+ENTRY_FUNCTION = "main"
 
 
 class Name(NamedTuple):
@@ -60,9 +61,7 @@ class Reached:
         self._gone = gone
         self._loaded: set[str] = set()
         self._waiting: list[tuple[str, ast.stmt]] = []
-        self._load(entry)
-        for unit in trees[entry].body:
-            self._reach_unit(entry, unit)
+        self._reach(Name(entry, ENTRY_FUNCTION))
         while self._waiting:
             module, unit = self._waiting.pop()
             self._follow(module, unit)
