@@ -45,7 +45,7 @@ def build_image(out: Path | None = None, entry: str = ENTRY, root: Path = ROOT) 
     out = out or BUILD_DIR / IMAGE_NAME
     out.parent.mkdir(parents=True, exist_ok=True)
     names = closure(entry, root)
-    joined = out.with_suffix(".py")
+    joined = out.with_suffix(".py.txt")  # no tool should take it for a source
     try:
         text = bundle({name: path.read_text("utf-8") for name, path in names.items()}, entry)
     except BundleError as error:
@@ -54,7 +54,7 @@ def build_image(out: Path | None = None, entry: str = ENTRY, root: Path = ROOT) 
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder) / "rom"
         tree.mkdir()
-        _compile(joined, joined.name, tree / f"{MODULE}.mpy")
+        _compile(joined, joined.stem, tree / f"{MODULE}.mpy")
         beside = out.with_name(out.name + ".new")
         _run([sys.executable, "-m", "mpremote", "romfs", "--no-mpy", "--output", str(beside),
               "build", str(tree)], "romfs")  # fmt: skip

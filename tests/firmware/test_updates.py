@@ -1,4 +1,4 @@
-"""Packages in two slots: switched whole or not at all, refused by name, every verdict journalled."""
+"""Packages in two slots: switched whole or not at all, refused by name, all journalled."""
 
 import pytest
 
