@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ("simulator.demo", "edge_agent", "backend_sync")
-LIMIT_S = 280
+LIMIT_S = 150
 
 
 def start(*arguments, **environment):
@@ -29,12 +29,24 @@ def start(*arguments, **environment):
 
 def finish(process):
     """Return (exit code, result or None, what it said on standard error)."""
-    out, err = process.communicate(timeout=LIMIT_S)
+    try:
+        out, err = process.communicate(timeout=LIMIT_S)
+    except subprocess.TimeoutExpired:
+        process.terminate()  # it ends what it started
+        _, err = process.communicate()
+        raise AssertionError(f"the demo did not end in {LIMIT_S} s: {err[-1500:]}") from None
     return process.returncode, json.loads(out) if out.strip() else None, err
 
 
 def play(*arguments, **environment):
     return finish(start(*arguments, **environment))
+
+
+def result_of(*arguments, **environment):
+    """Return the result of a demo that came to its end."""
+    _, result, err = play(*arguments, **environment)
+    assert result is not None, err
+    return result
 
 
 def command(*arguments):

@@ -10,10 +10,12 @@ import subprocess
 
 import pytest
 
+from card_layouts.records.entries import ACTION, BLOCK, INTENT
 from tests.simulator import demo_runs
 from tests.simulator.demo_runs import ROOT, command, play
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+ANNOUNCING = (INTENT, ACTION, BLOCK)
 SMALL = ("--taps", "60")
 KINDS = {
     "plain",
@@ -100,7 +102,7 @@ def test_the_ledgers_files_hold_no_uid(kept):
 
 @pytest.mark.requirement("D19")
 def test_the_same_seed_gives_the_same_totals_and_the_same_bytes():
-    first, second, other = (play(*SMALL, "--seed", seed)[1] for seed in (7, 7, 8))
+    first, second, other = (demo_runs.result_of(*SMALL, "--seed", seed) for seed in (7, 7, 8))
     assert first["entries_sha256"] == second["entries_sha256"] != other["entries_sha256"]
     assert first == second
 
@@ -114,22 +116,25 @@ def test_the_same_seed_gives_the_same_totals_and_the_same_bytes():
 )
 @pytest.mark.requirement("I2", "I9")
 def test_a_planted_loss_or_double_is_counted_and_fails(plant, key, wanted):
-    code, result, _ = play(*SMALL, "--plant", plant)
+    code, result, err = play(*SMALL, "--plant", plant)
     assert code != 0
+    assert result is not None, err
     assert result[key] == wanted
     assert "Reconciled" not in result["sentence"]
 
 
 @pytest.mark.requirement("D14", "O-17")
 def test_a_planted_fare_of_one_cent_more_is_a_difference():
-    code, result, _ = play(*SMALL, "--plant", "fare-plus-one-cent")
+    code, result, err = play(*SMALL, "--plant", "fare-plus-one-cent")
     assert code != 0
+    assert result is not None, err
     assert result["rerated"]["differences"] > 0
 
 
 @pytest.mark.requirement("D16", "T12", "I12")
 def test_a_hundred_forged_acknowledgements_delete_nothing():
-    code, result, _ = play(*SMALL, "--plant", "forged-acks")
+    code, result, err = play(*SMALL, "--plant", "forged-acks")
+    assert result is not None, err
     assert result["forged_acks"] >= 100
     assert result["deleted_on_forged"] == 0
     assert_reconciled(result, 60)
@@ -138,7 +143,7 @@ def test_a_hundred_forged_acknowledgements_delete_nothing():
 
 @pytest.mark.requirement("I16", "D22")
 def test_without_the_last_taps_what_is_unknown_stays_open_and_is_counted():
-    _, result, _ = play(*SMALL, "--no-last-taps")
+    result = demo_runs.result_of(*SMALL, "--no-last-taps")
     assert result["open_intents"] == result["torn_unknown"] > 0
     assert (result["lost"], result["doubled"]) == (0, 0)
 
@@ -159,16 +164,30 @@ def test_every_intent_is_programmed_before_its_commit_is_sent_and_no_source_is_o
     traced = tmp_path / "micropython"
     real = ROOT / ".venv" / "bin" / "micropython"
     traced.write_text(
-        f"#!/bin/sh\nexec {system_command('strace')} -f -qq -e trace=openat,open"
+        f"#!/bin/sh\nexec {system_command('strace')} -D -f -qq -e trace=openat,open"
         f' -o {tmp_path}/opened.$$ {real} "$@"\n'
     )
     traced.chmod(traced.stat().st_mode | stat.S_IXUSR)
     code, result, err = play(*SMALL, "--trace", TORNELLO_MICROPYTHON=str(traced))
     assert code == 0, err
+    assert_announced(err)
     opened = "".join(path.read_text() for path in tmp_path.glob("opened.*"))
     assert "romfs" in opened
     sources = [line for line in opened.splitlines() if "firmware/" in line and ".py" in line]
     assert sources == []
+
+
+def assert_announced(trace):
+    """Every C7 of a board comes after an entry that announces it, and each announces one."""
+    announced, commits = {}, 0
+    for line in trace.splitlines():
+        board, what, *detail = line.split() + ["", ""]
+        if what == "flash" and len(detail) > 4 and int(detail[2]) in ANNOUNCING:
+            announced[board] = int(detail[3])
+        elif what == "sent" and detail[0] == "C7":
+            commits += 1
+            assert announced.pop(board, None), f"commit {commits} was not announced: {line}"
+    assert commits > 40
 
 
 @pytest.mark.parametrize(
