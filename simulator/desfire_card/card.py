@@ -6,7 +6,7 @@ transaction and ends an EV1 session (not a D40 one). Source: desfire.md.
 
 from collections.abc import Callable
 
-from simulator.desfire_card import framing
+from simulator.desfire_card import commands_iso, framing
 from simulator.desfire_card.authentication import KINDS, Handshake
 from simulator.desfire_card.channel import OpenChannel
 from simulator.desfire_card.command_table import COMMANDS, WRITING, Command
@@ -158,18 +158,15 @@ class DesfireCard:
         if apdu.cla == 0x90:
             status, data = self._perform(apdu.ins, apdu.data)
             return data + bytes([0x91, status])
-        if apdu.ins != 0xA4:
+        if apdu.ins not in commands_iso.INSTRUCTIONS:
+            self._forget()
             return framing.ISO_WRONG_INS
-        return self._iso_select(apdu.data)
-
-    def _iso_select(self, name: bytes) -> bytes:
         self._awaited = None
-        named = {app.df_name: aid for aid, app in self.image.applications.items() if app.df_name}
-        named[framing.PICC_DF_NAME] = PICC_AID
-        if name not in named:
-            return framing.ISO_FILE_NOT_FOUND
-        self._state.select(named[name])
-        return framing.ISO_OK
+        try:
+            return commands_iso.perform(self._state, apdu).encoded()
+        except commands_iso.IsoRefused as refused:
+            self._forget()
+            return commands_iso.IsoAnswer(word=refused.word).encoded()
 
     def _perform(self, code: int, params: bytes) -> tuple[int, bytes]:
         self._state.count.command = code
@@ -191,11 +188,14 @@ class DesfireCard:
 
     def _refuse(self, status: int) -> int:
         """Any refusal loses the transaction; an EV1 session ends with it. [S]"""
+        self._forget()
+        return status
+
+    def _forget(self) -> None:
         self._awaited = None
         abort(self._state)
         if self._state.channel.ends_on_error:
             self._state.channel = OpenChannel()
-        return status
 
     def _continue(self, params: bytes) -> tuple[int, bytes]:
         awaited, self._awaited = self._awaited, None

@@ -59,16 +59,26 @@ def write_data(state: CardState, params: bytes) -> bytes:
     file = _data_file(state, params[0])
     offset, data = _received_data(state, WRITE_DATA, params, file)
     if file.backup:
-        staged = state.staged(params[0])
-        assert isinstance(staged.file, DataFile), "staged file changed its kind"
-        whole = replace(staged.file, data=_patched(staged.file.data, offset, data))
-        state.step()
-        state.step(lambda: state.stage(params[0], replace(staged, file=whole)))
+        staged_data(state, params[0], offset, data)
     else:
-        for end in (len(data) // 2, len(data)):
-            part = replace(file, data=_patched(file.data, offset, data[:end]))
-            state.step(partial(state.replace_file, params[0], part))
+        store_data(state, params[0], file, offset, data)
     return state.channel.plain_out(b"")
+
+
+def staged_data(state: CardState, number: int, offset: int, data: bytes) -> None:
+    """Write into the mirror of a backup file: two write steps."""
+    staged = state.staged(number)
+    assert isinstance(staged.file, DataFile), "staged file changed its kind"
+    whole = replace(staged.file, data=_patched(staged.file.data, offset, data))
+    state.step()
+    state.step(lambda: state.stage(number, replace(staged, file=whole)))
+
+
+def store_data(state: CardState, number: int, file: DataFile, offset: int, data: bytes) -> None:
+    """Write into a standard file: two write steps, between which it is torn."""
+    for end in (len(data) // 2, len(data)):
+        part = replace(file, data=_patched(file.data, offset, data[:end]))
+        state.step(partial(state.replace_file, number, part))
 
 
 def get_value(state: CardState, params: bytes) -> bytes:
@@ -120,7 +130,15 @@ def write_record(state: CardState, params: bytes) -> bytes:
     """3B: number, offset 3, length 3, data. The first of a transaction opens a record. [S]"""
     file = _record_file(state, params[0])
     offset, data = _received_data(state, WRITE_RECORD, params, file)
-    staged = state.staged(params[0])
+    staged_record(state, params[0], file, offset, data)
+    return state.channel.plain_out(b"")
+
+
+def staged_record(
+    state: CardState, number: int, file: RecordFile, offset: int, data: bytes
+) -> None:
+    """Write into the record this transaction opens, or opened: two write steps."""
+    staged = state.staged(number)
     assert isinstance(staged.file, RecordFile), "staged file changed its kind"
     if staged.cleared:
         raise Refused(PERMISSION_DENIED)  # [S] until the clearing is committed
@@ -134,8 +152,7 @@ def write_record(state: CardState, params: bytes) -> bytes:
     records = (*older, _patched(newest, offset, data))
     state.step()
     after = replace(staged, file=replace(staged.file, records=records), opened=True)
-    state.step(lambda: state.stage(params[0], after))
-    return state.channel.plain_out(b"")
+    state.step(lambda: state.stage(number, after))
 
 
 def clear_records(state: CardState, params: bytes) -> bytes:

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 
 PICC_DF_NAME = bytes.fromhex("D2760000850100")
-ISO_OK = b"\x90\x00"
 ISO_WRONG_LENGTH = b"\x67\x00"
-ISO_FILE_NOT_FOUND = b"\x6a\x82"
 ISO_WRONG_INS = b"\x6d\x00"
 ISO_WRONG_CLA = b"\x6e\x00"
 
@@ -15,13 +13,14 @@ WRAPPED_DATA_BYTES = 55
 
 @dataclass(frozen=True)
 class Apdu:
-    """One ISO command; data is empty when there is none."""
+    """One ISO command; data is empty when there is none, `expected` is Le (0 = all, or none)."""
 
     cla: int
     ins: int
     p1: int
     p2: int
     data: bytes
+    expected: int = 0
 
 
 def is_iso(frame: bytes) -> bool:
@@ -35,9 +34,9 @@ def parse_apdu(frame: bytes) -> Apdu | None:
         return None
     cla, ins, p1, p2 = frame[:4]
     if len(frame) <= 5:
-        return Apdu(cla, ins, p1, p2, b"")
+        return Apdu(cla, ins, p1, p2, b"", frame[4] if len(frame) == 5 else 0)
     length, data = frame[4], frame[5:]
     # Lc data, with or without the Le byte (libnfc sends SELECT without).
     if len(data) not in (length, length + 1):
         return None
-    return Apdu(cla, ins, p1, p2, data[:length])
+    return Apdu(cla, ins, p1, p2, data[:length], data[length] if len(data) > length else 0)

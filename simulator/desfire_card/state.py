@@ -24,6 +24,7 @@ class CardState:
         self.count = ExchangeCount()
         self.channel: Channel = OpenChannel()
         self.selected = PICC_AID
+        self.selected_file: int | None = None  # by an ISO SELECT
 
     def step(self, change: Callable[[], object] | None = None) -> None:
         """Do one internal EEPROM write, or lose power before it."""
@@ -36,6 +37,7 @@ class CardState:
     def select(self, aid: bytes) -> None:
         """Make `aid` current; the session and everything pending are gone."""
         self.selected = aid
+        self.selected_file = None
         self.channel = OpenChannel()
         self.image.transaction = None
 
