@@ -20,6 +20,7 @@ BUDGET_S = {
     "simulator": 420,
     "edge_agent": 180,
     "backend_sync": 300,
+    "outside": 120,
     "the shape": 120,
 }
 
@@ -89,6 +90,7 @@ class Summary:
         self.seconds = Counter()
         self.tests = Counter()
         self.skips = Counter()
+        self.outside = {}
 
     def add(self, report):
         folder = folder_of(report.nodeid)
@@ -98,6 +100,9 @@ class Summary:
             self.outcomes[report.outcome] += 1
         elif report.outcome == "failed":
             self.outcomes["failed"] += 1
+        for program in (words for name, words in report.user_properties if name == "outside"):
+            if report.when == "call":
+                self.outside.setdefault(program, Counter())[report.outcome] += 1
         if report.outcome == "skipped":
             self.outcomes["skipped"] += 1
             if not hasattr(report, "wasxfail"):
@@ -148,6 +153,10 @@ def pytest_terminal_summary(terminalreporter, config):
             write(f"{count} x {reason}")
         if os.environ.get("CI") == "true":
             write("CI=true: what is left out counts as failed.")
+    if summary.outside:
+        terminalreporter.section("programs nobody here wrote")
+        for program, outcomes in sorted(summary.outside.items()):
+            write(f"{program:<58} " + ", ".join(f"{n} {word}" for word, n in outcomes.items()))
     if summary.tests:
         terminalreporter.section("time per folder")
         for folder in sorted(summary.tests):

@@ -17,7 +17,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests import figures, import_rules, requirement_trace, system_packages  # noqa: E402
+from tests import (  # noqa: E402
+    figures,
+    import_rules,
+    outside_packages,
+    requirement_trace,
+    system_packages,
+)
 
 BIN = Path(sys.executable).parent
 BUDGET_MINUTES = 15  # of the everyday tier, on two cores (decisions.md D28)
@@ -31,6 +37,8 @@ def main() -> int:
         return requirements(options.json)
     began = time.monotonic()
     wanting = [] if options.fast else system_packages.install_missing()
+    if not options.fast:
+        outside_packages.install()
     steps = [] if paths or options.k else list(FAST_STEPS if options.fast else STEPS)
     failed_steps = [name for name, step in steps if not announced(name, step)]
     outcomes, ended_well = run_pytest(options, paths)

@@ -1,0 +1,72 @@
+"""Our reader and cards, served from a thread while an outside program talks to them."""
+
+import threading
+
+from simulator.field import Field
+from simulator.pn532 import Pn532
+from simulator.pn532_pty import Pn532Pty
+from simulator.vpcd import VpcdLine, pump_all
+
+POLL_S = 0.05
+
+
+class Served:
+    """Runs `pump(timeout_s)` in a thread between `with` and its end; a failure there is raised."""
+
+    def __init__(self):
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._failure = None
+
+    def _run(self):
+        try:
+            while not self._end.is_set():
+                self.pump(POLL_S)
+        except Exception as failure:  # noqa: BLE001  raised again in the test's own thread
+            self._failure = failure
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._end.set()
+        self._thread.join(10)
+        self.close()
+        if self._failure is not None:
+            raise self._failure
+
+
+class ServedPn532(Served):
+    """A PN532 on a pty with cards in its field; `path` is what a program opens."""
+
+    def __init__(self, *cards, **more):
+        super().__init__()
+        self.field = Field()
+        for card in cards:
+            self.field.place(card)
+        self.chip = Pn532(self.field, **more)
+        self._pty = Pn532Pty(self.chip)
+        self.path = self._pty.path
+        self.libnfc = f"pn532_uart:{self.path}"
+
+    def pump(self, timeout_s):
+        self._pty.wait(timeout_s)
+        self._pty.pump()
+
+    def close(self):
+        self._pty.close()
+
+
+class ServedVpcd(Served):
+    """A card that has dialled into the virtual reader."""
+
+    def __init__(self, card):
+        super().__init__()
+        self._line = VpcdLine(card)
+
+    def pump(self, timeout_s):
+        pump_all([self._line], timeout_s)
+
+    def close(self):
+        self._line.close()
