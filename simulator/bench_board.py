@@ -13,7 +13,8 @@ from card_layouts.fares.tariff import Tariff
 from card_layouts.packages.hotlist import Hotlist
 from card_layouts.records.entries_tap import TERMINAL_GATE
 from firmware.device_clock import DeviceClock
-from firmware.journal import Journal, provision
+from firmware.journal import Journal
+from firmware.journal_provision import provision
 from firmware.lease import Lease
 from firmware.tap import Tap
 

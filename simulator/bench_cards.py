@@ -7,18 +7,13 @@ from card_layouts.crypto.kdf import block_key, device_key
 from card_layouts.fares.tariff_builder import build
 from card_layouts.packages.hotlist_builder import build_base
 from card_layouts.packages.hotlist_layout import HOT_BLOCK
-from firmware.journal import provision
+from firmware.journal_provision import provision
+from firmware.partitions import FLASH_BYTES, JOURNAL_BLOCKS, JOURNAL_FIRST
 from simulator.bench_board import AUTHORITY, CLUSTER, EPOCH, GENERATION, K_ROOT, NOW, master
 from simulator.clock import WorldClock
 from simulator.desfire_card import DesfireCard
 from simulator.flash import Flash
-from simulator.issuing import (
-    FLASH_BYTES,
-    JOURNAL_BLOCKS,
-    JOURNAL_FIRST,
-    LIMIT_CENTS,
-    IssuingOffice,
-)
+from simulator.issuing import LIMIT_CENTS, IssuingOffice
 from simulator.passengers import Rider
 from simulator.prng import Prng
 

@@ -68,7 +68,8 @@ def parse() -> argparse.Namespace:
 
 
 def lint() -> bool:
-    return all([called("ruff", "check", "--quiet"), called("ruff", "format", "--check", "--quiet")])
+    concise = ("--quiet", "--output-format", "concise")
+    return all([called("ruff", "check", *concise), called("ruff", "format", "--check", *concise)])
 
 
 def types_cpython() -> bool:
