@@ -22,7 +22,9 @@ ANSWERS = {
     messages.CHUNK: (messages.WANT, messages.RESULT),
     messages.REPORT: (messages.REPORT,),
 }
-PACE_MS = 1000  # between calls, and looks for new entries; an answer may take 1.5 of it
+PACE_MS = 1000  # between looks for new entries
+CALL_MS = 1000  # a call makes the board begin anew: it needs time to prove itself first
+ANSWER_MS = 1500
 REFUSED_MS = 60_000  # a journal that does not fit will not fit a second later
 TRIES = 4
 
@@ -129,7 +131,7 @@ class DockSession:
         self._send(messages.CHALLENGE, challenge)
         if self.state != OPEN:
             self.state = PROVING
-            self._call_at_ms = now_ms + self._pace_ms
+            self._call_at_ms = now_ms + CALL_MS
 
     def _open(self, body: bytes, now_ms: int) -> None:
         statement = self._dock.finish(body)
@@ -212,12 +214,12 @@ class DockSession:
     def _speak(self, now_ms: int) -> bool:
         if self.state != OPEN:
             if now_ms >= self._call_at_ms:
-                self._call_at_ms = now_ms + self._pace_ms
+                self._call_at_ms = now_ms + CALL_MS
                 # The 00 before it ends whatever noise the line held.
                 self._link.write(b"\x00" + encode_frame(messages.CALL, b""))
             return False
         if self._asked is not None:
-            if now_ms - self._asked_ms < self._pace_ms * 3 // 2:
+            if now_ms - self._asked_ms < ANSWER_MS:
                 return False
             self._tries += 1
             if self._tries >= TRIES:

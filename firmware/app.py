@@ -198,9 +198,13 @@ class Validator:
     def take_message(self, text):
         """Take a message: "place LINE TRIP STOP DIRECTION TO_ZONE" moves us (W-36).
 
+        "docked" says that the dock's contact has closed.
         Anything else, or numbers that are none, changes nothing and is counted as a fault.
         """
         words = text.split()
+        if words == ["docked"]:
+            self.dock.announce()
+            return
         names = ("line", "trip", "stop", "direction", "to_zone")
         if words and words[0] == "place" and len(words) == len(names) + 1:
             try:

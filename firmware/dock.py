@@ -52,6 +52,10 @@ class Dock:
         """Return the open session, or None."""
         return self._board.session
 
+    def announce(self):
+        """Say HELLO unasked: the dock's contact has just closed, an older session is over."""
+        self._send(m.HELLO, self._board.hello())
+
     def _key_of(self, edge, month):
         """Return K_dock; a month far from ours is an old key somebody kept."""
         seconds, source = self._clock.now()

@@ -47,6 +47,7 @@ class Docks:
         self._until(published, "the ledger's packages to reach the edge")
         for board in boards:
             board.docked = True
+            board.press("docked")
         patience = _Patience(self._mend, lambda: self._lacks(boards, wanted))
         self.world.run_docked(lambda: not self._lacks(boards, wanted), "docks", patience.tried)
         for board in boards:

@@ -6,6 +6,7 @@ nothing here knows a topic or a table.
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -54,6 +55,7 @@ class Service:
                     stderr=out,
                     env={**os.environ, **self.env},
                     start_new_session=True,
+                    preexec_fn=_end_with_parent,
                 )
         except OSError as error:
             raise ServiceError(f"{self.name}: cannot start {self.command[0]}: {error}") from None
@@ -136,6 +138,18 @@ class Services:
 
     def named(self, name: str) -> Service:
         return next(service for service in self.all if service.name == name)
+
+
+PR_SET_PDEATHSIG = 1  # prctl(2), Linux
+
+
+def _end_with_parent() -> None:
+    """Have the kernel end this process when the demo dies, however it dies.
+
+    An edge left behind would go on opening its docks by name, and those names are used again.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def free_port() -> int:
