@@ -43,8 +43,11 @@ def rows(plant: str | None = None, entries: int = ENTRIES) -> Iterator[Row]:
         keyring = LocalKeyring(folder)
         traffic = Traffic(keyring)
         ledger = Ledger(
-            f"sqlite:///{folder / 'ledger.db'}", _Clock(), keyring,
-            {(AUTHORITY, VERSION): traffic.tariff}, AUTHORITY,
+            f"sqlite:///{folder / 'ledger.db'}",
+            _Clock(),
+            keyring,
+            {(AUTHORITY, VERSION): traffic.tariff},
+            AUTHORITY,
         )
         ledger.import_issues(traffic.issues())
         run = _Run(ledger, folder)
@@ -104,7 +107,9 @@ class _Run:
     def _post_bare(self, group: list[Batch]) -> float:
         rows_of_group = [
             (run[0], run[1], seq, slot)
-            for _, runs in group for run in runs for seq, slot in enumerate(run[4], run[2])
+            for _, runs in group
+            for run in runs
+            for seq, slot in enumerate(run[4], run[2])
         ]
         start = time.perf_counter()
         self.bare.execute("BEGIN IMMEDIATE")

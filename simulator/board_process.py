@@ -46,18 +46,29 @@ def micropython_version() -> str:
     try:
         done = subprocess.run([path, "-c", ask], capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise BoardFailed(f"validators need MicroPython, and {path} cannot be started: {error}") from None
+        raise BoardFailed(
+            f"validators need MicroPython, and {path} cannot be started: {error}"
+        ) from None
     if done.returncode or not done.stdout.strip():
-        raise BoardFailed(f"V1: {path} is no MicroPython: it ended with {done.returncode} "
-                          f"and printed {(done.stdout + done.stderr).strip()[:200]!r}")
+        raise BoardFailed(
+            f"V1: {path} is no MicroPython: it ended with {done.returncode} "
+            f"and printed {(done.stdout + done.stderr).strip()[:200]!r}"
+        )
     return done.stdout.strip()
 
 
 class BoardProcess:
     """One validator. `signals` is every (name, detail) it told the world, oldest first."""
 
-    def __init__(self, name: str, device: int, clock: WorldClock, prng: Prng,
-                 command: Callable[["BoardProcess"], list[str]], log: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        device: int,
+        clock: WorldClock,
+        prng: Prng,
+        command: Callable[["BoardProcess"], list[str]],
+        log: Path,
+    ) -> None:
         self.name = name
         self.device = device
         self.clock = clock
@@ -91,11 +102,16 @@ class BoardProcess:
         try:
             with self.log.open("ab") as out:
                 self.process = subprocess.Popen(
-                    self.command(self), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                    self.command(self),
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=out,
                     env={**os.environ, "PYTHONHASHSEED": "0"},
                 )
         except OSError as error:
-            raise BoardFailed(f"{self.name}: cannot start {self.command(self)[0]}: {error}") from None
+            raise BoardFailed(
+                f"{self.name}: cannot start {self.command(self)[0]}: {error}"
+            ) from None
 
     def cut_power(self) -> None:
         """Kill the process as it stands; the card in the field loses power with it."""

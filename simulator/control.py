@@ -43,8 +43,9 @@ class BoardWorld(Protocol):
 class ControlServer:
     """Answers one board. `waiting_until` is the millisecond it waits for, None while it works."""
 
-    def __init__(self, fd: int, world: BoardWorld,
-                 write: Callable[[int, bytes], int] = os.write) -> None:
+    def __init__(
+        self, fd: int, world: BoardWorld, write: Callable[[int, bytes], int] = os.write
+    ) -> None:
         self.fd = fd
         self.world = world
         self.waiting_until: int | None = None

@@ -36,15 +36,24 @@ def main(arguments: Sequence[str]) -> int:
             raise DemoError("--resume goes on with a demo that was kept: name it with --keep DIR")
         with tempfile.TemporaryDirectory(prefix="tornello-demo-") as folder:
             return _run(options, Path(folder), show)
-    except (DemoError, passengers.PlanError, GtfsError, TariffError, ServiceError, BoardFailed,
-            WorldStuck) as error:
+    except (
+        DemoError,
+        passengers.PlanError,
+        GtfsError,
+        TariffError,
+        ServiceError,
+        BoardFailed,
+        WorldStuck,
+    ) as error:
         show.failed(str(error))
         return 1
     except KeyboardInterrupt:
         show.failed("stopped; a demo started with --keep DIR goes on with --resume")
         return 130
     except ModuleNotFoundError as error:
-        show.failed(f"the Python module {error.name} is missing; start the demo with ./tornello demo")
+        show.failed(
+            f"the Python module {error.name} is missing; start the demo with ./tornello demo"
+        )
         return 1
 
 
@@ -53,9 +62,15 @@ def _run(options: argparse.Namespace, folder: Path, show: Show) -> int:
     if options.resume:
         settings, progress = files.load()
     else:
-        settings = Settings(options.seed, options.taps, options.cards or max(options.taps // 10, 10),
-                            options.validators, options.gtfs, not options.no_last_taps,
-                            options.plant or "")
+        settings = Settings(
+            options.seed,
+            options.taps,
+            options.cards or max(options.taps // 10, 10),
+            options.validators,
+            options.gtfs,
+            not options.no_last_taps,
+            options.plant or "",
+        )
         files.create(settings)
         settings, progress = files.load()
     demo = Demo(files, settings, progress, show)
@@ -72,24 +87,44 @@ def _run(options: argparse.Namespace, folder: Path, show: Show) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tornello demo", description=(__doc__ or "").split("\n\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="tornello demo", description=(__doc__ or "").split("\n\n")[0]
+    )
     parser.add_argument("--seed", type=int, default=1, help="the same seed plays the same week (1)")
     parser.add_argument("--taps", type=int, default=500, help="presentations of a card (500)")
     parser.add_argument("--cards", type=int, default=0, help="cards issued (a tenth of the taps)")
-    parser.add_argument("--validators", type=int, default=3,
-                        help="MicroPython processes; with 3 or more the last is the ferry's (3)")
-    parser.add_argument("--gtfs", default="", metavar="FILE",
-                        help="a GTFS zip or folder instead of the small town shipped with it")
-    parser.add_argument("--keep", type=Path, metavar="DIR",
-                        help="leave card images, journals, databases and pids.json in DIR")
+    parser.add_argument(
+        "--validators",
+        type=int,
+        default=3,
+        help="MicroPython processes; with 3 or more the last is the ferry's (3)",
+    )
+    parser.add_argument(
+        "--gtfs",
+        default="",
+        metavar="FILE",
+        help="a GTFS zip or folder instead of the small town shipped with it",
+    )
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        metavar="DIR",
+        help="leave card images, journals, databases and pids.json in DIR",
+    )
     parser.add_argument("--resume", action="store_true", help="go on with the demo kept in DIR")
     parser.add_argument("--headless", action="store_true", help="do not print each tap")
     parser.add_argument("--json", action="store_true", help="end with the result as JSON")
-    parser.add_argument("--trace", action="store_true",
-                        help="print when each intent is durable and when its commit is sent")
+    parser.add_argument(
+        "--trace",
+        action="store_true",
+        help="print when each intent is durable and when its commit is sent",
+    )
     parser.add_argument("--card-list", action="store_true", help="end with a line for every card")
-    parser.add_argument("--no-last-taps", action="store_true",
-                        help="leave the torn cards away: their intents stay open, and are counted")
+    parser.add_argument(
+        "--no-last-taps",
+        action="store_true",
+        help="leave the torn cards away: their intents stay open, and are counted",
+    )
     parser.add_argument("--plant", choices=PLANTS, help="plant a fault, to see that it is found")
     return parser
 

@@ -26,8 +26,9 @@ STATED = {"tariff": "v_tariff", "hotlist": "v_hotlist", "overlay": "v_overlay", 
 class Docks:
     """Docks boards of one demo."""
 
-    def __init__(self, files: DemoFiles, settings: Settings, world: World, services: Services,
-                 show: Show) -> None:
+    def __init__(
+        self, files: DemoFiles, settings: Settings, world: World, services: Services, show: Show
+    ) -> None:
         self.files = files
         self.settings = settings
         self.world = world
@@ -55,9 +56,13 @@ class Docks:
 
     def drain(self) -> None:
         """Wait until the edge says that the ledger has acknowledged all it holds."""
-        self._until(lambda: self.edge_status().get("unsent", 1) == 0
-                    and self.edge_status()["stored"] >= sum(b.journal[0] for b in self.world.boards),
-                    "the edge's entries to be acknowledged")
+        self._until(
+            lambda: (
+                self.edge_status().get("unsent", 1) == 0
+                and self.edge_status()["stored"] >= sum(b.journal[0] for b in self.world.boards)
+            ),
+            "the edge's entries to be acknowledged",
+        )
 
     def edge_status(self) -> dict[str, Any]:
         """Return what the edge says of itself, {} while it says nothing."""
@@ -86,21 +91,28 @@ class Docks:
         found = {}
         for index, board in enumerate(self.world.boards):
             device = board.device
-            authority = system.TOWN if board.name == "office" else \
-                system.authority_of(index, self.settings)
+            authority = (
+                system.TOWN if board.name == "office" else system.authority_of(index, self.settings)
+            )
             lease = manifests.get(f"lease-{device}-0")
             if lease is None or lease["made"] < now - FRESH_S:
                 return {}
-            for role, name in (("tariff", f"tariff-{authority}"), ("hotlist", "hotlist-0"),
-                               ("overlay", "overlay-0"), ("lease", f"lease-{device}-0")):
+            for role, name in (
+                ("tariff", f"tariff-{authority}"),
+                ("hotlist", "hotlist-0"),
+                ("overlay", "overlay-0"),
+                ("lease", f"lease-{device}-0"),
+            ):
                 if name not in manifests:
                     return {}
                 found[f"{device}-{role}"] = int(manifests[name]["version"])
         return found
 
     def _edge_holds(self, wanted: dict[str, int]) -> bool:
-        held = {f"{row['device']}-{row['role']}": row["version"]
-                for row in self.edge_status().get("packages", [])}
+        held = {
+            f"{row['device']}-{row['role']}": row["version"]
+            for row in self.edge_status().get("packages", [])
+        }
         return all(held.get(name, 0) >= version for name, version in wanted.items())
 
     def _lacks(self, boards: list[BoardProcess], wanted: dict[str, int]) -> str:
@@ -132,8 +144,10 @@ class _Patience:
         if lacks != self.before:
             self.since, self.before = now, lacks
         if now - self.since > PATIENCE_S:
-            raise DemoError(f"nothing moved for {PATIENCE_S:.0f} s while waiting for {lacks}; "
-                            "the logs folder says what each program did")
+            raise DemoError(
+                f"nothing moved for {PATIENCE_S:.0f} s while waiting for {lacks}; "
+                "the logs folder says what each program did"
+            )
 
 
 def _read(path: Any) -> dict[str, Any]:

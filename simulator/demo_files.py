@@ -1,14 +1,14 @@
 """The folder of one demo: what lies where, and what must survive a kill to go on with `--resume`.
 
-    demo.json      what was asked for, and how far it got
-    cards/         one image a card
-    journals/      one flash file a validator, and the issuing office's
-    keyring/       key file, register, socket
-    tariffs/       what the authorities publish
-    edge/          the edge's configuration and database
-    ledger.db      the ledger, and its configuration beside it
-    logs/          what each program said
-    pids.json      the processes
+demo.json      what was asked for, and how far it got
+cards/         one image a card
+journals/      one flash file a validator, and the issuing office's
+keyring/       key file, register, socket
+tariffs/       what the authorities publish
+edge/          the edge's configuration and database
+ledger.db      the ledger, and its configuration beside it
+logs/          what each program said
+pids.json      the processes
 """
 
 import json
@@ -46,14 +46,17 @@ class DemoFiles:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             if (self.root / "demo.json").exists():
-                raise DemoError(f"{self.root} holds a demo already: go on with --resume, "
-                                "or choose another folder")
+                raise DemoError(
+                    f"{self.root} holds a demo already: go on with --resume, "
+                    "or choose another folder"
+                )
             for name in FOLDERS:
                 (self.root / name).mkdir(mode=0o700, exist_ok=True)
             self.save(settings, {"prepared": False, "step": 0, "docked_day": -1, "now_ms": 0})
         except OSError as error:
-            raise DemoError(f"cannot write to {self.root}: {error.strerror}; "
-                            "choose a folder with --keep") from None
+            raise DemoError(
+                f"cannot write to {self.root}: {error.strerror}; choose a folder with --keep"
+            ) from None
 
     def load(self) -> tuple[Settings, dict[str, Any]]:
         """Return (settings, progress). Raises: DemoError when there is nothing to go on with."""
@@ -63,10 +66,13 @@ class DemoFiles:
                 raise ValueError(f"format {tree['format']}, wanted {FORMAT}")
             return Settings(**tree["settings"]), dict(tree["progress"])
         except FileNotFoundError:
-            raise DemoError(f"{self.root} holds no demo to resume; start one with --keep "
-                            f"{self.root}") from None
+            raise DemoError(
+                f"{self.root} holds no demo to resume; start one with --keep {self.root}"
+            ) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DemoError(f"{self.root / 'demo.json'}: {error}; start anew in another folder") from None
+            raise DemoError(
+                f"{self.root / 'demo.json'}: {error}; start anew in another folder"
+            ) from None
 
     def save(self, settings: Settings, progress: dict[str, Any]) -> None:
         """Write settings and progress at once and whole."""

@@ -37,7 +37,9 @@ OURS = ("backend_sync", "edge_agent", "iotcore", "micropython")
 class Demo:
     """One demo in its folder."""
 
-    def __init__(self, files: DemoFiles, settings: Settings, progress: dict[str, Any], show: Show) -> None:
+    def __init__(
+        self, files: DemoFiles, settings: Settings, progress: dict[str, Any], show: Show
+    ) -> None:
         self.files = files
         self.settings = settings
         self.progress = progress
@@ -56,8 +58,10 @@ class Demo:
     def start(self) -> None:
         """Bring everything up; progress is shown a line at a time."""
         show, files = self.show, self.files
-        show.step(f"network: {len(self.feed.stops)} stops, {len(self.feed.lines)} lines, "
-                  f"{len(self.feed.trips)} trips, zones {', '.join(self.feed.zones()) or 'none'}")
+        show.step(
+            f"network: {len(self.feed.stops)} stops, {len(self.feed.lines)} lines, "
+            f"{len(self.feed.trips)} trips, zones {', '.join(self.feed.zones()) or 'none'}"
+        )
         self.micropython = micropython_version()
         _reap(files)
         if not self.progress["prepared"]:
@@ -85,9 +89,14 @@ class Demo:
 
     def _make_board(self, name: str, device: int) -> None:
         files = self.files
-        board = BoardProcess(name, device, self.clock, self.prng.fork(f"board {device} {self.progress['step']}"),
-                             lambda board: system.start_command(files, board, self.show.trace),
-                             files.log(name))
+        board = BoardProcess(
+            name,
+            device,
+            self.clock,
+            self.prng.fork(f"board {device} {self.progress['step']}"),
+            lambda board: system.start_command(files, board, self.show.trace),
+            files.log(name),
+        )
         board.on_signal = lambda signal_name, detail: self._signalled(board, signal_name, detail)
         self.world.boards.append(board)
 
@@ -117,8 +126,12 @@ class Demo:
             (self.files / "ledger-status.json").unlink()
         ledger = self._ledger()
         ledger.import_issues([rows[at : at + 64] for at in range(0, len(rows), 64)])
-        ledger.import_sales([(f"demo-{s['sale_id']}", s["action_id"], s["cents"], "counter", s["time"])
-                             for s in sales])
+        ledger.import_sales(
+            [
+                (f"demo-{s['sale_id']}", s["action_id"], s["cents"], "counter", s["time"])
+                for s in sales
+            ]
+        )
         ledger.close()
 
     def _start_boards(self) -> None:
@@ -148,12 +161,18 @@ class Demo:
         if tapped.surprising:
             self.surprises += 1
         if step.kind == "power cut":
-            self.services.others[self.world.boards[step.validator].name] = \
-                self.world.boards[step.validator].pid
+            self.services.others[self.world.boards[step.validator].name] = self.world.boards[
+                step.validator
+            ].pid
             self.services.write_pids()
         line, stop = self._where(step)
-        self.show.tap(index + 1, len(self.plan.steps), tapped, f"{line} {stop}",
-                      before - self._balance(step.card))
+        self.show.tap(
+            index + 1,
+            len(self.plan.steps),
+            tapped,
+            f"{line} {stop}",
+            before - self._balance(step.card),
+        )
 
     def _dock(self, day: int, at_s: int) -> None:
         """Dock who is in the depot on the night after `day`; -1 is the night before the first."""
@@ -165,7 +184,9 @@ class Demo:
             self._list_killed()
         if self.settings.plant == "forged-acks" and day == 0:
             self.forger.strike()
-        self.docks.dock([board for index, board in enumerate(self.world.boards) if index not in out], day)
+        self.docks.dock(
+            [board for index, board in enumerate(self.world.boards) if index not in out], day
+        )
         self._save(docked_day=day)
 
     def _list_killed(self) -> None:
@@ -191,7 +212,9 @@ class Demo:
         return self._result(report, edge)
 
     def _result(self, report: dict[str, Any], edge: dict[str, Any]) -> dict[str, Any]:
-        images = [read_image(self.files.card(number)) for number in range(1, self.settings.cards + 1)]
+        images = [
+            read_image(self.files.card(number)) for number in range(1, self.settings.cards + 1)
+        ]
         rows = {row["pseudonym"]: row for row in report.pop("card_rows")}
         pseudonyms = [p.hex() for p in self._pseudonyms([image.uid for image in images])]
         result = dict(report)
@@ -210,8 +233,12 @@ class Demo:
             deleted_on_forged=edge["deleted"],
             missing_cards=len(report["missing_money"]),
             card_list=[
-                {"card": number, "cents": image.balance_cents, "n": image.n,
-                 "ledger_cents": rows[pseudonym]["balance_cents"]}
+                {
+                    "card": number,
+                    "cents": image.balance_cents,
+                    "n": image.n,
+                    "ledger_cents": rows[pseudonym]["balance_cents"],
+                }
                 for number, (image, pseudonym) in enumerate(zip(images, pseudonyms, strict=True), 1)
             ],
             entries_sha256=self._entries_hash(),
@@ -255,9 +282,12 @@ class Demo:
     def _save(self, **changes: Any) -> None:
         self.progress.update(changes, now_ms=self.clock.now_ms)
         if hasattr(self, "taps"):
-            self.progress.update(kinds=dict(self.taps.kinds), tears=dict(self.taps.tears),
-                                 unknown={str(card): n for card, n in self.taps.unknown.items()},
-                                 surprises=self.surprises)
+            self.progress.update(
+                kinds=dict(self.taps.kinds),
+                tears=dict(self.taps.tears),
+                unknown={str(card): n for card, n in self.taps.unknown.items()},
+                surprises=self.surprises,
+            )
         self.files.save(self.settings, self.progress)
 
     def _restore_counts(self) -> None:
@@ -271,8 +301,13 @@ class Demo:
     def _ledger(self) -> Ledger:
         keyring = RemoteKeyring(self.files / "keyring" / "keyring.sock")
         clock = WorldClock(self.clock.utc_seconds())
-        return Ledger(f"sqlite:///{self.files / 'ledger.db'}", _Stamps(clock), keyring, {},
-                      system.EDGE_AUTHORITY)
+        return Ledger(
+            f"sqlite:///{self.files / 'ledger.db'}",
+            _Stamps(clock),
+            keyring,
+            {},
+            system.EDGE_AUTHORITY,
+        )
 
     def _pseudonyms(self, uids: list[bytes]) -> list[bytes]:
         keyring = RemoteKeyring(self.files / "keyring" / "keyring.sock")
@@ -308,5 +343,9 @@ def _reap(files: DemoFiles) -> None:
     for pid in pids.values():
         with suppress(OSError):
             words = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace")
-            if any(name in words for name in OURS) and str(files.root) in words or "iotcore" in words:
+            if (
+                any(name in words for name in OURS)
+                and str(files.root) in words
+                or "iotcore" in words
+            ):
                 os.kill(pid, signal.SIGKILL)

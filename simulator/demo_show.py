@@ -47,8 +47,11 @@ class Show:
         kind = "" if step.kind == "plain" else f"  [{step.kind}]"
         paid = f"{cents / 100:6.2f}" if cents else "     -"
         mark = "  UNEXPECTED" if tapped.surprising else ""
-        line = (f"{number:4} {day} {clock}  V{step.validator + 1} {where:<34.34} card {step.card + 1:3} "
-                f"{paid}  {self._lamp(tapped.lamp, answer)}{kind}{mark}")
+        line = (
+            f"{number:4} {day} {clock}  V{step.validator + 1} {where:<34.34} "
+            f"card {step.card + 1:3} "
+            f"{paid}  {self._lamp(tapped.lamp, answer)}{kind}{mark}"
+        )
         self.say(line)
 
     def traced(self, text: str) -> None:
@@ -66,8 +69,11 @@ class Show:
             self.say(f"{'card':>6} {'on the card':>12} {'ledger':>12}  transactions")
             for row in result["card_list"]:
                 mark = "" if row["cents"] == row["ledger_cents"] else "   DIFFERENT"
-                self.say(f"{row['card']:>6} {row['cents'] / 100:>12.2f} {row['ledger_cents'] / 100:>12.2f}"
-                         f"  {row['n']}{mark}")
+                self.say(
+                    f"{row['card']:>6} {row['cents'] / 100:>12.2f}"
+                    f" {row['ledger_cents'] / 100:>12.2f}"
+                    f"  {row['n']}{mark}"
+                )
         self.say("")
         self.say(result["sentence"])
 
@@ -83,11 +89,17 @@ def _totals(result: dict[str, Any]) -> list[tuple[str, str]]:
         ("entries in the ledger", f"{result['entries']} ({_counts(result['entries_by_type'])})"),
         ("money on the cards", _money(result["cards_cents"])),
         ("money the ledger says is on them", _money(result["ledger_cards_cents"])),
-        ("accounts", ", ".join(f"{name} {_money(cents)}" for name, cents in result["accounts"].items())),
+        (
+            "accounts",
+            ", ".join(f"{name} {_money(cents)}" for name, cents in result["accounts"].items()),
+        ),
         ("sum of all accounts", _money(result["trial_balance_cents"])),
         ("torn taps resolved by", _counts(result["resolved_by"])),
         ("charges priced again", f"{rerated['rateable']}, {rerated['differences']} different"),
-        ("acknowledgements", f"{result['forged_acks']} forged, {result['deleted_on_forged']} deleted on them"),
+        (
+            "acknowledgements",
+            f"{result['forged_acks']} forged, {result['deleted_on_forged']} deleted on them",
+        ),
         ("validators", f"{result['validators']} on MicroPython {result['micropython']}"),
     ]
 
@@ -119,9 +131,14 @@ def sentence(result: dict[str, Any]) -> str:
         wrong.append(f"{result['rerated']['differences']} charges differ from the tariff")
     if result["cards_cents"] != result["ledger_cards_cents"]:
         gap = result["ledger_cards_cents"] - result["cards_cents"]
-        wrong.append(f"the ledger says {abs(gap)} cents {'more' if gap > 0 else 'less'} than the cards hold")
+        wrong.append(
+            f"the ledger says {abs(gap)} cents {'more' if gap > 0 else 'less'} than the cards hold"
+        )
     if result["trial_balance_cents"]:
         wrong.append(f"the accounts sum to {result['trial_balance_cents']} cents")
     if wrong:
         return "NOT RECONCILED: " + "; ".join(wrong) + "."
-    return "Reconciled: nothing is open, missing or double; every cent on every card is where the ledger says."
+    return (
+        "Reconciled: nothing is open, missing or double; "
+        "every cent on every card is where the ledger says."
+    )

@@ -16,6 +16,7 @@ from typing import Any
 
 from backend_sync.keyring.keyfile import make_keys, write_keys
 from backend_sync.keyring.local import KEY_FILE, LocalKeyring
+from backend_sync.ports import Keyring
 from backend_sync.tariffs.compile import compile_tariff, load_toml, zone_order
 from backend_sync.tariffs.gtfs import Feed, read_feed
 from card_layouts.codec.timestamps import from_unix
@@ -53,8 +54,15 @@ def read_network(settings: Settings) -> Feed:
 
 def draw_plan(settings: Settings, feed: Feed) -> Plan:
     """Return the plan of these settings; the same every time it is asked for."""
-    return make_plan(Prng(settings.seed).fork("plan"), _served(feed), _zone_count(feed),
-                     settings.taps, settings.cards, settings.validators, settings.last_taps)
+    return make_plan(
+        Prng(settings.seed).fork("plan"),
+        _served(feed),
+        _zone_count(feed),
+        settings.taps,
+        settings.cards,
+        settings.validators,
+        settings.last_taps,
+    )
 
 
 def authority_of(validator: int, settings: Settings) -> int:
@@ -81,7 +89,10 @@ def prepare(files: DemoFiles, settings: Settings, feed: Feed, plan: Plan) -> Non
             write_board(_profiled(config), files.device(device), files.journal(device))
         write_tariffs(files / "tariffs", feed, settings)
         # The office docks as any device does; what it docks with needs no card keys but K1.
-        docking = {**office, "card_keys": {g: {"K1": k["K1"]} for g, k in office["card_keys"].items()}}
+        docking = {
+            **office,
+            "card_keys": {g: {"K1": k["K1"]} for g, k in office["card_keys"].items()},
+        }
         write_board(_profiled(docking), files.device(OFFICE_DEVICE), files.journal(OFFICE_DEVICE))
         issue_cards(files, settings, plan, office)
         list_cards(files, keyring, plan, fates=("hotlisted",))
@@ -97,7 +108,10 @@ def _profiled(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def build_image(files: DemoFiles, plant: str = "") -> None:
-    """Build the validators' romfs image. Raises: DemoError naming the file that does not compile."""
+    """Build the validators' romfs image.
+
+    Raises: DemoError naming the file that does not compile.
+    """
     try:
         with tempfile.TemporaryDirectory() as folder:
             root = firmware_image.ROOT
@@ -121,9 +135,16 @@ def _dearer_sources(root: Path, folder: Path) -> Path:
 
 def start_command(files: DemoFiles, board: BoardProcess, trace: bool) -> list[str]:
     """Return the command that runs a board: MicroPython, the image, its lines and its flash."""
-    return board_command(micropython_path(), files / "validator.romfs", files.device(board.device),
-                         board.reader.path, board.link.path, board.control_line.path,
-                         files.journal(board.device), trace)
+    return board_command(
+        micropython_path(),
+        files / "validator.romfs",
+        files.device(board.device),
+        board.reader.path,
+        board.link.path,
+        board.control_line.path,
+        files.journal(board.device),
+        trace,
+    )
 
 
 def write_tariffs(folder: Path, feed: Feed, settings: Settings) -> None:
@@ -136,7 +157,9 @@ def write_tariffs(folder: Path, feed: Feed, settings: Settings) -> None:
 def issue_cards(files: DemoFiles, settings: Settings, plan: Plan, office: dict[str, Any]) -> None:
     """Personalise and load every card of the plan; leave ISSUE rows and sales for the ledger."""
     clock = WorldClock(FIRST_MIDNIGHT)
-    desk = IssuingOffice(office, files.journal(OFFICE_DEVICE), clock, Prng(settings.seed).fork("office"))
+    desk = IssuingOffice(
+        office, files.journal(OFFICE_DEVICE), clock, Prng(settings.seed).fork("office")
+    )
     for number, rider in enumerate(plan.riders, 1):
         clock.advance(20_000)
         desk.issue(number, rider, files.card(number))
@@ -144,7 +167,7 @@ def issue_cards(files: DemoFiles, settings: Settings, plan: Plan, office: dict[s
     (files / "sales.json").write_text(json.dumps([sale._asdict() for sale in desk.sales]))
 
 
-def list_cards(files: DemoFiles, keyring: LocalKeyring, plan: Plan, fates: tuple[str, ...]) -> None:
+def list_cards(files: DemoFiles, keyring: Keyring, plan: Plan, fates: tuple[str, ...]) -> None:
     """Write the hotlist: the cards of these fates, by pseudonym, to be blocked or killed."""
     rows = (files / "issues.bin").read_bytes()
     issues = [rows[at : at + 64] for at in range(0, len(rows), 64)]
@@ -162,7 +185,9 @@ def write_clock(files: DemoFiles, seconds: int) -> None:
     _replace(files / "clock", str(seconds))
 
 
-def write_edge_config(files: DemoFiles, settings: Settings, publics: list[tuple[bytes, bytes]]) -> None:
+def write_edge_config(
+    files: DemoFiles, settings: Settings, publics: list[tuple[bytes, bytes]]
+) -> None:
     keys = ", ".join(f'"{public.hex()}"' for _key_id, public in publics)
     (files / "edge" / "publics.toml").write_text(f"\n[ledger]\npublics = [{keys}]\n")
 
@@ -174,11 +199,14 @@ def start_configs(files: DemoFiles, port: int, docks: dict[str, str]) -> None:
         f'clock = "clock"\nauthority = {EDGE_AUTHORITY}\n\n[broker]\nport = {port}\n\n'
         f"[lease]\nhours = {LEASE_HOURS}\nrenew_hours = 20\n"
     )
-    tables = "".join(f'\n[[dock]]\nname = "{name}"\nport = "{path}"\n' for name, path in docks.items())
+    tables = "".join(
+        f'\n[[dock]]\nname = "{name}"\nport = "{path}"\n' for name, path in docks.items()
+    )
     (files / "edge" / "edge.toml").write_text(
         f'edge = "{EDGE}"\nauthority = {EDGE_AUTHORITY}\ndata = "."\nclock = "../clock"\n'
         f"resend_ms = 1000\ndock_pace_ms = 100\n\n[broker]\nport = {port}\n"
-        + (files / "edge" / "publics.toml").read_text() + tables
+        + (files / "edge" / "publics.toml").read_text()
+        + tables
     )
 
 
@@ -187,13 +215,20 @@ def broker(files: DemoFiles, port: int) -> Service:
     # batches have up to 64 KiB, tariffs more.
     (files / "broker.toml").write_text(
         "id = 0\n\n[router]\nid = 0\nmax_connections = 1000\nmax_outgoing_packet_count = 200\n"
-        "max_segment_size = 104857600\nmax_segment_count = 10\n\n[v4.1]\nname = \"v4-1\"\n"
+        'max_segment_size = 104857600\nmax_segment_count = 10\n\n[v4.1]\nname = "v4-1"\n'
         f'listen = "127.0.0.1:{port}"\nnext_connection_delay_ms = 1\n\n[v4.1.connections]\n'
         "connection_timeout_ms = 60000\nmax_payload_size = 4194304\nmax_inflight_count = 100\n"
         "dynamic_filters = true\n"
     )
-    command = [sys.executable, "-m", "iotcore", "--config", str(files / "broker.toml"),
-               "--log-level", "CRITICAL"]
+    command = [
+        sys.executable,
+        "-m",
+        "iotcore",
+        "--config",
+        str(files / "broker.toml"),
+        "--log-level",
+        "CRITICAL",
+    ]
     return Service("broker", command, files.log("broker"), lambda: listens(port))
 
 
@@ -204,16 +239,37 @@ def keyring_service(files: DemoFiles) -> Service:
 
 
 def ledger_service(files: DemoFiles, plant: str) -> Service:
-    command = [sys.executable, "-m", "backend_sync", "serve", "--config", str(files / "ledger.toml")]
+    command = [
+        sys.executable,
+        "-m",
+        "backend_sync",
+        "serve",
+        "--config",
+        str(files / "ledger.toml"),
+    ]
     status = files / "ledger-status.json"
-    return Service("ledger", command, files.log("ledger"), lambda: _running(status),
-                   {"TORNELLO_PLANT": plant} if plant else {})
+    return Service(
+        "ledger",
+        command,
+        files.log("ledger"),
+        lambda: _running(status),
+        {"TORNELLO_PLANT": plant} if plant else {},
+    )
 
 
 def edge_service(files: DemoFiles) -> Service:
-    command = [sys.executable, "-m", "edge_agent", "edge", "run", "--config",
-               str(files / "edge" / "edge.toml")]
-    return Service("edge", command, files.log("edge"), lambda: _running(files / "edge" / "status.json"))
+    command = [
+        sys.executable,
+        "-m",
+        "edge_agent",
+        "edge",
+        "run",
+        "--config",
+        str(files / "edge" / "edge.toml"),
+    ]
+    return Service(
+        "edge", command, files.log("edge"), lambda: _running(files / "edge" / "status.json")
+    )
 
 
 def _running(status: Path) -> bool:

@@ -52,8 +52,13 @@ class Tapped(NamedTuple):
 class Taps:
     """The taps of one demo. `unknown[card]` counts intents whose fate nobody knows yet."""
 
-    def __init__(self, world: World, plan: p.Plan, cards: Sequence[DesfireCard],
-                 stop_of: Callable[[p.Step], str]) -> None:
+    def __init__(
+        self,
+        world: World,
+        plan: p.Plan,
+        cards: Sequence[DesfireCard],
+        stop_of: Callable[[p.Step], str],
+    ) -> None:
         self.world = world
         self.plan = plan
         self.cards = cards
@@ -73,8 +78,11 @@ class Taps:
         board.cut_on_tear = step.kind == p.POWER_CUT
         first = len(board.signals)
         board.lay(card)
-        self.world.run(lambda: not board.alive or _answer(board, first) != "",
-                       f"{board.name} to answer", ANSWER_LIMIT_MS)
+        self.world.run(
+            lambda: not board.alive or _answer(board, first) != "",
+            f"{board.name} to answer",
+            ANSWER_LIMIT_MS,
+        )
         board.check_alive()  # a cut board is switched off; one that ended by itself has failed
         if not board.alive:
             board.take(card)
@@ -110,8 +118,12 @@ class Taps:
         """Say whether the passenger of this tear holds the card again at this validator."""
         index = self.plan.steps.index(step) + 1
         after = self.plan.steps[index] if index < len(self.plan.steps) else None
-        return (after is not None and after.kind == p.RETAP and after.card == step.card
-                and after.validator == step.validator)
+        return (
+            after is not None
+            and after.kind == p.RETAP
+            and after.card == step.card
+            and after.validator == step.validator
+        )
 
     def _count(self, tapped: Tapped) -> None:
         step = tapped.step
@@ -127,14 +139,19 @@ def power_on(world: World, board: BoardProcess) -> None:
     """Power a validator on and wait until it says it is ready."""
     first = len(board.signals)
     board.start()
-    world.run(lambda: any(name == "ready" for name, _ in board.signals[first:]),
-              f"{board.name} to start", BOOT_LIMIT_MS)
+    world.run(
+        lambda: any(name == "ready" for name, _ in board.signals[first:]),
+        f"{board.name} to start",
+        BOOT_LIMIT_MS,
+    )
     world.settle()
 
 
 def _answer(board: BoardProcess, first: int) -> str:
     """Return the newest answer since signal number `first`, "" when there is none."""
-    return next((detail for name, detail in reversed(board.signals[first:]) if name == "answer"), "")
+    return next(
+        (detail for name, detail in reversed(board.signals[first:]) if name == "answer"), ""
+    )
 
 
 def _tapped(step: p.Step, board: BoardProcess, first: int) -> Tapped:

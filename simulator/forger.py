@@ -12,7 +12,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from card_layouts.packages.ack import ACK, ack_digest, join_ack_batch
 from simulator import demo_system as system
-from simulator.demo_files import DemoFiles, Settings
+from simulator.demo_files import Settings
 from simulator.prng import Prng
 
 FORGED_COUNT = 120
@@ -27,8 +27,9 @@ class Forger:
         self.devices = [system.OFFICE_DEVICE] + [
             system.device_of(validator) for validator in range(settings.validators)
         ]
-        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="forger",
-                                  protocol=mqtt.MQTTv311)
+        self.client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id="forger", protocol=mqtt.MQTTv311
+        )
         self.client.connect("127.0.0.1", port)
         self.client.loop_start()
 
@@ -44,11 +45,17 @@ class Forger:
 
     def _batch(self, number: int) -> bytes:
         device = self.devices[number % len(self.devices)]
-        statement: bytes = ACK.pack({
-            "layout": 1, "device": device, "seq": (1 << 30) - 1 if number % 2 else 20 + number,
-            "incarnation": 1 + number % 3, "time": int(time.time()) & 0xFFFFFFF,
-            "H": self.prng.bytes(32), "mac": self.prng.bytes(16),
-        })
+        statement: bytes = ACK.pack(
+            {
+                "layout": 1,
+                "device": device,
+                "seq": (1 << 30) - 1 if number % 2 else 20 + number,
+                "incarnation": 1 + number % 3,
+                "time": int(time.time()) & 0xFFFFFFF,
+                "H": self.prng.bytes(32),
+                "mac": self.prng.bytes(16),
+            }
+        )
         digest = ack_digest([statement])
         signature = self.key.sign(digest) if number % 3 else self.prng.bytes(64)
         batch: bytes = join_ack_batch([statement], self.prng.bytes(4), signature)

@@ -90,8 +90,9 @@ class CardKeys:
 class IssuingOffice:
     """Makes and loads cards; `sales` and `issues` are what the registers get."""
 
-    def __init__(self, config: dict[str, Any], flash_path: Path, clock: WorldClock,
-                 prng: Prng) -> None:
+    def __init__(
+        self, config: dict[str, Any], flash_path: Path, clock: WorldClock, prng: Prng
+    ) -> None:
         self.config = config
         self.clock = clock
         self.prng = prng
@@ -100,12 +101,18 @@ class IssuingOffice:
         self.journal = Journal(self.flash, JOURNAL_FIRST, JOURNAL_BLOCKS)
         self.journal.mount()
         profile = {
-            "device": config["device"], "authority": config["authority"],
-            "operator": config["operator"], "terminal": 3, "cluster": config["aid"],
-            "generation": config["generation"], "key_version": KEY_VERSION,
+            "device": config["device"],
+            "authority": config["authority"],
+            "operator": config["operator"],
+            "terminal": 3,
+            "cluster": config["aid"],
+            "generation": config["generation"],
+            "key_version": KEY_VERSION,
         }
         device_clock = DeviceClock(clock, self.journal.counters)
-        self.station = Station(profile, device_clock, self, self.journal, self.keys, None, Signals())
+        self.station = Station(
+            profile, device_clock, self, self.journal, self.keys, None, Signals()
+        )
         self.sales: list[Sale] = []
         self.issues: list[bytes] = []
 
@@ -122,7 +129,8 @@ class IssuingOffice:
         recipe = self._recipe(uid, number, rider)
         steps: list[int] = []
         version = self._converse(
-            card, lambda session: personalise(session, recipe, self.prng.bytes, TripleDes, steps.append)
+            card,
+            lambda session: personalise(session, recipe, self.prng.bytes, TripleDes, steps.append),
         )
         row = self._issue_row(uid, number, recipe.record, version, steps[-1])
         self.issues.append(row)
@@ -132,35 +140,70 @@ class IssuingOffice:
 
     def _recipe(self, uid: bytes, number: int, rider: Rider) -> Recipe:
         config = self.config
-        head = S.pack({
-            "layout": 1, "authority": config["authority"], "serial": number, "kind": 1,
-            "issued": self.clock.utc_seconds() // 86400, "expires": NEVER_MONTH,
-            "group": rider.group, "group_until": NEVER_DAY, "concession": rider.group,
-            "concession_until": NEVER_DAY, "deposit": DEPOSIT_10_CENTS, "purse_product": 1,
-            "purse_zones": zones_run(*rider.zones) if rider.zones[0] else 0,
-        })
-        record = issue_record(uid, config["device"], config["epoch"], config["authority"],
-                              self.clock.utc_seconds(), self.keys.chain)
+        head = S.pack(
+            {
+                "layout": 1,
+                "authority": config["authority"],
+                "serial": number,
+                "kind": 1,
+                "issued": self.clock.utc_seconds() // 86400,
+                "expires": NEVER_MONTH,
+                "group": rider.group,
+                "group_until": NEVER_DAY,
+                "concession": rider.group,
+                "concession_until": NEVER_DAY,
+                "deposit": DEPOSIT_10_CENTS,
+                "purse_product": 1,
+                "purse_zones": zones_run(*rider.zones) if rider.zones[0] else 0,
+            }
+        )
+        record = issue_record(
+            uid,
+            config["device"],
+            config["epoch"],
+            config["authority"],
+            self.clock.utc_seconds(),
+            self.keys.chain,
+        )
         keys = [self.keys.of(f"K{i}", i, uid) for i in range(5)]
         picc = self.keys.of("PICC", 0x80, uid)
-        return Recipe(self.keys.aid, keys, picc, KEY_VERSION, LIMIT_CENTS, head, record, FACTORY_KEY)
+        return Recipe(
+            self.keys.aid, keys, picc, KEY_VERSION, LIMIT_CENTS, head, record, FACTORY_KEY
+        )
 
-    def _issue_row(self, uid: bytes, number: int, record: bytes, version: bytes, step: int) -> bytes:
+    def _issue_row(
+        self, uid: bytes, number: int, record: bytes, version: bytes, step: int
+    ) -> bytes:
         config = self.config
-        row: bytes = ISSUE.pack({
-            "uid": uid, "layout": 1, "state": STATE_VERIFIED, "authority": config["authority"],
-            "serial": number, "generation": config["generation"], "key_version": KEY_VERSION,
-            "step": step, "device": config["device"], "time": self.clock.utc_seconds(),
-            "limit": LIMIT_CENTS, "deposit": DEPOSIT_10_CENTS, "aid": config["aid"],
-            "version": bytes(version[:14]), "made": bytes(version[21:28]), "h0": record[36:44],
-        })
+        row: bytes = ISSUE.pack(
+            {
+                "uid": uid,
+                "layout": 1,
+                "state": STATE_VERIFIED,
+                "authority": config["authority"],
+                "serial": number,
+                "generation": config["generation"],
+                "key_version": KEY_VERSION,
+                "step": step,
+                "device": config["device"],
+                "time": self.clock.utc_seconds(),
+                "limit": LIMIT_CENTS,
+                "deposit": DEPOSIT_10_CENTS,
+                "aid": config["aid"],
+                "version": bytes(version[:14]),
+                "made": bytes(version[21:28]),
+                "h0": record[36:44],
+            }
+        )
         return row
 
     def _load(self, card: DesfireCard, number: int, cents: int) -> None:
         self.sales.append(Sale(number, number, cents, CHANNEL_COUNTER, self.clock.utc_seconds()))
         order = Order(number, 1, 1, cents, CHANNEL_COUNTER)
         reader = self._reader(card)
-        answer = converse(self.station.load(reader.poll(), order), self.station.frame, reader.exchange)
+        answer = converse(
+            self.station.load(reader.poll(), order), self.station.frame, reader.exchange
+        )
         reader.release()
         if answer not in (LOADED, LOADED_BEFORE):
             raise IssuingError(f"card {number}: load of {cents} cents ended with {name_of(answer)}")

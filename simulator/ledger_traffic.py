@@ -47,10 +47,23 @@ Batch = tuple[str, list[tuple[int, int, int, bytes, list[bytes]]]]
 
 def flat_tariff() -> Tariff:
     """Return a small tariff with four zones and three rider groups."""
-    prices = [[[200 + 100 * more + 20 * group for group in range(GROUPS)]
-               for more in range(ZONES - low)] for low in range(ZONES)]
-    body = build(AUTHORITY, VERSION, b"EUR", 0, 16_000, prices, [(0, 0)] * GROUPS, [60] * ZONES,
-                 [1, 2, 3, 4], [(1, 0, 0)], [(0, 120)])
+    prices = [
+        [[200 + 100 * more + 20 * group for group in range(GROUPS)] for more in range(ZONES - low)]
+        for low in range(ZONES)
+    ]
+    body = build(
+        AUTHORITY,
+        VERSION,
+        b"EUR",
+        0,
+        16_000,
+        prices,
+        [(0, 0)] * GROUPS,
+        [60] * ZONES,
+        [1, 2, 3, 4],
+        [(1, 0, 0)],
+        [(0, 120)],
+    )
     return Tariff(lambda at, size: body[at : at + size])
 
 
@@ -73,10 +86,20 @@ class Traffic:
         for number, uid in enumerate(self.uids):
             h0 = self.devices[0].record_h(uid + b"\0", first)
             self.records[number] = first + h0
-            rows.append(ISSUE.pack({
-                "uid": uid, "layout": 1, "state": STATE_VERIFIED, "authority": AUTHORITY,
-                "serial": number, "generation": 1, "device": 1, "h0": h0,
-            }))
+            rows.append(
+                ISSUE.pack(
+                    {
+                        "uid": uid,
+                        "layout": 1,
+                        "state": STATE_VERIFIED,
+                        "authority": AUTHORITY,
+                        "serial": number,
+                        "generation": 1,
+                        "device": 1,
+                        "h0": h0,
+                    }
+                )
+            )
         return rows
 
     def groups(self, entries_wanted: int) -> Iterator[list[Batch]]:
@@ -100,15 +123,22 @@ class Traffic:
         uid, before, dice = self.uids[number], self.records[number], self.random.random()
         self.taps += 1
         if dice < 0.02:
-            return [journal.seal(entries.REFUSAL, REFUSAL.pack(
-                {"uid": uid, "observed": before, "reason": 1}
-            ))]
+            return [
+                journal.seal(
+                    entries.REFUSAL, REFUSAL.pack({"uid": uid, "observed": before, "reason": 1})
+                )
+            ]
         second = FIRST_SECOND + self.taps // 20
         amount, template = self.random.choice(self.prices)
         old = int.from_bytes(before[7:36], "big")
         n, paid = (old >> N_AT & 0xFFFFFF) + 1, (old >> D_AT & 0x3FFFFFF) + amount
-        body = (template[0] | n << N_AT | second << TIME_AT | (paid & 0x3FFFFFF) << D_AT
-                | (second // 60 & 0x7FF) << START_AT)
+        body = (
+            template[0]
+            | n << N_AT
+            | second << TIME_AT
+            | (paid & 0x3FFFFFF) << D_AT
+            | (second // 60 & 0x7FF) << START_AT
+        )
         intent = bytearray(template[1])
         intent[0:7], intent[7:36] = uid, body.to_bytes(29, "big")
         record = journal.prefix() + intent[7:36]
@@ -127,17 +157,33 @@ class Traffic:
             for group in range(GROUPS):
                 rider = Rider(group, 1, AUTHORITY, 0, 0)
                 charge = rate(self.tariff, rider, None, Place(zone, 0), 0)
-                body = G.pack({
-                    "kind": KIND_DEBIT, "clock": 1, "amount": charge.amount, "zone": zone,
-                    "authority": AUTHORITY, "start_zone": charge.start_zone,
-                    "zones": charge.zones, "charged": charge.charged,
-                })[7:36]
-                intent = INTENT.pack({
-                    "group": group, "full": charge.full, "reduction": charge.reduction,
-                    "concession": charge.concession, "rule": charge.rule, "tariff": VERSION,
-                    "semantics": 1, "product": 1, "product_authority": AUTHORITY,
-                    "operator": OPERATOR, "terminal": 2,
-                })
+                body = G.pack(
+                    {
+                        "kind": KIND_DEBIT,
+                        "clock": 1,
+                        "amount": charge.amount,
+                        "zone": zone,
+                        "authority": AUTHORITY,
+                        "start_zone": charge.start_zone,
+                        "zones": charge.zones,
+                        "charged": charge.charged,
+                    }
+                )[7:36]
+                intent = INTENT.pack(
+                    {
+                        "group": group,
+                        "full": charge.full,
+                        "reduction": charge.reduction,
+                        "concession": charge.concession,
+                        "rule": charge.rule,
+                        "tariff": VERSION,
+                        "semantics": 1,
+                        "product": 1,
+                        "product_authority": AUTHORITY,
+                        "operator": OPERATOR,
+                        "terminal": 2,
+                    }
+                )
                 found.append((charge.amount, (int.from_bytes(body, "big"), intent)))
         return found
 
@@ -168,9 +214,16 @@ class _Journal:
             self.k_block = next_block_key(self.k_block)
             self._open_block()
         self.seq += 1
-        header = (SLOT_MAGIC << 88 | kind << 82 | 1 << 79 | self.device << 50 | self.seq << 20
-                  | 96 << 13 | index << 8 | (self.seq - 1) // SLOTS_PER_BLOCK % 256
-                  ).to_bytes(12, "big")
+        header = (
+            SLOT_MAGIC << 88
+            | kind << 82
+            | 1 << 79
+            | self.device << 50
+            | self.seq << 20
+            | 96 << 13
+            | index << 8
+            | (self.seq - 1) // SLOTS_PER_BLOCK % 256
+        ).to_bytes(12, "big")
         stream = self.stream.update(b"".join([header + counter for counter in COUNTERS]))
         mixed = int.from_bytes(payload, "big") ^ int.from_bytes(stream, "big")
         sealed = header + mixed.to_bytes(96, "big")

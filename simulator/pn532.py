@@ -52,12 +52,14 @@ class Pn532:
         self.air = air or Air()
         self.waits = waits
         self.host_bytes_in = self.host_bytes_out = self.commands = 0
+        self._asleep = True
+        self._edges = 0
         self.power_up()
 
     def power_up(self) -> None:
         """Begin as after power-on: asleep until a wake-up preamble, default settings."""
         self._parser = FrameParser()
-        self._fall_asleep()
+        self._asleep, self._edges = True, 0
         self._targets: dict[int, Target] = {}
         self._halted: list[Card] = []  # deselected: silent until the field was off
         self._past = BlockCounts()  # of targets already released
@@ -82,7 +84,8 @@ class Pn532:
         return self._said(said)
 
     def _fall_asleep(self) -> None:
-        self._asleep, self._edges = True, 0
+        self._asleep = True
+        self._edges = 0
 
     def idle(self) -> bytes:
         """Return a late answer, if a card came for which InListPassiveTarget was waiting."""

@@ -28,7 +28,7 @@ class Pty:
         """Send all of `data`, waiting for room when the reader is slow."""
         while data:
             try:
-                data = data[os.write(self.fd, data):]
+                data = data[os.write(self.fd, data) :]
             except BlockingIOError:
                 select.select([], [self.fd], [], 1.0)
 

@@ -64,7 +64,7 @@ class Service:
         while not self.ready():
             code = self.process.poll()
             if code is not None or time.monotonic() > deadline:
-                said = "ended with %s" % code if code is not None else "is not ready"
+                said = f"ended with {code}" if code is not None else "is not ready"
                 self.kill()
                 raise ServiceError(f"{self.name} {said} after start; its log ends: {self.tail()}")
             time.sleep(0.02)

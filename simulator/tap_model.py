@@ -8,7 +8,7 @@ journals INTENT and OUTCOME, the record found at the tap travels inside OUTCOME.
 Source: trust.md 4.2 (validator), 4.3 (ledger), 4.6 (invariants); decisions.md D15, D22.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 # How a commit attempt ends.
 DONE = "done"  # committed, answer read, OUTCOME durable
@@ -29,13 +29,13 @@ class Tx(NamedTuple):
     seq: int
     n: int
     kind: str
-    h: tuple  # type: ignore[type-arg]
+    h: tuple[Any, ...]
 
 
 class Out(NamedTuple):
     """OUTCOME of intent `of`; `found` is the newest record at that tap (courier evidence)."""
 
-    of: tuple  # type: ignore[type-arg]  (device, seq)
+    of: tuple[int, int]  # (device, seq)
     result: str
     found: "Tx | None"
 
@@ -57,7 +57,7 @@ class World(NamedTuple):
     """Everything there is; immutable, so that histories share their beginnings."""
 
     records: tuple[Tx, ...] = ()  # on the card, oldest first; n = length
-    journals: tuple[tuple, tuple] = ((), ())  # type: ignore[type-arg]
+    journals: tuple[tuple[Any, ...], tuple[Any, ...]] = ((), ())
     presented: int = 0  # journeys the passenger wanted to pay
     waiting: int = -1  # validator at which a debit ended unknown and the card is held again
 
@@ -72,8 +72,10 @@ def tap(world: World, device: int, wants: str, ending: str, rules: Rules) -> Wor
     presented = world.presented + (0 if again else 1)
     if taken and taken.kind == DEBIT and rules.grace:
         return _with(world, device, journal, world.records, presented, -1)
-    if wants == ACTION and rules.card_counts_actions and any(
-        tx.kind == ACTION for tx in world.records
+    if (
+        wants == ACTION
+        and rules.card_counts_actions
+        and any(tx.kind == ACTION for tx in world.records)
     ):
         wants = DEBIT
     seq = len(journal) + 1
@@ -95,7 +97,7 @@ def tap(world: World, device: int, wants: str, ending: str, rules: Rules) -> Wor
     return _with(world, device, journal, records, presented, device if unknown else -1)
 
 
-def _resolve(journal: list, found: "Tx | None", n: int) -> "Tx | None":  # type: ignore[type-arg]
+def _resolve(journal: list[Any], found: "Tx | None", n: int) -> "Tx | None":
     """Close this device's open intents as far as the newest record tells; return one taken."""
     closed = {entry.of for entry in journal if isinstance(entry, Out)}
     taken = None
@@ -108,19 +110,26 @@ def _resolve(journal: list, found: "Tx | None", n: int) -> "Tx | None":  # type:
     return taken
 
 
-def _with(world: World, device: int, journal: list, records: tuple[Tx, ...],  # type: ignore[type-arg]
-          presented: int, waiting: int) -> World:
+def _with(
+    world: World,
+    device: int,
+    journal: list[Any],
+    records: tuple[Tx, ...],
+    presented: int,
+    waiting: int,
+) -> World:
     journals = list(world.journals)
     journals[device] = tuple(journal)
     return World(records, (journals[0], journals[1]), presented, waiting)
 
 
-def settle(entries: tuple, rules: Rules) -> tuple[frozenset[Tx], frozenset[Tx]]:  # type: ignore[type-arg]
+def settle(entries: tuple[Any, ...], rules: Rules) -> tuple[frozenset[Tx], frozenset[Tx]]:
     """Return (posted, voided) as the ledger decides from the set of `entries` and nothing else."""
     intents = [entry for entry in entries if isinstance(entry, Tx)]
     outs = [entry for entry in entries if isinstance(entry, Out)]
     named = {(tx.device, tx.seq): tx for tx in intents}
-    posted, voided = set(), set()
+    posted: set[Tx] = set()
+    voided: set[Tx] = set()
     for out in outs:
         tx = named.get(out.of)
         if tx is not None:
@@ -136,8 +145,12 @@ def settle(entries: tuple, rules: Rules) -> tuple[frozenset[Tx], frozenset[Tx]]:
                     posted.add(named[h[1]])
                 h = h[0]
     if rules.void_by_foreign_read:
-        voided |= {tx for tx in intents for other in seen
-                   if other.n < tx.n and other.device != tx.device and tx not in posted}
+        voided |= {
+            tx
+            for tx in intents
+            for other in seen
+            if other.n < tx.n and other.device != tx.device and tx not in posted
+        }
     if rules.by_sums:
         top = max([tx.n for tx in posted | set(seen)], default=0)
         for n in range(1, top + 1):

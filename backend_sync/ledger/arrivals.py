@@ -93,7 +93,8 @@ def keep_refused(database: Database, found: Arrivals, now: int) -> list[tuple[in
         for row in database.rows_of(
             "SELECT q.device, q.epoch, q.seq, q.hash, q.reason FROM {keys} JOIN quarantine q"
             " ON q.device = k.device AND q.epoch = k.epoch AND q.seq = k.seq",
-            ("device", "epoch", "seq"), sorted({key[:3] for key in rows}),
+            ("device", "epoch", "seq"),
+            sorted({key[:3] for key in rows}),
         )
     }
     news = [row for key, row in rows.items() if key not in known]
@@ -108,9 +109,7 @@ def keep_refused(database: Database, found: Arrivals, now: int) -> list[tuple[in
     return [row[:4] for row in news]
 
 
-def _held(
-    database: Database, batches: Sequence[Batch]
-) -> dict[tuple[int, int, int], bytes]:
+def _held(database: Database, batches: Sequence[Batch]) -> dict[tuple[int, int, int], bytes]:
     """Return the hashes of stored entries within the spans of the runs."""
     spans: dict[Device, tuple[int, int]] = {}
     for _, runs in batches:

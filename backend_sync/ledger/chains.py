@@ -52,7 +52,8 @@ class Chains:
             "SELECT d.device, d.epoch, d.first_seq, d.seq, d.chain, d.head_seq, d.held,"
             " d.poisoned, d.quarantined FROM {keys} JOIN devices d"
             " ON d.device = k.device AND d.epoch = k.epoch",
-            ("device", "epoch"), sorted(names),
+            ("device", "epoch"),
+            sorted(names),
         )
         for row in rows:
             self.by_name[row[0], row[1]] = chain_of(row)
@@ -77,9 +78,7 @@ class Chains:
         chain.quarantined += len(suspect)
         if authentic:
             chain.head_seq = max(chain.head_seq, max(authentic))
-            chain.held = ranges.above(
-                ranges.joined(chain.held, _as_ranges(authentic)), chain.seq
-            )
+            chain.held = ranges.above(ranges.joined(chain.held, _as_ranges(authentic)), chain.seq)
         self._rewind(chain, authentic, suspect)
         if not chain.first_seq:
             return
@@ -98,10 +97,19 @@ class Chains:
     def write(self) -> None:
         rows = {
             stored: [
-                (c.first_seq, c.seq, c.chain, c.head_seq, ranges.text(c.held),
-                 ",".join(f"{seq}:{h.hex()}" for seq, h in sorted(c.poisoned.items())),
-                 c.quarantined, c.device, c.epoch)
-                for c in self.by_name.values() if c.stored == stored
+                (
+                    c.first_seq,
+                    c.seq,
+                    c.chain,
+                    c.head_seq,
+                    ranges.text(c.held),
+                    ",".join(f"{seq}:{h.hex()}" for seq, h in sorted(c.poisoned.items())),
+                    c.quarantined,
+                    c.device,
+                    c.epoch,
+                )
+                for c in self.by_name.values()
+                if c.stored == stored
             ]
             for stored in (True, False)
         }

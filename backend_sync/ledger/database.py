@@ -129,7 +129,10 @@ def _engine(url: str, read_only: bool) -> Engine:
             connection.execute("PRAGMA query_only=ON")
             return
         for pragma in (
-            "journal_mode=WAL", "synchronous=FULL", "foreign_keys=OFF", "cache_size=-131072",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=OFF",
+            "cache_size=-131072",
             "wal_autocheckpoint=8192",
         ):
             connection.execute(f"PRAGMA {pragma}")

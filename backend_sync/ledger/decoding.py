@@ -45,10 +45,15 @@ read_outcome = reader(entries_tap.OUTCOME, ("of", "outcome", "how"), 44, 49)
 read_obs = reader(entries_tap.OBS, ("count",), 95, 96)
 read_sale = reader(
     entries_service.CASH_SALE,
-    ("void_of", "authority", "operator", "total", "rounding", "paid", "clerk"), 0, 64,
+    ("void_of", "authority", "operator", "total", "rounding", "paid", "clerk"),
+    0,
+    64,
 )
 OBSERVED_AT = {  # where whole card records stand, by (first byte, past the last)
-    "OUTCOME": (0, 44), "REFUSAL": (7, 51), "INSPECTION": (7, 51), "newer": (7, 51),
+    "OUTCOME": (0, 44),
+    "REFUSAL": (7, 51),
+    "INSPECTION": (7, 51),
+    "newer": (7, 51),
     "older": (51, 95),
 }
 

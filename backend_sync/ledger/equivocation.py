@@ -51,7 +51,8 @@ def _held(
     rows = database.rows_of(
         "SELECT e.device, e.epoch, e.seq, e.id, e.type, e.of FROM {keys} JOIN entries e"
         " ON e.device = k.device AND e.epoch = k.epoch AND e.seq = k.seq",
-        ("device", "epoch", "seq"), sorted(numbers),
+        ("device", "epoch", "seq"),
+        sorted(numbers),
     )
     held: dict[Key, tuple[int, int, int | None]] = {tuple(r[:3]): tuple(r[3:]) for r in rows}
     for entry in found.fresh:
@@ -61,9 +62,13 @@ def _held(
 
 
 def _reverse(database: Database, poster: Poster, entry: int) -> None:
-    lines: list[Any] = [tuple(row) for row in database.rows(
-        "SELECT account, cents, currency, authority, rule FROM postings WHERE entry = ?", (entry,)
-    )]
+    lines: list[Any] = [
+        tuple(row)
+        for row in database.rows(
+            "SELECT account, cents, currency, authority, rule FROM postings WHERE entry = ?",
+            (entry,),
+        )
+    ]
     lines += [(*line[2:6], line[6]) for line in poster.lines if line[8] == entry]
     if all(line[4] == "SALE" for line in lines):
         poster.transfer([(a, -cents, c, area) for a, cents, c, area, _ in lines], "EQ", entry=entry)

@@ -51,17 +51,37 @@ def import_issues(
         name = card_name(issue["authority"], pseudonym)
         if not number:
             number = book.open(name, issue["authority"])
-            fresh.append((
-                number, pseudonym, issue["authority"], 1, issue["h0"], 0, 0, 0, issue["h0"],
-                *(0,) * 6, "", None,
-            ))
+            fresh.append(
+                (
+                    number,
+                    pseudonym,
+                    issue["authority"],
+                    1,
+                    issue["h0"],
+                    0,
+                    0,
+                    0,
+                    issue["h0"],
+                    *(0,) * 6,
+                    "",
+                    None,
+                )
+            )
         elif not is_issued:
             seen.append((number, name, issue))
         if not is_issued:
-            issued.append((
-                number, issue["authority"], issue["batch"], issue["device"], issue["time"],
-                issue["limit"], 10 * issue["deposit"], issue["h0"],
-            ))
+            issued.append(
+                (
+                    number,
+                    issue["authority"],
+                    issue["batch"],
+                    issue["device"],
+                    issue["time"],
+                    issue["limit"],
+                    10 * issue["deposit"],
+                    issue["h0"],
+                )
+            )
     book.write()
     database.insert(cards, fresh)
     _name_unknown(database, seen)
@@ -94,8 +114,15 @@ def import_sales(
             number += 1
         elif before != tuple(row):
             poster.alarms.append(
-                Alarm(ALARM_SALE_DIFFERS, None, None, None, None, None,
-                      f"sale {row.sale}: sent again with other values; the first stands")
+                Alarm(
+                    ALARM_SALE_DIFFERS,
+                    None,
+                    None,
+                    None,
+                    None,
+                    None,
+                    f"sale {row.sale}: sent again with other values; the first stands",
+                )
             )
     book.write()
     database.insert(sales, fresh)
@@ -108,7 +135,8 @@ def _post_sale(book: AccountBook, poster: Poster, row: Sale, number: int) -> Non
     currency = book.home_currency
     poster.transfer(
         [(cash, -row.cents, currency, row.authority), (paid, row.cents, currency, row.authority)],
-        "PAID", sale=number,
+        "PAID",
+        sale=number,
     )
 
 

@@ -132,7 +132,11 @@ class Ledger:
         return report(self.database, with_cards)
 
     def _take_entries(
-        self, found: arrivals.Arrivals, work: WorkingSet, book: AccountBook, poster: Poster,
+        self,
+        found: arrivals.Arrivals,
+        work: WorkingSet,
+        book: AccountBook,
+        poster: Poster,
         now: int,
     ) -> None:
         reading = Reading(work, book, self.rerater, poster)
@@ -157,7 +161,8 @@ class Ledger:
         rows = self.database.rows_of(
             "SELECT o.entry, o.device, o.epoch, o.of, o.bit, o.observed FROM {keys}"
             " JOIN early_outcomes o ON o.device = k.device AND o.epoch = k.epoch AND o.of = k.seq",
-            ("device", "epoch", "seq"), keys,
+            ("device", "epoch", "seq"),
+            keys,
         )
         return [Outcome(*row) for row in rows]
 
@@ -182,11 +187,16 @@ class Ledger:
         incarnation = int(self.keyring.assemble("incarnation", {}))
         return [
             {
-                "device": c.device, "epoch": c.epoch, "seq": c.seq, "H": c.chain,
-                "incarnation": incarnation, "time": now,
+                "device": c.device,
+                "epoch": c.epoch,
+                "seq": c.seq,
+                "H": c.chain,
+                "incarnation": incarnation,
+                "time": now,
                 "flags": FLAG_QUARANTINED if c.poisoned else 0,
             }
-            for c in chains.by_name.values() if c.first_seq and c.seq >= c.first_seq
+            for c in chains.by_name.values()
+            if c.first_seq and c.seq >= c.first_seq
         ]
 
 
@@ -208,7 +218,15 @@ def _collector_paused() -> Iterator[None]:
 
 def _equivocations(news: list[tuple[int, int, int, str]]) -> list[Alarm]:
     return [
-        Alarm(ALARM_EQUIVOCATION, device, epoch, seq, None, None,
-              "one number, two authentic entries: none of them counts")
-        for device, epoch, seq, reason in news if reason == EQUIVOCATION
+        Alarm(
+            ALARM_EQUIVOCATION,
+            device,
+            epoch,
+            seq,
+            None,
+            None,
+            "one number, two authentic entries: none of them counts",
+        )
+        for device, epoch, seq, reason in news
+        if reason == EQUIVOCATION
     ]

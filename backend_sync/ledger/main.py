@@ -150,10 +150,14 @@ def _replay(options: argparse.Namespace) -> Answer:
         found = replay(database, keyring, options.swap_devices)
     bad = found["accepted"] if options.swap_devices else found["refused"] + found["different"]
     reasons = ", ".join(f"{count} {reason}" for reason, count in found["by_reason"].items())
-    return int(bad > 0), found, [
-        f"{found['entries']} entries: {found['accepted']} opened, {found['refused']} refused"
-        + (f" ({reasons})" if reasons else "")
-    ]
+    return (
+        int(bad > 0),
+        found,
+        [
+            f"{found['entries']} entries: {found['accepted']} opened, {found['refused']} refused"
+            + (f" ({reasons})" if reasons else "")
+        ],
+    )
 
 
 def _import_issues(options: argparse.Namespace) -> Answer:

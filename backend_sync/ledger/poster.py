@@ -48,21 +48,35 @@ class Poster:
         self.early: list[Row] = []
         self.read_early: list[Row] = []
         self.next_line = database.next_id(postings)
-        self.next_transfer = int(
-            database.value("SELECT coalesce(max(transfer), 0) FROM postings")
-        ) + 1
+        self.next_transfer = (
+            int(database.value("SELECT coalesce(max(transfer), 0) FROM postings")) + 1
+        )
 
     def transfer(
-        self, lines: list[Line], rule: str, pending: int | None = None,
-        entry: int | None = None, sale: int | None = None,
+        self,
+        lines: list[Line],
+        rule: str,
+        pending: int | None = None,
+        entry: int | None = None,
+        sale: int | None = None,
     ) -> None:
         """Add one transfer. The lines must sum to 0: anything else is our own mistake."""
         assert not sum(line[1] for line in lines), lines
         for account, cents, currency, authority in lines:
-            self.lines.append((
-                self.next_line, self.next_transfer, account, cents, currency, authority, rule,
-                pending, entry, sale,
-            ))
+            self.lines.append(
+                (
+                    self.next_line,
+                    self.next_transfer,
+                    account,
+                    cents,
+                    currency,
+                    authority,
+                    rule,
+                    pending,
+                    entry,
+                    sale,
+                )
+            )
             self.next_line += 1
         self.next_transfer += 1
 
@@ -81,8 +95,13 @@ class Poster:
                 self._post(intent, -1, "FORK", 1)
             if after == FORK:
                 self.alarms.append(
-                    Alarm(ALARM_FORK, *intent.identity, card.id, intent.n,
-                          "evidence for and against: nothing is posted or voided by itself")
+                    Alarm(
+                        ALARM_FORK,
+                        *intent.identity,
+                        card.id,
+                        intent.n,
+                        "evidence for and against: nothing is posted or voided by itself",
+                    )
                 )
 
     def _post(self, intent: Intent, sign: int, rule: str, copies: int) -> None:
@@ -92,9 +111,13 @@ class Poster:
         debit = intent.source == card.id
         for _ in range(copies):
             self.transfer(
-                [(intent.source, -cents, intent.currency, intent.authority),
-                 (intent.target, cents, intent.currency, intent.authority)],
-                rule, intent.id, intent.news[-1][1] if intent.news else None,
+                [
+                    (intent.source, -cents, intent.currency, intent.authority),
+                    (intent.target, cents, intent.currency, intent.authority),
+                ],
+                rule,
+                intent.id,
+                intent.news[-1][1] if intent.news else None,
             )
             card.balance_cents += -cents if debit else cents
         if debit:
@@ -110,32 +133,66 @@ class Poster:
         database.run("DELETE FROM early_outcomes WHERE entry = ? AND of = ?", self.read_early)
         database.insert(early_outcomes, self.early)
         database.insert(pendings, [_pending_row(i) for i in intents if i.fresh])
-        database.insert(resolutions, [
-            (i.id, rule, entry, self.now) for i in intents for rule, entry in i.news
-        ])
+        database.insert(
+            resolutions, [(i.id, rule, entry, self.now) for i in intents for rule, entry in i.news]
+        )
         database.insert(postings, self.lines)
         self._write_open(intents)
         self._write_sightings([s for card in all_cards for s in card.sightings])
         if self.alarms:
             number = database.next_id(alarms)
-            database.insert(alarms, [
-                (number + i, *alarm, self.now) for i, alarm in enumerate(self.alarms)
-            ])
+            database.insert(
+                alarms, [(number + i, *alarm, self.now) for i, alarm in enumerate(self.alarms)]
+            )
 
     def _write_cards(self, all_cards: list[Card]) -> None:
-        self.database.insert(cards, [
-            (c.id, c.pseudonym, c.issuer, c.issued, c.h0, c.n, c.d, c.l, c.h, c.b,
-             c.balance_cents, c.debits_cents, c.loads_cents, c.posted, c.voided,
-             ranges.text(c.missing), c.newest)
-            for c in all_cards if c.fresh
-        ])
+        self.database.insert(
+            cards,
+            [
+                (
+                    c.id,
+                    c.pseudonym,
+                    c.issuer,
+                    c.issued,
+                    c.h0,
+                    c.n,
+                    c.d,
+                    c.l,
+                    c.h,
+                    c.b,
+                    c.balance_cents,
+                    c.debits_cents,
+                    c.loads_cents,
+                    c.posted,
+                    c.voided,
+                    ranges.text(c.missing),
+                    c.newest,
+                )
+                for c in all_cards
+                if c.fresh
+            ],
+        )
         self.database.run(
             "UPDATE cards SET n=?, d=?, l=?, h=?, b=?, balance_cents=?, debits_cents=?,"
             " loads_cents=?, posted=?, voided=?, missing=?, newest=? WHERE id=?",
             [
-                (c.n, c.d, c.l, c.h, c.b, c.balance_cents, c.debits_cents, c.loads_cents,
-                 c.posted, c.voided, ranges.text(c.missing) if c.missing else "", c.newest, c.id)
-                for c in all_cards if not c.fresh
+                (
+                    c.n,
+                    c.d,
+                    c.l,
+                    c.h,
+                    c.b,
+                    c.balance_cents,
+                    c.debits_cents,
+                    c.loads_cents,
+                    c.posted,
+                    c.voided,
+                    ranges.text(c.missing) if c.missing else "",
+                    c.newest,
+                    c.id,
+                )
+                for c in all_cards
+                if not c.fresh
             ],
         )
 
@@ -143,13 +200,21 @@ class Poster:
         added, changed, removed = [], [], []
         for i in intents:
             # What only a link speaks for stays too: a sighting of it would be the better reason.
-            stays = (
-                state_of(i.bits) in (OPEN, LAPSED) or not i.answered or rule_of(i.bits) == "P3"
-            )
+            stays = state_of(i.bits) in (OPEN, LAPSED) or not i.answered or rule_of(i.bits) == "P3"
             if i.fresh and stays:
-                added.append((
-                    i.id, i.card.id, i.device, i.epoch, i.seq, i.bits, i.answered, i.first, self.now
-                ))
+                added.append(
+                    (
+                        i.id,
+                        i.card.id,
+                        i.device,
+                        i.epoch,
+                        i.seq,
+                        i.bits,
+                        i.answered,
+                        i.first,
+                        self.now,
+                    )
+                )
             elif i.listed and not stays:
                 removed.append((i.id,))
             elif i.listed and (i.bits != i.before or i.answered != i.answered_before):
@@ -159,20 +224,39 @@ class Poster:
         self.database.run("DELETE FROM open_intents WHERE pending=?", removed)
 
     def _write_sightings(self, seen: list[Sighting]) -> None:
-        self.database.insert(sightings, [
-            (s.id, s.card.id, s.n, s.device, s.epoch, s.low, s.record, s.rival, s.entry)
-            for s in seen if s.fresh and not s.matched
-        ])
-        self.database.run("UPDATE sightings SET rival=? WHERE id=?", [
-            (s.rival, s.id) for s in seen if s.changed and not s.fresh and not s.matched
-        ])
-        self.database.run("DELETE FROM sightings WHERE id=?", [
-            (s.id,) for s in seen if s.matched and not s.fresh
-        ])
+        self.database.insert(
+            sightings,
+            [
+                (s.id, s.card.id, s.n, s.device, s.epoch, s.low, s.record, s.rival, s.entry)
+                for s in seen
+                if s.fresh and not s.matched
+            ],
+        )
+        self.database.run(
+            "UPDATE sightings SET rival=? WHERE id=?",
+            [(s.rival, s.id) for s in seen if s.changed and not s.fresh and not s.matched],
+        )
+        self.database.run(
+            "DELETE FROM sightings WHERE id=?", [(s.id,) for s in seen if s.matched and not s.fresh]
+        )
 
 
 def _pending_row(i: Intent) -> tuple[int | str | bytes | None, ...]:
     return (
-        i.id, i.card.id, i.n, i.kind, i.at, i.source, i.target, i.cents, i.currency, i.authority,
-        i.d, i.l, i.b, i.h, i.verdict, i.older,
+        i.id,
+        i.card.id,
+        i.n,
+        i.kind,
+        i.at,
+        i.source,
+        i.target,
+        i.cents,
+        i.currency,
+        i.authority,
+        i.d,
+        i.l,
+        i.b,
+        i.h,
+        i.verdict,
+        i.older,
     )

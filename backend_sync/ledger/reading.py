@@ -56,9 +56,7 @@ from card_layouts.records.entries import (
     TICKET,
 )
 
-OUTCOMES = (
-    entries_tap.OUTCOME_COMMITTED, entries_tap.OUTCOME_ABORTED, entries_tap.OUTCOME_ORPHAN
-)
+OUTCOMES = (entries_tap.OUTCOME_COMMITTED, entries_tap.OUTCOME_ABORTED, entries_tap.OUTCOME_ORPHAN)
 OBSERVING = {REFUSAL: OBSERVED_AT["REFUSAL"], INSPECTION: OBSERVED_AT["INSPECTION"]}
 PAID_CASH = 0
 
@@ -127,13 +125,30 @@ class Reading:
         verdict = None
         if opened.type == INTENT:
             verdict = self.rerater.verdict(opened.payload, body.kind, body.authority)
-        self.work.add(Intent(
-            entry.id, card, opened.device, opened.epoch, opened.seq, body.n, body.kind, body.time,
-            source, target, body.amount if source != target else 0, self.book.home_currency,
-            body.authority, body.d, body.l, body.b, h_of(opened.payload),
-            first=first_of(opened.device, opened.epoch, opened.seq, opened.payload),
-            verdict=verdict, fresh=True,
-        ))
+        self.work.add(
+            Intent(
+                entry.id,
+                card,
+                opened.device,
+                opened.epoch,
+                opened.seq,
+                body.n,
+                body.kind,
+                body.time,
+                source,
+                target,
+                body.amount if source != target else 0,
+                self.book.home_currency,
+                body.authority,
+                body.d,
+                body.l,
+                body.b,
+                h_of(opened.payload),
+                first=first_of(opened.device, opened.epoch, opened.seq, opened.payload),
+                verdict=verdict,
+                fresh=True,
+            )
+        )
 
     def _accounts(self, entry: Entry, card: Card, body: Body) -> tuple[int, int]:
         """Return (source, target); equal when the commit moves no money."""
@@ -169,8 +184,15 @@ class Reading:
                 self.unknown.add(pseudonym)
                 opened = entry.opened
                 self.poster.alarms.append(
-                    Alarm(ALARM_UNKNOWN_CARD, opened.device, opened.epoch, opened.seq, card.id,
-                          None, "authentic entry about a card that was never issued")
+                    Alarm(
+                        ALARM_UNKNOWN_CARD,
+                        opened.device,
+                        opened.epoch,
+                        opened.seq,
+                        card.id,
+                        None,
+                        "authentic entry about a card that was never issued",
+                    )
                 )
         return card
 
@@ -182,8 +204,12 @@ class Reading:
         currency = self.book.home_currency
         lines = [
             (self.book.number(f"{CASH}:{where}:{clerk}", area), -sign * total, currency, area),
-            (self.book.number(f"{REV}:{area}:{operator}", area), sign * (total - rounded),
-             currency, area),
+            (
+                self.book.number(f"{REV}:{area}:{operator}", area),
+                sign * (total - rounded),
+                currency,
+                area,
+            ),
         ]
         if rounded:
             lines.append(
@@ -201,8 +227,7 @@ def _cards_of(fresh: Sequence[Entry]) -> set[bytes]:
     for entry in fresh:
         card, kind = entry.opened.card, entry.opened.type
         if card is not None and (
-            kind in OPENING
-            or any(record != NO_RECORD for record in _records_of(entry))
+            kind in OPENING or any(record != NO_RECORD for record in _records_of(entry))
         ):
             found.add(card)
     return found

@@ -34,8 +34,11 @@ def replay(database: Database, keyring: Keyring, swap_devices: bool) -> dict[str
     total = sum(opened.values())
     accepted = opened.pop(STATUS_NAMES[OK], 0)
     return {
-        "entries": total, "accepted": accepted, "refused": total - accepted,
-        "by_reason": dict(sorted(opened.items())), "different": different,
+        "entries": total,
+        "accepted": accepted,
+        "refused": total - accepted,
+        "by_reason": dict(sorted(opened.items())),
+        "different": different,
         "swapped": swap_devices,
     }
 

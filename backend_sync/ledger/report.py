@@ -86,8 +86,12 @@ def gaps(database: Database) -> list[dict[str, Any]]:
     )
     return [
         {
-            "device": c.device, "epoch": c.epoch, "watermark": c.seq, "head": c.head_seq,
-            "missing": ranges.text(c.missing), "missing_count": ranges.size(c.missing),
+            "device": c.device,
+            "epoch": c.epoch,
+            "watermark": c.seq,
+            "head": c.head_seq,
+            "missing": ranges.text(c.missing),
+            "missing_count": ranges.size(c.missing),
             "quarantined": c.quarantined,
         }
         for c in map(chain_of, rows)
@@ -134,7 +138,15 @@ def card_rows(database: Database) -> list[dict[str, Any]]:
         " ON s.card = c.id ORDER BY c.id"
     )
     names = (
-        "card", "pseudonym", "issuer", "issued", "n", "b", "posted", "voided", "balance_cents",
+        "card",
+        "pseudonym",
+        "issuer",
+        "issued",
+        "n",
+        "b",
+        "posted",
+        "voided",
+        "balance_cents",
         "open_intents",
     )
     return [
@@ -171,56 +183,70 @@ def _accounts(database: Database) -> dict[str, int]:
 
 
 def _sum_of(database: Database, kind: str) -> int:
-    return int(database.value(
-        "SELECT coalesce(sum(cents), 0) FROM balances WHERE kind = ?", (kind,)
-    ))
+    return int(
+        database.value("SELECT coalesce(sum(cents), 0) FROM balances WHERE kind = ?", (kind,))
+    )
 
 
 def _torn_unknown(database: Database) -> int:
     """Count announced commits nobody said anything about, from entries and evidence alone."""
-    return int(database.value(
-        f"SELECT count(*) FROM entries e JOIN pendings p ON p.id = e.id WHERE e.type IN {OPENING}"
-        " AND NOT EXISTS (SELECT 1 FROM resolutions r WHERE r.pending = p.id)"
-    ))
+    return int(
+        database.value(
+            "SELECT count(*) FROM entries e JOIN pendings p ON p.id = e.id"
+            f" WHERE e.type IN {OPENING}"
+            " AND NOT EXISTS (SELECT 1 FROM resolutions r WHERE r.pending = p.id)"
+        )
+    )
 
 
 def _unposted(database: Database) -> int:
     """Count commits that are on a card by the evidence and in no account by the postings."""
-    return int(database.value(
-        f"SELECT count(*) FROM ({STATES}) s JOIN pendings p ON p.id = s.pending"
-        " LEFT JOIN (SELECT pending, count(DISTINCT transfer) AS times FROM postings"
-        " WHERE rule <> 'FORK' GROUP BY pending) t ON t.pending = p.id"
-        " WHERE s.p = 1 AND s.v = 0 AND s.eq = 0 AND p.cents > 0 AND t.times IS NULL"
-    ))
+    return int(
+        database.value(
+            f"SELECT count(*) FROM ({STATES}) s JOIN pendings p ON p.id = s.pending"
+            " LEFT JOIN (SELECT pending, count(DISTINCT transfer) AS times FROM postings"
+            " WHERE rule <> 'FORK' GROUP BY pending) t ON t.pending = p.id"
+            " WHERE s.p = 1 AND s.v = 0 AND s.eq = 0 AND p.cents > 0 AND t.times IS NULL"
+        )
+    )
 
 
 def _posted_twice(database: Database) -> int:
-    return int(database.value(
-        "SELECT count(*) FROM (SELECT pending FROM postings WHERE pending IS NOT NULL"
-        " AND rule <> 'FORK' GROUP BY pending HAVING count(DISTINCT transfer) > 1) t"
-    ))
+    return int(
+        database.value(
+            "SELECT count(*) FROM (SELECT pending FROM postings WHERE pending IS NOT NULL"
+            " AND rule <> 'FORK' GROUP BY pending HAVING count(DISTINCT transfer) > 1) t"
+        )
+    )
 
 
 def _counter_twice(database: Database) -> int:
     """Count counters of cards at which two commits are posted: resolving must prevent it."""
-    return int(database.value(
-        f"SELECT count(*) FROM (SELECT p.card, p.n FROM ({STATES}) s JOIN pendings p"
-        " ON p.id = s.pending WHERE s.p = 1 AND s.v = 0 AND s.eq = 0"
-        " GROUP BY p.card, p.n HAVING count(*) > 1) t"
-    ))
+    return int(
+        database.value(
+            f"SELECT count(*) FROM (SELECT p.card, p.n FROM ({STATES}) s JOIN pendings p"
+            " ON p.id = s.pending WHERE s.p = 1 AND s.v = 0 AND s.eq = 0"
+            " GROUP BY p.card, p.n HAVING count(*) > 1) t"
+        )
+    )
 
 
 def _unbalanced(database: Database) -> int:
-    return int(database.value(
-        "SELECT count(*) FROM (SELECT transfer FROM postings GROUP BY transfer"
-        " HAVING sum(cents) <> 0) t"
-    ))
+    return int(
+        database.value(
+            "SELECT count(*) FROM (SELECT transfer FROM postings GROUP BY transfer"
+            " HAVING sum(cents) <> 0) t"
+        )
+    )
 
 
 def _pairs(database: Database, table: str, column: str) -> list[tuple[str, int]]:
-    return [tuple(row) for row in database.rows(
-        f"SELECT {column}, count(*) FROM {table} GROUP BY {column} ORDER BY {column}"
-    )]
+    return [
+        tuple(row)
+        for row in database.rows(
+            f"SELECT {column}, count(*) FROM {table} GROUP BY {column} ORDER BY {column}"
+        )
+    ]
 
 
 def _signed(difference: int) -> int:
@@ -231,5 +257,3 @@ def _signed(difference: int) -> int:
 def _plain(value: Any) -> Any:
     # A sum is an int on SQLite and a Decimal on PostgreSQL.
     return value if isinstance(value, (dict, list, str, bytes, type(None))) else int(value)
-
-

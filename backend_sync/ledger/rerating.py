@@ -19,8 +19,18 @@ VERDICT_NAMES = ("same", "differences", "price_only", "unrated")
 
 # Who tapped where and when exactly, and on which device: no part of a price.
 _IDENTITY = (
-    "uid", "h", "was_time", "was_line", "terminal", "operator", "trip", "stop", "direction",
-    "by_hand", "shift", "mode",
+    "uid",
+    "h",
+    "was_time",
+    "was_line",
+    "terminal",
+    "operator",
+    "trip",
+    "stop",
+    "direction",
+    "by_hand",
+    "shift",
+    "mode",
 )
 _BODY_IDENTITY = ("clock", "n", "b", "a", "time", "D", "L", "line")
 

@@ -212,10 +212,12 @@ class Resolver:
     def _links(self, card: Card) -> Iterable[tuple[Intent, Identity, bytes, bytes]]:
         askers = [
             (i.n, i.identity, i.first, i.h, i.fresh)
-            for i in card.intents if not i.answered and i.first
+            for i in card.intents
+            if not i.answered and i.first
         ] + [
             (s.n, s.identity, s.record[:36], h_of(s.record), s.fresh)
-            for s in card.sightings if not s.matched
+            for s in card.sightings
+            if not s.matched
         ]
         for n, identity, first, h, fresh in askers:
             if fresh and card.voided and n > 1:
@@ -234,8 +236,15 @@ class Resolver:
     def _differs(self, card: Card, n: int, identity: Identity) -> None:
         device, epoch, low = identity
         self.alarms.append(
-            Alarm(ALARM_RECORD_DIFFERS, device, epoch, low, card.id, n,
-                  "a card record names this entry, which says otherwise")
+            Alarm(
+                ALARM_RECORD_DIFFERS,
+                device,
+                epoch,
+                low,
+                card.id,
+                n,
+                "a card record names this entry, which says otherwise",
+            )
         )
 
 
@@ -244,5 +253,3 @@ def _says_the_same(intent: Intent, card: Card, record: bytes) -> bool:
         return False
     body = body_of(record)
     return (intent.n, intent.d, intent.l, intent.kind) == (body.n, body.d, body.l, body.kind)
-
-

@@ -34,8 +34,15 @@ UNKNOWN_LAYOUT = "UNKNOWN_LAYOUT"  # authentic, but this ledger knows no such pa
 BAD_VALUE = "BAD_VALUE"  # authentic, but its numbers cannot be: n = 0, no card, no such outcome
 UNKNOWN_CARD = "UNKNOWN_CARD"  # authentic, the card was never issued: money to UNALLOCATED
 RESULTS = (
-    STORED, REPEATED, EQUIVOCATION, BAD_SEAL, UNKNOWN_DEVICE, BAD_FORMAT, UNKNOWN_LAYOUT,
-    BAD_VALUE, UNKNOWN_CARD,
+    STORED,
+    REPEATED,
+    EQUIVOCATION,
+    BAD_SEAL,
+    UNKNOWN_DEVICE,
+    BAD_FORMAT,
+    UNKNOWN_LAYOUT,
+    BAD_VALUE,
+    UNKNOWN_CARD,
 )
 
 # Alarms are rows for people; none of them moves money by itself.
@@ -45,7 +52,11 @@ ALARM_RECORD_DIFFERS = "RECORD_DIFFERS"  # a card's record names an entry that s
 ALARM_UNKNOWN_CARD = "UNKNOWN_CARD"
 ALARM_SALE_DIFFERS = "SALE_DIFFERS"
 ALARMS = (
-    ALARM_EQUIVOCATION, ALARM_FORK, ALARM_RECORD_DIFFERS, ALARM_UNKNOWN_CARD, ALARM_SALE_DIFFERS,
+    ALARM_EQUIVOCATION,
+    ALARM_FORK,
+    ALARM_RECORD_DIFFERS,
+    ALARM_UNKNOWN_CARD,
+    ALARM_SALE_DIFFERS,
 )
 
 

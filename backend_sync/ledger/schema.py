@@ -62,7 +62,9 @@ def _word(name: str, size: int = 16, null: bool = False) -> Column[str]:
 
 
 accounts = Table(
-    "accounts", metadata, _id(),
+    "accounts",
+    metadata,
+    _id(),
     _word("kind"),
     _word("name", 64),
     _number("authority"),
@@ -71,7 +73,8 @@ accounts = Table(
 )
 
 cards = Table(
-    "cards", metadata,
+    "cards",
+    metadata,
     # The number of the card's account: LIAB, or UNALLOCATED while no issue row names the card.
     Column("id", Big, ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
     _bytes("pseudonym"),  # P_L, 16 B
@@ -94,7 +97,8 @@ cards = Table(
 )
 
 devices = Table(
-    "devices", metadata,
+    "devices",
+    metadata,
     _number("device"),
     _number("epoch"),
     _number("first_seq"),  # 0 = the beginning has not come yet
@@ -108,7 +112,9 @@ devices = Table(
 )
 
 entries = Table(
-    "entries", metadata, _id(),
+    "entries",
+    metadata,
+    _id(),
     _number("device"),
     _number("epoch"),
     _number("seq"),
@@ -124,7 +130,8 @@ entries = Table(
 )
 
 pendings = Table(
-    "pendings", metadata,
+    "pendings",
+    metadata,
     Column("id", Big, ForeignKey("entries.id"), primary_key=True, autoincrement=False),
     Column("card", Big, ForeignKey("cards.id"), nullable=False),
     _number("n"),
@@ -144,7 +151,8 @@ pendings = Table(
 )
 
 resolutions = Table(
-    "resolutions", metadata,
+    "resolutions",
+    metadata,
     Column("pending", Big, ForeignKey("pendings.id"), nullable=False),
     _word("rule", 4),
     _number("entry", null=True),  # the entry that is the evidence
@@ -155,7 +163,9 @@ resolutions = Table(
 )
 
 postings = Table(
-    "postings", metadata, _id(),
+    "postings",
+    metadata,
+    _id(),
     _number("transfer"),  # lines of one transfer sum to 0
     Column("account", Big, ForeignKey("accounts.id"), nullable=False),
     _number("cents"),
@@ -168,7 +178,9 @@ postings = Table(
 )
 
 quarantine = Table(
-    "quarantine", metadata, _id(),
+    "quarantine",
+    metadata,
+    _id(),
     _number("device"),
     _number("epoch"),
     _number("seq"),
@@ -181,7 +193,8 @@ quarantine = Table(
 )
 
 issues = Table(
-    "issues", metadata,
+    "issues",
+    metadata,
     Column("card", Big, ForeignKey("cards.id"), primary_key=True, autoincrement=False),
     _number("authority"),
     _number("batch"),
@@ -193,7 +206,9 @@ issues = Table(
 )
 
 sales = Table(
-    "sales", metadata, _id(),
+    "sales",
+    metadata,
+    _id(),
     _word("sale", 64),
     _number("action"),
     _number("cents"),
@@ -204,7 +219,9 @@ sales = Table(
 )
 
 alarms = Table(
-    "alarms", metadata, _id(),
+    "alarms",
+    metadata,
+    _id(),
     _word("kind", 24),
     _number("device", null=True),
     _number("epoch", null=True),
@@ -216,10 +233,9 @@ alarms = Table(
 )
 
 open_intents = Table(
-    "open_intents", metadata,
-    Column(
-        "pending", Big, ForeignKey("pendings.id"), primary_key=True, autoincrement=False
-    ),
+    "open_intents",
+    metadata,
+    Column("pending", Big, ForeignKey("pendings.id"), primary_key=True, autoincrement=False),
     Column("card", Big, ForeignKey("cards.id"), nullable=False, index=True),
     _number("device"),
     _number("epoch"),
@@ -231,7 +247,9 @@ open_intents = Table(
 )
 
 sightings = Table(
-    "sightings", metadata, _id(),
+    "sightings",
+    metadata,
+    _id(),
     Column("card", Big, ForeignKey("cards.id"), nullable=False, index=True),
     _number("n"),
     _number("device"),
@@ -244,7 +262,8 @@ sightings = Table(
 )
 
 early_outcomes = Table(
-    "early_outcomes", metadata,
+    "early_outcomes",
+    metadata,
     Column("entry", Big, ForeignKey("entries.id"), nullable=False),
     _number("device"),
     _number("epoch"),
@@ -256,7 +275,8 @@ early_outcomes = Table(
 )
 
 settings = Table(
-    "settings", metadata,
+    "settings",
+    metadata,
     Column("name", String(32), primary_key=True),
     _word("value", 200),
 )
@@ -293,14 +313,16 @@ VIEWS = {
 for _book in BOOKS:
     for _verb in ("UPDATE", "DELETE"):
         event.listen(
-            _book, "after_create",
+            _book,
+            "after_create",
             DDL(
                 f"CREATE TRIGGER {_book.name}_no_{_verb.lower()} BEFORE {_verb} ON {_book.name}"
                 f" BEGIN SELECT RAISE(ABORT, '{_book.name} is append-only'); END"
             ).execute_if(dialect="sqlite"),
         )
     event.listen(
-        _book, "after_create",
+        _book,
+        "after_create",
         DDL(
             f"CREATE TRIGGER {_book.name}_append_only BEFORE UPDATE OR DELETE ON {_book.name}"
             " FOR EACH STATEMENT EXECUTE FUNCTION ledger_append_only()"
@@ -308,7 +330,8 @@ for _book in BOOKS:
     )
 
 event.listen(
-    metadata, "before_create",
+    metadata,
+    "before_create",
     DDL(
         "CREATE OR REPLACE FUNCTION ledger_append_only() RETURNS trigger AS $$"
         " BEGIN RAISE EXCEPTION '%% is append-only', TG_TABLE_NAME; END $$ LANGUAGE plpgsql"

@@ -42,11 +42,17 @@ def report_lines(found: dict[str, Any]) -> list[str]:
 def sentence(found: dict[str, Any]) -> str:
     """Say that nothing is wrong, or exactly what is."""
     wrong = [
-        f"{found[name]} {words}" for name, words in (
-            ("open_intents", "open"), ("lost", "lost"), ("doubled", "double"),
-            ("forks", "contradicted"), ("unbalanced", "unbalanced"),
-            ("trial_balance_cents", "cents off balance"), ("unknown_cards", "unknown cards"),
-        ) if found[name]
+        f"{found[name]} {words}"
+        for name, words in (
+            ("open_intents", "open"),
+            ("lost", "lost"),
+            ("doubled", "double"),
+            ("forks", "contradicted"),
+            ("unbalanced", "unbalanced"),
+            ("trial_balance_cents", "cents off balance"),
+            ("unknown_cards", "unknown cards"),
+        )
+        if found[name]
     ]
     wrong += [f"{len(found['missing_money'])} cards with unexplained sums"] * bool(
         found["missing_money"]

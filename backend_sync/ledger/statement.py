@@ -9,7 +9,16 @@ from backend_sync.ledger.database import Database
 from backend_sync.ledger.results import BITS, STATE_NAMES, rule_of, state_of
 
 NAMES = (
-    "n", "kind", "cents", "device", "epoch", "seq", "at", "state", "rule", "evidence",
+    "n",
+    "kind",
+    "cents",
+    "device",
+    "epoch",
+    "seq",
+    "at",
+    "state",
+    "rule",
+    "evidence",
 )
 
 
@@ -45,11 +54,25 @@ def statement(database: Database, card: int) -> dict[str, Any]:
     for row in rows:
         rules = evidence.get(row[0], [])
         bits = sum(BITS[rule] for rule in rules)
-        lines.append(dict(zip(
-            NAMES, (*row[1:], STATE_NAMES[state_of(bits)], rule_of(bits), rules), strict=True
-        )))
+        lines.append(
+            dict(
+                zip(
+                    NAMES,
+                    (*row[1:], STATE_NAMES[state_of(bits)], rule_of(bits), rules),
+                    strict=True,
+                )
+            )
+        )
     names = (
-        "pseudonym", "issuer", "issued", "n", "d", "l", "b", "balance_cents", "missing_counters"
+        "pseudonym",
+        "issuer",
+        "issued",
+        "n",
+        "d",
+        "l",
+        "b",
+        "balance_cents",
+        "missing_counters",
     )
     found = dict(zip(names, head, strict=True))
     return {"card": card, **found, "pseudonym": head[0].hex(), "commits": lines}

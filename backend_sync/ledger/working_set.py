@@ -67,7 +67,8 @@ class WorkingSet:
         rows = self.database.rows_of(
             "SELECT e.device, e.epoch, e.seq, e.type, e.id FROM {keys} JOIN entries e"
             " ON e.device = k.device AND e.epoch = k.epoch AND e.seq = k.seq",
-            ("device", "epoch", "seq"), wanted,
+            ("device", "epoch", "seq"),
+            wanted,
         )
         self.load_history([row[4] for row in rows])
         return {(row[0], row[1], row[2]): row[3] for row in rows}
@@ -121,7 +122,8 @@ class WorkingSet:
         rows = self.database.rows_of(
             "SELECT d.device, d.epoch, d.head_seq FROM {keys} JOIN devices d"
             " ON d.device = k.device AND d.epoch = k.epoch",
-            ("device", "epoch"), sorted(set(pairs)),
+            ("device", "epoch"),
+            sorted(set(pairs)),
         )
         return {(row[0], row[1]): row[2] for row in rows}
 

@@ -56,10 +56,13 @@ def compile_tariff(source: dict[str, Any], feed: Feed, version: int) -> bytes:
             groups=[_group(source, groups, name) for name in groups],
             transfers=[int(transfer.get(zone, transfer.get("*", 0))) for zone in order],
             stops=[1 if flat else place.get(stop.zone, 0) for stop in feed.stops],
-            products=[(int(p["number"]), MECHANISM_PURSE, int(p.get("rank", 0)))
-                      for p in _need(source, "products").values()],
-            offsets=_offsets(_need(source, "timezone"), _day(source, "valid_from"),
-                             _day(source, "valid_to")),
+            products=[
+                (int(p["number"]), MECHANISM_PURSE, int(p.get("rank", 0)))
+                for p in _need(source, "products").values()
+            ],
+            offsets=_offsets(
+                _need(source, "timezone"), _day(source, "valid_from"), _day(source, "valid_to")
+            ),
             shift_minutes=_minutes(_need(source, "service_day")),
             feed_hash=feed.sha256[:8],
         )
@@ -89,7 +92,8 @@ def _prices(table: dict[str, Any], groups: list[str], zone_count: int) -> list[l
             return row
         if not isinstance(row, list) or len(row) < length:
             raise TariffError(
-                f"prices.value.{group}: {row!r}, wanted a price in cents for runs of 1..{zone_count} zones"
+                f"prices.value.{group}: {row!r}, wanted a price in cents for each run of 1.."
+                f"{zone_count} zones"
             )
         return int(row[length - 1])
 

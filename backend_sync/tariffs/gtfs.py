@@ -65,15 +65,23 @@ def read_feed(path: Path) -> Feed:
         if (row.get("location_type") or "0") == "0"
     )
     lines = sorted(
-        Line(_need(row, "route_id", at), row.get("route_short_name") or row.get("route_long_name") or "",
-             row.get("agency_id") or "")
+        Line(
+            _need(row, "route_id", at),
+            row.get("route_short_name") or row.get("route_long_name") or "",
+            row.get("agency_id") or "",
+        )
         for at, row in source.rows("routes.txt")
     )
     zone_names = [row.get("agency_timezone") or "" for _at, row in source.rows("agency.txt")]
     if not stops or not lines or not zone_names:
-        raise GtfsError(f"{path.name}: no stops, routes or agency rows; wanted at least one of each")
-    trips = _trips(source, {s.stop_id: i for i, s in enumerate(stops)},
-                   {r.route_id: i for i, r in enumerate(lines)})
+        raise GtfsError(
+            f"{path.name}: no stops, routes or agency rows; wanted at least one of each"
+        )
+    trips = _trips(
+        source,
+        {s.stop_id: i for i, s in enumerate(stops)},
+        {r.route_id: i for i, r in enumerate(lines)},
+    )
     return Feed(stops, lines, trips, zone_names[0] or "UTC", source.digest())
 
 
@@ -97,8 +105,14 @@ def _trips(source: "_Source", stop_index: dict[str, int], line_index: dict[str, 
             raise GtfsError(f"{at}: route_id {row['route_id']!r} is not a route of routes.txt")
         called = sorted(calls.get(_need(row, "trip_id", at), ()))
         if len(called) >= 2:
-            trips.append(Trip(row["trip_id"], line, int(row.get("direction_id") or 0),
-                              tuple(stop for _order, stop in called)))
+            trips.append(
+                Trip(
+                    row["trip_id"],
+                    line,
+                    int(row.get("direction_id") or 0),
+                    tuple(stop for _order, stop in called),
+                )
+            )
     if not trips:
         raise GtfsError("trips.txt: no trip calls at two stops or more; wanted at least one")
     return sorted(trips)
@@ -155,7 +169,8 @@ class _Archive(_Source):
             with zipfile.ZipFile(self.path) as archive:
                 info = archive.getinfo(name)
                 if info.file_size > FILE_BYTES_MAX or (
-                    info.file_size > RATIO_MAX * max(info.compress_size, 1) and info.file_size > 1 << 20
+                    info.file_size > RATIO_MAX * max(info.compress_size, 1)
+                    and info.file_size > 1 << 20
                 ):
                     raise GtfsError(
                         f"{name}: {info.compress_size} bytes would unpack to {info.file_size}; "

@@ -28,8 +28,18 @@ Journey = namedtuple(
 # journey; an upgrade pays only what is missing (R-21 wants all three).
 Charge = namedtuple(
     "Charge",
-    ("amount", "full", "reduction", "concession", "rule", "zones", "start_zone", "start_minute",
-     "charged", "transfers"),
+    (
+        "amount",
+        "full",
+        "reduction",
+        "concession",
+        "rule",
+        "zones",
+        "start_zone",
+        "start_minute",
+        "charged",
+        "transfers",
+    ),
 )
 
 # The rule id of a charge = 16 * product number + one of these (tariff-model.md 3.2).
@@ -110,15 +120,30 @@ def _new_journey(tariff, rider, start_zone, low, high, start_minute):
     if full < amount:
         full = amount
     return Charge(
-        amount, full, full - amount, concession, 16 * rider.product + RULE_CHARGE,
-        zones_run(low, high), start_zone, start_minute, amount, 0,
+        amount,
+        full,
+        full - amount,
+        concession,
+        16 * rider.product + RULE_CHARGE,
+        zones_run(low, high),
+        start_zone,
+        start_minute,
+        amount,
+        0,
     )
 
 
 def _continued(rider, journey, amount, full, reduction, concession, rule, zones):
     transfers = journey.transfers + 1
     return Charge(
-        amount, full, reduction, concession, 16 * rider.product + rule, zones,
-        journey.start_zone, journey.start_minute, journey.charged + amount,
+        amount,
+        full,
+        reduction,
+        concession,
+        16 * rider.product + rule,
+        zones,
+        journey.start_zone,
+        journey.start_minute,
+        journey.charged + amount,
         15 if transfers > 15 else transfers,
     )

@@ -5,7 +5,7 @@ can ask the same question of the same bytes (O-17). A difference is never explai
 counted. Source: decisions.md D14, D26; card-bits.md "INTENT".
 """
 
-from card_layouts.cards.card_layout import G, KIND_DEBIT, KIND_PASS, PREFIX_BYTES
+from card_layouts.cards.card_layout import KIND_DEBIT, KIND_PASS, PREFIX_BYTES, G
 from card_layouts.errors import LayoutError, RangeError
 from card_layouts.fares.rate import Journey, Place, Rider, rate
 
@@ -30,8 +30,13 @@ def journey_before(intent):
     written = intent["was_time"] // 60
     start = written - ((written - intent["was_start_minute"]) & 0x7FF)
     return Journey(
-        intent["was_authority"], intent["was_start_zone"], intent["was_zones"], start,
-        intent["was_charged"], intent["was_transfers"], intent["was_companions"],
+        intent["was_authority"],
+        intent["was_start_zone"],
+        intent["was_zones"],
+        start,
+        intent["was_charged"],
+        intent["was_transfers"],
+        intent["was_companions"],
     )
 
 
@@ -46,24 +51,44 @@ def rerate(tariff, intent):
     if intent["tariff"] != tariff.version or body["authority"] != tariff.authority:
         return UNRATED, None
     rider = Rider(
-        intent["group"], intent["product"], intent["product_authority"], intent["product_zones"],
+        intent["group"],
+        intent["product"],
+        intent["product_authority"],
+        intent["product_zones"],
         body["companions"],
     )
     try:
         charge = rate(
-            tariff, rider, journey_before(intent), Place(body["zone"], intent["to_zone"]),
+            tariff,
+            rider,
+            journey_before(intent),
+            Place(body["zone"], intent["to_zone"]),
             body["time"],
         )
     except (RangeError, LayoutError):
         return DIFFERENT, None
     found = (
-        body["amount"], intent["full"], intent["reduction"], intent["concession"], intent["rule"],
-        body["zones"], body["start_zone"], body["start_minute"], body["charged"],
+        body["amount"],
+        intent["full"],
+        intent["reduction"],
+        intent["concession"],
+        intent["rule"],
+        body["zones"],
+        body["start_zone"],
+        body["start_minute"],
+        body["charged"],
         body["transfers"],
     )
     wanted = (
-        charge.amount, charge.full, charge.reduction, charge.concession, charge.rule,
-        charge.zones, charge.start_zone, charge.start_minute & 0x7FF, charge.charged,
+        charge.amount,
+        charge.full,
+        charge.reduction,
+        charge.concession,
+        charge.rule,
+        charge.zones,
+        charge.start_zone,
+        charge.start_minute & 0x7FF,
+        charge.charged,
         charge.transfers,
     )
     return (SAME if found == wanted else DIFFERENT), charge

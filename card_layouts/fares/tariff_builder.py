@@ -36,23 +36,59 @@ def build(
     _check("zones", zone_count, 1, t.ZONES_MAX)
     _check("groups", group_count, 1, t.GROUPS_MAX)
     if len(transfers) != zone_count:
-        raise RangeError(f"transfers: {len(transfers)} rows, wanted one for each of {zone_count} zones")
+        raise RangeError(
+            f"transfers: {len(transfers)} rows, wanted one for each of {zone_count} zones"
+        )
     sections = [
         (t.PRICES, 2, _prices(prices, zone_count, group_count)),
         (t.TRANSFERS, 2, [_u16("transfers", i, v) for i, v in enumerate(transfers)]),
-        (t.STOPS, 1, [bytes([_check(f"stops[{i}]", v, 0, zone_count)]) for i, v in enumerate(stops)]),
-        (t.OFFSETS, 8, [s.to_bytes(4, "little") + m.to_bytes(2, "little", signed=True) + bytes(2)
-                        for s, m in offsets]),
-        (t.GROUPS, 2, [bytes([_check(f"groups[{i}]", full, 0, group_count - 1),
-                              _check(f"concession[{i}]", concession, 0, 63)])
-                       for i, (full, concession) in enumerate(groups)]),
-        (t.PRODUCTS, 4, [_u16("products", i, number) + bytes([mechanism, rank])
-                         for i, (number, mechanism, rank) in enumerate(products)]),
+        (
+            t.STOPS,
+            1,
+            [bytes([_check(f"stops[{i}]", v, 0, zone_count)]) for i, v in enumerate(stops)],
+        ),
+        (
+            t.OFFSETS,
+            8,
+            [
+                s.to_bytes(4, "little") + m.to_bytes(2, "little", signed=True) + bytes(2)
+                for s, m in offsets
+            ],
+        ),
+        (
+            t.GROUPS,
+            2,
+            [
+                bytes(
+                    [
+                        _check(f"groups[{i}]", full, 0, group_count - 1),
+                        _check(f"concession[{i}]", concession, 0, 63),
+                    ]
+                )
+                for i, (full, concession) in enumerate(groups)
+            ],
+        ),
+        (
+            t.PRODUCTS,
+            4,
+            [
+                _u16("products", i, number) + bytes([mechanism, rank])
+                for i, (number, mechanism, rank) in enumerate(products)
+            ],
+        ),
     ]
     head = (
         t.MAGIC
-        + bytes([t.FORMAT, t.SEMANTICS, _check("authority", authority, 1, 255), zone_count,
-                 group_count, len(sections)])
+        + bytes(
+            [
+                t.FORMAT,
+                t.SEMANTICS,
+                _check("authority", authority, 1, 255),
+                zone_count,
+                group_count,
+                len(sections),
+            ]
+        )
         + currency
         + bytes([decimals])
         + _u16("version", 0, version)
@@ -87,8 +123,10 @@ def _prices(prices: list[list[list[int]]], zone_count: int, group_count: int) ->
             if len(row) != group_count:
                 raise RangeError(f"prices[{low}..{high}]: {len(row)} groups, wanted {group_count}")
             # Amounts on the card are 16 bits; 32 persons must fit too (card-bits.md rules).
-            rows.extend(_u16(f"prices[{low}..{high}]", g, cents, 0xFFFF // 32)
-                        for g, cents in enumerate(row))
+            rows.extend(
+                _u16(f"prices[{low}..{high}]", g, cents, 0xFFFF // 32)
+                for g, cents in enumerate(row)
+            )
     return rows
 
 

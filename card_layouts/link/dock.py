@@ -81,8 +81,9 @@ class Session:
     def seal(self, frame_type: int, payload: bytes) -> bytes:
         """Return the frame body counter | payload | MAC; SessionSpent after 65,535 frames."""
         if len(payload) > PAYLOAD_BYTES_MAX:
-            raise RangeError("%s: %d bytes, at most %d"
-                             % (_name(frame_type), len(payload), PAYLOAD_BYTES_MAX))
+            raise RangeError(
+                "%s: %d bytes, at most %d" % (_name(frame_type), len(payload), PAYLOAD_BYTES_MAX)
+            )
         if self.sent == COUNTER_MAX:
             raise SessionSpent("dock session: %d frames sent, open a new one" % self.sent)
         self.sent += 1
@@ -96,15 +97,17 @@ class Session:
         nothing, so noise and strangers cannot end the session.
         """
         if len(body) < SEAL_BYTES:
-            raise LayoutError("%s: %d bytes, wanted at least %d"
-                              % (_name(frame_type), len(body), SEAL_BYTES))
+            raise LayoutError(
+                "%s: %d bytes, wanted at least %d" % (_name(frame_type), len(body), SEAL_BYTES)
+            )
         clear, mac = body[:-MAC_BYTES], body[-MAC_BYTES:]
         if not same(self._mac_of(self._theirs, frame_type, clear), mac):
             raise FrameForged("%s: MAC is not of this session" % _name(frame_type))
         counter = clear[0] << 8 | clear[1]
         if counter <= self.taken:
-            raise FrameReplayed("%s: counter %d, wanted more than %d"
-                                % (_name(frame_type), counter, self.taken))
+            raise FrameReplayed(
+                "%s: counter %d, wanted more than %d" % (_name(frame_type), counter, self.taken)
+            )
         self.taken = counter
         return clear[2:]
 
@@ -131,9 +134,14 @@ class DockBoard:
 
     def hello(self) -> bytes:
         """Return a HELLO body with a fresh nonce; an earlier one can no longer be answered."""
-        self._hello = HELLO_BODY.pack({
-            "protocol": PROTOCOL, "device": self.device, "epoch": self.epoch,
-            "nonce": self._random_bytes(16)})
+        self._hello = HELLO_BODY.pack(
+            {
+                "protocol": PROTOCOL,
+                "device": self.device,
+                "epoch": self.epoch,
+                "nonce": self._random_bytes(16),
+            }
+        )
         return self._hello
 
     def prove(self, challenge: bytes, statement: dict) -> bytes:
@@ -149,8 +157,9 @@ class DockBoard:
         key = self._key_of(edge, said["month"])
         spoken = self._hello + challenge[:-16]
         if not same(cmac(key, b"E" + spoken), said["mac"]):
-            raise WrongKey("CHALLENGE: edge %s does not know the dock key of month %d"
-                           % (edge, said["month"]))
+            raise WrongKey(
+                "CHALLENGE: edge %s does not know the dock key of month %d" % (edge, said["month"])
+            )
         self._hello = None  # a nonce proves once
         values = {"layout": STATEMENT_LAYOUT, "device": self.device, "epoch": self.epoch}
         for name in statement:
@@ -188,8 +197,9 @@ class DockEdge:
             raise WrongProtocol("HELLO.protocol: %d, wanted %d" % (said["protocol"], PROTOCOL))
         key = self._key_of(said["device"], month)
         if key is None:
-            raise ForeignDevice("HELLO.device: no dock key for device %d in month %d"
-                                % (said["device"], month))
+            raise ForeignDevice(
+                "HELLO.device: no dock key for device %d in month %d" % (said["device"], month)
+            )
         values = {"edge": self._field, "month": month, "nonce": self._random_bytes(16)}
         clear = CHALLENGE_BODY.pack(values)[:-16]
         spoken = hello + clear
@@ -219,11 +229,14 @@ def check_statement(body: bytes, device: int, epoch: int) -> dict:
     """Unpack a STATEMENT of this device; LayoutError if it is another's or cannot be read."""
     statement = unpack_exact(STATEMENT, body)
     if statement["layout"] != STATEMENT_LAYOUT:
-        raise LayoutError("STATEMENT.layout: %d, wanted %d"
-                          % (statement["layout"], STATEMENT_LAYOUT))
+        raise LayoutError(
+            "STATEMENT.layout: %d, wanted %d" % (statement["layout"], STATEMENT_LAYOUT)
+        )
     if statement["device"] != device or statement["epoch"] != epoch:
-        raise LayoutError("STATEMENT.device: %d epoch %d, wanted %d epoch %d"
-                          % (statement["device"], statement["epoch"], device, epoch))
+        raise LayoutError(
+            "STATEMENT.device: %d epoch %d, wanted %d epoch %d"
+            % (statement["device"], statement["epoch"], device, epoch)
+        )
     return statement
 
 

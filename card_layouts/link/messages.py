@@ -28,39 +28,55 @@ TIME = 12
 BYE = 13
 CALL = 14
 REPORT = 15
-NAMES = ("", "HELLO", "CHALLENGE", "PROOF", "PULL", "SLOTS", "ACK", "ACKED", "OFFER", "WANT",
-         "CHUNK", "RESULT", "TIME", "BYE", "CALL", "REPORT")
+NAMES = (
+    "",
+    "HELLO",
+    "CHALLENGE",
+    "PROOF",
+    "PULL",
+    "SLOTS",
+    "ACK",
+    "ACKED",
+    "OFFER",
+    "WANT",
+    "CHUNK",
+    "RESULT",
+    "TIME",
+    "BYE",
+    "CALL",
+    "REPORT",
+)
 
 # ACKED.status
 ACK_TAKEN = 0
-ACK_FORGED = 1       # the MAC under K_ack is wrong
-ACK_FOREIGN = 2      # another device or epoch
-ACK_EARLY = 3        # beyond the journal's head
-ACK_DIFFERENT = 4    # H is not this journal's
-ACK_STALE = 5        # an older incarnation, or nothing new
+ACK_FORGED = 1  # the MAC under K_ack is wrong
+ACK_FOREIGN = 2  # another device or epoch
+ACK_EARLY = 3  # beyond the journal's head
+ACK_DIFFERENT = 4  # H is not this journal's
+ACK_STALE = 5  # an older incarnation, or nothing new
 ACK_NAMES = ("taken", "forged", "foreign", "early", "different", "stale")
 
 # WANT.status
-WANT_FROM = 0        # send the body from `offset`
-WANT_HAVE = 1        # this version is already installed
-WANT_REFUSED = 2     # see `detail`
-WANT_BUSY = 3        # still checking the last one: offer it again later
+WANT_FROM = 0  # send the body from `offset`
+WANT_HAVE = 1  # this version is already installed
+WANT_REFUSED = 2  # see `detail`
+WANT_BUSY = 3  # still checking the last one: offer it again later
 WANT_NAMES = ("from", "have", "refused", "busy")
 
 # RESULT.status
 RESULT_SWITCHED = 0
-RESULT_STORED = 1    # whole and checked; becomes valid later
+RESULT_STORED = 1  # whole and checked; becomes valid later
 RESULT_REFUSED = 2
 RESULT_NAMES = ("switched", "stored", "refused")
 
 # `detail` of a refusal, in WANT and RESULT
 WHY_NONE = 0
-WHY_SEAL = 1         # envelope not sealed for this device, or signature wrong
-WHY_OLDER = 2        # version below the floor
+WHY_SEAL = 1  # envelope not sealed for this device, or signature wrong
+WHY_OLDER = 2  # version below the floor
 WHY_EXPIRED = 3
-WHY_TOO_LARGE = 4    # larger than the partition
-WHY_BODY = 5         # SHA-256 of the body is not the manifest's
-WHY_LAYOUT = 6       # unknown role, layout or semantics
+WHY_TOO_LARGE = 4  # larger than the partition
+WHY_BODY = 5  # SHA-256 of the body is not the manifest's
+WHY_LAYOUT = 6  # unknown role, layout or semantics
 WHY_NOT_OFFERED = 7  # a chunk without an offer
 WHY_NAMES = ("", "seal", "older", "expired", "too large", "body", "layout", "not offered")
 
@@ -74,40 +90,107 @@ SLOT_BYTES = 128
 PULL_SLOTS_MAX = 7
 CHUNK_BYTES_MAX = 768
 
-HELLO_BODY = Layout("HELLO", 21, (
-    "protocol", 8, "free", 4, "device", 20, "free", 2, "epoch", 6, "nonce", 128))
-CHALLENGE_BODY = Layout("CHALLENGE", 58, (
-    "edge", 192, "month", 16, "nonce", 128, "mac", 128))
-STATEMENT = Layout("STATEMENT", 96, (
-    "layout", 4, "free", 2, "epoch", 6, "device", 20,
-    "free", 2, "first_seq", 30,
-    "free", 2, "head_seq", 30,
-    "free", 2, "acked_seq", 30,
-    "incarnation", 24, "flags", 8,
-    "free", 2, "cash_cents", 30,
-    "free", 2, "time", 30,
-    "free", 2, "v_root", 30,
-    "free", 2, "v_tariff", 30,
-    "free", 2, "v_hotlist", 30,
-    "free", 2, "v_overlay", 30,
-    "free", 2, "v_actions", 30,
-    "free", 2, "v_lease", 30,
-    "free", 2, "v_firmware", 30,
-    "free", 2, "v_snapshot", 30,
-    "H", 256,
-    "free", 32))
+HELLO_BODY = Layout(
+    "HELLO", 21, ("protocol", 8, "free", 4, "device", 20, "free", 2, "epoch", 6, "nonce", 128)
+)
+CHALLENGE_BODY = Layout("CHALLENGE", 58, ("edge", 192, "month", 16, "nonce", 128, "mac", 128))
+STATEMENT = Layout(
+    "STATEMENT",
+    96,
+    (
+        "layout",
+        4,
+        "free",
+        2,
+        "epoch",
+        6,
+        "device",
+        20,
+        "free",
+        2,
+        "first_seq",
+        30,
+        "free",
+        2,
+        "head_seq",
+        30,
+        "free",
+        2,
+        "acked_seq",
+        30,
+        "incarnation",
+        24,
+        "flags",
+        8,
+        "free",
+        2,
+        "cash_cents",
+        30,
+        "free",
+        2,
+        "time",
+        30,
+        "free",
+        2,
+        "v_root",
+        30,
+        "free",
+        2,
+        "v_tariff",
+        30,
+        "free",
+        2,
+        "v_hotlist",
+        30,
+        "free",
+        2,
+        "v_overlay",
+        30,
+        "free",
+        2,
+        "v_actions",
+        30,
+        "free",
+        2,
+        "v_lease",
+        30,
+        "free",
+        2,
+        "v_firmware",
+        30,
+        "free",
+        2,
+        "v_snapshot",
+        30,
+        "H",
+        256,
+        "free",
+        32,
+    ),
+)
 PROOF_BODY = Layout("PROOF", 112, ("statement", 768, "mac", 128))
 PULL_BODY = Layout("PULL", 5, ("free", 2, "from_seq", 30, "count", 8))
-SLOTS_HEAD = Layout("SLOTS", 40, (
-    "free", 2, "first_seq", 30, "free", 2, "head_seq", 30, "H_before", 256))
+SLOTS_HEAD = Layout(
+    "SLOTS", 40, ("free", 2, "first_seq", 30, "free", 2, "head_seq", 30, "H_before", 256)
+)
 ACKED_BODY = Layout("ACKED", 5, ("status", 8, "free", 2, "acked_seq", 30))
 WANT_BODY = Layout("WANT", 6, ("status", 4, "role", 4, "detail", 8, "free", 2, "offset", 30))
 CHUNK_HEAD = Layout("CHUNK", 4, ("free", 2, "offset", 30))
 RESULT_BODY = Layout("RESULT", 6, ("status", 4, "role", 4, "detail", 8, "free", 2, "version", 30))
 STATEMENT_LAYOUT = 1
 
-LAYOUTS = (HELLO_BODY, CHALLENGE_BODY, STATEMENT, PROOF_BODY, PULL_BODY, SLOTS_HEAD, ACKED_BODY,
-           WANT_BODY, CHUNK_HEAD, RESULT_BODY)
+LAYOUTS = (
+    HELLO_BODY,
+    CHALLENGE_BODY,
+    STATEMENT,
+    PROOF_BODY,
+    PULL_BODY,
+    SLOTS_HEAD,
+    ACKED_BODY,
+    WANT_BODY,
+    CHUNK_HEAD,
+    RESULT_BODY,
+)
 
 
 def encode_edge(edge: str) -> bytes:
@@ -168,7 +251,7 @@ def decode_slots(body: bytes) -> tuple:
     if size < 0 or size % SLOT_BYTES or size > PULL_SLOTS_MAX * SLOT_BYTES:
         raise LayoutError("SLOTS: %d bytes, wanted 40 and 0..7 slots of 128" % len(body))
     head = SLOTS_HEAD.unpack(body)
-    slots = [body[at:at + SLOT_BYTES] for at in range(SLOTS_HEAD.size, len(body), SLOT_BYTES)]
+    slots = [body[at : at + SLOT_BYTES] for at in range(SLOTS_HEAD.size, len(body), SLOT_BYTES)]
     return head["first_seq"], head["head_seq"], head["H_before"], slots
 
 
@@ -184,4 +267,4 @@ def decode_chunk(body: bytes) -> tuple:
     size = len(body) - CHUNK_HEAD.size
     if not 1 <= size <= CHUNK_BYTES_MAX:
         raise LayoutError("CHUNK: %d bytes of package, wanted 1..%d" % (size, CHUNK_BYTES_MAX))
-    return CHUNK_HEAD.get(body, "offset"), body[CHUNK_HEAD.size:]
+    return CHUNK_HEAD.get(body, "offset"), body[CHUNK_HEAD.size :]

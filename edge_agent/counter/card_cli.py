@@ -37,5 +37,12 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _plain(card: TransitCard) -> dict[str, object]:
-    return {"file": card.name, "uid_tail": card.uid[-2:].hex(), "balance_cents": card.balance_cents,
-            "n": card.n, "b": card.b, "killed": card.killed, "records": len(card.records)}
+    return {
+        "file": card.name,
+        "uid_tail": card.uid[-2:].hex(),
+        "balance_cents": card.balance_cents,
+        "n": card.n,
+        "b": card.b,
+        "killed": card.killed,
+        "records": len(card.records),
+    }

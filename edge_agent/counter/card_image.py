@@ -50,20 +50,33 @@ def read_image(path: Path) -> TransitCard:
     try:
         return _transit_card(path, tree)
     except (KeyError, TypeError, ValueError, AttributeError, LayoutError) as error:
-        raise CardImageError(f"{path}: {type(error).__name__} {error}; the image is damaged") from None
+        raise CardImageError(
+            f"{path}: {type(error).__name__} {error}; the image is damaged"
+        ) from None
 
 
 def _transit_card(path: Path, tree: dict[str, Any]) -> TransitCard:
-    ours = [aid for aid in sorted(tree["applications"])
-            if bytes.fromhex(aid)[2] & 0xF0 == OUR_AID_NIBBLE]
+    ours = [
+        aid
+        for aid in sorted(tree["applications"])
+        if bytes.fromhex(aid)[2] & 0xF0 == OUR_AID_NIBBLE
+    ]
     if not ours:
-        raise CardImageError(f"{path}: no transit application on this card; found "
-                             f"{sorted(tree['applications']) or 'none'}")
+        raise CardImageError(
+            f"{path}: no transit application on this card; found "
+            f"{sorted(tree['applications']) or 'none'}"
+        )
     files = dict(tree["applications"][ours[0]]["files"])
     pending = tree.get("transaction")
     if pending and pending["marked"] and pending["aid"] == ours[0]:
         files.update({number: change["file"] for number, change in pending["staged"].items()})
     b, n = counter_b_n(int(files[str(FILE_C)]["value"]))
     records = [G.unpack(bytes.fromhex(record)) for record in files[str(FILE_G)]["records"]]
-    return TransitCard(path.name, bytes.fromhex(tree["card"]["uid"]),
-                       int(files[str(FILE_V)]["value"]), n, b, records)
+    return TransitCard(
+        path.name,
+        bytes.fromhex(tree["card"]["uid"]),
+        int(files[str(FILE_V)]["value"]),
+        n,
+        b,
+        records,
+    )

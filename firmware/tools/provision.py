@@ -10,8 +10,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from firmware.journal import Journal, provision
+from firmware.journal import Journal
 from firmware.journal_block import JournalDamaged
+from firmware.journal_provision import provision
 from firmware.partitions import FLASH_BYTES, JOURNAL_BLOCKS, JOURNAL_FIRST
 
 LEFT_OUT = ("K_block", "notice", "first_seq")

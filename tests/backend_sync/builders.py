@@ -97,11 +97,19 @@ class Device:
         return seq
 
     def sealed(self, kind, values, seq, index, layout=1, sealer=None):
-        header = SLOT_HEADER.pack({
-            "magic": 0x54, "type": kind, "layout": layout, "epoch": self.epoch,
-            "device": self.number, "seq": seq, "length": 96, "slot": index % SLOTS_PER_BLOCK,
-            "block": index // SLOTS_PER_BLOCK % 256,
-        })
+        header = SLOT_HEADER.pack(
+            {
+                "magic": 0x54,
+                "type": kind,
+                "layout": layout,
+                "epoch": self.epoch,
+                "device": self.number,
+                "seq": seq,
+                "length": 96,
+                "slot": index % SLOTS_PER_BLOCK,
+                "block": index // SLOTS_PER_BLOCK % 256,
+            }
+        )
         return (sealer or self.sealer).seal(header, layout_of(kind).pack(values))
 
     def announce(self, card, kind, cents=0, entry=types.INTENT, body=None, **fields):
@@ -109,30 +117,40 @@ class Device:
         before = card.fields
         load = kind == KIND_LOAD
         g = {
-            "layout": 1, "epoch": self.epoch, "device": self.number,
-            "seq": self.next_seq % (1 << 26), "kind": kind, "clock": 1, "n": before["n"] + 1,
-            "b": before["b"] + (kind == KIND_BLOCK), "time": 180_000_000 + self.next_seq,
-            "amount": cents, "D": before["D"] + (0 if load else cents),
-            "L": before["L"] + (cents if load else 0), "authority": AUTHORITY, **(body or {}),
+            "layout": 1,
+            "epoch": self.epoch,
+            "device": self.number,
+            "seq": self.next_seq % (1 << 26),
+            "kind": kind,
+            "clock": 1,
+            "n": before["n"] + 1,
+            "b": before["b"] + (kind == KIND_BLOCK),
+            "time": 180_000_000 + self.next_seq,
+            "amount": cents,
+            "D": before["D"] + (0 if load else cents),
+            "L": before["L"] + (cents if load else 0),
+            "authority": AUTHORITY,
+            **(body or {}),
         }
         first = G.pack(g)[:36]
         record = first + record_h(self.k_chain, before["h"], first)
-        seq = self.put(entry, {
-            "uid": card.uid, "body": record[7:36], "h": record[36:], **fields
-        })
+        seq = self.put(entry, {"uid": card.uid, "body": record[7:36], "h": record[36:], **fields})
         return Announced(seq, record, card.newest)
 
     def intent(self, card, cents=300, kind=KIND_DEBIT, **fields):
         fields.setdefault("operator", OPERATOR)
         return self.announce(card, kind, cents, types.INTENT, **fields)
 
-    def outcome(
-        self, announced, outcome=OUTCOME_COMMITTED, how=HOW_ANSWER, observed=None
-    ):
-        return self.put(types.OUTCOME, {
-            "of": announced.seq, "outcome": outcome, "how": how,
-            "observed": announced.before if observed is None else observed,
-        })
+    def outcome(self, announced, outcome=OUTCOME_COMMITTED, how=HOW_ANSWER, observed=None):
+        return self.put(
+            types.OUTCOME,
+            {
+                "of": announced.seq,
+                "outcome": outcome,
+                "how": how,
+                "observed": announced.before if observed is None else observed,
+            },
+        )
 
     def tap(self, card, cents=300, **fields):
         """A whole tap: announced, committed, answered."""
@@ -192,15 +210,23 @@ class World:
         """Return (card, its ISSUE row) without telling the ledger."""
         uid = bytes((4,)) + index.to_bytes(6, "big")
         issuer = self.devices[ISSUER_DEVICE]
-        first = G.pack({
-            "layout": 1, "device": issuer.number, "kind": KIND_ISSUE, "authority": AUTHORITY
-        })[:36]
+        first = G.pack(
+            {"layout": 1, "device": issuer.number, "kind": KIND_ISSUE, "authority": AUTHORITY}
+        )[:36]
         h0 = record_h(issuer.k_chain, uid + b"\0", first)
-        row = ISSUE.pack({
-            "uid": uid, "layout": 1, "state": STATE_VERIFIED, "authority": AUTHORITY,
-            "serial": 31_000_000 + index, "generation": 1, "device": issuer.number, "h0": h0,
-            "limit": 30_000,
-        })
+        row = ISSUE.pack(
+            {
+                "uid": uid,
+                "layout": 1,
+                "state": STATE_VERIFIED,
+                "authority": AUTHORITY,
+                "serial": 31_000_000 + index,
+                "generation": 1,
+                "device": issuer.number,
+                "h0": h0,
+                "limit": 30_000,
+            }
+        )
         return Plastic(uid, first + h0), row
 
     def card(self, index):

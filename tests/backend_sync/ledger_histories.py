@@ -16,8 +16,20 @@ from card_layouts.records.entries_tap import (
 )
 
 STEPS = (
-    "tap", "tap", "tap", "tap", "load", "torn", "answer lost", "not sent", "refuse", "observe",
-    "block", "clone", "orphan", "later",
+    "tap",
+    "tap",
+    "tap",
+    "tap",
+    "load",
+    "torn",
+    "answer lost",
+    "not sent",
+    "refuse",
+    "observe",
+    "block",
+    "clone",
+    "orphan",
+    "later",
 )
 
 
@@ -51,10 +63,15 @@ def play(world, random, steps=25):
             device.refuse(card)
         elif step == "observe":
             older = card.records[-2] if len(card.records) > 1 else bytes(44)
-            device.put(types.OBS, {
-                "uid": card.uid, "newer": card.newest, "older": older,
-                "count": 2 if len(card.records) > 1 else 1,
-            })
+            device.put(
+                types.OBS,
+                {
+                    "uid": card.uid,
+                    "newer": card.newest,
+                    "older": older,
+                    "count": 2 if len(card.records) > 1 else 1,
+                },
+            )
         elif step == "block":
             announced = device.announce(card, KIND_BLOCK, 0, types.BLOCK)
             card.commit(announced)
@@ -107,28 +124,36 @@ def state(ledger):
         " JOIN entries e ON e.id = r.pending"
     ):
         evidence.setdefault((device, epoch, seq), set()).add(rule)
-    rules = {
-        key: rule_of(sum(BITS[rule] for rule in found)) for key, found in evidence.items()
-    }
+    rules = {key: rule_of(sum(BITS[rule] for rule in found)) for key, found in evidence.items()}
     return {
         "report": report,
         "rules": rules,
-        "cards": [tuple(row) for row in database.rows(
-            "SELECT pseudonym, issued, n, d, l, h, b, balance_cents, debits_cents, loads_cents,"
-            " posted, voided, missing FROM cards ORDER BY pseudonym"
-        )],
-        "balances": [tuple(row) for row in database.rows(
-            "SELECT name, cents FROM balances WHERE cents <> 0 ORDER BY name"
-        )],
-        "chains": [tuple(row) for row in database.rows(
-            "SELECT device, epoch, seq, chain, head_seq, held FROM devices ORDER BY device"
-        )],
-        "open": sorted(tuple(row) for row in database.rows(
-            "SELECT o.device, o.seq FROM open_intents o WHERE o.bits = 0"
-        )),
-        "sightings": sorted(tuple(row) for row in database.rows(
-            "SELECT record, rival FROM sightings"
-        )),
+        "cards": [
+            tuple(row)
+            for row in database.rows(
+                "SELECT pseudonym, issued, n, d, l, h, b, balance_cents, debits_cents, loads_cents,"
+                " posted, voided, missing FROM cards ORDER BY pseudonym"
+            )
+        ],
+        "balances": [
+            tuple(row)
+            for row in database.rows(
+                "SELECT name, cents FROM balances WHERE cents <> 0 ORDER BY name"
+            )
+        ],
+        "chains": [
+            tuple(row)
+            for row in database.rows(
+                "SELECT device, epoch, seq, chain, head_seq, held FROM devices ORDER BY device"
+            )
+        ],
+        "open": sorted(
+            tuple(row)
+            for row in database.rows("SELECT o.device, o.seq FROM open_intents o WHERE o.bits = 0")
+        ),
+        "sightings": sorted(
+            tuple(row) for row in database.rows("SELECT record, rival FROM sightings")
+        ),
     }
 
 

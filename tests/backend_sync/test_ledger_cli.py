@@ -89,9 +89,9 @@ def test_replay_opens_every_slot_and_under_swapped_devices_none(folder, capsys):
 @pytest.mark.requirement("D11", "D21")
 def test_cards_and_sales_are_brought_in_once(folder, capsys):
     sales = folder / "sales.json"
-    sales.write_text(json.dumps([
-        {"sale_id": 2, "action_id": 9, "cents": 500, "channel": 1, "time": 7}
-    ]))
+    sales.write_text(
+        json.dumps([{"sale_id": 2, "action_id": 9, "cents": 500, "channel": 1, "time": 7}])
+    )
     for new in (1, 0):
         assert asked(capsys, "import-issues", folder, "--file", folder / "issues.bin")[1] == {
             "new": new
@@ -100,14 +100,17 @@ def test_cards_and_sales_are_brought_in_once(folder, capsys):
     assert asked(capsys, "lapse", folder)[1] == {"lapsed": 1}  # the machine's clock is years later
 
 
-@pytest.mark.parametrize(("arguments", "words"), [
-    (("report", "{}/none.db"), "no such ledger"),
-    (("import-issues", "{}", "--file", "{}/short.bin"), "wanted rows of 64"),
-    (("import-issues", "{}", "--file", "{}/absent.bin"), "No such file"),
-    (("import-issues", "{}", "--file", "{}/blank.bin"), "ISSUE.state"),
-    (("import-sales", "{}", "--file", "{}/short.bin"), "not a list of sales"),
-    (("report", "{}/short.bin"), "not a database"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("report", "{}/none.db"), "no such ledger"),
+        (("import-issues", "{}", "--file", "{}/short.bin"), "wanted rows of 64"),
+        (("import-issues", "{}", "--file", "{}/absent.bin"), "No such file"),
+        (("import-issues", "{}", "--file", "{}/blank.bin"), "ISSUE.state"),
+        (("import-sales", "{}", "--file", "{}/short.bin"), "not a list of sales"),
+        (("report", "{}/short.bin"), "not a database"),
+    ],
+)
 def test_bad_input_is_one_sentence_and_exit_2(folder, capsys, arguments, words):
     (folder / "short.bin").write_bytes(b"x" * 63)
     (folder / "blank.bin").write_bytes(bytes(64))

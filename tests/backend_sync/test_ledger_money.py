@@ -17,8 +17,19 @@ def balances(world):
 
 
 def tariff(version=1):
-    body = build(AUTHORITY, version, b"EUR", 0, 16_000, [[[300]]], [(0, 0)], [60], [1],
-                 [(1, 0, 0)], [(0, 120)])
+    body = build(
+        AUTHORITY,
+        version,
+        b"EUR",
+        0,
+        16_000,
+        [[[300]]],
+        [(0, 0)],
+        [60],
+        [1],
+        [(1, 0, 0)],
+        [(0, 120)],
+    )
     return Tariff(lambda at, size: body[at : at + size])
 
 
@@ -27,11 +38,23 @@ def rated(device, card, more=0, **fields):
     charge = rate(tariff(), Rider(0, 1, AUTHORITY, 0, 0), None, Place(1, 0), 0)
     minute = (180_000_000 + device.next_seq) // 60
     announced = device.announce(
-        card, 2, charge.amount + more,
-        body={"zone": 1, "start_zone": 1, "zones": charge.zones, "charged": charge.charged + more,
-              "start_minute": minute & 0x7FF},
-        product=1, product_authority=AUTHORITY, full=charge.full + more, rule=charge.rule,
-        concession=charge.concession, reduction=charge.reduction, operator=OPERATOR,
+        card,
+        2,
+        charge.amount + more,
+        body={
+            "zone": 1,
+            "start_zone": 1,
+            "zones": charge.zones,
+            "charged": charge.charged + more,
+            "start_minute": minute & 0x7FF,
+        },
+        product=1,
+        product_authority=AUTHORITY,
+        full=charge.full + more,
+        rule=charge.rule,
+        concession=charge.concession,
+        reduction=charge.reduction,
+        operator=OPERATOR,
         **{"tariff": 1, "semantics": 1, **fields},
     )
     card.commit(announced)
@@ -48,7 +71,9 @@ def test_a_load_goes_from_cash_over_prepaid_to_the_card_and_a_ride_to_the_operat
     world.post()
     name = f"LIAB:{AUTHORITY}:{world.keyring.pseudonyms([card.uid])[0].hex()}"
     assert balances(world) == {
-        "CASH:counter": -2000, name: 1700, f"REV:{AUTHORITY}:{OPERATOR}": 300
+        "CASH:counter": -2000,
+        name: 1700,
+        f"REV:{AUTHORITY}:{OPERATOR}": 300,
     }
     assert world.ledger.report()["unpaid_actions"] == 0
 
@@ -111,7 +136,9 @@ def test_a_cash_sale_posts_at_once_with_its_rounding_and_a_void_takes_it_back(wo
     first.put(types.CASH_SALE, sale)
     world.post()
     assert balances(world) == {
-        "CASH:vehicle:9": -325, f"REV:{AUTHORITY}:7": 323, f"ROUNDING:{AUTHORITY}": 2
+        "CASH:vehicle:9": -325,
+        f"REV:{AUTHORITY}:7": 323,
+        f"ROUNDING:{AUTHORITY}": 2,
     }
     first.put(types.CASH_SALE, {**sale, "void_of": 1})
     world.post()
@@ -137,7 +164,11 @@ def test_every_fare_is_priced_again_and_one_cent_more_is_found(tmp_path):
     rated(first, card, tariff=2)  # a version nobody archived
     world.post()
     assert world.ledger.report()["rerated"] == {
-        "rateable": 4, "same": 2, "differences": 1, "price_only": 0, "unrated": 1
+        "rateable": 4,
+        "same": 2,
+        "differences": 1,
+        "price_only": 0,
+        "unrated": 1,
     }
     world.close()
 
@@ -175,10 +206,17 @@ def test_a_withheld_journal_shows_as_a_gap_once_a_later_entry_comes(world):
     world.post(first.run(1, 2), first.run(7, 8))
     report = world.ledger.report()
     assert report["lost"] == 4
-    assert report["gaps"] == [{
-        "device": 1, "epoch": 0, "watermark": 2, "head": 8, "missing": "3-6", "missing_count": 4,
-        "quarantined": 0,
-    }]
+    assert report["gaps"] == [
+        {
+            "device": 1,
+            "epoch": 0,
+            "watermark": 2,
+            "head": 8,
+            "missing": "3-6",
+            "missing_count": 4,
+            "quarantined": 0,
+        }
+    ]
 
 
 @pytest.mark.parametrize(
@@ -214,8 +252,10 @@ def test_a_planted_second_commit_at_one_counter_is_found(world):
             "SELECT id FROM pendings WHERE id NOT IN (SELECT pending FROM resolutions"
             " WHERE rule = 'P1')"
         )[0][0]
-        wrong = "DROP TRIGGER resolutions_no_delete" if database.sqlite else (
-            "ALTER TABLE resolutions DISABLE TRIGGER ALL"
+        wrong = (
+            "DROP TRIGGER resolutions_no_delete"
+            if database.sqlite
+            else ("ALTER TABLE resolutions DISABLE TRIGGER ALL")
         )
         database.connection.exec_driver_sql(wrong)
         database.run("DELETE FROM resolutions WHERE pending = ?", [(torn,)])

@@ -51,8 +51,13 @@ def test_stored_an_acknowledgement_says_what_is_held_and_the_chain_there(tapped)
     first = tapped.devices[1]
     [ack] = tapped.post()
     assert ack == {
-        "device": 1, "epoch": 0, "seq": 10, "H": first.chain[10], "incarnation": 1,
-        "time": tapped.clock.now, "flags": 0,
+        "device": 1,
+        "epoch": 0,
+        "seq": 10,
+        "H": first.chain[10],
+        "incarnation": 1,
+        "time": tapped.clock.now,
+        "flags": 0,
     }
     assert len(tapped.keyring.sign("ack", [ack])[0]) == 64 + 68
 
@@ -253,10 +258,20 @@ def test_every_flipped_bit_of_a_slot_is_refused(tapped):
 
 
 @pytest.mark.requirement("D16")
-@pytest.mark.parametrize("table", [
-    "accounts", "cards", "entries", "pendings", "resolutions", "postings", "open_intents",
-    "sightings", "devices",
-])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "accounts",
+        "cards",
+        "entries",
+        "pendings",
+        "resolutions",
+        "postings",
+        "open_intents",
+        "sightings",
+        "devices",
+    ],
+)
 def test_a_group_cut_anywhere_leaves_nothing_and_can_be_posted_again(tapped, table, monkeypatch):
     tapped.devices[2].intent(tapped.cards[0])
     tapped.devices[2].refuse(tapped.cards[1], tapped.devices[3].intent(tapped.cards[1]).record)

@@ -74,9 +74,10 @@ def test_p2_every_entry_that_carries_a_record_is_a_witness(one, step):
     card.commit(first.intent(card, 300))
     first.tap(card, 100)
     if step == "OBS":
-        second.put(types.OBS, {
-            "uid": card.uid, "newer": card.newest, "older": card.records[-2], "count": 2
-        })
+        second.put(
+            types.OBS,
+            {"uid": card.uid, "newer": card.newest, "older": card.records[-2], "count": 2},
+        )
     else:
         second.put(types.INSPECTION, {"uid": card.uid, "observed": card.records[-2]})
     world.post(first.run(last=3), second.run())

@@ -61,8 +61,11 @@ def test_no_index_lies_on_card_and_counter_over_history():
     for name in ("entries", "pendings", "resolutions", "postings"):
         table = schema.metadata.tables[name]
         indexed = [[c.name for c in index.columns] for index in table.indexes]
-        indexed += [[c.name for c in constraint.columns] for constraint in table.constraints
-                    if type(constraint).__name__ == "UniqueConstraint"]
+        indexed += [
+            [c.name for c in constraint.columns]
+            for constraint in table.constraints
+            if type(constraint).__name__ == "UniqueConstraint"
+        ]
         assert not [columns for columns in indexed if "card" in columns or "n" in columns]
 
 
@@ -121,15 +124,18 @@ def test_every_member_of_the_closed_lists_is_in_spec(name):
     assert f"| {name} |" in SPEC
 
 
-@pytest.mark.parametrize(("bits", "state", "rule"), [
-    (0, results.OPEN, ""),
-    (results.X, results.LAPSED, "X"),
-    (results.P1 | results.P2, results.POSTED, "P1"),
-    (results.X | results.P3, results.POSTED, "P3"),
-    (results.V2 | results.V3, results.VOIDED, "V3"),
-    (results.P2 | results.V2, results.FORK, "FORK"),
-    (results.EQ, results.FORK, "FORK"),
-])
+@pytest.mark.parametrize(
+    ("bits", "state", "rule"),
+    [
+        (0, results.OPEN, ""),
+        (results.X, results.LAPSED, "X"),
+        (results.P1 | results.P2, results.POSTED, "P1"),
+        (results.X | results.P3, results.POSTED, "P3"),
+        (results.V2 | results.V3, results.VOIDED, "V3"),
+        (results.P2 | results.V2, results.FORK, "FORK"),
+        (results.EQ, results.FORK, "FORK"),
+    ],
+)
 def test_the_state_follows_from_all_evidence_together(bits, state, rule):
     assert (results.state_of(bits), results.rule_of(bits)) == (state, rule)
 
@@ -146,9 +152,22 @@ def test_ranges_are_sets_of_numbers():
 
 @pytest.mark.requirement("D14")
 def test_the_short_ways_of_reading_equal_the_tables():
-    first = G.pack({"layout": 1, "epoch": 3, "device": 4711, "seq": (1 << 26) - 1, "n": 57,
-                    "amount": 338, "D": 8712, "L": 12_000, "authority": 244, "kind": 2,
-                    "time": 180_000_000, "b": 3})
+    first = G.pack(
+        {
+            "layout": 1,
+            "epoch": 3,
+            "device": 4711,
+            "seq": (1 << 26) - 1,
+            "n": 57,
+            "amount": 338,
+            "D": 8712,
+            "L": 12_000,
+            "authority": 244,
+            "kind": 2,
+            "time": 180_000_000,
+            "b": 3,
+        }
+    )
     header = {"epoch": 3, "device": 4711, "seq": (1 << 27) - 1}
     assert first_of(4711, 3, (1 << 27) - 1, first) == record_from(header, first)[:36]
     body = body_of(first)

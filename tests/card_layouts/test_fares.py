@@ -17,8 +17,19 @@ NOW = 200_000_000
 def tariff(zones=4, version=3):
     adult = [240, 320, 410, 520, 630][:zones]
     rows = [[[adult[n], adult[n] // 2] for n in range(zones - low)] for low in range(zones)]
-    body = build(1, version, b"EUR", 0, 16000, rows, [(0, 0), (0, 1)], [60] + [90] * (zones - 1),
-                 [1, 2, 3, 4][:zones], [(1, 0, 50)], [(0, 120)])
+    body = build(
+        1,
+        version,
+        b"EUR",
+        0,
+        16000,
+        rows,
+        [(0, 0), (0, 1)],
+        [60] + [90] * (zones - 1),
+        [1, 2, 3, 4][:zones],
+        [(1, 0, 50)],
+        [(0, 120)],
+    )
     return Tariff(lambda offset, size: body[offset : offset + size])
 
 
@@ -27,8 +38,9 @@ def rider(group=0, zones=0, companions=0):
 
 
 def journey(start_zone=1, zones=None, age=10, charged=240, companions=0, authority=1):
-    return Journey(authority, start_zone, zones or zones_run(1, 1), NOW // 60 - age, charged, 0,
-                   companions)
+    return Journey(
+        authority, start_zone, zones or zones_run(1, 1), NOW // 60 - age, charged, 0, companions
+    )
 
 
 @pytest.mark.requirement("W-61", "W-63")
@@ -70,7 +82,11 @@ def test_a_transfer_costs_nothing_within_the_start_zones_minutes_and_five(age, a
 def test_leaving_the_paid_zones_pays_the_difference():
     charge = rate(tariff(), rider(), journey(), Place(2, 0), NOW)
     assert (charge.amount, charge.charged, charge.zones, charge.transfers) == (
-        80, 320, zones_run(1, 2), 1)
+        80,
+        320,
+        zones_run(1, 2),
+        1,
+    )
     assert charge.rule == 16 + 2
 
 
@@ -86,17 +102,25 @@ def test_a_zone_the_tariff_lacks_is_a_range_error():
 
 def test_rows_of_runs_are_numbered_without_holes():
     for zones in range(1, 13):
-        rows = [run_index(zones, low, high) for low in range(1, zones + 1)
-                for high in range(low, zones + 1)]
+        rows = [
+            run_index(zones, low, high)
+            for low in range(1, zones + 1)
+            for high in range(low, zones + 1)
+        ]
         assert rows == list(range(zones * (zones + 1) // 2))
 
 
 runs = st.tuples(st.integers(1, 4), st.integers(1, 4)).map(lambda p: zones_run(min(p), max(p)))
 journeys = st.none() | st.builds(
-    journey, start_zone=st.integers(1, 4), zones=runs, age=st.integers(0, 200),
-    charged=st.integers(0, 600))
-riders = st.builds(rider, group=st.integers(0, 1), zones=st.just(0) | runs,
-                   companions=st.integers(0, 2))
+    journey,
+    start_zone=st.integers(1, 4),
+    zones=runs,
+    age=st.integers(0, 200),
+    charged=st.integers(0, 600),
+)
+riders = st.builds(
+    rider, group=st.integers(0, 1), zones=st.just(0) | runs, companions=st.integers(0, 2)
+)
 places = st.builds(Place, st.integers(1, 4), st.integers(0, 4))
 
 
@@ -110,21 +134,52 @@ def test_a_charge_is_never_negative_and_its_parts_add_up(who, before, where):
 
 def entry(charge, who, where, before=None, **changed):
     kind = 2 if charge.amount else 3
-    body = dict(kind=kind, time=NOW, amount=charge.amount, authority=1, zone=where.zone,
-                start_zone=charge.start_zone, zones=charge.zones,
-                start_minute=charge.start_minute & 0x7FF, charged=charge.charged,
-                transfers=charge.transfers, companions=who.companions)
+    body = {
+        "kind": kind,
+        "time": NOW,
+        "amount": charge.amount,
+        "authority": 1,
+        "zone": where.zone,
+        "start_zone": charge.start_zone,
+        "zones": charge.zones,
+        "start_minute": charge.start_minute & 0x7FF,
+        "charged": charge.charged,
+        "transfers": charge.transfers,
+        "companions": who.companions,
+    }
     body.update(changed)
-    intent = dict(body=G.pack(body)[7:36], group=who.group, product=who.product,
-                  product_zones=who.zones, product_authority=who.authority, to_zone=where.to_zone, full=charge.full,
-                  reduction=charge.reduction, concession=charge.concession, rule=charge.rule,
-                  tariff=3, was_time=0, was_authority=0, was_start_zone=0, was_zones=0,
-                  was_start_minute=0, was_charged=0, was_transfers=0, was_companions=0)
+    intent = {
+        "body": G.pack(body)[7:36],
+        "group": who.group,
+        "product": who.product,
+        "product_zones": who.zones,
+        "product_authority": who.authority,
+        "to_zone": where.to_zone,
+        "full": charge.full,
+        "reduction": charge.reduction,
+        "concession": charge.concession,
+        "rule": charge.rule,
+        "tariff": 3,
+        "was_time": 0,
+        "was_authority": 0,
+        "was_start_zone": 0,
+        "was_zones": 0,
+        "was_start_minute": 0,
+        "was_charged": 0,
+        "was_transfers": 0,
+        "was_companions": 0,
+    }
     if before is not None:
-        intent.update(was_time=NOW - 300, was_authority=before.authority,
-                      was_start_zone=before.start_zone, was_zones=before.zones,
-                      was_start_minute=before.start_minute & 0x7FF, was_charged=before.charged,
-                      was_transfers=before.transfers, was_companions=before.companions)
+        intent.update(
+            was_time=NOW - 300,
+            was_authority=before.authority,
+            was_start_zone=before.start_zone,
+            was_zones=before.zones,
+            was_start_minute=before.start_minute & 0x7FF,
+            was_charged=before.charged,
+            was_transfers=before.transfers,
+            was_companions=before.companions,
+        )
     return intent
 
 

@@ -5,8 +5,10 @@ from alembic import context
 from backend_sync.ledger.schema import metadata
 
 context.configure(
-    connection=context.config.attributes["connection"], target_metadata=metadata,
-    render_as_batch=True, transactional_ddl=True,
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,
+    transactional_ddl=True,
 )
 with context.begin_transaction():
     context.run_migrations()
