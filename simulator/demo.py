@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from backend_sync.ports import KeyringError
 from backend_sync.tariffs.compile import TariffError
 from backend_sync.tariffs.gtfs import GtfsError
 from simulator import passengers
@@ -40,6 +41,7 @@ def main(arguments: Sequence[str]) -> int:
         DemoError,
         passengers.PlanError,
         GtfsError,
+        KeyringError,
         TariffError,
         ServiceError,
         BoardFailed,

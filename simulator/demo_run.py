@@ -191,6 +191,7 @@ class Demo:
 
     def _list_killed(self) -> None:
         """In the first night the lost cards are listed too: by the running keyring's pseudonyms."""
+        self.services.mend()  # somebody may have killed it since it was last needed
         keyring = RemoteKeyring(self.files / "keyring" / "keyring.sock")
         system.list_cards(self.files, keyring, self.plan, fates=("hotlisted", KILLED))
         keyring.close()
