@@ -12,14 +12,17 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from backend_sync.keyring.keyfile import KeyFileError
 from backend_sync.ports import KeyringError
 from backend_sync.tariffs.compile import TariffError
 from backend_sync.tariffs.gtfs import GtfsError
-from simulator import passengers
+from edge_agent.counter.card_image import CardImageError
+from simulator import demo_system, passengers
 from simulator.board_process import BoardFailed
 from simulator.demo_files import DemoError, DemoFiles, Settings
 from simulator.demo_run import Demo
 from simulator.demo_show import Show
+from simulator.desfire_card import ImageError
 from simulator.services import ServiceError
 from simulator.world import WorldStuck
 
@@ -40,7 +43,10 @@ def main(arguments: Sequence[str]) -> int:
     except (
         DemoError,
         passengers.PlanError,
+        CardImageError,
         GtfsError,
+        ImageError,
+        KeyFileError,
         KeyringError,
         TariffError,
         ServiceError,
@@ -67,14 +73,17 @@ def _run(options: argparse.Namespace, folder: Path, show: Show) -> int:
         settings = Settings(
             options.seed,
             options.taps,
-            options.cards or max(options.taps // 10, 10),
+            max(options.taps // 10, 10) if options.cards is None else options.cards,
             options.validators,
             options.gtfs,
             not options.no_last_taps,
             options.plant or "",
         )
+        # Nothing is written for a demo that cannot be played.
+        demo_system.draw_plan(settings, demo_system.read_network(settings))
         files.create(settings)
         settings, progress = files.load()
+    files.lock()
     demo = Demo(files, settings, progress, show)
     try:
         demo.start()
@@ -94,7 +103,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=1, help="the same seed plays the same week (1)")
     parser.add_argument("--taps", type=int, default=500, help="presentations of a card (500)")
-    parser.add_argument("--cards", type=int, default=0, help="cards issued (a tenth of the taps)")
+    parser.add_argument(
+        "--cards", type=int, default=None, help="cards issued (a tenth of the taps)"
+    )
     parser.add_argument(
         "--validators",
         type=int,

@@ -11,6 +11,7 @@ logs/          what each program said
 pids.json      the processes
 """
 
+import fcntl
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,12 +51,24 @@ class DemoFiles:
                     f"{self.root} holds a demo already: go on with --resume, "
                     "or choose another folder"
                 )
+            if any(self.root.iterdir()):
+                raise DemoError(f"{self.root} is not empty and holds no demo: choose a new folder")
             for name in FOLDERS:
                 (self.root / name).mkdir(mode=0o700, exist_ok=True)
             self.save(settings, {"prepared": False, "step": 0, "docked_day": -1, "now_ms": 0})
         except OSError as error:
             raise DemoError(
                 f"cannot write to {self.root}: {error.strerror}; choose a folder with --keep"
+            ) from None
+
+    def lock(self) -> None:
+        """Keep every other demo out of this folder while this program lives. Raises: DemoError."""
+        self._lock = (self.root / "demo.lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise DemoError(
+                f"another demo is using {self.root}; wait for it, or choose another folder"
             ) from None
 
     def load(self) -> tuple[Settings, dict[str, Any]]:
@@ -71,7 +84,8 @@ class DemoFiles:
             ) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DemoError(
-                f"{self.root / 'demo.json'}: {error}; start anew in another folder"
+                f"{self.root / 'demo.json'} is damaged ({type(error).__name__}: {error}) and cannot"
+                " be resumed; ledger.db and cards/ beside it are whole: see ./tornello ledger report"
             ) from None
 
     def save(self, settings: Settings, progress: dict[str, Any]) -> None:
