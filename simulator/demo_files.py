@@ -85,7 +85,7 @@ class DemoFiles:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DemoError(
                 f"{self.root / 'demo.json'} is damaged ({type(error).__name__}: {error}) and cannot"
-                " be resumed; ledger.db and cards/ beside it are whole: see ./tornello ledger report"
+                " be resumed; cards/ and ledger.db beside it are whole: see ./tornello ledger"
             ) from None
 
     def save(self, settings: Settings, progress: dict[str, Any]) -> None:

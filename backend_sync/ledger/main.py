@@ -44,6 +44,12 @@ def main(arguments: Sequence[str]) -> int:
     except (CommandError, KeyFileError, KeyringError, LayoutError, OSError) as error:
         print(f"ledger {options.command}: {error}", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        print(
+            f"ledger {options.command}: this database needs the Python module {error.name}",
+            file=sys.stderr,
+        )
+        return 2
     except SQLAlchemyError as error:
         reason = str(error.__cause__ or error)
         print(f"ledger {options.command}: {options.place}: {reason}", file=sys.stderr)
