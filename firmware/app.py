@@ -8,7 +8,7 @@ Source: architecture.md 4; trust.md 4.2 (the field is kept 300 ms after an unkno
 import gc
 
 from card_layouts.answers import TAP_AGAIN, unfinished
-from card_layouts.cards.conversation import CardLost, forget_traces
+from card_layouts.cards.conversation import converse, forget_traces
 from card_layouts.errors import LayoutError, SealError
 from card_layouts.packages.manifest import HOTLIST, LEASE, OVERLAY, ROLE_NAMES, TARIFF
 from card_layouts.records.entries import BOOT
@@ -168,7 +168,7 @@ class Validator:
             answer = self.tap.two_cards()
         else:
             self.load_packages()
-            answer = drive(self.tap, uid, reader)
+            answer = converse(self.tap.run(uid), self.tap.frame, reader.exchange)
         reader.release()
         show_answer(self._ports.screen, answer)
         after = self._ports.clock.ticks_ms()
@@ -217,24 +217,6 @@ class Validator:
                 self._show_idle()
                 return
         self._ports.signals.signal("fault", "message")
-
-
-def drive(tap, uid, reader):
-    """Run one tap on a reader; return its answer."""
-    frame = tap.frame
-    exchange = reader.exchange
-    steps = tap.run(uid)
-    try:
-        length = next(steps)
-        while True:
-            lost = None
-            try:
-                got = exchange(frame, length)
-            except CardLost as error:
-                lost = error
-            length = steps.send(got) if lost is None else steps.throw(lost)
-    except StopIteration as end:
-        return end.value
 
 
 def open_hotlist(base, overlay):
