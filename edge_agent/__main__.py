@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 # Modules of this folder load only when their command is asked for.
-COMMANDS = {"edge": "edge_agent.cli", "card": "edge_agent.counter.card_cli"}
+COMMANDS = {"edge": "edge_agent.cli", "card": "edge_agent.counter.cli"}
 
 
 def main(arguments: Sequence[str]) -> int:

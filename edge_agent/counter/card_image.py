@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 from card_layouts.cards.card_layout import FILE_C, FILE_G, FILE_V, G
 from card_layouts.cards.counter import KILLED_B, counter_b_n
 from card_layouts.errors import LayoutError
+from edge_agent.counter.desk import CounterError
 
 FORMAT = "desfire-ev1-image-1"
 OUR_AID_NIBBLE = 0xF0  # the last byte on the wire: 0xF, then the cluster's high bits
 
 
-class CardImageError(ValueError):
+class CardImageError(CounterError):
     """A file is no card image; the message says which file, what was found and wanted."""
 
 

@@ -2,27 +2,22 @@
 
 import argparse
 import json
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from edge_agent.counter.card_image import CardImageError, TransitCard, read_image
+from edge_agent.counter.card_image import TransitCard, read_image
+from edge_agent.counter.desk import Desk
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run one `card` command; return the exit code."""
-    parser = argparse.ArgumentParser(prog="tornello card", description="Read card images.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    dump = commands.add_parser("dump", help="one line a card: balance, counter, state")
-    dump.add_argument("files", type=Path, nargs="+", help="card image files")
-    dump.add_argument("--sum-cents", action="store_true", help="print only the sum of balances")
-    dump.add_argument("--json", action="store_true", help="print JSON")
-    options = parser.parse_args(arguments)
-    try:
-        cards = [read_image(path) for path in options.files]
-    except CardImageError as error:
-        print(f"card: {error}", file=sys.stderr)
-        return 1
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `card dump`."""
+    parser.add_argument("files", type=Path, nargs="+", help="card image files")
+    parser.add_argument("--sum-cents", action="store_true", help="print only the sum of balances")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(options: argparse.Namespace, _desk: Desk) -> int:
+    """Print the cards of the files. Raises: CardImageError."""
+    cards = [read_image(path) for path in options.files]
     total = sum(card.balance_cents for card in cards)
     if options.json:
         print(json.dumps({"cards": [_plain(card) for card in cards], "sum_cents": total}, indent=1))

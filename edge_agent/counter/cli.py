@@ -1,0 +1,56 @@
+"""`tornello card COMMAND`: one table, one module a command, loaded when it is asked for.
+
+A command's module has `add_options(parser)` and `run(options, desk) -> exit code`.
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from edge_agent.counter.desk import CounterError, Desk
+from edge_agent.ports import CardReader, ReaderError
+
+# command, its module in this folder, what it does
+COMMANDS = (("dump", "card_dump", "one line a card image: balance, counter, state"),)
+EPILOG = "Exit codes: 0 done, 1 the card or file is wrong or it cannot be done, 2 wrong use."
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one `card` command; return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="tornello card", description="Cards, on a reader or as files.", epilog=EPILOG
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, module, sentence in COMMANDS:
+        command = commands.add_parser(
+            name,
+            help=sentence,
+            description=sentence[:1].upper() + sentence[1:] + ".",
+            epilog=EPILOG,
+        )
+        command.set_defaults(module=module)
+        if name in arguments[:1]:  # the options of one command need the modules of one
+            importlib.import_module(f"edge_agent.counter.{module}").add_options(command)
+    options = parser.parse_args(list(arguments))
+    try:
+        command_module = importlib.import_module(f"edge_agent.counter.{options.module}")
+        return int(command_module.run(options, _desk()))
+    except (CounterError, ReaderError) as error:
+        print(f"card: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ncard: ended by Ctrl-C", file=sys.stderr)
+        return 1
+
+
+def _desk() -> Desk:
+    from edge_agent.drivers.system import SystemClock, SystemEntropy
+
+    return Desk(_open_reader, SystemClock(), SystemEntropy())
+
+
+def _open_reader(name: str) -> CardReader:
+    from edge_agent.drivers.card_readers import open_reader
+
+    return open_reader(name)

@@ -1,0 +1,33 @@
+"""What the commands of `tornello card` stand on: the world they are handed, how they fail.
+
+Commands know ports only; `cli.py` is their wiring and fills the Desk.
+"""
+
+import argparse
+from collections.abc import Callable
+from typing import NamedTuple
+
+from edge_agent.ports import CardReader, Clock, Entropy
+
+READER_HELP = (
+    "pcsc (the reader that PC/SC has a card in), pcsc:TEXT (the one whose name holds TEXT), "
+    "nfcpy:PORT (a serial PN532: /dev/ttyUSB0), nfcpy:usb (a USB reader); "
+    "left out: whichever is there"
+)
+
+
+class CounterError(Exception):
+    """A command cannot be done; the message says where, what was found, what to do instead."""
+
+
+class Desk(NamedTuple):
+    """The world of a service point. `open_reader`: name as in --reader -> an open reader."""
+
+    open_reader: Callable[[str], CardReader]
+    clock: Clock
+    entropy: Entropy
+
+
+def add_reader_option(parser: argparse.ArgumentParser) -> None:
+    """Declare `--reader`, the same for every command that wants a card."""
+    parser.add_argument("--reader", default="", metavar="NAME", help=READER_HELP)
