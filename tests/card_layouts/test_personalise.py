@@ -16,8 +16,8 @@ from simulator.desfire_card.meter import Transcript
 from simulator.field import Field, Tear
 from simulator.prng import Prng
 from simulator.reader import DirectReader
+from simulator.tap_world import AID, ISSUER, UID, Keys, recipe
 from tests import figures
-from tests.firmware.tap_world import AID, ISSUER, UID, Keys, recipe
 
 
 def blank():

@@ -9,7 +9,7 @@ import pytest
 
 from card_layouts.answers import ACCEPTED, HOLD_AGAIN
 from simulator.field import answer_lost
-from tests.firmware.tap_world import Device, new_card
+from simulator.tap_world import Device, new_card
 
 SMALL_INT_MAX = (1 << 30) - 1  # of a 32-bit MicroPython
 OURS = ("/card_layouts/", "/firmware/")

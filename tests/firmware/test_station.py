@@ -9,7 +9,7 @@ from card_layouts.records import entries_tap as e
 from card_layouts.records.entries_service import ACT_LOAD
 from firmware.station import Order
 from simulator.field import answer_lost, before_commit
-from tests.firmware.tap_world import (
+from simulator.tap_world import (
     GATE_A,
     LIMIT,
     PURSE,

@@ -6,9 +6,9 @@ from card_layouts.answers import ACCEPTED, ALREADY_SHOWN, HOLD_AGAIN, TAP_AGAIN,
 from simulator.field import FOREVER, answer_lost, commit_lost, commit_torn
 from simulator.flash import TORN_QUARTERS, FlashCut, FlashPowerLost
 from simulator.prng import Prng
+from simulator.tap_world import FARE, GATE_A, GATE_B, PURSE, Device, OnCard, new_card
+from simulator.tear_drill import Drill, settled
 from tests import figures
-from tests.firmware.tap_world import FARE, GATE_A, GATE_B, PURSE, Device, OnCard, new_card
-from tests.firmware.tear_drill import Drill, settled
 
 
 def cut_tap(device, card, operation, quarters, seed, *tears):

@@ -19,8 +19,7 @@ from card_layouts.packages.hotlist_layout import HOT_BLOCK
 from card_layouts.records.entries_tap import REASON_LISTED
 from simulator.field import Field, answer_lost, commit_lost
 from simulator.reader import DirectReader
-from tests.firmware.tap_replay import replay
-from tests.firmware.tap_world import (
+from simulator.tap_world import (
     EPOCH,
     ROOT_KEY,
     UID,
@@ -30,6 +29,7 @@ from tests.firmware.tap_world import (
     new_card,
     tariff,
 )
+from tests.firmware.tap_replay import replay
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

@@ -19,7 +19,7 @@ from card_layouts.records import entries_tap as e
 from simulator.desfire_card import DesfireCard
 from simulator.field import answer_lost
 from simulator.prng import Prng
-from tests.firmware.tap_world import (
+from simulator.tap_world import (
     AID,
     FARE,
     GATE_B,

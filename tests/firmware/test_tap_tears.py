@@ -14,8 +14,7 @@ from card_layouts.cards.card_layout import CHANNEL_COUNTER, COUNTER_START
 from card_layouts.packages.hotlist_layout import HOT_BLOCK, HOT_KILL
 from card_layouts.records.entries_tap import REASON_BLOCKED, REASON_KILLED, REASON_LISTED
 from firmware.station import Order
-from tests import figures
-from tests.firmware.tap_world import (
+from simulator.tap_world import (
     FARE,
     GATE_A,
     GATE_B,
@@ -27,7 +26,8 @@ from tests.firmware.tap_world import (
     OnCard,
     new_card,
 )
-from tests.firmware.tear_drill import Drill, check_answer, settled
+from simulator.tear_drill import Drill, check_answer, settled
+from tests import figures
 
 OTHER_STATION = 10
 

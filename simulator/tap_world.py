@@ -1,15 +1,18 @@
-"""A small world for tap tests: one issued card, validators and a station, all of them real parts.
+"""A small world in process: one issued card, validators and a station, all of them real parts.
 
-Cards are the simulator's, journals lie on simulated flash, tariff and hotlist are real packages.
-Only the passage of time is ours. `World.fork` gives a copy of a card and a flash, so that a
-thousand torn taps start from the same bytes.
+Cards are the simulator's, journals lie on simulated flash, tariff and lease are real packages.
+Only the passage of time is ours, and the masters lie in the open. Thousands of torn taps start
+here from the same bytes (tear_drill.py).
 """
 
+from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 from card_layouts.cards import personalise
 from card_layouts.cards.card_layout import (
     CHANNEL_COUNTER,
+    COUNTER_START,
     FILE_A,
     FILE_C,
     FILE_G,
@@ -19,12 +22,11 @@ from card_layouts.cards.card_layout import (
     aid_bytes,
     counter_b_n,
 )
-from card_layouts.cards.conversation import CardLost, converse
+from card_layouts.cards.conversation import converse
 from card_layouts.cards.desfire_issuer import IssuerSession
 from card_layouts.cards.transit_record import issue_record
-from card_layouts.codec.timestamps import CLOCK_NAMES
 from card_layouts.crypto.an10922 import card_key
-from card_layouts.crypto.kdf import block_key, device_key, device_label
+from card_layouts.crypto.kdf import block_key, device_key, device_label, next_block_key
 from card_layouts.crypto.triple_des_cpython import TripleDes
 from card_layouts.fares.tariff import Tariff
 from card_layouts.fares.tariff_builder import build
@@ -37,9 +39,10 @@ from firmware.journal import Journal
 from firmware.lease import Lease
 from firmware.station import Order, Station
 from firmware.tap import Tap
-from simulator.desfire_card import DesfireCard
+from simulator.desfire_card import DesfireCard, Image
+from simulator.desfire_card.image import File, RecordFile, ValueFile
 from simulator.desfire_card.meter import Transcript
-from simulator.field import Field
+from simulator.field import Field, Tear
 from simulator.flash import BLOCK_BYTES, Flash
 from simulator.prng import Prng
 from simulator.reader import DirectReader
@@ -60,38 +63,43 @@ TRANSFER_MINUTES = 60
 class Keys:
     """Masters in the open, as the demo has them; the chain key is the device's."""
 
-    def __init__(self, device):
+    def __init__(self, device: int) -> None:
         self.k_dev = device_key(ROOT_KEY, device, EPOCH)
         self.chain = device_label(self.k_dev, b"chain")
 
-    def card_key(self, key_no, version, uid):
+    def card_key(self, key_no: int, version: int, uid: bytes) -> bytes:
+        """Return the card's key, 16 bytes."""
         assert version == KEY_VERSION
         return card_key(MASTERS[key_no], uid, AID, key_no, GENERATION)
 
 
 class Watch:
-    """A clock the test sets."""
+    """A clock that stands until somebody sets it."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.seconds, self.ticks = NOW, 0
 
-    def ticks_ms(self):
+    def ticks_ms(self) -> int:
+        """Return `ticks`."""
         return self.ticks
 
-    def utc_seconds(self):
+    def utc_seconds(self) -> int:
+        """Return `seconds`."""
         return self.seconds
 
 
 class Recorder:
     """Signals as the passenger would see them."""
 
-    def __init__(self):
-        self.seen = []
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, str]] = []
 
-    def signal(self, name, detail):
+    def signal(self, name: str, detail: str) -> None:
+        """Take a signal."""
         self.seen.append((name, detail))
 
-    def opened(self):
+    def opened(self) -> bool:
+        """Return whether the gate opened."""
         return ("gate", "open") in self.seen
 
 
@@ -101,26 +109,30 @@ class NoHotlist:
     version = overlay_version = 0
 
     class base:
+        """Exact UIDs."""
+
         width = 7
 
-    def __init__(self, rows=None):
+    def __init__(self, rows: dict[bytes, tuple[int, int]] | None = None) -> None:
         self.rows = rows or {}
 
-    def lookup(self, uid):
+    def lookup(self, uid: bytes) -> tuple[int, int]:
+        """Return (action, g)."""
         return self.rows.get(bytes(uid), (0, 0))
 
 
 class Random:
     """The entropy port over a seeded stream."""
 
-    def __init__(self, seed):
+    def __init__(self, seed: int) -> None:
         self._prng = Prng(seed)
 
-    def random_bytes(self, n):
+    def random_bytes(self, n: int) -> bytes:
+        """Return the stream's next bytes."""
         return self._prng.bytes(n)
 
 
-def tariff(zone_count=2):
+def tariff(zone_count: int = 2) -> Tariff:
     """Return a tariff: one zone 250, both 338; transfers within the hour; stop i in zone i + 1."""
     prices = [[[FARE], [FARE_TWO]], [[FARE]]] if zone_count == 2 else [[[FARE]]]
     body = build(
@@ -139,7 +151,7 @@ def tariff(zone_count=2):
     return Tariff(lambda offset, size: body[offset : offset + size])
 
 
-def lease(**changed):
+def lease(**changed: int) -> Lease:
     """Return a generous lease."""
     values = {
         "lease": 0,
@@ -155,7 +167,7 @@ def lease(**changed):
     return Lease(values)
 
 
-def head_of(**changed):
+def head_of(**changed: int) -> bytes:
     """Return the 44 bytes of S of an adult's value card."""
     values = {
         "layout": 1,
@@ -169,8 +181,10 @@ def head_of(**changed):
     return S.pack(values)
 
 
-def exchange_with(card):
-    def exchange(frame, length):
+def exchange_with(card: DesfireCard) -> Callable[[bytearray, int], int]:
+    """Return what a driver needs to talk to a powered card without a reader."""
+
+    def exchange(frame: bytearray, length: int) -> int:
         answer = card.exchange(bytes(frame[:length]))
         frame[: len(answer)] = answer
         return len(answer)
@@ -178,7 +192,7 @@ def exchange_with(card):
     return exchange
 
 
-def recipe(uid=UID, head=None):
+def recipe(uid: bytes = UID, head: bytes | None = None) -> Any:
     """Return what to write on a card."""
     keys = Keys(ISSUER)
     record = issue_record(uid, ISSUER, EPOCH, AUTHORITY, NOW - 86400, keys.chain)
@@ -189,14 +203,14 @@ def recipe(uid=UID, head=None):
 
 
 @cache
-def issued_image(head=None, purse=PURSE):
+def issued_image(head: bytes | None = None, purse: int = PURSE) -> Image:
     """Return the EEPROM of a card made and loaded by the real station."""
     card = DesfireCard.blank(UID, Prng(3).bytes)
     card.power_on()
+    session = IssuerSession(bytearray(64))
     steps = personalise.personalise(
-        IssuerSession(bytearray(64)), recipe(head=head), Prng(4).bytes, TripleDes, lambda step: None
+        session, recipe(head=head), Prng(4).bytes, TripleDes, lambda step: None
     )
-    session = steps.gi_frame.f_locals["session"]
     converse(steps, session.frame, exchange_with(card))
     card.power_off()
     if purse:
@@ -204,7 +218,7 @@ def issued_image(head=None, purse=PURSE):
     return card.image
 
 
-def new_card(head=None, purse=PURSE, seed=1):
+def new_card(head: bytes | None = None, purse: int = PURSE, seed: int = 1) -> DesfireCard:
     """Return a fresh card with `purse` cents on it and a transcript as its meter."""
     image = issued_image(head, purse).clone()
     return DesfireCard(image, Prng(seed).bytes, meter=Transcript())
@@ -213,7 +227,14 @@ def new_card(head=None, purse=PURSE, seed=1):
 class Device:
     """A board in process: flash, journal, tap (or station) and a reader of its own."""
 
-    def __init__(self, number=GATE_A, station=False, flash=None, window=None, **parts):
+    def __init__(
+        self,
+        number: int = GATE_A,
+        station: bool = False,
+        flash: Flash | None = None,
+        window: Any = None,
+        **parts: Any,
+    ) -> None:
         self.number = number
         self.flash = flash or Flash(BLOCK_BYTES * (BLOCKS + 1))
         self.keys = Keys(number)
@@ -224,7 +245,7 @@ class Device:
         self.window = window
         self.parts = parts
         self.station = station
-        self.profile = {
+        self.profile: dict[str, Any] = {
             "device": number,
             "authority": AUTHORITY,
             "operator": 12,
@@ -241,14 +262,14 @@ class Device:
         self.profile.update(parts.get("profile", {}))
         self.boot()
 
-    def boot(self):
+    def boot(self) -> None:
         """Start the program on what is in the flash."""
         self.journal = Journal(self.flash, 1, BLOCKS).mount()
         self.signals = Recorder()
         clock = DeviceClock(self.watch, self.journal.counters)
         self.entropy = self.parts.get("entropy") or Random(self.number)
         if self.station:
-            self.tap = Station(
+            self.tap: Any = Station(
                 self.profile,
                 clock,
                 self.entropy,
@@ -272,7 +293,7 @@ class Device:
                 self.window,
             )
 
-    def present(self, card, *tears, order=None):
+    def present(self, card: DesfireCard, *tears: Tear, order: Order | None = None) -> int:
         """Hold a card to the reader once; return the answer."""
         field = Field()
         field.place(card)
@@ -282,20 +303,21 @@ class Device:
         steps = self.tap.load(card.uid, order) if order else self.tap.run(card.uid)
         assert reader.poll() == card.uid
         try:
-            answer = converse(steps, self.tap.frame, reader.exchange)
+            answer: int = converse(steps, self.tap.frame, reader.exchange)
         finally:
             reader.release()
         self.exchanges = field.exchanges
         return answer
 
-    def load(self, card, order):
+    def load(self, card: DesfireCard, order: Order) -> int:
+        """Load an order; return the answer."""
         return self.present(card, order=order)
 
-    def entries(self):
+    def entries(self) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
         """Return what the journal holds, decrypted: [(type name, header, fields)]."""
         found = []
         key = block_key(self.keys.k_dev)
-        opened = {}
+        opened: dict[int, Sealer] = {}
         slot = bytearray(128)
         for seq in range(self.journal.first_kept_seq, self.journal.head_seq + 1):
             assert self.journal.read_slot(seq, slot)
@@ -308,13 +330,13 @@ class Device:
             found.append((TYPE_NAMES[header["type"]], header, fields))
         return found
 
-    def names(self):
+    def names(self) -> list[str]:
+        """Return the type names of the entries."""
         return [name for name, _header, _fields in self.entries()]
 
 
-def ratcheted(key, ordinal):
-    from card_layouts.crypto.kdf import next_block_key
-
+def ratcheted(key: bytes, ordinal: int) -> bytes:
+    """Return the key of block `ordinal`, from the journal's first."""
     for _ in range(ordinal):
         key = next_block_key(key)
     return key
@@ -323,20 +345,25 @@ def ratcheted(key, ordinal):
 class OnCard:
     """What the EEPROM holds, read past all keys, once the card has finished a torn commit."""
 
-    def __init__(self, card):
+    def __init__(self, card: DesfireCard) -> None:
         card.power_on()
         card.power_off()
         image = card.image
         files = image.applications[AID].files
-        self.purse = files[FILE_V].value
-        self.actions = (1 << 30) - 1 - files[FILE_A].value
-        self.counter = files[FILE_C].value
+        self.purse, self.counter = value_of(files[FILE_V]), value_of(files[FILE_C])
+        self.actions = COUNTER_START - value_of(files[FILE_A])
         self.b, self.n = counter_b_n(self.counter)
-        self.records = [G.unpack(record) for record in files[FILE_G].records]
-        self.newest = self.records[-1] if self.records else None
+        log = files[FILE_G]
+        assert isinstance(log, RecordFile), "G is a cyclic file"
+        self.records = [G.unpack(record) for record in log.records]
+        self.newest: dict[str, Any] = self.records[-1]  # personalisation writes the first
 
-    def state(self):
+    def state(self) -> tuple[int, int, int, int]:
+        """Return what money can see: purse, C, A, n of the newest record."""
         return self.purse, self.counter, self.actions, self.newest["n"]
 
 
-__all__ = ["CLOCK_NAMES", "CardLost"]
+def value_of(file: File) -> int:
+    """Return the cents or counts in a value file."""
+    assert isinstance(file, ValueFile), "V, C and A are value files"
+    return file.value

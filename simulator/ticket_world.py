@@ -1,16 +1,21 @@
 """A tourist ticket, a station that sells it and gates that know only what a gate would know."""
 
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
 from card_layouts.cards import tourist_sale, tourist_ticket
 from card_layouts.cards.conversation import CardLost, converse
 from card_layouts.cards.ultralight_c import Session
 from card_layouts.cards.zones import zones_run
 from card_layouts.crypto.triple_des_cpython import TripleDes
 from card_layouts.records.entries_tap import OUTCOME_COMMITTED
-from simulator.desfire_card import Cut, Transcript
-from simulator.field import Field
+from simulator.desfire_card import Cut, ExchangeCount, Transcript
+from simulator.field import Field, Tear
 from simulator.prng import Prng
 from simulator.reader import DirectReader
 from simulator.ultralight_c import Image, UltralightC, tearing
+from simulator.ultralight_c.tearing import Torn
 
 UID = bytes.fromhex("04112233445566")
 MASTER = bytes(range(16))
@@ -33,16 +38,18 @@ HEADER = {
 TORN_KINDS = (tearing.old, tearing.new, tearing.half, tearing.erased)
 
 
-def recipe(signature=None, header=HEADER):
+def recipe(signature: bytes | None = None, header: dict[str, Any] = HEADER) -> Any:
+    """Return what to write on a ticket."""
     return tourist_sale.recipe_of(KEYS, UID, header, STATION, signature)
 
 
-def blank(torn=tearing.half, at_once=False, seed=5):
+def blank(torn: Torn = tearing.half, at_once: bool = False, seed: int = 5) -> UltralightC:
+    """Return a ticket as delivered, with a transcript as its meter."""
     image = Image(UID)
     return UltralightC(image, Prng(seed).bytes, meter=Transcript(), torn=torn, at_once=at_once)
 
 
-def sold(**more):
+def sold(**more: Any) -> UltralightC:
     """Return a ticket as it leaves the counter."""
     card = blank(**more)
     Station(card).sell()
@@ -53,7 +60,7 @@ def sold(**more):
 class Antenna:
     """A reader with one ticket on it."""
 
-    def __init__(self, card, *tears):
+    def __init__(self, card: UltralightC, *tears: Tear) -> None:
         self.card = card
         self.field = Field()
         self.field.place(card)
@@ -61,7 +68,7 @@ class Antenna:
         self.reader = DirectReader(self.field)
         self.random = Prng(9).bytes
 
-    def talk(self, conversation):
+    def talk(self, conversation: Callable[[Session], Any]) -> Any:
         """Activate the ticket, hold `conversation(session)`, switch the field off."""
         self.reader.poll()
         session = Session(bytearray(64))
@@ -74,7 +81,7 @@ class Antenna:
 class Station(Antenna):
     """Sells a ticket, as often as it takes."""
 
-    def sell(self, row=None, presentations=8):
+    def sell(self, row: Any = None, presentations: int = 8) -> int:
         """Return how many conversations it took until the ticket was sold, losses included."""
         row = row or recipe()
         for number in range(presentations):
@@ -83,7 +90,7 @@ class Station(Antenna):
                 if state == tourist_sale.SOLD:
                     return number
                 step = tourist_sale.load if state == tourist_sale.FRESH else tourist_sale.close
-                self.talk(lambda session, step=step: step(session, row, self.random, TripleDes))
+                self.talk(partial(step, recipe=row, random_bytes=self.random, triple_des=TripleDes))
             except CardLost:
                 self.field.place(self.card)
         raise AssertionError(f"not sold after {presentations} presentations")
@@ -92,15 +99,17 @@ class Station(Antenna):
 class Gate:
     """A validator's memory: the tap whose end it does not know, and what it let through."""
 
-    def __init__(self, device=4711, keys=KEYS, stage_first=True):
+    def __init__(
+        self, device: int = 4711, keys: tuple[bytes, bytes] = KEYS, stage_first: bool = True
+    ) -> None:
         self.device = device
         self.keys = keys
         self.stage_first = stage_first
-        self.open_tap = None
+        self.open_tap: tuple[int, bytes] | None = None
         self.greens = 0
-        self.settled = None
+        self.settled: int | None = None
 
-    def present(self, card, *tears, now_s=NOW):
+    def present(self, card: UltralightC, *tears: Tear, now_s: int = NOW) -> bool:
         """Return True for green, False when the ticket must be shown again."""
         antenna = Antenna(card, *tears)
         try:
@@ -110,7 +119,7 @@ class Gate:
         self.greens += 1
         return True
 
-    def _tap(self, session, rnd_a, now_s):
+    def _tap(self, session: Session, rnd_a: bytes, now_s: int) -> Iterator[Any]:
         check = tourist_ticket.check_ticket(session, UID, self.keys, rnd_a, TripleDes)
         ticket = yield from check
         if self.open_tap is not None:
@@ -131,13 +140,15 @@ class Gate:
         self.open_tap = None
 
 
-def transcript_of_a_tap(**more):
+def transcript_of_a_tap(**more: Any) -> list[ExchangeCount]:
+    """Return the exchanges of one tap."""
     card = sold(**more)
     assert Gate().present(card)
+    assert isinstance(card.meter, Transcript)
     return card.meter.exchanges
 
 
-def positions(exchanges):
+def positions(exchanges: Sequence[ExchangeCount]) -> list[tuple[int, Cut]]:
     """Return every (exchange, Cut) of a transcript, in the order they lie in time."""
     rows = []
     for number, count in enumerate(exchanges):
@@ -147,7 +158,7 @@ def positions(exchanges):
     return rows
 
 
-def classes(exchanges):
+def classes(exchanges: Sequence[ExchangeCount]) -> list[tuple[int, Cut]]:
     """Return the positions a card can tell apart: before, between its write steps, after."""
     rows = []
     for number, count in enumerate(exchanges):
@@ -157,12 +168,12 @@ def classes(exchanges):
     return rows
 
 
-def tears_a_page(cut):
+def tears_a_page(cut: Cut) -> bool:
     """A page is written in two steps: a cut before the second leaves it torn."""
     return cut == Cut("step", 1)
 
 
-def torn_kinds(cut, garbage_count):
+def torn_kinds(cut: Cut, garbage_count: int) -> tuple[Torn, ...]:
     """Return what may be left behind at this cut: one kind where nothing tears."""
     if not tears_a_page(cut):
         return (tearing.half,)
