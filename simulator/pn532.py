@@ -7,7 +7,7 @@ Source: NXP UM0701-02 [P] and the pitfalls in desfire.md.
 
 from collections.abc import Callable
 
-from simulator.air import Air
+from simulator.air import Air, crc_a
 from simulator.field import Card, Field
 from simulator.iso_dep import BlockCounts, no_wait
 from simulator.pn532_frames import (
@@ -18,7 +18,7 @@ from simulator.pn532_frames import (
     HostFrame,
     encode_frame,
 )
-from simulator.pn532_targets import OK, TIMEOUT, Target
+from simulator.pn532_targets import CRC_ERROR, OK, TIMEOUT, Target
 
 FIRMWARE = bytes.fromhex("32010607")  # IC, version, revision, support
 BAUDS = (9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600, 1288000)
@@ -29,6 +29,7 @@ WRONG_CONTEXT = 0x27
 AUTOMATIC_RATS = 0x10
 CIU_TX_MODE, CIU_RX_MODE, CIU_FIFO_DATA = 0x6302, 0x6303, 0x6339
 SENS_REQ = 0x26  # stays in the FIFO when no card answered it
+CRC_CHECKED = 0x80  # of CIU_RX_MODE: set by an activation, cleared by nfcpy for type 2 tags
 FRAMING_BITS = 0x03  # 00 = type A; anything else: our cards stay silent
 WAKING_EDGES = 5  # of the host's line: one byte 55, or five bytes 00
 RETRY_FOREVER = 0xFF
@@ -242,6 +243,7 @@ class Pn532:
         rows = b"".join(self._target_row(n, target) for n, target in self._targets.items())
         if self._targets:
             self._registers[CIU_FIFO_DATA] = 0
+            self._registers[CIU_RX_MODE] = self._registers.get(CIU_RX_MODE, 0) | CRC_CHECKED
         return bytes([len(self._targets)]) + rows
 
     def _is_type_a(self) -> bool:
@@ -267,6 +269,11 @@ class Pn532:
         if target is None or not params or not self._is_type_a():
             return bytes([TIMEOUT])
         status, answer = target.communicate(params)
+        if self._registers.get(CIU_RX_MODE, 0) & CRC_CHECKED:
+            if target.is_four_bits(answer):
+                return bytes([CRC_ERROR])  # has no CRC, and the chip misses it [nfcpy]
+        elif len(answer) > 1:
+            answer += crc_a(answer)  # the host wants to check it
         return bytes([status]) + answer
 
     def _set_card_speed(self, params: bytes) -> bytes:

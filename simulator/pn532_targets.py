@@ -80,6 +80,10 @@ class Target:
             return CRC_ERROR, b""
         return (TIMEOUT, b"") if answer is None else (OK, answer)
 
+    def is_four_bits(self, answer: bytes) -> bool:
+        """Tell whether this answer is an ACK or NAK of the MIFARE family, which has no CRC."""
+        return self._blocks is None and len(answer) == 1
+
     def deselect(self) -> None:
         """Tell the card to go; it keeps its field and forgets its session."""
         if self._reader is not None:

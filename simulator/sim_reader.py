@@ -5,28 +5,19 @@
 """
 
 import argparse
-import secrets
 import sys
-from collections.abc import Callable
-from pathlib import Path
 
-from simulator.desfire_card import DesfireCard, FileStorage, ImageError
 from simulator.field import Field
 from simulator.pn532 import Pn532
 from simulator.pn532_pty import Pn532Pty
-from simulator.prng import Prng
+from simulator.reader_cards import Card, SimError, add_card_options, kind_of, make_cards
 from simulator.vpcd import FIRST_PORT, HOST, SLOTS, ReaderGone, VpcdLine, pump_all
 
-CARDS_MAX = 16
-FIXED_UID = 0x04112233445500  # the first card is 04112233445501
 PCSC_REMEDY = (
     "On Debian or Ubuntu: apt install pcscd vsmartcard-vpcd pcsc-tools\n"
     "Then start it (one per machine):  pcscd --foreground"
 )
-
-
-class SimError(Exception):
-    """What cannot be done, in words for the person at the keyboard."""
+TOOL_OF = {"DESFire EV1": "mifare-desfire-info", "Ultralight C": "mifare-ultralight-info"}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -34,17 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     way = parser.add_mutually_exclusive_group(required=True)
     way.add_argument("--pty", action="store_true", help="a PN532 on a pseudo terminal (HSU)")
     way.add_argument("--pcsc", action="store_true", help="cards in vsmartcard's virtual reader")
-    parser.add_argument("--cards", type=_count, default=1, metavar="N", help="blank cards (1)")
-    parser.add_argument(
-        "--uid", choices=("fixed", "random"), default="fixed", help="their UIDs (fixed)"
-    )
-    parser.add_argument(
-        "--image",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="a card kept in FILE (made if not there) instead of blank ones; may be repeated",
-    )
+    add_card_options(parser)
     parser.add_argument(
         "--port", type=_port, default=FIRST_PORT, help=f"with --pcsc: vpcd's port ({FIRST_PORT})"
     )
@@ -63,17 +44,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
 
 
-def make_cards(options: argparse.Namespace) -> list[DesfireCard]:
-    """Return the cards asked for. Raises: SimError naming a file that is no card."""
-    if options.image:
-        return [_card_of(Path(name), number) for number, name in enumerate(options.image, 1)]
-    return [
-        DesfireCard.blank(_uid(options.uid, number), _chance(options.uid, number))
-        for number in range(1, options.cards + 1)
-    ]
-
-
-def serve_pty(cards: list[DesfireCard]) -> int:
+def serve_pty(cards: list[Card]) -> int:
     """Be a PN532 with the cards in its field, for ever."""
     field = Field()
     for card in cards:
@@ -81,19 +52,13 @@ def serve_pty(cards: list[DesfireCard]) -> int:
     with Pn532Pty(Pn532(field)) as pty:
         print(f"PN532 on {pty.path}")
         _print_cards(cards)
-        print(
-            f"\nTry:  LIBNFC_DEVICE=pn532_uart:{pty.path} nfc-list\n"
-            f"      LIBNFC_DEVICE=pn532_uart:{pty.path} mifare-desfire-info\n"
-            f"      ln -s {pty.path} /dev/ttyUSB99 && python3 -m nfc --device tty:USB99:pn532\n"
-            "Ctrl-C ends it.",
-            flush=True,
-        )
+        _print_what_to_try(pty.path, cards)
         while True:
             pty.wait(1.0)
             pty.pump()
 
 
-def serve_pcsc(cards: list[DesfireCard], port: int) -> int:
+def serve_pcsc(cards: list[Card], port: int) -> int:
     """Be cards in the virtual reader until it goes away."""
     if len(cards) > SLOTS:
         raise SimError(f"{len(cards)} cards do not fit: the virtual reader has {SLOTS} slots")
@@ -113,7 +78,7 @@ def serve_pcsc(cards: list[DesfireCard], port: int) -> int:
             line.close()
 
 
-def _dialled(card: DesfireCard, port: int) -> VpcdLine:
+def _dialled(card: Card, port: int) -> VpcdLine:
     try:
         return VpcdLine(card, port)
     except ConnectionRefusedError:
@@ -122,38 +87,19 @@ def _dialled(card: DesfireCard, port: int) -> VpcdLine:
         raise SimError(f"cannot dial {HOST}:{port}: {error}") from None
 
 
-def _print_cards(cards: list[DesfireCard]) -> None:
+def _print_what_to_try(path: str, cards: list[Card]) -> None:
+    tools = ["nfc-list", *sorted({TOOL_OF[kind_of(card)] for card in cards})]
+    lines = [f"LIBNFC_DEVICE=pn532_uart:{path} {tool}" for tool in tools]
+    lines.append(f"ln -s {path} /dev/ttyUSB99 && python3 -m nfc --device tty:USB99:pn532")
+    print("\nTry:  " + "\n      ".join(lines) + "\nCtrl-C ends it.", flush=True)
+
+
+def _print_cards(cards: list[Card]) -> None:
     for number, card in enumerate(cards, 1):
-        print(f"card {number}  UID {card.image.uid.hex()}")
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= CARDS_MAX:
-        raise argparse.ArgumentTypeError(f"{text}: wanted a number from 1 to {CARDS_MAX}")
-    return int(text)
+        print(f"card {number}  {kind_of(card):12}  UID {card.image.uid.hex()}")
 
 
 def _port(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 65535 - SLOTS:
         raise argparse.ArgumentTypeError(f"{text}: wanted a port from 1 to {65535 - SLOTS}")
     return int(text)
-
-
-def _uid(kind: str, number: int) -> bytes:
-    if kind == "random":
-        return b"\x04" + secrets.token_bytes(6)
-    return (FIXED_UID + number).to_bytes(7, "big")
-
-
-def _chance(kind: str, number: int) -> Callable[[int], bytes]:
-    return secrets.token_bytes if kind == "random" else Prng(number).bytes
-
-
-def _card_of(path: Path, number: int) -> DesfireCard:
-    storage = FileStorage(path)
-    try:
-        if path.exists():
-            return DesfireCard(storage.load(), secrets.token_bytes, storage)
-        return DesfireCard.blank(_uid("random", number), secrets.token_bytes, storage)
-    except (OSError, UnicodeDecodeError, ImageError) as error:
-        raise SimError(f"{path}: {error}") from None

@@ -9,12 +9,14 @@ import select
 import socket
 
 from simulator.field import Card
+from simulator.pcsc_storage import STORAGE_ATR, StorageCard
 
 HOST, FIRST_PORT, SLOTS = "127.0.0.1", 35963, 2
 POWER_OFF, POWER_ON, RESET, ATR_WANTED = b"\x00", b"\x01", b"\x02", b"\x04"
 # PC/SC part 3: the ATR of a contactless card whose ATS has the historical byte 80 (DESFire).
 ATR = bytes.fromhex("3B8180018080")
 WRONG_LENGTH = b"\x67\x00"
+ISO_DEP = 0x20  # bit of SAK
 
 
 class ReaderGone(Exception):
@@ -26,6 +28,8 @@ class CardSlot:
 
     def __init__(self, card: Card) -> None:
         self.card = card
+        # A card that takes no APDUs is spoken to by the reader in its place.
+        self._storage = None if card.sak & ISO_DEP else StorageCard(card)
         self._stream = b""
 
     def feed(self, data: bytes) -> bytes:
@@ -44,7 +48,7 @@ class CardSlot:
 
     def _answer(self, payload: bytes) -> bytes | None:
         if payload == ATR_WANTED:
-            return ATR
+            return ATR if self._storage is None else STORAGE_ATR
         if payload in (POWER_OFF, RESET):
             self.card.power_off()
         if payload in (POWER_ON, RESET):
@@ -54,6 +58,8 @@ class CardSlot:
         if not payload:
             return WRONG_LENGTH
         self.card.power_on()  # pcscd may speak to a card that it believes to be on
+        if self._storage is not None:
+            return self._storage.answer(payload)
         return self.card.exchange(payload)
 
 

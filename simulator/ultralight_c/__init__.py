@@ -8,6 +8,7 @@ Source: NXP MF0ICU2 data sheet rev 3.3, public; points it leaves open are marked
 from simulator.ultralight_c.card import UltralightC
 from simulator.ultralight_c.image import Image
 from simulator.ultralight_c.image_json import (
+    FORMAT,
     FileStorage,
     MemoryStorage,
     differences,
@@ -16,6 +17,7 @@ from simulator.ultralight_c.image_json import (
 )
 
 __all__ = [
+    "FORMAT",
     "FileStorage",
     "Image",
     "MemoryStorage",

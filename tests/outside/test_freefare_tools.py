@@ -4,8 +4,10 @@ import pytest
 
 from simulator.desfire_card import DesfireCard
 from simulator.prng import Prng
+from simulator.ultralight_c.image import FACTORY_KEY_PAGES
 from tests.outside.readers import ServedPn532
 from tests.simulator.card_builders import UID
+from tests.simulator.ultralight_reader import card as ultralight
 
 pytestmark = pytest.mark.requirement("D7")
 MESSAGE = b"what nobody here wrote"
@@ -67,3 +69,17 @@ def test_the_card_is_configured_and_formatted(tool, made):
     tool("ev1-configure-default-key", "-y")
     tool("ev1-configure-random-uid", "-y")
     assert made.image.random_uid
+
+
+@pytest.mark.requirement("W-94")
+@pytest.mark.parametrize("key, found", [(FACTORY_KEY_PAGES, "success"), (bytes(16), "fail")])
+def test_ultralight_info_proves_the_factory_key_and_no_other(
+    key, found, package_version, system_command, program, say
+):
+    program(f"libfreefare tools, {package_version('libfreefare-bin')}")
+    with ServedPn532(ultralight(key=key)) as reader:
+        tool = system_command("mifare-ultralight-info")
+        code, said = say(tool, LIBNFC_DEVICE=reader.libnfc)
+    assert code == 0, said
+    assert f"Tag with UID {UID.hex()} is a Mifare UltraLightC" in said
+    assert f"Authentication with default key: {found}" in said

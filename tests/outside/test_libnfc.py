@@ -7,6 +7,7 @@ import pytest
 from simulator.prng import Prng
 from tests.outside.readers import ServedPn532
 from tests.simulator.card_builders import UID, card
+from tests.simulator.ultralight_reader import card as ultralight
 
 pytestmark = pytest.mark.requirement("D7")
 
@@ -22,8 +23,9 @@ def listed(system_command, program, say):
         program(f"nfc-list, {version.group(1)}")
         assert code == 0, said
         names = (r"ATQA \(SENS_RES\)", r"UID \(NFCID\d\)", r"SAK \(SEL_RES\)", "ATS")
-        found = [re.findall(name + r": ([0-9a-f ]+)", said) for name in names]
-        return [tuple(bytes.fromhex(cell).hex() for cell in row) for row in zip(*found)]
+        targets = said.split("(106 kbps) target:")[1:]
+        found = [[re.search(name + r": ([0-9a-f ]+)", one) for name in names] for one in targets]
+        return [tuple(bytes.fromhex(c[1]).hex() if c else "" for c in row) for row in found]
 
     return run
 
@@ -50,3 +52,13 @@ def test_nfc_list_shows_nothing_in_an_empty_field_and_a_random_identity_as_such(
     with ServedPn532(hidden) as reader:
         ((atqa, uid, sak, _),) = listed(reader)
         assert (atqa, uid[:2], len(uid), sak) == ("0304", "08", 8, "20")
+
+
+def test_nfc_list_shows_an_ultralight_c_beside_a_desfire_card(listed):
+    other = card()
+    other.image.uid = b"\x04" + Prng(7).bytes(6)
+    with ServedPn532(ultralight(), other) as reader:
+        assert listed(reader) == [
+            ("0044", UID.hex(), "00", ""),
+            ("0344", other.image.uid.hex(), "20", "7577810280"),
+        ]

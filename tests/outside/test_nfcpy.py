@@ -6,12 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from card_layouts.cards.conversation import converse
+from card_layouts.cards.ultralight_c import Session
+from card_layouts.crypto.triple_des_cpython import TripleDes
 from simulator.air import Air, Noise
 from simulator.desfire_card.image import Application
+from simulator.field import Field
 from simulator.prng import Prng
+from simulator.reader import DirectReader
 from tests import figures
 from tests.outside.readers import ServedPn532
 from tests.simulator.card_builders import AID, UID, card, data_file, value_file
+from tests.simulator.ultralight_reader import card as ultralight
 
 pytestmark = pytest.mark.requirement("D7")
 NUMBER = 900_000_000 + os.getpid()  # no real device has it, and no other run of the suite
@@ -48,13 +54,13 @@ def tag_card():
 def visited(session, program):
     """Return a function: let nfcpy visit a card through an air; what it said, and the chip."""
 
-    def run(made, air=None, **more):
+    def run(made, air=None, script="nfcpy_session.py", **more):
         if not os.access(LINK.parent, os.W_OK):
             pytest.skip(f"nfcpy needs a name in {LINK.parent}, where only root may make one")
         with ServedPn532(made, air=air, **more) as reader:
             LINK.symlink_to(reader.path)
             try:
-                said = session("nfcpy_session.py", f"tty:USB{NUMBER}:pn532")
+                said = session(script, f"tty:USB{NUMBER}:pn532")
             finally:
                 LINK.unlink()
         program(said[0])
@@ -93,3 +99,27 @@ def test_nfcpy_repairs_noise_and_nothing_is_committed_twice(visited):
     assert said | {"present": "True"} == WANTED, "it asks for presence once only"
     assert counts.nak > 1
     assert counts.repeated > 0
+
+
+@pytest.mark.requirement("W-94")
+def test_nfcpy_proves_and_changes_the_key_of_an_ultralight_c_and_ours_proves_the_new_one(visited):
+    made = ultralight()
+    said, _ = visited(made, script="nfcpy_ultralight_session.py")
+    assert said == {
+        "uid": f"{UID.hex()} Type2Tag",
+        "product": "Mifare Ultralight C (MF01CU2)",
+        "wrong key": "False",
+        "default key": "True",
+        "written": "c0ffee01",
+        "new key": "True",
+        "old key": "False",
+        "without a key": "refused",
+    }
+    reader = DirectReader(Field())
+    reader.field.place(made)
+    reader.poll()
+    session = Session(bytearray(64))
+    key = bytes(range(16, 32))
+    converse(session.authenticate(key, Prng(8).bytes(8), TripleDes), session.frame, reader.exchange)
+    found = converse(session.read(4), session.frame, reader.exchange)
+    assert found[:4].hex() == "c0ffee01"

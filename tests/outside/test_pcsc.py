@@ -15,6 +15,7 @@ from simulator.prng import Prng
 from tests.outside.readers import ServedVpcd
 from tests.outside.test_python_desfire import WANTED
 from tests.simulator.card_builders import UID, card, value_file
+from tests.simulator.ultralight_reader import card as ultralight
 
 pytestmark = [pytest.mark.requirement("D7", "R-24"), pytest.mark.xdist_group("pcscd")]
 PATIENCE_S = 20
@@ -80,3 +81,24 @@ def test_python_desfire_works_through_pcsc(in_reader, session, program):
         said = session("desfire_session.py", "pcsc")
     program(said[0])
     assert dict(line.split(": ") for line in said[1:]) == WANTED
+
+
+@pytest.mark.requirement("W-94")
+def test_an_ultralight_c_is_a_storage_card_whose_frames_go_through_the_reader(
+    in_reader, session, program
+):
+    made = ultralight(user=dict.fromkeys(range(4, 40), b"\1\2\3\4"))
+    with in_reader(made):
+        said = session("pcsc_ultralight_session.py")
+    program(said[0])
+    assert dict(line.split(": ") for line in said[1:]) == {
+        "atr": "3b8f8001804f0ca000000306" + "03003a" + "0000000051",
+        "uid": UID.hex() + " 9000",
+        "pages 4 to 7": "01020304" * 4 + " 9000",
+        "written": " 9000",
+        "page 4": "c0ffee02 9000",
+        "no such page": " 6300",
+        "select": " 6e00",
+        "authenticated": "True",
+    }
+    assert made.image.user[4].hex() == "c0ffee02"

@@ -1,6 +1,7 @@
 """`./tornello sim reader`: what it prints, how it ends, and the frames of the virtual reader."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -10,10 +11,13 @@ from pathlib import Path
 import pytest
 
 from simulator.desfire_card import FileStorage
+from simulator.pcsc_storage import STORAGE_ATR
 from simulator.pn532_frames import ACK, encode_frame
 from simulator.sim import main
+from simulator.ultralight_c import FileStorage as UltralightStorage
 from simulator.vpcd import ATR, CardSlot
 from tests.simulator.card_builders import UID, card, value_file
+from tests.simulator.ultralight_reader import card as ultralight
 
 pytestmark = pytest.mark.requirement("D7")
 H = bytes.fromhex
@@ -98,6 +102,55 @@ def test_a_card_in_a_file_is_made_and_found_again(started, tmp_path):
     assert UID.hex() in "".join(started("--pty", "--image", str(kept))[1])
 
 
+@pytest.mark.system
+@pytest.mark.requirement("W-94")
+def test_ultralight_c_cards_lie_beside_others_blank_or_from_a_file(started, tmp_path):
+    def kinds(*options):
+        lines = started("--pty", *options)[1]
+        return [line.split()[2] for line in lines if line.startswith("card ")], "".join(lines)
+
+    assert kinds("--cards", "1", "--ultralight", "2")[0] == ["DESFire", "Ultralight", "Ultralight"]
+    kept = tmp_path / "ticket.json"
+    found, first = kinds("--ultralight-image", str(kept))
+    assert found == ["Ultralight"] and "mifare-ultralight-info" in first
+    uid = re.search("UID ([0-9a-f]{14})", first).group(1)
+    assert uid in kinds("--image", str(kept))[1], "the file says what it holds"
+    assert UltralightStorage(kept).load().uid.hex() == uid
+
+
+@pytest.mark.requirement("W-94")
+def test_the_virtual_reader_speaks_for_a_card_that_takes_no_apdus():
+    slot = CardSlot(ultralight())
+
+    def ask(command):
+        return slot.feed(framed(H(command)))[2:].hex()
+
+    assert slot.feed(framed(b"\x01", b"\x04")) == framed(STORAGE_ATR)
+    assert ask("FFCA000000") == UID.hex() + "9000"
+    assert ask("FFD6000504" + "0A0B0C0D") == "9000"
+    assert ask("FFB0000500")[:8] == "0a0b0c0d" and ask("FFB0000504") == "0a0b0c0d9000"
+    assert ask("FFC20001" + "04" + "95021A00")[:28] == "c003009000" + "920100" + "96020000" + "9709"
+    assert (
+        ask("FFC20001" + "04" + "95023030") == "c003009000" + "920104" + "96020000" + "9701009000"
+    )
+    refused = {
+        "FFCA010000": "6a81",  # no historical bytes
+        "FFB0003000": "6300",  # no such page: the card is activated anew
+        "FFB0000011": "6700",
+        "FFD6000503AABBCC": "6700",
+        "FFD6000004" + "00000000": "6300",
+        "FFC200010396011A": "6700",
+        "FFC2000200": "6a81",
+        "FFC2000000": "c0030090009000",
+        "FF8600000501000460": "6a81",
+        "00A40400": "6e00",
+        "60": "6700",
+    }
+    assert {command: ask(command) for command in refused} == refused
+    slot.card.power_off()
+    assert ask("FFB0000500")[:8] == "0a0b0c0d", "pcscd may speak to a card it believes to be on"
+
+
 def unused_port():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]
@@ -133,7 +186,10 @@ def test_when_pcscd_goes_it_says_so(capsys):
     "options, words",
     [
         (["--pcsc", "--cards", "3"], "the virtual reader has 2 slots"),
+        (["--pcsc", "--cards", "2", "--ultralight", "1"], "the virtual reader has 2 slots"),
+        (["--pty", "--cards", "16", "--ultralight", "1"], "17 cards: a field takes at most 16"),
         (["--pty", "--image", __file__], "test_sim_reader.py"),
+        (["--pty", "--ultralight-image", __file__], "holds no Ultralight C; --image takes other"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(capsys, options, words):
@@ -142,7 +198,14 @@ def test_what_cannot_be_done_is_said_in_a_sentence(capsys, options, words):
 
 
 @pytest.mark.parametrize(
-    "options", [[], ["--pty", "--pcsc"], ["--pty", "--cards", "0"], ["--pcsc", "--port", "99999"]]
+    "options",
+    [
+        [],
+        ["--pty", "--pcsc"],
+        ["--pty", "--cards", "0"],
+        ["--pty", "--ultralight", "x"],
+        ["--pcsc", "--port", "99999"],
+    ],
 )
 def test_wrong_options_are_refused_with_the_usage(capsys, options):
     with pytest.raises(SystemExit):

@@ -5,6 +5,7 @@ import pytest
 from card_layouts.cards.conversation import LOST, CardLost, converse
 from card_layouts.cards.ultralight_c import FACTORY_KEY, NakError, Session
 from card_layouts.crypto.triple_des_cpython import TripleDes
+from simulator.air import crc_a
 from simulator.desfire_card import Cut
 from simulator.field import Field, Tear
 from simulator.pn532 import Pn532
@@ -70,7 +71,13 @@ def test_the_pn532_lists_it_without_ats_and_keeps_acks_to_itself():
     assert host.ask(H("4001 A205 00000000")) == H("41 00")
     assert host.ask(H("4001 A005") + bytes(range(16))) == H("41 00")
     assert host.ask(H("4001 3005"))[2:6] == bytes(range(4))
+    # Four bits have no CRC: past InDataExchange the chip takes them for a broken frame, unless
+    # the host does the checking (CIU_RxMode, bit 7).
+    assert host.ask(H("42 A206 00000000")) == H("43 02")
+    host.ask(H("08 6303 00"))
     assert host.ask(H("42 A206 00000000")) == H("43 00 0A")
+    found = host.ask(H("42 3006"))[2:]
+    assert found[:16] == bytes(4) + found[4:16] and crc_a(found[:16]) == found[16:]
 
 
 def test_a_nak_is_an_error_of_the_pn532_and_the_card_needs_activating():
