@@ -112,7 +112,8 @@ class CardReader(Protocol):
         """Send frame[:length], leave the answer in frame, return its length in bytes.
 
         DESFire: native framing, status byte first. Ultralight: the raw command; an ACK comes as
-        the byte 0A, a NAK as another single byte. Raises: CardLost (card_layouts).
+        the byte 0A (or nothing), a NAK as another single byte.
+        Raises: CardLost (card_layouts); ReaderError if this reader cannot carry such frames.
         """
 
     def release(self) -> None:
