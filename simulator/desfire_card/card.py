@@ -112,6 +112,7 @@ class DesfireCard:
         state.power = self.power
         state.take_count()
         recover(state)
+        state.take_count()  # the finishing belongs to no exchange
         state.select(PICC_AID)
         self._awaited = None
         if self.image.random_uid:

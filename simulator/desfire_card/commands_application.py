@@ -43,8 +43,8 @@ def create_application(state: CardState, params: bytes) -> bytes:
         raise Refused(COUNT)
     if application_bytes(app) > free_bytes(state.image):
         raise Refused(OUT_OF_MEMORY)
-    state.step()  # the body, which nothing names yet
-    state.step(lambda: state.image.applications.update({aid: app}))
+    state.step("application body")  # which nothing names yet
+    state.step("application named", lambda: state.image.applications.update({aid: app}))
     return state.channel.plain_out(b"")
 
 
@@ -60,7 +60,7 @@ def delete_application(state: CardState, params: bytes) -> bytes:
     if params not in state.image.applications:
         raise Refused(APPLICATION_NOT_FOUND)
     state.image.transaction = None
-    state.step(lambda: state.image.applications.pop(params))
+    state.step("application gone", lambda: state.image.applications.pop(params))
     answer = state.channel.plain_out(b"")
     if inside:
         state.select(PICC_AID)

@@ -60,7 +60,7 @@ def format_picc(state: CardState, params: bytes) -> bytes:
         raise Refused(PERMISSION_DENIED)
     state.channel.command_in(0xFC, params)
     state.image.transaction = None
-    state.step(state.image.applications.clear)
+    state.step("format", state.image.applications.clear)
     return state.channel.plain_out(b"")
 
 
@@ -72,10 +72,10 @@ def set_configuration(state: CardState, params: bytes) -> bytes:
     option, sealed = params[:1], params[1:]
     if option == b"\x00":
         flags = enciphered_in(state.channel, 0x5C, option, sealed, 1)[0]
-        state.step(lambda: _configure(state, flags))
+        state.step("configuration", lambda: _configure(state, flags))
     elif option == b"\x01":
         key = enciphered_in(state.channel, 0x5C, option, sealed, 25)
-        state.step(lambda: _default_key(state, key))
+        state.step("default key", lambda: _default_key(state, key))
     elif option == b"\x02":
         _set_ats(state, sealed)
     else:
@@ -116,4 +116,4 @@ def _set_ats(state: CardState, sealed: bytes) -> None:
     def change() -> None:
         state.image.ats = clear[:length]
 
-    state.step(change)
+    state.step("ATS", change)

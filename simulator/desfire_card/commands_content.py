@@ -70,15 +70,17 @@ def staged_data(state: CardState, number: int, offset: int, data: bytes) -> None
     staged = state.staged(number)
     assert isinstance(staged.file, DataFile), "staged file changed its kind"
     whole = replace(staged.file, data=_patched(staged.file.data, offset, data))
-    state.step()
-    state.step(lambda: state.stage(number, replace(staged, file=whole)))
+    state.step(f"file {number} mirror body")
+    state.step(
+        f"file {number} mirror staged", lambda: state.stage(number, replace(staged, file=whole))
+    )
 
 
 def store_data(state: CardState, number: int, file: DataFile, offset: int, data: bytes) -> None:
     """Write into a standard file: two write steps, between which it is torn."""
-    for end in (len(data) // 2, len(data)):
+    for half, end in ((1, len(data) // 2), (2, len(data))):
         part = replace(file, data=_patched(file.data, offset, data[:end]))
-        state.step(partial(state.replace_file, number, part))
+        state.step(f"file {number} half {half}", partial(state.replace_file, number, part))
 
 
 def get_value(state: CardState, params: bytes) -> bytes:
@@ -107,7 +109,7 @@ def change_value(state: CardState, params: bytes, code: int) -> bytes:
     if amount < 0:
         raise Refused(PARAMETER)
     staged = _with_amount(state.staged(params[0]), code, amount)
-    state.step(lambda: state.stage(params[0], staged))
+    state.step(f"file {params[0]} value staged", lambda: state.stage(params[0], staged))
     return state.channel.plain_out(b"")
 
 
@@ -150,9 +152,9 @@ def staged_record(
     elif len(older) == file.records_max:
         raise Refused(BOUNDARY)
     records = (*older, _patched(newest, offset, data))
-    state.step()
+    state.step(f"file {number} record body")
     after = replace(staged, file=replace(staged.file, records=records), opened=True)
-    state.step(lambda: state.stage(number, after))
+    state.step(f"file {number} record staged", lambda: state.stage(number, after))
 
 
 def clear_records(state: CardState, params: bytes) -> bytes:
@@ -161,7 +163,8 @@ def clear_records(state: CardState, params: bytes) -> bytes:
     file = _record_file(state, params[0])
     comm_for(state.channel, file.comm, file.rights, (READ_WRITE,))
     state.channel.command_in(0xEB, params)
-    state.step(lambda: state.stage(params[0], Staged(replace(file, records=()), cleared=True)))
+    cleared = Staged(replace(file, records=()), cleared=True)
+    state.step(f"file {params[0]} clearing staged", lambda: state.stage(params[0], cleared))
     return state.channel.plain_out(b"")
 
 

@@ -80,7 +80,7 @@ def delete_file(state: CardState, params: bytes) -> bytes:
         if state.image.transaction is not None:
             state.image.transaction.staged.pop(params[0], None)
 
-    state.step(change)
+    state.step(f"file {params[0]} gone", change)
     return state.channel.plain_out(b"")
 
 
@@ -126,7 +126,8 @@ def change_file_settings(state: CardState, params: bytes) -> bytes:
         need_key(state.channel, change)
         data = enciphered_in(state.channel, 0x5F, params[:1], params[1:], 3)
     comm, rights = _mode_and_rights(data)
-    state.step(lambda: state.replace_file(params[0], replace(file, comm=comm, rights=rights)))
+    changed = replace(file, comm=comm, rights=rights)
+    state.step(f"file {params[0]} settings", lambda: state.replace_file(params[0], changed))
     return state.channel.plain_out(b"")
 
 
@@ -156,8 +157,8 @@ def _create(state: CardState, code: int, params: bytes, number: int, file: File)
         raise Refused(DUPLICATE)
     if file_bytes(file) > free_bytes(state.image):
         raise Refused(OUT_OF_MEMORY)
-    state.step()  # the body, which nothing names yet
-    state.step(lambda: state.replace_file(number, file))
+    state.step("file body")  # which nothing names yet
+    state.step(f"file {number} named", lambda: state.replace_file(number, file))
     return state.channel.plain_out(b"")
 
 

@@ -73,7 +73,7 @@ def change_key_settings(state: CardState, params: bytes) -> bytes:
         else:
             state.application.settings = settings
 
-    state.step(change)
+    state.step("key settings", change)
     return state.channel.plain_out(b"")
 
 
@@ -91,8 +91,8 @@ def change_key(state: CardState, params: bytes) -> bytes:
     own = channel.key_no == key_no
     _need_change_right(state, key_no)
     new = _new_key(channel, params, kind, None if own else old)
-    state.step()
-    state.step(lambda: _put_key(state, key_no, new))
+    state.step("new key aside")
+    state.step("switch to new key", lambda: _put_key(state, key_no, new))
     if own:
         state.channel = OpenChannel()
         return b""

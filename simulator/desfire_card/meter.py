@@ -13,6 +13,7 @@ class ExchangeCount:
     bytes_out: int = 0
     write_steps: int = 0
     cipher_blocks: int = 0
+    step_names: list[str] = field(default_factory=list)  # of the write steps that took effect
 
 
 class Meter(Protocol):

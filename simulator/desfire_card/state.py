@@ -26,10 +26,11 @@ class CardState:
         self.selected = PICC_AID
         self.selected_file: int | None = None  # by an ISO SELECT
 
-    def step(self, change: Callable[[], object] | None = None) -> None:
+    def step(self, name: str, change: Callable[[], object] | None = None) -> None:
         """Do one internal EEPROM write, or lose power before it."""
         self.power.write_step(self.count.write_steps)
         self.count.write_steps += 1
+        self.count.step_names.append(name)
         if change is not None:
             change()
         self.storage.save(self.image)
@@ -85,4 +86,5 @@ class CardState:
         running = self.count  # ciphers hold this very object
         running.command = running.bytes_in = running.bytes_out = 0
         running.write_steps = running.cipher_blocks = 0
+        running.step_names = []
         return taken

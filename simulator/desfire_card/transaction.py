@@ -23,7 +23,7 @@ def commit(state: CardState) -> None:
     def mark() -> None:
         waiting.marked = True
 
-    state.step(mark)
+    state.step("journal mark", mark)
     roll_forward(state)
 
 
@@ -33,12 +33,13 @@ def roll_forward(state: CardState) -> None:
     assert waiting is not None and waiting.marked, "nothing marked to roll forward"
     files = state.image.applications[waiting.aid].files
     for number in sorted(waiting.staged):
-        state.step(partial(files.update, {number: finished(waiting.staged[number])}))
+        whole = {number: finished(waiting.staged[number])}
+        state.step(f"file {number} in place", partial(files.update, whole))
 
     def unmark() -> None:
         state.image.transaction = None
 
-    state.step(unmark)
+    state.step("mark taken away", unmark)
 
 
 def recover(state: CardState) -> None:

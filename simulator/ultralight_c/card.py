@@ -188,18 +188,18 @@ class UltralightC:
             raise Refused
         image = self.image
         if page == memory.PAGE_LOCK:
-            self._step(lambda: setattr(image, "lock", merged(image.lock, 0, four[2:])))
+            self._step("lock bits", lambda: setattr(image, "lock", merged(image.lock, 0, four[2:])))
         elif page == memory.PAGE_LOCK_HIGH:
-            self._step(lambda: setattr(image, "lock", merged(image.lock, 2, four[:2])))
+            self._step("lock bits", lambda: setattr(image, "lock", merged(image.lock, 2, four[:2])))
         elif page == memory.PAGE_OTP:
             added = bytes(a | b for a, b in zip(image.otp, four, strict=True))
-            self._step(lambda: setattr(image, "otp", added))
+            self._step("OTP bits", lambda: setattr(image, "otp", added))
         elif page == memory.PAGE_COUNTER:
             self._count_up(four)
         else:
             left_behind = self.torn(image.page(page), four)
-            self._step(lambda: image.put_page(page, left_behind))
-            self._step(lambda: image.put_page(page, four))
+            self._step(f"page {page} torn", lambda: image.put_page(page, left_behind))
+            self._step(f"page {page} whole", lambda: image.put_page(page, four))
 
     def _count_up(self, four: bytes) -> None:
         image = self.image
@@ -209,12 +209,13 @@ class UltralightC:
             value = image.counter + (four[0] & 0x0F)
         if value > memory.COUNTER_MAX:
             raise Refused
-        self._step(lambda: setattr(image, "counter", value))
+        self._step("counter", lambda: setattr(image, "counter", value))
 
-    def _step(self, change: Callable[[], None]) -> None:
+    def _step(self, name: str, change: Callable[[], None]) -> None:
         """Let one internal write step take effect, unless power fails before it."""
         self._steps.write_step(self._count.write_steps)
         self._count.write_steps += 1
+        self._count.step_names.append(name)
         change()
         self.storage.save(self.image)
 

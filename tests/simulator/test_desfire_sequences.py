@@ -70,7 +70,9 @@ def test_a_commit_without_its_mark_is_found_by_a_few_sequences(monkeypatch):
             raise transaction.Refused(transaction.NO_CHANGES)
         files = state.image.applications[waiting.aid].files
         for number, staged in sorted(waiting.staged.items()):
-            state.step(lambda n=number, s=staged: files.update({n: transaction.finished(s)}))
+            state.step(
+                "file", lambda n=number, s=staged: files.update({n: transaction.finished(s)})
+            )
         state.image.transaction = None
 
     monkeypatch.setattr(transaction, "commit", commit)

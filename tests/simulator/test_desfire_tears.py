@@ -93,11 +93,11 @@ def test_a_commit_without_the_journal_mark_is_found_out(monkeypatch):
 
     def unmarked(state):
         waiting = state.image.transaction
-        state.step()
+        state.step("no mark")
         for number in sorted(waiting.staged):
             done = transaction.finished(waiting.staged[number])
-            state.step(lambda n=number, d=done: state.replace_file(n, d))
-        state.step(lambda: setattr(state.image, "transaction", None))
+            state.step("file", lambda n=number, d=done: state.replace_file(n, d))
+        state.step("end", lambda: setattr(state.image, "transaction", None))
 
     old, new, _ = transcript()
     monkeypatch.setattr(transaction, "commit", unmarked)
