@@ -38,6 +38,7 @@ from firmware.device_clock import DeviceClock
 from firmware.journal import Journal
 from firmware.lease import Lease
 from firmware.station import Order, Station
+from firmware.station_services import Load
 from firmware.tap import Tap
 from simulator.desfire_card import DesfireCard, Image
 from simulator.desfire_card.image import File, RecordFile, ValueFile
@@ -293,14 +294,23 @@ class Device:
                 self.window,
             )
 
-    def present(self, card: DesfireCard, *tears: Tear, order: Order | None = None) -> int:
+    def present(
+        self,
+        card: DesfireCard,
+        *tears: Tear,
+        order: Order | None = None,
+        service: Load | None = None,
+    ) -> int:
         """Hold a card to the reader once; return the answer."""
         field = Field()
         field.place(card)
         field.plan(*tears)
         reader = DirectReader(field)
         self.signals.seen.clear()
-        steps = self.tap.load(card.uid, order) if order else self.tap.run(card.uid)
+        if order is None:
+            steps = self.tap.run(card.uid)
+        else:
+            steps = self.tap.serve(card.uid, order, service or Load())
         assert reader.poll() == card.uid
         try:
             answer: int = converse(steps, self.tap.frame, reader.exchange)

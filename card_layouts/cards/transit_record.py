@@ -54,6 +54,11 @@ def add_load(values, cents):
     """Count a load of `cents`, which is also one action, into the fields of the next record."""
     values["amount"] = cents
     values["L"] = (values["L"] + cents) & SUM_MASK
+    add_action(values)
+
+
+def add_action(values):
+    """Count one action into the fields of the next record, as A counts it."""
     values["a"] = (values["a"] + 1) & ACTION_MASK
 
 
