@@ -69,6 +69,6 @@ def test_examples_are_of_the_size_of_their_table():
 
 def test_the_design_s_example_of_a_record_stands_in_the_text():
     assert (
-        "2080499c01e24014000072000195752a0002a40011040005dc1e80886183106c001520000011223344556677"
+        "2080499c01e24014000072000195752a0002a40011040005dc1e8088618c006c001520000011223344556677"
         in TEXT
     )

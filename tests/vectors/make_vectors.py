@@ -43,7 +43,7 @@ MODULES = (
     "card_layouts.packages.manifest",
 )
 G_EXAMPLE = (
-    "2080499c01e24014000072000195752a0002a40011040005dc1e80886183106c001520000011223344556677"
+    "2080499c01e24014000072000195752a0002a40011040005dc1e8088618c006c001520000011223344556677"
 )
 
 
@@ -96,7 +96,7 @@ def g_example() -> dict:
         "layout epoch device seq kind clock night n b a time amount D L authority line zone "
         "start_zone zones start_minute charged transfers paid_by companions"
     )
-    numbers = "1 2 4711 123456 2 1 0 57 0 3 180000000 338 8712 12000 244 17 3 3 1568 1728 338 0 0 0"
+    numbers = "1 2 4711 123456 2 1 0 57 0 3 180000000 338 8712 12000 244 17 3 3 6144 1728 338 0 0 0"
     values: dict = dict(zip(names.split(), map(int, numbers.split()), strict=True))
     values["h"] = "x:0011223344556677"
     return values
@@ -141,13 +141,15 @@ def make_codes() -> dict:
     """Return zone sets and values of file C."""
     return {
         "source": "SPEC.md section 1 and 2, worked out by hand",
-        "zones": [[[], 0], [[3, 4], 0x0620], [[7], 0x0E38], [[1, 3], 0xD000], [[1, 15], 0xC001]]
-        + [[list(range(1, 16)), 0x0278], [[60, 61, 62, 63], 0x79F8], [list(range(1, 64)), 0x03F8]],
+        "zones": [[[], 0], [[3, 4], 0x1800], [[7], 0x0100], [[1, 3], 0x5000], [[1, 15], 0x4001]]
+        + [[list(range(1, 16)), 0x7FFF], [[12, 13, 14, 15], 0x000F], [[1], 0x4000], [[15], 1]],
         "zones_refused": [[1, 16], [0], [0, 1], [62, 64]],
-        "zone_codes_refused": [0x0621, 0x0818, 0x0008],
-        "subsets": [[0, 0, True], [0x0620, 0x03F8, True], [0x03F8, 0x0620, False]]
-        + [[0xD000, 0x0278, True], [0x0278, 0xD000, False], [0xFFFF, 0xFFFF, True]]
-        + [[0xD000, 0xFFFF, True], [0xFFFF, 0x03F8, True], [0xFFFF, 0x0620, False]],
+        "zone_codes_refused": [0x8000, 0x8618, 0xFFFE],
+        "subsets": [[0, 0, True], [0x1800, 0x7FFF, True], [0x7FFF, 0x1800, False]]
+        + [[0x5000, 0x7FFF, True], [0x7FFF, 0x5000, False], [0xFFFF, 0xFFFF, True]]
+        + [[0x5000, 0xFFFF, True], [0xFFFF, 0x7FFF, False], [0xFFFF, 0x1800, False]],
+        "hulls": [[0, 0, 0, 0, 0], [0x5000, 0x7000, 1, 3, 2], [0x4001, 0x7FFF, 1, 15, 2]]
+        + [[0x1800, 0x1800, 3, 4, 2], [0x0100, 0x0100, 7, 7, 1]],
         "counter": [[0, 0, 2**30 - 1], [0, 57, 2**30 - 58], [1, 0, 2**30 - 1 - 2**24]]
         + [[62, 2**24 - 1, 2**24], [63, 2**24 - 1, 0]],
     }

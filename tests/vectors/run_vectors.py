@@ -128,6 +128,10 @@ def run_codes(data, tally):
         tally.refused(f"zones {code}", LayoutError, zones.zones_list, code)
     for a, b, subset in data["subsets"]:
         tally.equal("subset", zones.zones_subset(a, b), subset)
+    for code, hull, first, last, count in data["hulls"]:
+        tally.equal("hull", zones.zones_hull(code), hull)
+        ends = [zones.zones_first(code), zones.zones_last(code), zones.zones_count(code)]
+        tally.equal("ends", ends, [first, last, count])
     for b, n, value in data["counter"]:
         tally.equal("counter_value", counter.counter_value(b, n), value)
         tally.equal("counter_b_n", list(counter.counter_b_n(value)), [b, n])
