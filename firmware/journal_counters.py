@@ -9,9 +9,11 @@ Source: decisions.md D15; card-bits.md section 3 "Counters at boot"; trust.md T6
 from card_layouts.cards.card_layout import G
 from card_layouts.codec.timestamps import CLOCK_SIGNED
 from card_layouts.records.entries import CONFIG as CONFIG_TYPE
-from card_layouts.records.entries import INTENT, OPENING
+from card_layouts.records.entries import ENDED_BY_OUTCOME, INTENT
 from card_layouts.records.entries import OUTCOME as OUTCOME_TYPE
+from card_layouts.records.entries import TICKET as TICKET_TYPE
 from card_layouts.records.entries_device import CONFIG, CONFIG_SWITCHED
+from card_layouts.records.entries_service import TICKET
 from card_layouts.records.entries_tap import OUTCOME, OUTCOME_ABORTED
 
 CARRIED = (
@@ -56,15 +58,14 @@ class Counters:
 
     def opens(self, entry_type):
         """True if an entry of this type stays open until its OUTCOME."""
-        return entry_type in OPENING
+        return entry_type in ENDED_BY_OUTCOME
 
     def apply(self, entry_type, payload, seq):
         """Take one durable entry into account."""
         if entry_type == INTENT:
             self._charge(seq, G.get(payload, "amount"))
         if self.opens(entry_type):
-            # INTENT, ACTION, BLOCK and ACCESS hold uid 7 | G[7:36] | h: n lies as in G.
-            self.open_intents.append((bytes(payload[0:7]), G.get(payload, "n"), seq))
+            self.open_intents.append((bytes(payload[0:7]), announced_n(entry_type, payload), seq))
         elif entry_type == OUTCOME_TYPE:
             self._close(payload)
         elif entry_type == CONFIG_TYPE:
@@ -113,3 +114,11 @@ class Counters:
             values[f"intent_seq{row}"] = seq
             row += 1
         return values
+
+
+def announced_n(entry_type, payload):
+    """Return the count that the commit announced by this entry brings the card to."""
+    if entry_type == TICKET_TYPE:
+        return TICKET.get(payload, "counter") + 1
+    # INTENT, ACTION, BLOCK and ACCESS hold uid 7 | G[7:36] | h: n lies as in G.
+    return G.get(payload, "n")

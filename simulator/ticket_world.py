@@ -105,7 +105,7 @@ class Gate:
         self.device = device
         self.keys = keys
         self.stage_first = stage_first
-        self.open_tap: tuple[int, bytes] | None = None
+        self.open_tap: int | None = None  # the count it would bring
         self.greens = 0
         self.settled: int | None = None
 
@@ -123,7 +123,7 @@ class Gate:
         check = tourist_ticket.check_ticket(session, UID, self.keys, rnd_a, TripleDes)
         ticket = yield from check
         if self.open_tap is not None:
-            self.settled = tourist_ticket.settle(ticket, *self.open_tap)
+            self.settled = tourist_ticket.settle(ticket, self.open_tap, self.device, self.keys[1])
             self.open_tap = None
             if self.settled == OUTCOME_COMMITTED:
                 return
@@ -131,11 +131,11 @@ class Gate:
         slot = tourist_ticket.next_slot(ticket, self.keys[1], now_s, self.device)
         if self.stage_first:
             yield from tourist_ticket.stage(session, ticket, slot)
-            self.open_tap = ticket.counter, slot
-            yield from tourist_ticket.commit(session)
+            self.open_tap = ticket.counter + 1
+            assert (yield from tourist_ticket.commit(session))
         else:
-            self.open_tap = ticket.counter, slot
-            yield from tourist_ticket.commit(session)
+            self.open_tap = ticket.counter + 1
+            assert (yield from tourist_ticket.commit(session))
             yield from tourist_ticket.stage(session, ticket, slot)
         self.open_tap = None
 

@@ -21,7 +21,7 @@ from card_layouts.cards.ulc_layout import (
     check_ulc_slot,
     seal_ulc_slot,
 )
-from card_layouts.cards.ultralight_c import counter_of
+from card_layouts.cards.ultralight_c import ACK, WRITE, counter_of
 from card_layouts.cards.zones import zones_covers
 from card_layouts.crypto.an10922 import diversify
 from card_layouts.errors import LayoutError, RangeError, SealError
@@ -166,30 +166,40 @@ def stage(session, ticket, slot_bytes, written=None):
 
 
 def commit(session):
-    """Add 1 to the counter: 1 exchange. The tap is done once this returns.
+    """Add 1 to the counter: 1 exchange; return True for the ACK. Allocates nothing.
 
-    When the card is lost in here nobody knows; `settle` finds out when it comes again.
+    True: the tap is done. False, or the card lost in here: nobody knows; `settle` finds out when
+    the ticket comes again.
     """
-    yield from session.increment(1)
+    frame = session.frame
+    frame[0] = WRITE
+    frame[1] = PAGE_COUNTER
+    frame[2] = 1
+    frame[3] = frame[4] = frame[5] = 0
+    got = yield 6
+    return got == 0 or (got == 1 and frame[0] == ACK)
 
 
-def settle(ticket, counter_before, slot_bytes):
-    """Return what became of a tap that staged `slot_bytes` on `counter_before`.
+def settle(ticket, n, device, k_slot):
+    """Return what became of the tap that `device` staged for count `n`.
 
     OUTCOME_COMMITTED or OUTCOME_ABORTED as far as the ticket shows it; OUTCOME_ORPHAN when later
-    taps have covered the traces and the ledger must tell.
+    taps have covered the traces and the ledger must tell. A device settles its open tap before it
+    makes another, so the slot of count `n` says by its device alone whose it was.
     """
-    if ticket.counter <= counter_before:
+    if ticket.counter < n:
         return OUTCOME_ABORTED
-    if ticket.counter > counter_before + 2:
-        return OUTCOME_ORPHAN
-    once = ticket.counter == counter_before + 1
-    held = ticket.slot_bytes if once else ticket.other_bytes
-    if held == slot_bytes:
-        return OUTCOME_COMMITTED
-    # The slot for that count was written by another device: our increment never came. Two taps on,
-    # an unreadable slot proves nothing, for the tap after them may have been torn in it.
-    return OUTCOME_ABORTED if once else OUTCOME_ORPHAN
+    if ticket.counter == n:
+        writer = ticket.slot["device"]
+    else:
+        if ticket.counter > n + 1:
+            return OUTCOME_ORPHAN
+        try:
+            slot = check_ulc_slot(ticket.other_bytes, k_slot, ticket.uid, ticket.header_bytes, n)
+        except SealError:
+            return OUTCOME_ORPHAN  # the tap after these two may have been torn in it
+        writer = slot["device"]
+    return OUTCOME_COMMITTED if writer == device else OUTCOME_ABORTED
 
 
 def void_ticket(session):

@@ -43,6 +43,7 @@ RECORD_LAYOUT = 1
 # Types that announce a commit on a card and wait for an OUTCOME: same place for UID, body and h.
 OPENING = (INTENT, ACTION, BLOCK, ACCESS)
 UID_END, BODY_END, H_END = 7, 36, 44
+ENDED_BY_OUTCOME = OPENING + (TICKET,)  # a ticket's has its UID there too, and no card record
 
 
 def record_prefix(epoch, device, seq):
