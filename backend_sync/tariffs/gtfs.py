@@ -1,185 +1,170 @@
-"""Read what a tariff and its vehicles need from a GTFS feed: stops, zones, lines, trips.
+"""Read what a tariff and its vehicles need from a GTFS feed: stops, lines, services, trips.
 
 Streams a zip or a folder; keeps nothing on disk. Indices are positions in the lists returned,
 which are ordered by the feed's own ids, so the same feed always gives the same indices.
-Source: the GTFS reference (stops.txt, routes.txt, trips.txt, stop_times.txt, agency.txt).
+Source: the GTFS reference (stops.txt, routes.txt, agency.txt, areas and networks of Fares v2).
 """
 
-import csv
-import hashlib
-import io
-import zipfile
-from collections.abc import Iterator
+import math
 from pathlib import Path
-from typing import NamedTuple
 
-# T22: a feed is data from outside. The largest national feeds stay below these.
-FILE_BYTES_MAX = 512 * 1024 * 1024
-RATIO_MAX = 100
+from backend_sync.tariffs.feed import Agency, Feed, Line, Stop, Trip
+from backend_sync.tariffs.gtfs_archive import open_source
+from backend_sync.tariffs.gtfs_calendar import read_services
+from backend_sync.tariffs.gtfs_source import BOUNDS, Bounds, GtfsError, Source, shown
+from backend_sync.tariffs.gtfs_trips import read_trips
 
+__all__ = ["Agency", "Feed", "GtfsError", "Line", "Stop", "Trip", "read_feed"]
 
-class GtfsError(ValueError):
-    """A feed that cannot be used: the message says file, line, what was found and wanted."""
-
-
-class Stop(NamedTuple):
-    stop_id: str
-    name: str
-    zone: str  # "" where the feed names none
+PLATFORM = "0"  # location_type of a place where a vehicle calls
 
 
-class Line(NamedTuple):
-    route_id: str
-    name: str
-    agency: str
-
-
-class Trip(NamedTuple):
-    trip_id: str
-    line: int  # index into Feed.lines
-    direction: int  # 0 or 1
-    stops: tuple[int, ...]  # indices into Feed.stops, in order of travel
-
-
-class Feed(NamedTuple):
-    stops: list[Stop]
-    lines: list[Line]
-    trips: list[Trip]
-    timezone: str
-    sha256: bytes
-
-    def zones(self) -> list[str]:
-        """Return the names of the feed's zones, sorted; empty where it has none."""
-        return sorted({s.zone for s in self.stops if s.zone})
-
-
-def read_feed(path: Path) -> Feed:
+def read_feed(path: Path, bounds: Bounds = BOUNDS) -> Feed:
     """Return the Feed in the zip file or folder `path`.
 
     Raises: GtfsError when a file, column or reference is missing or the archive is hostile.
     """
-    source = _Folder(path) if path.is_dir() else _Archive(path)
-    stops = sorted(
-        Stop(_need(row, "stop_id", at), row.get("stop_name") or "", row.get("zone_id") or "")
-        for at, row in source.rows("stops.txt")
-        if (row.get("location_type") or "0") == "0"
+    source = open_source(path, bounds)
+    for name in ("agency.txt", "stops.txt", "routes.txt", "trips.txt", "stop_times.txt"):
+        source.need(name)
+    agencies, timezone = _agencies(source)
+    stops = _stops(source)
+    lines = _lines(source, agencies)
+    services = read_services(source)
+    trips = read_trips(source, stops, lines, services)
+    return Feed(
+        stops, lines, trips, agencies, timezone, services, source.digest(), source.notes.lines()
     )
-    lines = sorted(
-        Line(
-            _need(row, "route_id", at),
-            row.get("route_short_name") or row.get("route_long_name") or "",
-            row.get("agency_id") or "",
-        )
-        for at, row in source.rows("routes.txt")
-    )
-    zone_names = [row.get("agency_timezone") or "" for _at, row in source.rows("agency.txt")]
-    if not stops or not lines or not zone_names:
+
+
+def _agencies(source: Source) -> tuple[tuple[Agency, ...], str]:
+    found: dict[str, Agency] = {}
+    zones: dict[str, int] = {}
+    for line, (name, zone, agency_id) in source.rows(
+        "agency.txt", (), ("agency_name", "agency_timezone", "agency_id")
+    ):
+        if agency_id in found:
+            raise GtfsError(f"agency.txt:{line}: agency_id {shown(agency_id)} stands twice")
+        found[agency_id] = Agency(agency_id, name)
+        zones.setdefault(zone or "UTC", line)
+    if not found:
+        raise GtfsError("agency.txt:2: no agency; wanted at least one row")
+    if len(zones) > 1:
         raise GtfsError(
-            f"{path.name}: no stops, routes or agency rows; wanted at least one of each"
+            f"agency.txt:{max(zones.values())}: a second agency_timezone; wanted one for the feed: "
+            f"{', '.join(shown(zone) for zone in zones)}"
         )
-    trips = _trips(
-        source,
-        {s.stop_id: i for i, s in enumerate(stops)},
-        {r.route_id: i for i, r in enumerate(lines)},
-    )
-    return Feed(stops, lines, trips, zone_names[0] or "UTC", source.digest())
+    return tuple(sorted(found.values())), next(iter(zones))
 
 
-def _trips(source: "_Source", stop_index: dict[str, int], line_index: dict[str, int]) -> list[Trip]:
-    calls: dict[str, list[tuple[int, int]]] = {}
-    for at, row in source.rows("stop_times.txt"):
-        stop = stop_index.get(_need(row, "stop_id", at))
-        if stop is None:
-            raise GtfsError(f"{at}: stop_id {row['stop_id']!r} is not a stop of stops.txt")
-        try:
-            order = int(_need(row, "stop_sequence", at))
-        except ValueError:
+def _stops(source: Source) -> list[Stop]:
+    known: dict[str, int] = {}
+    platforms: list[Stop] = []
+    for line, (stop_id, name, zone, lat, lon, kind, parent) in source.rows(
+        "stops.txt",
+        ("stop_id",),
+        ("stop_name", "zone_id", "stop_lat", "stop_lon", "location_type", "parent_station"),
+    ):
+        at = f"stops.txt:{line}"
+        if stop_id in known:
             raise GtfsError(
-                f"{at}: stop_sequence {row['stop_sequence']!r}, wanted a whole number"
-            ) from None
-        calls.setdefault(_need(row, "trip_id", at), []).append((order, stop))
-    trips = []
-    for at, row in source.rows("trips.txt"):
-        line = line_index.get(_need(row, "route_id", at))
-        if line is None:
-            raise GtfsError(f"{at}: route_id {row['route_id']!r} is not a route of routes.txt")
-        called = sorted(calls.get(_need(row, "trip_id", at), ()))
-        if len(called) >= 2:
-            trips.append(
-                Trip(
-                    row["trip_id"],
-                    line,
-                    int(row.get("direction_id") or 0),
-                    tuple(stop for _order, stop in called),
-                )
+                f"{at}: stop_id {shown(stop_id)} stands twice, first in line {known[stop_id]}; "
+                "wanted it once"
             )
-    if not trips:
-        raise GtfsError("trips.txt: no trip calls at two stops or more; wanted at least one")
-    return sorted(trips)
+        known[stop_id] = line
+        if (kind or PLATFORM) == PLATFORM:
+            place = (_degrees(at, "stop_lat", lat, 90), _degrees(at, "stop_lon", lon, 180))
+            platforms.append(Stop(stop_id, name, zone, (), *place, parent))
+    areas = _areas(source, known)
+    if not platforms:
+        raise GtfsError("stops.txt:2: no stop at which a vehicle calls; wanted at least one row")
+    for stop in platforms:
+        if stop.parent and stop.parent not in known:
+            source.notes.add(
+                f"stops.txt:{known[stop.stop_id]}",
+                "parent",
+                f"parent_station {shown(stop.parent)} is not a stop of stops.txt; left out",
+            )
+    return sorted(
+        stop._replace(
+            areas=areas.get(stop.stop_id) or areas.get(stop.parent, ()),
+            parent=stop.parent if stop.parent in known else "",
+        )
+        for stop in platforms
+    )
 
 
-def _need(row: dict[str, str], column: str, at: str) -> str:
-    value = row.get(column)
-    if not value:
-        raise GtfsError(f"{at}: column {column} is missing or empty")
+def _areas(source: Source, stops: dict[str, int]) -> dict[str, tuple[str, ...]]:
+    """Return the areas of each stop_id, a station's too: it covers platforms without their own."""
+    known = {area for _line, (area,) in source.rows("areas.txt", ("area_id",))}
+    found: dict[str, set[str]] = {}
+    for line, (area, stop) in source.rows("stop_areas.txt", ("area_id", "stop_id")):
+        at = f"stop_areas.txt:{line}"
+        if area not in known:
+            raise GtfsError(f"{at}: area_id {shown(area)} is not an area of areas.txt")
+        if stop not in stops:
+            raise GtfsError(f"{at}: stop_id {shown(stop)} is not a stop of stops.txt")
+        found.setdefault(stop, set()).add(area)
+    return {stop: tuple(sorted(areas)) for stop, areas in found.items()}
+
+
+def _degrees(at: str, column: str, text: str, limit: int) -> float | None:
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not abs(value) <= limit:
+        raise GtfsError(f"{at}: {column} {shown(text)}; wanted degrees from -{limit} to {limit}")
     return value
 
 
-class _Source:
-    """A feed's files as rows; remembers what it read for the feed's hash."""
+def _lines(source: Source, agencies: tuple[Agency, ...]) -> list[Line]:
+    ids = {agency.agency_id for agency in agencies}
+    only = agencies[0].agency_id if len(agencies) == 1 else ""
+    networks = _networks(source)
+    found: dict[str, Line] = {}
+    for line, (route_id, short, long_name, agency, network) in source.rows(
+        "routes.txt",
+        ("route_id",),
+        ("route_short_name", "route_long_name", "agency_id", "network_id"),
+    ):
+        at = f"routes.txt:{line}"
+        if route_id in found:
+            raise GtfsError(f"{at}: route_id {shown(route_id)} stands twice; wanted it once")
+        if agency and agency not in ids:
+            raise GtfsError(f"{at}: agency_id {shown(agency)} is not an agency of agency.txt")
+        if network and route_id in networks:
+            source.notes.add(
+                at,
+                "network",
+                f"network {shown(network)} here and {shown(networks[route_id])} in "
+                "route_networks.txt; read as the one here; keep one of the two",
+            )
+        found[route_id] = Line(
+            route_id,
+            short or long_name,
+            long_name,
+            agency or only,
+            network or networks.get(route_id, ""),
+        )
+    if not found:
+        raise GtfsError("routes.txt:2: no route; wanted at least one row")
+    for route_id in sorted(set(networks) - set(found)):
+        raise GtfsError(
+            f"route_networks.txt: route_id {shown(route_id)} is not a route of routes.txt"
+        )
+    return sorted(found.values())
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._digests: dict[str, bytes] = {}
 
-    def read(self, name: str) -> bytes:
-        raise NotImplementedError
-
-    def rows(self, name: str) -> Iterator[tuple[str, dict[str, str]]]:
-        """Yield ("file line N", row) for each row of `name`."""
-        raw = self.read(name)
-        self._digests[name] = hashlib.sha256(raw).digest()
-        try:
-            text = raw.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise GtfsError(f"{name}: not UTF-8 at byte {error.start}") from None
-        reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
-        try:
-            for row in reader:
-                yield f"{name} line {reader.line_num}", row
-        except csv.Error as error:
-            raise GtfsError(f"{name} line {reader.line_num}: {error}") from None
-
-    def digest(self) -> bytes:
-        joined = b"".join(k.encode() + v for k, v in sorted(self._digests.items()))
-        return hashlib.sha256(joined).digest()
-
-
-class _Folder(_Source):
-    def read(self, name: str) -> bytes:
-        try:
-            return (self.path / name).read_bytes()
-        except FileNotFoundError:
-            raise GtfsError(f"{self.path.name}: no {name}; a GTFS feed has one") from None
-
-
-class _Archive(_Source):
-    def read(self, name: str) -> bytes:
-        try:
-            with zipfile.ZipFile(self.path) as archive:
-                info = archive.getinfo(name)
-                if info.file_size > FILE_BYTES_MAX or (
-                    info.file_size > RATIO_MAX * max(info.compress_size, 1)
-                    and info.file_size > 1 << 20
-                ):
-                    raise GtfsError(
-                        f"{name}: {info.compress_size} bytes would unpack to {info.file_size}; "
-                        f"refused above {FILE_BYTES_MAX} bytes or {RATIO_MAX}:1"
-                    )
-                return archive.read(name)
-        except KeyError:
-            raise GtfsError(f"{self.path.name}: no {name}; a GTFS feed has one") from None
-        except FileNotFoundError:
-            raise GtfsError(f"{self.path}: no such file; wanted a GTFS zip or folder") from None
-        except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
-            raise GtfsError(f"{self.path.name}: not a readable zip ({error})") from None
+def _networks(source: Source) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for line, (network, route) in source.rows("route_networks.txt", ("network_id", "route_id")):
+        if route in found:
+            raise GtfsError(
+                f"route_networks.txt:{line}: route_id {shown(route)} stands twice; wanted one "
+                "network a route"
+            )
+        found[route] = network
+    return found
