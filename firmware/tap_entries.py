@@ -7,9 +7,10 @@ Source: SPEC.md section 3; decisions.md D14, D15; rerate.py reads these fields b
 """
 
 from card_layouts.cards.card_layout import G_BYTES
+from card_layouts.cards.zones import zone_bit
 from card_layouts.records.entries import BODY_END, H_END
 from card_layouts.records.entries import UID_END as PREFIX_END
-from card_layouts.records.entries_tap import BLOCK, INTENT, OUTCOME, REFUSAL
+from card_layouts.records.entries_tap import BLOCK, CALL_NONE, INTENT, OUTCOME, REFUSAL
 
 PHASE_MS_MAX = 2047
 NO_RECORD = bytes(G_BYTES)
@@ -53,14 +54,14 @@ def intent(uid, record, newest, choice, tariff, profile, mode):
     values = announce(uid, record)
     for name in JOURNEY:
         values["was_" + name] = newest[name]
-    for name in ("terminal", "operator", "trip", "stop", "direction", "shift"):
+    for name in ("terminal", "operator", "trip", "stop", "shift"):
         values[name] = profile.get(name, 0)
     values["concession"] = charge.concession
     values["group"] = choice.rider.group
     values["full"] = charge.full
     values["reduction"] = charge.reduction
-    values["to_zone"] = choice.place.to_zone
-    values["by_hand"] = 1 if choice.place.to_zone else 0
+    values["call"] = CALL_NONE
+    values["picked"] = zone_bit(choice.place.to_zone)
     values["product"] = choice.rider.product
     values["product_authority"] = choice.issuer
     values["product_zones"] = choice.rider.zones

@@ -27,8 +27,7 @@ _IDENTITY = (
     "operator",
     "trip",
     "stop",
-    "direction",
-    "by_hand",
+    "call",
     "shift",
     "mode",
 )

@@ -6,6 +6,7 @@ counted. Source: decisions.md D14, D26; card-bits.md "INTENT".
 """
 
 from card_layouts.cards.card_layout import KIND_DEBIT, KIND_PASS, PREFIX_BYTES, G
+from card_layouts.cards.zones import zones_first
 from card_layouts.errors import LayoutError, RangeError
 from card_layouts.fares.rate import Journey, Place, Rider, rate
 
@@ -62,7 +63,7 @@ def rerate(tariff, intent):
             tariff,
             rider,
             journey_before(intent),
-            Place(body["zone"], intent["to_zone"]),
+            Place(body["zone"], zones_first(intent["picked"])),
             body["time"],
         )
     except (RangeError, LayoutError):

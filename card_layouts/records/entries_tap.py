@@ -45,6 +45,8 @@ REASON_NO_SHIFT = 22
 REASON_TIME = 23
 REASON_LIMIT = 24
 
+CALL_NONE = 255  # INTENT.call: the tap was on no trip
+
 PHASE_SELECT, PHASE_AUTH, PHASE_READ, PHASE_DECIDE, PHASE_STAGE, PHASE_COMMIT = 1, 2, 3, 4, 5, 6
 
 # A row is a name and its width in bits; the formatter would break the pairs.
@@ -64,11 +66,12 @@ INTENT = Layout("INTENT", 96, table(
     "was_paid_by", 3,
     "was_companions", 5,
     "was_night", 1,
-    "use_start", 25,
-    "use_count", 8,
+    "use_start", 14,
+    "use_length", 9,
     "use_counted", 1,
+    "use_left", 7,
     "use_today", 4,
-    "use_sum", 16,
+    "use_cents", 17,
     "day_sum", 16,
     "period_sum", 16,
     "concession", 6,
@@ -79,9 +82,8 @@ INTENT = Layout("INTENT", 96, table(
     "operator", 16,
     "trip", 20,
     "stop", 16,
-    "direction", 1,
-    "to_zone", 6,
-    "by_hand", 1,
+    "call", 8,
+    "picked", 16,
     "youths", 5,
     "children", 5,
     "product", 10,
@@ -92,7 +94,6 @@ INTENT = Layout("INTENT", 96, table(
     "rule", 14,
     "shift", 12,
     "mode", 8,
-    "free", 14,
 ))
 
 OUTCOME = Layout("OUTCOME", 96, table(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from card_layouts.cards.card_layout import G, zones_run
+from card_layouts.cards.card_layout import G, zone_bit, zones_run
 from card_layouts.errors import RangeError
 from card_layouts.fares.rate import Journey, Place, Rider, rate
 from card_layouts.fares.rerate import DIFFERENT, SAME, UNRATED, rerate
@@ -154,7 +154,7 @@ def entry(charge, who, where, before=None, **changed):
         "product": who.product,
         "product_zones": who.zones,
         "product_authority": who.authority,
-        "to_zone": where.to_zone,
+        "picked": zone_bit(where.to_zone),
         "full": charge.full,
         "reduction": charge.reduction,
         "concession": charge.concession,

@@ -16,7 +16,7 @@ from card_layouts.answers import (
     opens,
     text_of,
 )
-from card_layouts.cards.card_layout import KIND_DEBIT, KIND_PASS, G
+from card_layouts.cards.card_layout import KIND_DEBIT, KIND_PASS, G, zone_bit
 from card_layouts.fares.rerate import SAME, rerate
 from card_layouts.records.entries import record_from
 from card_layouts.records.entries_tap import (
@@ -82,12 +82,7 @@ def test_an_intent_tells_who_where_when_how_much_and_why():
     assert (intent["uid"], header["device"], body["time"], body["clock"]) == (UID, GATE_A, NOW, 1)
     assert (intent["full"], intent["reduction"], body["amount"]) == (FARE_TWO, 0, FARE_TWO)
     assert (intent["terminal"], intent["operator"], intent["trip"]) == (1, 12, 400)
-    assert (intent["tariff"], intent["semantics"], intent["to_zone"], intent["by_hand"]) == (
-        7,
-        1,
-        2,
-        1,
-    )
+    assert (intent["tariff"], intent["semantics"], intent["picked"]) == (7, 1, zone_bit(2))
     assert (intent["product"], intent["product_authority"], intent["shift"]) == (100, 244, 5)
     assert outcome["outcome"] == OUTCOME_COMMITTED and outcome["how"] == HOW_ANSWER
     assert (outcome["of"], outcome["gate"], outcome["time"]) == (header["seq"], GATE_OPENED, NOW)
