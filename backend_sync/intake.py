@@ -6,21 +6,20 @@ again. An acknowledgement leaves only after the ledger's commit. Source: decisio
 """
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
+from backend_sync.due import Ack, Due, Proves
 from backend_sync.ports import Broker, Clock, Keyring, KeyringError, KeyringRefused, Message, Run
 from backend_sync.quarantine import Quarantine
 from backend_sync.topics import ACK, UP, parse_topic, topic
 from card_layouts.errors import LayoutError
 from card_layouts.link.batches import decode_batch
 
-Ack = Mapping[str, Any]
-
 log = logging.getLogger("ledger.intake")
 
 
-class Posts(Protocol):
+class Posts(Proves, Protocol):
     """What intake needs of the ledger."""
 
     def post(self, batches: Sequence[tuple[str, Sequence[Run]]]) -> Sequence[Ack]:
@@ -75,6 +74,7 @@ class Intake:
         self.waits_for = waits_for
         self.group: list[Batch] = []
         self.counts = Counts()
+        self.due = Due(ledger)
 
     def take(self, message: Message) -> None:
         """Read one message of an edge into the group."""
@@ -128,7 +128,8 @@ class Intake:
 
     def _post(self, group: Sequence[Batch]) -> None:
         acks = self.ledger.post([(batch.edge, batch.runs) for batch in group])
-        for (authority, edge), due in _by_edge(group, acks).items():
+        delivered = [((batch.authority, batch.edge), batch.runs) for batch in group]
+        for (authority, edge), due in self.due.take(delivered, acks).items():
             for signed in self._sign(due):
                 # Not sent is not lost: the edge sends its batch again and is answered again.
                 if self.broker.publish(topic(authority, edge, ACK), signed):
@@ -166,16 +167,3 @@ def _read(message: Message) -> Batch:
         # The broker's access list binds the topic to the edge; what the batch says is only text.
         raise Refused(f"batch.edge: {said!r}, but it came on the topic of {edge!r}")
     return Batch(message, authority, edge, runs, sum(len(run[4]) for run in runs))
-
-
-def _by_edge(group: Sequence[Batch], acks: Sequence[Ack]) -> dict[tuple[int, str], list[Ack]]:
-    """Return the acknowledgements each edge is due: those of the devices it delivered."""
-    delivered: dict[tuple[int, str], set[tuple[int, int]]] = {}
-    for batch in group:
-        identities = {(run[0], run[1]) for run in batch.runs}
-        delivered.setdefault((batch.authority, batch.edge), set()).update(identities)
-    due = {
-        edge: [ack for ack in acks if (ack["device"], ack["epoch"]) in identities]
-        for edge, identities in delivered.items()
-    }
-    return {edge: found for edge, found in due.items() if found}

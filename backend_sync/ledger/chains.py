@@ -154,6 +154,28 @@ class Chains:
         return found
 
 
+def leads_to_head(database: Database, name: Device, seq: int, chain: bytes) -> bool:
+    """Return whether the entries after `seq` lead from the H `chain` to the stored head's."""
+    heads = database.rows("SELECT seq, chain FROM devices WHERE device = ? AND epoch = ?", name)
+    if not heads:
+        return False
+    head_seq, head_chain = heads[0]
+    while seq < head_seq:
+        rows = database.rows(
+            "SELECT seq, slot FROM entries WHERE device = ? AND epoch = ? AND seq BETWEEN ? AND ?"
+            " ORDER BY seq",
+            (*name, seq + 1, min(seq + WALK, head_seq)),
+        )
+        if not rows:
+            return False
+        for found, slot in rows:
+            if found != seq + 1:
+                return False
+            chain = hashlib.sha256(chain + slot[:SEALED_BYTES]).digest()
+            seq = found
+    return seq == head_seq and chain == head_chain
+
+
 def chain_of(row: Any) -> Chain:
     """Return the Chain of a row of `devices`, columns in the table's order."""
     poisoned = {}

@@ -13,7 +13,7 @@ from typing import Any
 
 from backend_sync.ledger import arrivals, plants
 from backend_sync.ledger.accounts import AccountBook
-from backend_sync.ledger.chains import Chains
+from backend_sync.ledger.chains import Chains, leads_to_head
 from backend_sync.ledger.database import Database
 from backend_sync.ledger.equivocation import take_back
 from backend_sync.ledger.imports import Sale, import_issues, import_sales
@@ -89,6 +89,14 @@ class Ledger:
             poster.write(list(work.by_id.values()), list(work.by_intent_id.values()))
             chains = self._move_chains(found)
         return self._acknowledgements(chains, now)
+
+    def leads_to_head(self, device: int, epoch: int, seq: int, chain: bytes) -> bool:
+        """Return whether the held entries after `seq` lead from the H `chain` to the head's.
+
+        A quarantined slot in between proves nothing: then it is False, until the genuine one came.
+        """
+        with self.database.transaction():
+            return leads_to_head(self.database, (device, epoch), seq, chain)
 
     def import_issues(self, rows: Sequence[bytes]) -> int:
         """Enter issued cards from ISSUE rows of 64 bytes; return how many were new."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from backend_sync.due import Due
 from backend_sync.intake import Intake
 from backend_sync.ledger import Ledger
 from backend_sync.mqtt import Unconfirmed
@@ -108,6 +109,37 @@ def test_a_replayed_batch_is_acknowledged_again_and_counts_nothing(desk):
     assert desk.intake.post()
     assert desk.acks() == first
     assert desk.ledger.report() == before
+
+
+@pytest.mark.requirement("D16")
+def test_an_edge_with_only_the_older_entries_hears_how_far_it_has_come(desk):
+    """A device that docked at two depots: H of the head says nothing to the first one."""
+    older, chain = desk.device.run(entries(20)), desk.device.chain
+    newer = desk.device.run(entries(40))
+    desk.bring(sd.batch(older))
+    desk.bring(sd.batch(newer, edge="depot-2"), "tornello/v1/244/depot-2/up")
+    assert desk.intake.post()
+    head = (4711, 60, desk.device.chain)
+    assert told(desk) == [head, head]
+    desk.bring(sd.batch(older))
+    assert desk.intake.post()
+    assert told(desk) == [head, (4711, 20, chain)]
+
+
+@pytest.mark.requirement("D16", "I12")
+def test_an_edge_whose_chain_is_not_ours_hears_of_the_head_only(desk):
+    older = desk.device.run(entries(20))
+    newer = desk.device.run(entries(40))
+    desk.bring(sd.batch(older))
+    desk.bring(sd.batch(newer, edge="depot-2"), "tornello/v1/244/depot-2/up")
+    assert desk.intake.post()
+    # The same entries under another H: this edge holds something else before them.
+    desk.intake.due = Due(desk.ledger)
+    for _ in range(2):
+        desk.published = []
+        desk.bring(sd.batch((*older[:3], bytes(32), older[4])))
+        assert desk.intake.post()
+    assert told(desk) == [(4711, 60, desk.device.chain)]
 
 
 @pytest.mark.requirement("D17")
