@@ -28,6 +28,7 @@ from backend_sync.ports import KeyringError
 from card_layouts.errors import LayoutError
 
 ISSUE_BYTES = 64
+SQLITE = "sqlite:///"
 Answer = tuple[int, Any, list[str]]  # exit code, JSON, lines for people
 
 
@@ -197,12 +198,13 @@ def _lapse(options: argparse.Namespace) -> Answer:
 
 
 def _url(place: str) -> str:
-    if "://" in place:
+    if "://" in place and not place.startswith(SQLITE):
         return place
+    place = place.removeprefix(SQLITE)
     path = Path(place) / "ledger.db" if Path(place).is_dir() else Path(place)
     if not path.exists():
         raise CommandError(f"{path}: no such ledger")
-    return f"sqlite:///{path}"
+    return f"{SQLITE}{path}"
 
 
 def _books(options: argparse.Namespace) -> Database:

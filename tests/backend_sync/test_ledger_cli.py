@@ -104,6 +104,7 @@ def test_cards_and_sales_are_brought_in_once(folder, capsys):
     ("arguments", "words"),
     [
         (("report", "{}/none.db"), "no such ledger"),
+        (("report", "sqlite:///{}/none.db"), "no such ledger"),
         (("import-issues", "{}", "--file", "{}/short.bin"), "wanted rows of 64"),
         (("import-issues", "{}", "--file", "{}/absent.bin"), "No such file"),
         (("import-issues", "{}", "--file", "{}/blank.bin"), "ISSUE.state"),
