@@ -1,0 +1,92 @@
+"""When: calendars, windows of time and the offsets of a time zone, as numbers.
+
+Source: tariff-model.md sections 1 (M2) and 3.3 (service day); D2; W-39, W-78, W-79, W-86.
+"""
+
+import dataclasses
+import datetime
+import zoneinfo
+from typing import Any
+
+from backend_sync.tariffs import model as m
+from backend_sync.tariffs.forms import minutes, name_list, weekdays
+from backend_sync.tariffs.reader import Reader
+
+EPOCH = datetime.date(2020, 1, 1)
+
+
+class WhenReader(Reader):
+    """Reads `[calendars.*]`, `[windows.*]` and `timezone`."""
+
+    def calendar(self, name: str) -> m.Calendar:
+        row = self.values["calendars"][name]
+        days = {day(date) for date in row.get("dates", [])}
+        if "from" in row and "to" in row:
+            mask = weekdays(row.get("days", "all"))
+            stretch = range(day(row["from"]), day(row["to"]) + 1)
+            days |= {d for d in stretch if mask >> date(d).weekday() & 1}
+        elif "from" in row or "to" in row:
+            self.fault(("calendars", name), f"calendars.{name} has one end", "wanted from and to")
+        days -= {day(d) for d in row.get("except", [])}
+        return m.Calendar(name, frozenset(days), tuple(name_list(row.get("from_feed", []))))
+
+    def windows(self, calendars: list[str]) -> tuple[dict[str, int], list[m.Window]]:
+        """Return the index of each window, and the rows: further tables of a name are chained."""
+        index: dict[str, int] = {}
+        rows: list[m.Window] = []
+        known = {name: i for i, name in enumerate(calendars)}
+        for name, value in self.values.get("windows", {}).items():
+            tables = value if isinstance(value, list) else [value]
+            index[name] = len(rows)
+            for place, table in enumerate(tables):
+                path = ("windows", name, place) if isinstance(value, list) else ("windows", name)
+                last = place + 1 == len(tables)
+                row = self._window(path, name, table, known)
+                rows.append(row if last else dataclasses.replace(row, or_window=len(rows) + 1))
+        return index, rows
+
+    def _window(
+        self, path: tuple[str | int, ...], name: str, row: dict[str, Any], known: dict[str, int]
+    ) -> m.Window:
+        if "calendar" in row and "not" in row:
+            self.fault(path, f"windows.{name} has calendar and not", "wanted one of them")
+        key = "not" if "not" in row else "calendar"
+        calendar = row.get(key)
+        return m.Window(
+            name=name,
+            weekdays=weekdays(row.get("days", "all")),
+            from_minute=minutes(row.get("from", "00:00")),
+            to_minute=minutes(row.get("to", "24:00")),
+            calendar=None
+            if calendar is None
+            else self.index((*path, key), "calendar", calendar, known),
+            calendar_negated=key == "not",
+            civil=row.get("date", "service") == "civil",
+        )
+
+    def utc_offsets(self, first: int, last: int) -> tuple[tuple[int, int], ...]:
+        """Return (UTC second since 2020, minutes) at each change of the zone's offset."""
+        try:
+            zone = zoneinfo.ZoneInfo(self.values["timezone"])
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+            said = f'timezone = "{self.values["timezone"]}"'
+            self.fault(("timezone",), said, "wanted a name such as Europe/Helsinki")
+            return ()
+        start = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+        rows: list[tuple[int, int]] = []
+        for quarter in range(max(first - 1, 0) * 96, (last + 2) * 96):
+            moment = start + datetime.timedelta(minutes=15 * quarter)
+            offset = moment.astimezone(zone).utcoffset() or datetime.timedelta()
+            if not rows or rows[-1][1] != offset // datetime.timedelta(minutes=1):
+                rows.append((quarter * 900, offset // datetime.timedelta(minutes=1)))
+        return tuple(rows)
+
+
+def day(value: datetime.date) -> int:
+    """Return a date as days since 2020-01-01."""
+    return (value - EPOCH).days
+
+
+def date(number: int) -> datetime.date:
+    """Return the date of a service day."""
+    return EPOCH + datetime.timedelta(days=number)
