@@ -8,6 +8,8 @@ Application ids are the three bytes as they travel (least significant first).
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from edge_agent.counter.desk import CounterError
+
 STANDARD, BACKUP, VALUE, LINEAR, CYCLIC = "standard", "backup", "value", "linear", "cyclic"
 KINDS = (STANDARD, BACKUP, VALUE, LINEAR, CYCLIC)  # indexed by the type byte of GetFileSettings
 UNKNOWN_KIND = "unknown"
@@ -17,7 +19,7 @@ ULTRALIGHT_C_PAGES = 48
 VERSION_BYTES = 28
 
 
-class CardImageError(ValueError):
+class CardImageError(CounterError):
     """A source shows no card; the message says where, what was found, wanted, and what to do."""
 
 

@@ -12,7 +12,10 @@ from edge_agent.counter.desk import CounterError, Desk
 from edge_agent.ports import CardReader, ReaderError
 
 # command, its module in this folder, what it does
-COMMANDS = (("dump", "card_dump", "one line a card image: balance, counter, state"),)
+COMMANDS = (
+    ("dump", "card_dump", "one line a card image: balance, counter, state"),
+    ("explain", "explain", "any card or image, field by field, in words and in hex"),
+)
 EPILOG = "Exit codes: 0 done, 1 the card or file is wrong or it cannot be done, 2 wrong use."
 
 
