@@ -69,6 +69,8 @@ TAP_SIZE = 11
 FLAG_GATE = 1  # a gate: pass-back is refused, not charged
 FLAG_SAME_DEVICE = 2  # the newest record was written by this device or its gate group
 FLAG_TRIP_RESET = 4  # the trip was reset: same device means nothing for pass-back
+FLAG_LATE_TARIFF = 8  # price after the tariff's last day too
+FLAG_TICKET = 16  # a paper ticket is sold: C_PURSE_PRODUCT is its number, which may be 0
 
 # ---- DECISION: what it costs, why, and what changes on the card ---------------------------------
 D_KIND = 0  # KIND_*
@@ -110,7 +112,13 @@ D_PERIOD_SUM = 39
 D_ACTIVATES = 40  # slot (1..4) to activate: read its P row, then call `activate`; 0 = none
 D_VERSION = 41  # tariff version that decided
 D_DAY = 42  # service day of the tap
-DECISION_SIZE = 43
+D_OWN = 43  # the holder's own part of D_AMOUNT that counts towards a cap
+D_DAY_BEFORE = 44  # the counters the decision started from: 0 when their span was over
+D_PERIOD_BEFORE = 45
+D_HEADS = 46  # companions charged or covered by this tap (INTENT names youths and children)
+D_YOUTHS = 47
+D_CHILDREN = 48
+DECISION_SIZE = 49
 
 KIND_REFUSED = 0
 KIND_CHARGE = 1
