@@ -21,6 +21,7 @@ from firmware.package_checks import package_checks
 from firmware.package_slots import PackageSlots
 from firmware.ports import MANY
 from firmware.tap import Tap
+from firmware.tap_ticket import TicketTap
 from firmware.ui.text import idle_lines, show_answer
 from firmware.updates import JOURNAL_ROOM, Updates
 
@@ -49,6 +50,7 @@ class Validator:
             ports.signals,
             window,
         )
+        self.ticket_tap = TicketTap(self.tap)
         self.dock = Dock(
             ports.link, journal, self.updates, ports.keys, self.clock, ports.link_entropy
         )
@@ -168,7 +170,8 @@ class Validator:
             answer = self.tap.two_cards()
         else:
             self.load_packages()
-            answer = converse(self.tap.run(uid), self.tap.frame, reader.exchange)
+            tap = self.tap if reader.iso_dep else self.ticket_tap
+            answer = converse(tap.run(uid), tap.frame, reader.exchange)
         reader.release()
         show_answer(self._ports.screen, answer)
         after = self._ports.clock.ticks_ms()

@@ -8,6 +8,7 @@ reading the card again, never by a timeout; between those two nothing allocates 
 from card_layouts.answers import (
     HOLD_AGAIN,
     MODE_CLOCK_UNSET,
+    MODE_HOTLIST_OLD,
     MODE_JOURNAL_FULL,
     MODE_LEASE_ENDED,
     TAP_AGAIN,
@@ -20,6 +21,7 @@ from card_layouts.cards.desfire import Session
 from card_layouts.cards.transit_record import chain_record, next_record
 from card_layouts.codec.timestamps import CLOCK_SIGNED
 from card_layouts.errors import LayoutError, SealError
+from card_layouts.packages.hotlist_layout import HOT_NONE
 from card_layouts.records.entries import OUTCOME as OUTCOME_TYPE
 from card_layouts.records.entries import REFUSAL as REFUSAL_TYPE
 from card_layouts.records.entries_tap import (
@@ -71,10 +73,12 @@ class CardWriter:
 
     `profile`: dict with device, authority, operator, terminal, cluster, generation, key_version and
     what the trip adds (line, trip, stop, zone, direction, shift). `clock` is a DeviceClock, the
-    other ports are those of ports.py.
+    other ports are those of ports.py. `session_of(frame)` makes the session with the kind of card.
     """
 
-    def __init__(self, profile, clock, entropy, journal, keys, signals, window=None):
+    def __init__(
+        self, profile, clock, entropy, journal, keys, signals, window=None, session_of=Session
+    ):
         self.profile = profile
         self.clock = clock
         self.entropy = entropy
@@ -83,10 +87,11 @@ class CardWriter:
         self.signals = signals
         self.window = window or Window()
         self.frame = bytearray(FRAME_BYTES)
-        self.session = Session(self.frame)
+        self.session = session_of(self.frame)
         self.activated_ms = 0  # how long the reader took to find the card; the app may tell
         self.mode = 0
         self.tariff = None  # a validator's; named in its refusals
+        self.hotlist = None  # a validator's
         self.choice = None  # what this tap was priced at
         self.listed = 0  # g of the hotlist's entry for this card
         self._ms = [0] * len(PHASES)
@@ -147,6 +152,16 @@ class CardWriter:
     def reason_of(self, error):
         """Return the reason to refuse with when the card answered a CardStatusError."""
         return REASON_CARD_ERROR
+
+    def lookup(self, uid):
+        """Return (action, g) of the hotlist; a list that cannot be read is an old list (X-5)."""
+        try:
+            if self.hotlist is not None:
+                return self.hotlist.lookup(uid)
+        except LayoutError:
+            pass
+        self.mode |= MODE_HOTLIST_OLD
+        return HOT_NONE, 0
 
     def refuse(self, seen, reason, journalled=True):
         """Journal a refusal, one slot program (D15); return the reason as the answer."""
@@ -251,16 +266,19 @@ class CardWriter:
         n, seq = pending
         device, epoch = self.journal.device, self.journal.epoch
         result = yield from settle(self.session, seen, n, seq, device, epoch)
+        let_through = result == OUTCOME_COMMITTED and seen.n == n and green(seen)
+        self.end_open(seen, seq, result, let_through)
+        return result
+
+    def end_open(self, seen, seq, result, let_through):
+        """Journal what became of the open entry `seq`, as the card that is here shows it."""
         how = HOW_LATER
         if result == OUTCOME_ORPHAN:
             how = HOW_ABANDONED
         elif seen.uid == self._unknown_uid and self._since_unknown() <= REPOLL_MS:
             how = HOW_REPOLL
-        gate = GATE_SHUT
-        if result == OUTCOME_COMMITTED and seen.n == n and green(seen):
-            gate = self.gate_opened()
+        gate = self.gate_opened() if let_through else GATE_SHUT
         self._append_outcome(seq, result, how, seen, gate)
-        return result
 
     def gate_opened(self):
         """Return what a let-through is called in an OUTCOME of this terminal."""

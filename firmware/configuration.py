@@ -9,7 +9,7 @@ import json
 from binascii import unhexlify
 
 from card_layouts.records.entries_tap import TERMINAL_GATE
-from firmware.keys import SoftwareKeys
+from firmware.keys import TICKET, SoftwareKeys
 
 
 def read_configuration(path):
@@ -26,6 +26,8 @@ def keys_of(config):
         for name, key in named.items():
             if name[0] == "K":  # not PICC: no validator has it
                 keys[int(name[1:])] = unhexlify(key)
+            elif name == TICKET:
+                keys[TICKET] = unhexlify(key)
         masters[int(generation)] = keys
     chain, ack, cfg, dock = [unhexlify(config[name]) for name in ("chain", "ack", "cfg", "dock")]
     return SoftwareKeys(chain, ack, cfg, dock, config["aid"], masters)

@@ -26,6 +26,7 @@ class Entropy:
 
 class Reader:
     sent = False  # was the last command handed to the UART? False means it never left us
+    iso_dep = True  # of the card that poll() found; False: an Ultralight (C), which has none
 
     def poll(self):
         """Return None (no card), the card's 7-byte UID, or MANY."""
@@ -34,13 +35,14 @@ class Reader:
     def exchange(self, frame, length):
         """Send frame[:length], put the answer into frame, return its length in bytes.
 
-        Status byte first, native DESFire framing. Allocates nothing. Raises CardLost
+        ISO-DEP: native DESFire framing, status byte first. Ultralight: the raw command; an ACK
+        is the byte 0A or nothing, a NAK any other single byte. Allocates nothing. Raises CardLost
         (card_layouts/cards/conversation.py): the card is gone or nobody knows.
         """
         raise NotImplementedError
 
     def release(self):
-        """Let the card go, so that the next poll starts anew."""
+        """Let the card go and take its power, so that the next poll starts anew."""
         raise NotImplementedError
 
 
@@ -88,4 +90,11 @@ class Keys:
 
     def card_key(self, key_no, version, uid):
         """Return the 16-byte key of this card (AN10922 of the scheme's master)."""
+        raise NotImplementedError
+
+    def ticket_keys(self, version, uid):
+        """Return (3DES key, key of the slot MACs), 16 bytes each, of this tourist ticket.
+
+        Raises: RangeError if this device has no such master.
+        """
         raise NotImplementedError

@@ -14,7 +14,6 @@ from card_layouts.answers import (
     ACCEPTED_SETTLED,
     ALREADY_SHOWN,
     HOLD_AGAIN,
-    MODE_HOTLIST_OLD,
     TAP_AGAIN,
 )
 from card_layouts.cards.card_layout import (
@@ -30,7 +29,7 @@ from card_layouts.cards.transit_app import block_steps, stage_block, stage_debit
 from card_layouts.cards.transit_record import SEQ_MASK, add_debit
 from card_layouts.codec.timestamps import CLOCK_UNSET
 from card_layouts.errors import LayoutError, SealError
-from card_layouts.packages.hotlist_layout import HOT_BLOCK, HOT_KILL, HOT_NONE, HOT_REFUSE
+from card_layouts.packages.hotlist_layout import HOT_BLOCK, HOT_KILL, HOT_REFUSE
 from card_layouts.records.entries import BLOCK as BLOCK_TYPE
 from card_layouts.records.entries import INTENT as INTENT_TYPE
 from card_layouts.records.entries_tap import (
@@ -90,7 +89,7 @@ class Tap(CardWriter):
         return answer
 
     def _tap(self, seen):
-        action, self.listed = self._lookup(seen.uid)
+        action, self.listed = self.lookup(seen.uid)
         yield from open_card(self.session, seen, self.profile, self.keys, self.entropy.random_bytes)
         self.mark(AUTH)
         yield from read_card(self.session, seen, action == HOT_KILL)
@@ -116,17 +115,6 @@ class Tap(CardWriter):
             self.session.close()
 
     # Cards that must not pass ---------------------------------------------------------
-
-    def _lookup(self, uid):
-        """Return (action, g) of the hotlist; a list that cannot be read is an old list (X-5)."""
-        if self.hotlist is None:
-            self.mode |= MODE_HOTLIST_OLD
-            return HOT_NONE, 0
-        try:
-            return self.hotlist.lookup(uid)
-        except LayoutError:
-            self.mode |= MODE_HOTLIST_OLD
-            return HOT_NONE, 0
 
     def _barred(self, seen, action):
         """Return the reason why this card must not pass, or 0.

@@ -3,6 +3,7 @@
 from card_layouts.cards.conversation import LOST, LOST_UNSENT
 from simulator.field import CardGone, Field
 
+ISO_DEP = 0x20  # bit of SAK
 MANY = b""  # two cards or more: firmware/ports.py
 
 
@@ -12,6 +13,7 @@ class DirectReader:
     def __init__(self, field: Field) -> None:
         self.field = field
         self.sent = True
+        self.iso_dep = True
         self._uid: bytes | None = None
 
     def poll(self) -> bytes | None:
@@ -22,6 +24,8 @@ class DirectReader:
         self.field.off()
         cards = self.field.poll()
         self._uid = cards[0].uid if len(cards) == 1 else None
+        if self._uid is not None:
+            self.iso_dep = bool(cards[0].sak & ISO_DEP)
         return MANY if len(cards) > 1 else self._uid
 
     def exchange(self, frame: bytearray, length: int) -> int:

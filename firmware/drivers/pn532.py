@@ -26,6 +26,7 @@ SET_PARAMETERS = 0x12
 SAM_CONFIGURATION = 0x14
 RF_CONFIGURATION = 0x32
 IN_DATA_EXCHANGE = 0x40
+IN_COMMUNICATE_THRU = 0x42
 IN_LIST_PASSIVE_TARGET = 0x4A
 IN_RELEASE = 0x52
 
@@ -34,6 +35,10 @@ ACK_FRAME = b"\x00\x00\xff\x00\xff\x00"
 NACK_FRAME = b"\x00\x00\xff\xff\x00\x00"
 AUTOMATIC_RATS = 0x10
 ISO_DEP = 0x20  # bit of SEL_RES
+ULTRALIGHT = 0x00  # SEL_RES of the whole family; whether it is a C its authentication shows
+PAST_CHIP = (0x1A, 0xAF)  # commands of an Ultralight C that InDataExchange does not know
+CRC_ERROR = 0x02
+NAK = 0x00
 UID_BYTES = 7
 START_BAUD = 115200
 BAUD_CODES = {115200: 4, 230400: 5, 460800: 6, 921600: 7}
@@ -60,13 +65,15 @@ class Pn532:
         self._echo = 0
         self.alive = False  # False: start the chip before the next command
         self.sent = False
+        self.iso_dep = True
 
     # The Reader port ------------------------------------------------------------------
 
     def poll(self):
         """Return None (no card of ours), its 7-byte UID, or MANY.
 
-        A card that does not speak ISO-DEP or has a random identity is not one of the scheme's.
+        A card with a random identity, or one that speaks neither ISO-DEP nor the commands of an
+        Ultralight, is not one of the scheme's.
         """
         if not self.alive and not self.start():
             return None
@@ -78,7 +85,8 @@ class Pn532:
         if body[2] > 1:
             return MANY
         # D5 4B 01 | target, SENS_RES 2, SEL_RES, UID length, UID, ATS
-        if body[7] != UID_BYTES or not body[6] & ISO_DEP:
+        self.iso_dep = body[6] & ISO_DEP != 0
+        if body[7] != UID_BYTES or not (self.iso_dep or body[6] == ULTRALIGHT):
             return None
         return bytes(body[8 : 8 + UID_BYTES])
 
@@ -91,18 +99,26 @@ class Pn532:
         if not self.alive:
             raise LOST_UNSENT
         out = self._out
-        out[6] = IN_DATA_EXCHANGE
-        out[7] = 1
+        past = not self.iso_dep and frame[0] in PAST_CHIP
+        code = IN_COMMUNICATE_THRU if past else IN_DATA_EXCHANGE
+        out[6] = code
+        out[7] = 1  # the target; past the chip there is no choice of one
+        head = 7 if past else 8
         at = 0
         while at < length:
-            out[8 + at] = frame[at]
+            out[head + at] = frame[at]
             at += 1
-        if not self._command(IN_DATA_EXCHANGE, 3 + length):
+        if not self._command(code, head + length - HEAD_BYTES):
             raise LOST
         body = self._body
         got = self._frames.length - 3
         # Bits above the status are "more information" and "NAD": not used with native frames.
-        if got < 1 or got > FRAME_BYTES or body[2] & STATUS_BITS:
+        status = body[2] & STATUS_BITS
+        if past and status == CRC_ERROR:
+            frame[0] = NAK  # four bits have no CRC; noise is refused like a wrong key
+            return 1
+        # A page that was written is answered with nothing: the chip keeps the ACK to itself.
+        if status or got > FRAME_BYTES or (self.iso_dep and got < 1):
             raise LOST
         at = 0
         while at < got:
@@ -131,6 +147,10 @@ class Pn532:
         if self.alive:
             # MaxRetries: one passive activation, so that polling an empty field is quick.
             self._ask(RF_CONFIGURATION, 0x05, 0xFF, 0x01, 0x00)
+        if self.alive:
+            # A ticket shows its new count only after its power was gone: what was lost in the
+            # middle of a tap starts without a field.
+            self._ask(RF_CONFIGURATION, 0x01, 0x00)
         return self.alive
 
     def _wake(self, baud):

@@ -4,13 +4,19 @@ import pytest
 
 from card_layouts.cards.conversation import CardLost, converse
 from card_layouts.cards.desfire import Session
+from card_layouts.cards.tourist_ticket import check_ticket, commit, next_slot, stage
+from card_layouts.cards.ultralight_c import NakError
+from card_layouts.cards.ultralight_c import Session as Ultralight
+from card_layouts.crypto.triple_des_cpython import TripleDes
 from firmware.drivers.pn532 import Pn532
 from firmware.ports import MANY
-from simulator.desfire_card import DesfireCard
+from simulator.desfire_card import Cut, DesfireCard
 from simulator.field import Field, Tear
 from simulator.pn532 import Pn532 as Chip
 from simulator.pn532_frames import ACK, TO_HOST, encode_frame
 from simulator.prng import Prng
+from simulator.ticket_gate import ticket
+from simulator.ticket_world import KEYS
 
 UID = bytes.fromhex("04112233445566")
 OTHER_UID = bytes.fromhex("04665544332211")
@@ -100,14 +106,66 @@ def test_a_whole_conversation_runs_over_the_chip(reader, field):
     assert len(version) == 28 and bytes(version[14:21]) == UID
 
 
-@pytest.mark.parametrize("target", ["0344200408aabbcc", "00440007" + UID.hex()])
+@pytest.mark.parametrize("target", ["0344200408aabbcc", "00440807" + UID.hex()])
 def test_a_card_of_another_kind_is_not_offered_as_ours(reader, line, target):
-    """A phone with a random identity; a card that does not speak ISO-DEP."""
+    """A phone with a random identity; a MIFARE Classic with a long one."""
     assert reader.poll() is None
     found = encode_frame(TO_HOST, bytes.fromhex("4b0101" + target))
     line.spoil = once("in", lambda data: ACK + found)
     assert reader.poll() is None
     assert reader.alive
+
+
+@pytest.mark.requirement("W-94")
+def test_an_ultralight_c_is_told_from_a_desfire_card_and_tapped_through_the_chip(reader, field):
+    field.place(ticket())
+    assert reader.poll() == UID and not reader.iso_dep
+    session = Ultralight(bytearray(64))
+    steps = check_ticket(session, UID, KEYS, bytes(8), TripleDes)
+    found = converse(steps, session.frame, reader.exchange)
+    slot = next_slot(found, KEYS[1], 216_000_000, 4711)
+    converse(stage(session, found, slot), session.frame, reader.exchange)
+    assert converse(commit(session), session.frame, reader.exchange)
+    assert field.cards[0].image.counter == 2
+    reader.release()
+    assert not field.cards[0].powered
+    field.place(card(OTHER_UID))
+    field.take(field.cards[0])
+    assert reader.poll() == OTHER_UID and reader.iso_dep
+
+
+@pytest.mark.requirement("W-94")
+def test_an_ultralight_with_another_key_or_none_is_a_nak_and_a_lost_one_is_lost(
+    reader, field, line
+):
+    field.place(ticket())
+    reader.poll()
+    session = Ultralight(bytearray(64))
+    with pytest.raises(NakError):
+        converse(
+            session.authenticate(bytes(16), bytes(8), TripleDes), session.frame, reader.exchange
+        )
+    with pytest.raises(CardLost):
+        converse(session.read(4), session.frame, reader.exchange)
+    assert reader.alive and reader.poll() == UID
+    field.plan(Tear(command=0x1A, cut=Cut("out", 0)))
+    with pytest.raises(CardLost):
+        converse(session.authenticate(KEYS[0], bytes(8), TripleDes), session.frame, reader.exchange)
+
+
+@pytest.mark.requirement("W-94")
+def test_a_chip_that_was_lost_is_started_without_a_field_so_that_a_ticket_shows_its_count(
+    reader, field, line
+):
+    laid = ticket()
+    field.place(laid)
+    reader.poll()
+    line.spoil = once("in", lambda data: b"")
+    with pytest.raises(CardLost):
+        reader.exchange(bytearray(b"\x30\x03" + bytes(62)), 2)
+    assert laid.powered and not reader.alive
+    reader.release()
+    assert reader.start() and not laid.powered
 
 
 def test_releasing_ends_the_cards_session_and_a_new_poll_finds_it_again(reader, field):

@@ -43,6 +43,11 @@ class TracedReader:
         self.release = reader.release
 
     @property
+    def iso_dep(self):
+        """Whether the card found last speaks ISO-DEP."""
+        return self._reader.iso_dep
+
+    @property
     def sent(self):
         """Whether the last command was handed to the UART."""
         return self._reader.sent

@@ -1,0 +1,236 @@
+"""The tap of a tourist ticket (Ultralight C): paid beforehand, so only its validity is asked.
+
+    AUTH -> READ -> SETTLE own open entry -> barred? shown just now? -> DECIDE -> STAGE
+         -> TICKET durable -> COMMIT (count + 1) -> OUTCOME -> answer
+
+The same rules and answers as for a card (tap.py). Two things differ: the ACK is the commit, for the
+new count shows only after the field was off; and a ticket cannot be blocked, only be void for ever.
+Zones are those of the ticket's own authority, days are 24 hours from the first tap.
+Source: card.md section 6; SPEC.md TICKET; trust.md 4.2.
+"""
+
+from card_layouts.answers import ACCEPTED, ACCEPTED_SETTLED, ALREADY_SHOWN, HOLD_AGAIN, TAP_AGAIN
+from card_layouts.cards import tourist_ticket
+from card_layouts.cards.conversation import CardLost, CardStatusError
+from card_layouts.cards.ultralight_c import ACK, RANDOM_BYTES, NakError, Session
+from card_layouts.codec.timestamps import CLOCK_UNSET
+from card_layouts.crypto.triple_des import TripleDes, prepare
+from card_layouts.errors import RangeError
+from card_layouts.packages.hotlist_layout import HOT_KILL, HOT_NONE
+from card_layouts.records.entries import TICKET as TICKET_TYPE
+from card_layouts.records.entries_service import TICKET
+from card_layouts.records.entries_tap import (
+    OUTCOME_COMMITTED,
+    PHASE_AUTH,
+    PHASE_DECIDE,
+    PHASE_READ,
+    PHASE_STAGE,
+    REASON_AUTHORITY,
+    REASON_CARD_EXPIRED,
+    REASON_CLOCK_UNSET,
+    REASON_COUNTER_END,
+    REASON_JOURNAL_FULL,
+    REASON_KILLED,
+    REASON_LISTED,
+    REASON_NO_PRICE,
+    REASON_NO_PRODUCT,
+    REASON_NOT_GENUINE,
+)
+from firmware.card_writer import AUTH, COMMITTED, DECIDE, NOT_SENT, READ, STAGE, CardWriter
+from firmware.tap_card import Refused
+from firmware.tap_decide import place_of, refuse_tariff
+
+GRACE_S = 10  # a re-tap here so soon is the same tap, or somebody behind the passenger
+SETTLED_S = 60 + GRACE_S  # a ticket keeps whole minutes
+SHOWN_MAX = 16  # more tickets than pass a gate in GRACE_S
+PAGES_WRITTEN = 3
+
+# By the numbers of tourist_ticket: usable, void, used up, not started in time, expired, wrong zone.
+REASONS = (
+    0,
+    REASON_KILLED,
+    REASON_COUNTER_END,
+    REASON_CARD_EXPIRED,
+    REASON_CARD_EXPIRED,
+    REASON_NO_PRODUCT,
+)
+PLACE = ("line", "trip", "stop", "operator", "shift", "terminal", "authority")
+
+
+class TicketSession(Session):
+    """The card's commands, and the increment as what CardWriter commits."""
+
+    status = ACK
+
+    def prepare_commit(self):
+        """Nothing is computed beforehand: the increment is five constants."""
+
+    def commit(self):
+        """Return the conversation of the commit; it ends with True if the ACK came."""
+        return tourist_ticket.commit(self)
+
+
+class TicketTap(CardWriter):
+    """One validator's taps of tickets; lists, lease and tariff are those its `tap` has."""
+
+    def __init__(self, tap):
+        ports = tap.clock, tap.entropy, tap.journal, tap.keys, tap.signals, tap.window
+        super().__init__(tap.profile, *ports, TicketSession)
+        self.lease = None
+        self._tap = tap
+        self._shown = []  # (uid, count, second) of tickets that were shown green
+        self._prepare()
+
+    def _prepare(self):
+        """Make the cipher's tables before the first tourist waits for them."""
+        try:
+            self._keys(bytes(7))
+        except Refused:
+            return  # a device without the tickets' master needs none
+        prepare()
+
+    def run(self, uid):
+        """Treat the ticket `uid` (7 bytes) as one tap; return its answer, as `Tap.run`."""
+        tap = self._tap
+        self.tariff, self.hotlist, self.lease = tap.tariff, tap.hotlist, tap.lease
+        seen = self.begin(bytes(uid))
+        return (yield from self.answered(seen, self._ticket(seen)))
+
+    def _ticket(self, seen):
+        action, self.listed = self.lookup(seen.uid)
+        ticket_key, k_slot = self._keys(seen.uid)
+        yield from self._open(seen, ticket_key)
+        self.mark(AUTH)
+        seen.phase = PHASE_READ
+        ticket = yield from tourist_ticket.read_ticket(self.session, seen.uid, k_slot)
+        seen.counter = ticket.counter
+        self.mark(READ)
+        barred = _barred(ticket, action)
+        pending = self.journal.find_open(seen.uid)
+        if pending is not None and self._settled(seen, ticket, pending, k_slot, barred):
+            return ACCEPTED_SETTLED
+        if barred:
+            return (yield from self._enforce(seen, ticket, action, barred))
+        if self._shown_now(seen, ticket.counter):
+            return ALREADY_SHOWN
+        return (yield from self._use(seen, ticket, k_slot))
+
+    def _keys(self, uid):
+        """Return both keys of a ticket. Raises: Refused on a device that takes no tickets."""
+        try:
+            return self.keys.ticket_keys(self.profile["key_version"], uid)
+        except RangeError:
+            raise Refused(REASON_NOT_GENUINE, journalled=False)
+
+    def _open(self, seen, key):
+        """Prove the key. A stranger's ticket has another one: nothing on it is worth a slot."""
+        seen.phase = PHASE_AUTH
+        try:
+            random = self.entropy.random_bytes(RANDOM_BYTES)
+            yield from self.session.authenticate(key, random, TripleDes)
+        except NakError:
+            raise Refused(REASON_NOT_GENUINE, journalled=False)
+
+    def _enforce(self, seen, ticket, action, reason):
+        """Make a killed ticket void, once; refuse in any case."""
+        if action == HOT_KILL and not ticket.void:
+            seen.phase = PHASE_STAGE
+            try:
+                yield from tourist_ticket.void_ticket(self.session)
+            except (CardLost, CardStatusError):
+                pass  # the next tap anywhere tries again
+        return self.refuse(seen, reason)
+
+    # Taps that were made already ------------------------------------------------------
+
+    def _settled(self, seen, ticket, pending, k_slot, barred):
+        """End our open entry; return whether it was this passenger's unfinished tap."""
+        n, seq = pending
+        result = tourist_ticket.settle(ticket, n, self.journal.device, k_slot)
+        just_now = seen.clock == CLOCK_UNSET or seen.time - ticket.last_s <= SETTLED_S
+        last = result == OUTCOME_COMMITTED and ticket.counter == n
+        let_through = last and just_now and not barred
+        self.end_open(seen, seq, result, let_through)
+        if let_through:
+            self._show(seen, n)
+        return let_through
+
+    def _shown_now(self, seen, count):
+        """Return whether green was shown for this very tap a moment ago: it opens nothing twice."""
+        for uid, shown, second in self._shown:
+            if uid == seen.uid and shown == count and 0 <= seen.time - second <= GRACE_S:
+                return True
+        return False
+
+    def _show(self, seen, count):
+        if len(self._shown) >= SHOWN_MAX:
+            self._shown.pop(0)
+        self._shown.append((seen.uid, count, seen.time))
+
+    # The use --------------------------------------------------------------------------
+
+    def _use(self, seen, ticket, k_slot):
+        seen.phase = PHASE_DECIDE
+        place = self._decide(seen, ticket)
+        seq = self.next_seq()
+        slot = tourist_ticket.next_slot(ticket, k_slot, seen.time, self.journal.device)
+        payload = self._entry(seen, ticket, slot, place)
+        self.mark(DECIDE)
+        seen.phase = PHASE_STAGE
+        yield from tourist_ticket.stage(self.session, ticket, slot)
+        self.mark(STAGE)
+        known = yield from self.commit(seen, TICKET_TYPE, payload, seq, self.gate_opened())
+        if known == COMMITTED:
+            self._show(seen, ticket.counter + 1)
+            return ACCEPTED
+        return TAP_AGAIN if known == NOT_SENT else HOLD_AGAIN
+
+    def _decide(self, seen, ticket):
+        """Return the Place of this tap. Raises: Refused."""
+        if ticket.header["authority"] != self.profile["authority"]:
+            raise Refused(REASON_AUTHORITY)  # its zones are another authority's
+        if seen.clock == CLOCK_UNSET:
+            raise Refused(REASON_CLOCK_UNSET)
+        reason, degraded = refuse_tariff(self.tariff, seen.time)
+        if reason:
+            raise Refused(reason)
+        self.mode |= degraded
+        try:
+            place = place_of(self.tariff, self.profile)
+        except RangeError:
+            raise Refused(REASON_NO_PRICE)
+        reason = REASONS[tourist_ticket.refusal(ticket, seen.time, place.zone)]
+        reason = reason or self.lease.allows(seen.time, seen.clock, 0, self.journal)
+        if not self.journal.admits_tap():
+            raise Refused(REASON_JOURNAL_FULL, journalled=False)
+        if reason:
+            raise Refused(reason)
+        return place
+
+    def _entry(self, seen, ticket, slot, place):
+        values = {
+            "uid": seen.uid,
+            "header": ticket.header_bytes,
+            "was_slot": ticket.slot_bytes,
+            "new_slot": slot,
+            "counter": ticket.counter,
+            "writes": PAGES_WRITTEN,  # written before the entry is: a torn one leaves no entry
+            "time": seen.time,
+            "clock": seen.clock,
+            "zone": place.zone,
+            "to_zone": place.to_zone,
+            "group": ticket.header["group"],
+            "tariff": self.tariff.version,
+            "semantics": self.tariff.semantics,
+            "mode": self.mode,
+        }
+        for name in PLACE:
+            values[name] = self.profile.get(name, 0)
+        return TICKET.pack(values)
+
+
+def _barred(ticket, action):
+    """Return the reason why this ticket must not pass, or 0."""
+    if ticket.void or action == HOT_KILL:
+        return REASON_KILLED
+    return REASON_LISTED if action != HOT_NONE else 0
