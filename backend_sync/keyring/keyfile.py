@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 NOTICE = "PILOT ONLY: software keys. Whoever reads this file can charge cards and sign packages."
 MASTERS = ("K0", "K1", "K2", "K3", "K4", "PICC")
+TICKET = "TICKET"  # of the tourist tickets; a generation made without it has none
 FORMAT = 1
 
 
@@ -47,7 +48,9 @@ def make_keys(authorities: list[int], generation: int = 1, aid: int = 0, seed: s
         at_rest=draw("at rest", 16),
         ledger_seed=draw("ledger", 32),
         authority_seeds={a: draw(f"authority {a}", 32) for a in sorted({0, *authorities})},
-        masters={generation: {name: draw(f"{generation} {name}", 16) for name in MASTERS}},
+        masters={
+            generation: {name: draw(f"{generation} {name}", 16) for name in (*MASTERS, TICKET)}
+        },
         aid=aid,
     )
 
@@ -119,7 +122,9 @@ def _from_json(found: Mapping[str, Any]) -> Keys:
         raise ValueError(f"format {found['format']}, wanted {FORMAT}")
     masters = {
         _number(generation, 255): {
-            name: _secret(f"{generation}.{name}", rows[name], 16) for name in MASTERS
+            name: _secret(f"{generation}.{name}", rows[name], 16)
+            for name in (*MASTERS, TICKET)
+            if name != TICKET or name in rows
         }
         for generation, rows in found["generations"].items()
     }

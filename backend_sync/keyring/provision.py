@@ -7,16 +7,17 @@ databases. Source: decisions D1, D10, D12, D13; trust.md 6.1.
 
 from typing import Any
 
-from backend_sync.keyring.keyfile import NOTICE, Keys
+from backend_sync.keyring.keyfile import MASTERS, NOTICE, TICKET, Keys
 from backend_sync.ports import KeyringRefused
 from card_layouts.crypto.kdf import block_key, device_key, device_label
 
 # Which master keys a kind of device works with (card.md T1). K0 and PICC only where cards are made.
+# An inspector reads tickets by their signature, without a key.
 MASTERS_OF = {
-    "validator": ("K1",),
+    "validator": ("K1", TICKET),
     "inspector": ("K3",),
-    "counter": ("K1", "K2", "K3"),
-    "issuer": ("K0", "K1", "K2", "K3", "K4", "PICC"),
+    "counter": ("K1", "K2", "K3", TICKET),
+    "issuer": (*MASTERS, TICKET),
 }
 DEVICE_MAX = (1 << 20) - 1
 EPOCH_MAX = 63
@@ -40,6 +41,7 @@ def device_config(
     if generation not in keys.masters:
         raise KeyringRefused(f"generation {generation}: the key file has {sorted(keys.masters)}")
     k_dev = device_key(keys.root, device, epoch)
+    masters = keys.masters[generation]
     return {
         "notice": NOTICE,
         "device": device,
@@ -55,7 +57,7 @@ def device_config(
         "wrap": device_label(k_dev, b"wrap"),
         "K_block": block_key(k_dev),
         "card_keys": {
-            generation: {name: keys.masters[generation][name] for name in MASTERS_OF[kind]}
+            generation: {name: masters[name] for name in MASTERS_OF[kind] if name in masters}
         },
     }
 

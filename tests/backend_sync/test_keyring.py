@@ -1,6 +1,7 @@
 """The keyring in process: what it opens, what it refuses by name, what never leaves it."""
 
 import hashlib
+import json
 import stat
 import time
 from binascii import crc32
@@ -316,7 +317,7 @@ def test_a_dock_key_is_for_one_edge_and_month(ring):
 def test_a_device_gets_its_own_keys_and_no_root(ring):
     config = ring.provision(4711, 1, sd.AUTHORITY, 7, sd.EDGE)
     text = str(as_text(config))
-    assert list(config["card_keys"][1]) == ["K1"]
+    assert list(config["card_keys"][1]) == ["K1", "TICKET"]
     for secret in (ring.keys.root, device_key(ring.keys.root, 4711, 1), ring.keys.ledger_seed):
         assert secret.hex() not in text
     for name in ("K0", "K2", "K3", "K4", "PICC"):
@@ -346,6 +347,18 @@ def test_a_key_file_is_its_owners_alone_and_never_overwritten(tmp_path):
         with pytest.raises(keyfile.KeyFileError) as caught:
             keyfile.read_keys(path)
         assert root[:16] not in str(caught.value)
+
+
+@pytest.mark.requirement("D10", "W-94")
+def test_a_generation_made_before_there_were_tickets_gives_devices_no_key_of_them(tmp_path):
+    path = sd.keyring_folder(tmp_path) / "keys.json"
+    whole = json.loads(path.read_text())
+    del whole["generations"]["1"]["TICKET"]
+    path.write_text(json.dumps(whole))
+    ring = LocalKeyring(path.parent)
+    config = ring.provision(4711, 1, sd.AUTHORITY, 7, sd.EDGE, kind="counter")
+    ring.close()
+    assert list(config["card_keys"][1]) == ["K1", "K2", "K3"]
 
 
 @pytest.mark.requirement("D10")
