@@ -13,6 +13,7 @@ from edge_agent.drivers import pcsc_frames
 from edge_agent.ports import ULTRALIGHT, CardFound, ManyCards, ReaderError
 
 TURN_MS = 250  # the longest wait inside pcscd: Ctrl-C is heard after it
+PCSCD_LOOKS_MS = 1000  # more than twice the pause between its looks
 REMEDY = "is pcscd running and the reader plugged in? (pcsc_scan shows what PC/SC sees)"
 
 
@@ -23,6 +24,7 @@ class PcscReader:
         self._scard: Any = scard
         self._text = text
         self._card: Any = None
+        self._lost = False  # the card of the connection at hand, or of the last one
         self._protocol = 0
         self._kind = ""
         self._raw: Any = None
@@ -59,6 +61,7 @@ class PcscReader:
             else:
                 answer = self._raw_way()(self._transmit, command)
         except pcsc_frames.NoAnswer:
+            self._lost = True
             raise CardLost() from None
         if len(answer) > len(frame):
             raise CardLost()
@@ -69,7 +72,10 @@ class PcscReader:
         """See CardReader."""
         card, self._card = self._card, None
         if card is not None:
-            self._scard.SCardDisconnect(card, self._scard.SCARD_UNPOWER_CARD)
+            if self._lost:
+                self._let_pcscd_see()
+            how = self._scard.SCARD_LEAVE_CARD if self._lost else self._scard.SCARD_UNPOWER_CARD
+            self._scard.SCardDisconnect(card, how)
 
     def wait_empty(self, timeout_ms: int) -> bool:
         """See CardReader."""
@@ -115,6 +121,18 @@ class PcscReader:
         asked = [(name, state & ~self._scard.SCARD_STATE_CHANGED) for name, state, _atr in states]
         self._scard.SCardGetStatusChange(self._context, int(min(left_ms, TURN_MS)), asked)
 
+    def _let_pcscd_see(self) -> None:
+        """Give pcscd time to see for itself that the card of our connection went.
+
+        Disconnecting first makes it believe in an empty reader without having looked: a card that
+        is back before its next look would never be seen again [ran, pcscd 1.9.9].
+        """
+        names = self._names()
+        states = self._states(0, names)
+        if any(map(self._has_card, states)):
+            asked = [(name, state & ~self._scard.SCARD_STATE_CHANGED) for name, state, _ in states]
+            self._scard.SCardGetStatusChange(self._context, PCSCD_LOOKS_MS, asked)
+
     def _has_card(self, row: Any) -> bool:
         state = row[1]
         return bool(state & self._scard.SCARD_STATE_PRESENT) and not bool(
@@ -132,6 +150,12 @@ class PcscReader:
         if code:
             return None
         self._card, self._protocol, self._raw = card, protocol, None
+        if self._lost:
+            unpower = scard.SCARD_UNPOWER_CARD
+            code, _ = scard.SCardReconnect(card, scard.SCARD_SHARE_EXCLUSIVE, protocols, unpower)
+            if code:
+                return None
+            self._lost = False
         code, _reader, _state, _protocol, atr = scard.SCardStatus(card)
         self._kind = pcsc_frames.kind_of(bytes(atr))
         try:
@@ -147,6 +171,7 @@ class PcscReader:
             header = scard.SCARD_PCI_T1
         code, answer = scard.SCardTransmit(self._card, header, list(command))
         if code:
+            self._lost = True
             raise CardLost()
         return bytes(answer)
 

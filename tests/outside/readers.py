@@ -5,7 +5,7 @@ import threading
 from simulator.field import Field
 from simulator.pn532 import Pn532
 from simulator.pn532_pty import Pn532Pty
-from simulator.vpcd import VpcdLine, pump_all
+from simulator.vpcd import FIRST_PORT, VpcdLine, pump_all
 
 POLL_S = 0.05
 
@@ -25,16 +25,25 @@ class Served:
         except Exception as failure:  # noqa: BLE001  raised again in the test's own thread
             self._failure = failure
 
+    def start(self):
+        """Serve from now on; again changes nothing."""
+        if not self._thread.is_alive():
+            self._thread.start()
+
     def __enter__(self):
-        self._thread.start()
+        self.start()
         return self
 
     def __exit__(self, *_):
+        if self._end.is_set():
+            return
         self._end.set()
         self._thread.join(10)
         self.close()
         if self._failure is not None:
             raise self._failure
+
+    lift = __exit__
 
 
 class ServedPn532(Served):
@@ -61,12 +70,20 @@ class ServedPn532(Served):
 class ServedVpcd(Served):
     """A card that has dialled into the virtual reader."""
 
-    def __init__(self, card):
+    def __init__(self, card, slot=0):
         super().__init__()
-        self._line = VpcdLine(card)
+        self._line = VpcdLine(card, FIRST_PORT + slot)
+        self._powered = threading.Event()
+
+    def is_seen(self, timeout_s):
+        """Serve, and return whether pcscd has switched the card on in time."""
+        self.start()
+        return self._powered.wait(timeout_s)
 
     def pump(self, timeout_s):
         pump_all([self._line], timeout_s)
+        if self._line.slot.card.powered:
+            self._powered.set()
 
     def close(self):
         self._line.close()

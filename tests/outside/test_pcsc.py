@@ -1,59 +1,14 @@
 """A real pcscd sees our card in vsmartcard's virtual reader; pyscard and python-desfire use it."""
 
-import fcntl
-import re
-import shutil
-import subprocess
-import tempfile
-import threading
-from pathlib import Path
-
 import pytest
 
 from simulator.desfire_card import DesfireCard
 from simulator.prng import Prng
-from tests.outside.readers import ServedVpcd
 from tests.outside.test_python_desfire import WANTED
 from tests.simulator.card_builders import UID, card, value_file
 from tests.simulator.ultralight_reader import card as ultralight
 
 pytestmark = [pytest.mark.requirement("D7", "R-24"), pytest.mark.xdist_group("pcscd")]
-PATIENCE_S = 20
-
-
-@pytest.fixture(scope="module")
-def pcscd():
-    """Run pcscd, unless one runs already; a machine has one, and it has one virtual reader."""
-    if shutil.which("vpcd-config") is None:
-        pytest.skip("needs vpcd-config, the virtual reader: apt-get install vsmartcard-vpcd")
-    command = shutil.which("pcscd")
-    if command is None:
-        pytest.skip("needs pcscd, the PC/SC service: apt-get install pcscd")
-    said = subprocess.run([command, "--version"], capture_output=True, text=True)
-    with (Path(tempfile.gettempdir()) / "tornello-pcscd.lock").open("w") as other_runs:
-        fcntl.flock(other_runs, fcntl.LOCK_EX)
-        service = subprocess.Popen(
-            [command, "--foreground"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        yield re.search(r"version (\S+?)\.?\s", said.stdout + said.stderr).group(1)
-        service.terminate()
-        service.wait(PATIENCE_S)
-
-
-@pytest.fixture
-def in_reader(pcscd):
-    """Return a function: put a card into the virtual reader once it listens."""
-
-    def insert(made):
-        waiting = threading.Event()
-        for _ in range(PATIENCE_S * 20):
-            try:
-                return ServedVpcd(made)
-            except ConnectionRefusedError:
-                waiting.wait(0.05)
-        pytest.fail("vpcd never listened: is its driver in pcscd's reader.conf.d?")
-
-    return insert
 
 
 def test_the_card_keeps_what_was_committed_and_forgets_the_rest(in_reader, pcscd, session, program):
