@@ -1,14 +1,19 @@
-"""What the card model answers to which command, and how sure that is.
+"""What the card model answers to which command, and how sure that is; and a random foreign card.
 
 `coverage` runs the trial of every cell (command x status) on a fresh card and prints the table.
+`random` makes a DESFire card of unknown applications from a seed and prints what is on it.
 """
 
 import argparse
+import json
 from collections import Counter
+from pathlib import Path
 
 from simulator.desfire_answers import EVIDENCE, NAMES, NEVER_GIVEN, Cell
+from simulator.desfire_card.image_json import image_to_json
 from simulator.desfire_trial_list import trials
 from simulator.desfire_trials import TrialFailed, run_trial
+from simulator.random_card import RandomCard, listing, text_of
 
 MEANINGS = {
     "S": "libfreefare's own tests, run on real cards",
@@ -23,10 +28,32 @@ UNTESTED, FAILED = "-", "!"
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `sim card`."""
-    parser.add_argument("what", choices=("coverage",), help="the table of commands and answers")
+    parser.add_argument(
+        "what",
+        choices=("coverage", "random"),
+        help="coverage: the table of commands and answers; random: a card of unknown applications",
+    )
+    parser.add_argument("--seed", type=int, default=1, help="random: the same seed, the same card")
+    parser.add_argument("-o", type=Path, metavar="IMAGE", dest="image", help="random: write it")
+    parser.add_argument("--json", action="store_true", help="random: print JSON")
 
 
 def run(options: argparse.Namespace) -> int:
+    """Print what is asked for; return the exit code."""
+    return random_card(options) if options.what == "random" else coverage()
+
+
+def random_card(options: argparse.Namespace) -> int:
+    """Make a random card, write its image if asked to, print what is on it."""
+    image = RandomCard(options.seed).image
+    made = listing(image)
+    if options.image is not None:
+        options.image.write_text(image_to_json(image), encoding="ascii")
+    print(json.dumps(made, indent=1) if options.json else text_of(made), end="")
+    return 0
+
+
+def coverage() -> int:
     """Print the table; return 0 if every cell's trial brought its status."""
     marks = tried()
     for native in (True, False):

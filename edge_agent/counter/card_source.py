@@ -22,9 +22,9 @@ SOURCE_HELP = (
 
 
 def add_source_options(parser: argparse.ArgumentParser, many: bool) -> None:
-    """Declare SOURCE (several, none means the reader), the reader and the keys."""
+    """Declare SOURCE (several), the reader and the keys."""
     if many:
-        parser.add_argument("source", nargs="*", metavar="SOURCE", help=SOURCE_HELP)
+        parser.add_argument("source", nargs="+", metavar="SOURCE", help=SOURCE_HELP)
     add_reader_option(parser)
     add_key_options(parser)
 

@@ -5,6 +5,7 @@ A command's module has `add_options(parser)` and `run(options, desk) -> exit cod
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -15,6 +16,8 @@ from edge_agent.ports import CardReader, ReaderError
 COMMANDS = (
     ("dump", "card_dump", "one line a card image: balance, counter, state"),
     ("explain", "explain", "any card or image, field by field, in words and in hex"),
+    ("diff", "card_diff", "what differs between two cards or images"),
+    ("import", "card_import", "explain a Flipper, FareBot or Metrodroid dump; keep it as an image"),
 )
 EPILOG = "Exit codes: 0 done, 1 the card or file is wrong or it cannot be done, 2 wrong use."
 
@@ -42,6 +45,9 @@ def main(arguments: Sequence[str]) -> int:
     except (CounterError, ReaderError) as error:
         print(f"card: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # `| head` had enough; the interpreter must not find out at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("\ncard: ended by Ctrl-C", file=sys.stderr)
         return 1

@@ -94,8 +94,11 @@ def explain_application(app: CardApplication, title: str = "") -> Section:
         count = len(app.key_versions)
         kind = app.key_kind or "kind not known"
         section.add("keys", f"{count:02x}", f"{count} keys, {kind}")
-        for number, version in enumerate(app.key_versions):
-            section.add(f"key {number} version", f"{version:02x}", f"version {version}")
+        if count:
+            text = f"of keys 0..{count - 1}" if count > 1 else "of key 0"
+            section.add("key versions", bytes(app.key_versions).hex(" "), text)
+    if app.iso_files is not None:
+        section.add("iso files", "", "files have ISO ids" if app.iso_files else "none")
     if app.iso_fid is not None:
         section.add("iso file id", f"{app.iso_fid:04x}", "of the application")
     if app.df_name:

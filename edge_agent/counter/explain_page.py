@@ -3,6 +3,7 @@
 A row is one fact: its name, where it stands, its raw value in hex, and what it means.
 """
 
+import re
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -34,9 +35,15 @@ class Section:
     source: str = ""
     level: int = 1
     blank: bool = False  # every row is 0: as text the names stand in one paragraph
+    derived: bool = False  # says again what stands elsewhere
     rows: list[Row] = field(default_factory=list)
     data: bytes = b""
     remarks: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def place(self) -> str:
+        """The part of the title that is the same for every card: "File V", "Right 0"."""
+        return re.split(r"[:(,]| of \d", self.title)[0].strip()
 
     def add(self, name: str, raw: str, text: str, where: str = "") -> None:
         """Add a row."""
@@ -52,11 +59,9 @@ class Section:
 
     def plain(self) -> dict[str, Any]:
         """Return what JSON can hold."""
-        tree = {
-            k: v
-            for k, v in asdict(self).items()
-            if k not in ("data", "remarks", "blank") and v != []
-        }
+        tree: dict[str, Any] = {"title": self.title, "source": self.source, "level": self.level}
+        if self.rows:
+            tree["rows"] = [asdict(row) for row in self.rows]
         if self.data:
             tree["data"] = self.data.hex()
         if self.remarks:

@@ -46,7 +46,7 @@ class Fields:
 
 def summary(app: CardApplication, fields: Fields) -> Section:
     """Return the section that comes first."""
-    section = Section("What this card says", "rules of SPEC.md section 2")
+    section = Section("What this card says", "rules of SPEC.md section 2", derived=True)
     purse, counter, actions = (_value(app, number) for number in (FILE_V, FILE_C, FILE_A))
     if fields.head is not None:
         _holder(section, fields.head)

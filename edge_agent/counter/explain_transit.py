@@ -37,7 +37,7 @@ from card_layouts.codec.bits import Layout
 from card_layouts.errors import LayoutError
 from edge_agent.counter.card_contents import CardApplication, CardFile
 from edge_agent.counter.explain_desfire import explain_application, explain_file, file_rows
-from edge_agent.counter.explain_fields import cents, explain_layout
+from edge_agent.counter.explain_fields import KINDS, cents, explain_layout
 from edge_agent.counter.explain_page import HOLDS, OPEN, WRONG, Section
 from edge_agent.counter.explain_summary import Fields, summary
 from edge_agent.counter.explain_words import number_of
@@ -229,9 +229,9 @@ class _Transit:
             if self._known_layout(part, G, record, RECORD_LAYOUT):
                 values = explain_layout(part, G, record)
                 self.fields.records.append(values)
-                word = part.rows[[row.name for row in part.rows].index("kind")].text
-                word = word.partition(" - ")[0].partition(" ")[2]
-                part.title += f": {word} {cents(values['amount'])}"
+                kind = KINDS.get(values["kind"], "unknown kind")
+                part.title = f"Record n = {values['n']} ({age + 1} of {len(records)}{newest})"
+                part.title += f": {kind} {cents(values['amount'])}"
             parts.append(part)
         if len(self.fields.records) == len(records):
             _check_chain(section, self.fields.records)
