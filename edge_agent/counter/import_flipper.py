@@ -31,6 +31,7 @@ PAGES_MAX = 512  # NTAG I2C 2K has 492
 # Upper nibble of the key count byte, as GetKeySettings gives it.
 KEY_KINDS = {0x0: "2K3DES", 0x4: "3K3DES", 0x8: "AES"}
 ISO_FILES_FLAG = 0x2
+NO_FILES = "the dump lists no files: there are none, or the card kept them to itself"
 
 
 class Lines:
@@ -143,7 +144,7 @@ def _application(lines: Lines, aid: bytes) -> CardApplication:
     settings, flags, count = _key_settings(lines, prefix)
     versions = tuple(lines.hex(f"{prefix} Key {key} Version", 1)[0] for key in range(count))
     numbers = b""
-    unread = "the card did not list its files"
+    unread = NO_FILES
     if f"{prefix} File IDs" in lines:
         numbers, unread = lines.hex(f"{prefix} File IDs"), ""
     if len(set(numbers)) != len(numbers) or any(number > 31 for number in numbers):

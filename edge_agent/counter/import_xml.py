@@ -10,6 +10,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from xml.parsers import expat
 
 from edge_agent.counter.card_contents import (
@@ -221,7 +222,10 @@ def _file(file: Element) -> CardFile:
     reason = "" if error is None else error.text.strip() or "the card did not let it be read"
     if file.attributes.get("unauthorized") == "true":
         contents, reason = None, reason or "the card did not let it be read"
-    return dump_file(number, raw, contents, reason, file.place)
+    found = dump_file(number, raw, contents, reason, file.place)
+    if settings is not None and settings.children:
+        return replace(found, free_get=None)  # the old form has no room for it
+    return found
 
 
 def _settings(element: Element) -> bytes:
