@@ -2,7 +2,7 @@
 
 Cards are the simulator's, journals lie on simulated flash, tariff and lease are real packages.
 Only the passage of time is ours, and the masters lie in the open. Thousands of torn taps start
-here from the same bytes (tear_drill.py).
+here from the same bytes (tears/).
 """
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ from firmware.station import Order, Station
 from firmware.station_services import Load
 from firmware.tap import Tap
 from simulator.desfire_card import DesfireCard, Image
-from simulator.desfire_card.image import File, RecordFile, ValueFile
+from simulator.desfire_card.image import DataFile, File, RecordFile, ValueFile
 from simulator.desfire_card.meter import Transcript
 from simulator.field import Field, Tear
 from simulator.flash import BLOCK_BYTES, Flash
@@ -281,7 +281,7 @@ class Device:
                 self.window,
             )
         else:
-            self.tap = Tap(
+            self.tap = self.parts.get("tap", Tap)(
                 self.profile,
                 clock,
                 self.entropy,
@@ -363,6 +363,7 @@ class OnCard:
         self.purse, self.counter = value_of(files[FILE_V]), value_of(files[FILE_C])
         self.actions = COUNTER_START - value_of(files[FILE_A])
         self.b, self.n = counter_b_n(self.counter)
+        self.data = {n: file.data for n, file in files.items() if isinstance(file, DataFile)}
         log = files[FILE_G]
         assert isinstance(log, RecordFile), "G is a cyclic file"
         self.records = [G.unpack(record) for record in log.records]

@@ -12,6 +12,7 @@ from simulator.desfire_trial_list import trials
 from simulator.desfire_trials import KEYS, run_trial
 from simulator.prng import Prng
 from simulator.sim import main
+from simulator.tears.plants import commit_unmarked
 from tests import figures
 from tests.simulator.card_builders import AID, card, value_file
 from tests.simulator.desfire_reader import MACED, Reader
@@ -64,18 +65,7 @@ def test_no_seeded_sequence_does_either(part):
 
 
 def test_a_commit_without_its_mark_is_found_by_a_few_sequences(monkeypatch):
-    def commit(state):
-        waiting = state.image.transaction
-        if waiting is None or not waiting.staged:
-            raise transaction.Refused(transaction.NO_CHANGES)
-        files = state.image.applications[waiting.aid].files
-        for number, staged in sorted(waiting.staged.items()):
-            state.step(
-                "file", lambda n=number, s=staged: files.update({n: transaction.finished(s)})
-            )
-        state.image.transaction = None
-
-    monkeypatch.setattr(transaction, "commit", commit)
+    monkeypatch.setattr(transaction, "commit", commit_unmarked)
     prng = Prng(3)
     with pytest.raises(AssertionError, match="a torn state"):
         for _ in range(3000):

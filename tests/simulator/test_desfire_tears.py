@@ -2,7 +2,8 @@
 
 import pytest
 
-from simulator.desfire_card import Cut, PowerLost, Transcript, image_to_json
+from simulator.desfire_card import Cut, PowerLost, Transcript, image_to_json, transaction
+from simulator.tears.plants import commit_unmarked
 from tests.simulator.card_builders import (
     AID,
     KEYS,
@@ -89,18 +90,8 @@ def test_every_position_of_a_debit_leaves_the_old_or_the_new_card():
 
 def test_a_commit_without_the_journal_mark_is_found_out(monkeypatch):
     """The canary: files put in place one by one leave mixed cards in two of five steps."""
-    from simulator.desfire_card import transaction
-
-    def unmarked(state):
-        waiting = state.image.transaction
-        state.step("no mark")
-        for number in sorted(waiting.staged):
-            done = transaction.finished(waiting.staged[number])
-            state.step("file", lambda n=number, d=done: state.replace_file(n, d))
-        state.step("end", lambda: setattr(state.image, "transaction", None))
-
     old, new, _ = transcript()
-    monkeypatch.setattr(transaction, "commit", unmarked)
+    monkeypatch.setattr(transaction, "commit", commit_unmarked)
     outcomes = [torn(9, Cut("step", at)) for at in range(5)]
     assert [o not in (old, new) for o in outcomes] == [False, False, True, True, False]
 

@@ -1,0 +1,18 @@
+"""Every card flow that is torn, in the order of the table of card.md section 5."""
+
+from simulator.tears.flow import Flow
+from simulator.tears.services import (
+    Inspection,
+    KeyChange,
+    LoadFlow,
+    ProductFlow,
+    RefundFlow,
+    UnblockFlow,
+)
+from simulator.tears.taps import Block, Debit, Kill, Retap, Transfer
+from simulator.tears.ticket import TicketTap
+
+FLOWS: tuple[Flow, ...] = (
+    *(Debit(), Transfer(), LoadFlow(), ProductFlow(), RefundFlow(), Block(), UnblockFlow()),
+    *(Kill(), KeyChange(), Inspection(), Retap(), TicketTap()),
+)
