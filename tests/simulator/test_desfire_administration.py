@@ -1,11 +1,7 @@
 """Applications, keys, settings, files as such; old authentications; framing; images."""
 
-import ast
-from pathlib import Path
-
 import pytest
 
-import simulator.desfire_card
 from simulator.desfire_card import (
     DesfireCard,
     FileStorage,
@@ -269,17 +265,3 @@ def test_an_image_with_a_short_key_or_uid_is_refused():
         image_from_json(text.replace(KEYS[0].hex(), KEYS[0].hex()[2:]))
     with pytest.raises(ImageError, match="uid has 6 bytes, wanted 7"):
         image_from_json(text.replace(UID.hex(), UID.hex()[2:]))
-
-
-def test_the_card_imports_nothing_of_the_terminal():
-    folder = Path(simulator.desfire_card.__file__).parent
-    allowed = ("simulator.desfire_card", "cryptography")
-    ours = ("card_layouts", "firmware", "edge_agent", "backend_sync", "simulator")
-    for path in sorted(folder.glob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom):
-                names = [node.module or ""]
-            for name in names:
-                foreign = name.split(".")[0] in ours and not name.startswith(allowed)
-                assert not foreign, f"{path.name} imports {name}: the card must be independent"

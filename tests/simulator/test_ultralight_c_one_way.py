@@ -1,12 +1,9 @@
 """What can never be undone on an Ultralight C (locks, OTP, counter), and what power cuts leave."""
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import simulator.ultralight_c
 from simulator.desfire_card import Cut, ImageError, PowerLost
 from simulator.prng import Prng
 from simulator.ultralight_c import (
@@ -18,7 +15,6 @@ from simulator.ultralight_c import (
     image_to_json,
     tearing,
 )
-from tests import import_rules
 from tests.simulator.ultralight_reader import ACK, NAK, UID, again, card, read, write
 
 pytestmark = pytest.mark.requirement("W-94", "D30")
@@ -212,15 +208,3 @@ def test_a_file_that_is_no_image_is_named_with_what_is_wrong(tmp_path, old, new,
     with pytest.raises(ImageError, match=words) as wrong:
         FileStorage(path).load()
     assert "broken.json" in str(wrong.value)
-
-
-def test_independence_the_card_model_knows_no_line_of_the_terminal():
-    """The two must agree because both follow the data sheet, not because they share a mistake."""
-    folder = Path(simulator.ultralight_c.__file__).parent
-    found = {
-        name.split(".")[0]
-        for path in folder.glob("*.py")
-        for _, name in import_rules.imports(path.read_text())
-    }
-    assert "simulator" in found
-    assert not found & {"card_layouts", "firmware", "edge_agent", "backend_sync", "tests"}
