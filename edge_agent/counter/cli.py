@@ -14,6 +14,7 @@ from edge_agent.ports import CardReader, ReaderError
 
 # command, its module in this folder, what it does
 COMMANDS = (
+    ("read", "card_read", "what lies on the reader: UID, kind, memory, applications, balance"),
     ("dump", "card_dump", "one line a card image: balance, counter, state"),
     ("explain", "explain", "any card or image, field by field, in words and in hex"),
     ("diff", "card_diff", "what differs between two cards or images"),

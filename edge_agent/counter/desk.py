@@ -31,3 +31,10 @@ class Desk(NamedTuple):
 def add_reader_option(parser: argparse.ArgumentParser) -> None:
     """Declare `--reader`, the same for every command that wants a card."""
     parser.add_argument("--reader", default="", metavar="NAME", help=READER_HELP)
+
+
+def positive(text: str) -> int:
+    """Return a number from 1 on, for an option's `type`."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: wanted a number from 1 on")
+    return int(text)

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from card_layouts.cards import card_layout
+from card_layouts.cards.card_number import card_number
 from card_layouts.cards.transit_record import start_minute
 from card_layouts.cards.zones import ZONES_ALL, zones_hull, zones_list
 from card_layouts.codec.bits import INT_BITS_MAX, Layout
@@ -185,16 +186,6 @@ def constant_words(prefix: str) -> dict[int, str]:
 
 
 KINDS, MECHANISMS = constant_words("KIND_"), constant_words("M_")
-
-
-def card_number(authority: int, serial: int) -> str:
-    """Return the printed number: authority 3, serial 8, Luhn digit (D1)."""
-    digits = f"{authority:03}{serial:08}"
-    total = 0
-    for i, digit in enumerate(reversed(digits)):
-        doubled = int(digit) * (1 + (i % 2 == 0))
-        total += doubled - 9 if doubled > 9 else doubled
-    return f"{digits[:3]} {digits[3:]} {-total % 10}"
 
 
 def _clock(value: int, _values: Values) -> str:

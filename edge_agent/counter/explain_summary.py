@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from card_layouts.cards.card_layout import FILE_A, FILE_C, FILE_V, M_EMPTY
+from card_layouts.cards.card_number import card_number
 from card_layouts.cards.counter import COUNTER_START, KILLED_B, counter_b_n
 from card_layouts.cards.transit_record import SUM_MASK
 from card_layouts.errors import LayoutError
@@ -17,7 +18,6 @@ from edge_agent.counter.explain_fields import (
     KINDS,
     MECHANISMS,
     at_second,
-    card_number,
     cents,
     in_month,
     on_day,
