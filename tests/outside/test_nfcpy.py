@@ -34,6 +34,7 @@ WANTED = {
     "value": "00" + (5020).to_bytes(4, "little").hex(),
     "too long": "7e",
     "present": "True",
+    "small frames": "00" + bytes(range(50)).hex(),
 }
 
 
@@ -68,6 +69,7 @@ def visited(session, program):
         figures.add("R(NAK) blocks answered by the card", counts.nak)
         figures.add("waiting time extensions granted", counts.wtx)
         figures.add("chained blocks to the card", counts.chained_in)
+        figures.add("chained blocks from the card", counts.chained_out)
         return dict(line.split(": ", 1) for line in said[1:]), counts
 
     return run
@@ -80,6 +82,7 @@ def test_nfcpy_reads_writes_and_commits(visited):
     assert made.image.applications[AID].files[2].data == bytes(range(50)) * 3
     assert counts.nak == 1, "its presence check is an R(NAK)"
     assert counts.chained_in == 1
+    assert counts.chained_out == 3, "51 bytes to a reader of 16-byte frames, 13 a block"
 
 
 def test_nfcpy_grants_more_time(visited):
