@@ -14,7 +14,7 @@ from card_layouts.cards import tourist_ticket
 from card_layouts.cards.conversation import CardLost, CardStatusError
 from card_layouts.cards.ultralight_c import ACK, RANDOM_BYTES, NakError, Session
 from card_layouts.codec.timestamps import CLOCK_UNSET
-from card_layouts.crypto.triple_des import TripleDes, prepare
+from card_layouts.crypto.triple_des import TripleDes
 from card_layouts.errors import RangeError
 from card_layouts.packages.hotlist_layout import HOT_KILL, HOT_NONE
 from card_layouts.records.entries import TICKET as TICKET_TYPE
@@ -79,15 +79,6 @@ class TicketTap(CardWriter):
         self.lease = None
         self._tap = tap
         self._shown = []  # (uid, count, second) of tickets that were shown green
-        self._prepare()
-
-    def _prepare(self):
-        """Make the cipher's tables before the first tourist waits for them."""
-        try:
-            self._keys(bytes(7))
-        except Refused:
-            return  # a device without the tickets' master needs none
-        prepare()
 
     def run(self, uid):
         """Treat the ticket `uid` (7 bytes) as one tap; return its answer, as `Tap.run`."""

@@ -17,8 +17,7 @@ from pathlib import Path
 
 from simulator.clock import WorldClock
 from simulator.control import CARD, KEY, LINK, ControlServer
-from simulator.desfire_card import DesfireCard
-from simulator.field import Field
+from simulator.field import Card, Field
 from simulator.pn532 import Pn532
 from simulator.prng import Prng
 from simulator.ptys import Pty
@@ -172,12 +171,12 @@ class BoardProcess:
         self._keys.append(message)
         self._news |= KEY
 
-    def lay(self, card: DesfireCard) -> None:
+    def lay(self, card: Card) -> None:
         """Lay a card on the reader."""
         self.field.place(card)
         self._news |= CARD
 
-    def take(self, card: DesfireCard) -> None:
+    def take(self, card: Card) -> None:
         """Take a card away, wherever a tear has put it."""
         self.field.take(card)
 

@@ -14,6 +14,9 @@ from backend_sync.keyring.keyfile import make_keys, write_keys
 from backend_sync.keyring.local import KEY_FILE, LocalKeyring
 from backend_sync.tariffs.compile import compile_tariff, load_toml
 from backend_sync.tariffs.gtfs import read_feed
+from card_layouts.cards.tourist_sale import recipe_of
+from card_layouts.cards.tourist_ticket import ticket_keys
+from card_layouts.cards.zones import ZONES_ALL
 from card_layouts.packages.hotlist_builder import build_base
 from card_layouts.packages.hotlist_layout import HOT_BLOCK
 from card_layouts.packages.lease import RIGHT_BLOCK, RIGHT_DEBIT, seal_lease
@@ -26,11 +29,14 @@ from firmware.tools.provision import write_board
 from simulator.board_process import BoardFailed, BoardProcess, micropython_path
 from simulator.clock import WorldClock
 from simulator.demo_taps import power_on
-from simulator.field import Tear, answer_lost
+from simulator.desfire_card import Cut
+from simulator.field import Card, Tear, answer_lost
 from simulator.flash import Flash
 from simulator.issuing import IssuingOffice
 from simulator.passengers import PLAIN, Rider
 from simulator.prng import Prng
+from simulator.ticket_world import Station
+from simulator.ultralight_c import UltralightC
 from simulator.world import World
 
 TOWN = Path(__file__).parent / "example_town"
@@ -40,11 +46,14 @@ HOUR_MS = 3_600_000
 FIELD_KEPT_MS = 500  # a little longer than a validator looks again for a card
 SIGNATURE = (b"\x01\x02\x03\x04", bytes(64))  # checked at the dock, not at boot
 LISTED = bytes.fromhex("04010203040506")
+TICKET_UID = bytes.fromhex("04aa01bb02cc03")
+DAY_S = 86400
+ACK_LOST = Tear(exchange=8, cut=Cut("out", 0), back_after_polls=1)  # of a ticket's count
 HEAP_LIVE_MAX_KIB = 512
 
 
 class Workbench:
-    """One validator; `card` is the one issued, with `cents` on it.
+    """One validator; `card` is the one issued, with `cents` on it, `ticket` a tourist's.
 
     Units: heap_kib beside the image, which is built unless given. `trace`: the board tells of
     slots and commits.
@@ -71,6 +80,7 @@ class Workbench:
         write_board(office, folder / "office.json", folder / "office.flash")
         desk = IssuingOffice(office, folder / "office.flash", self.clock, Prng(3))
         self.card = desk.issue(1, Rider(0, (0, 0), cents, PLAIN), folder / "card.json").card
+        self.ticket = _sold_ticket(office)
         self.board = BoardProcess(
             "V1", DEVICE, self.clock, Prng(4), self.command, folder / "board.log"
         )
@@ -94,17 +104,18 @@ class Workbench:
         """Start the validator; return when it is ready and waits."""
         power_on(self.world, self.board)
 
-    def tap(self, *tears: Tear) -> list[tuple[str, str]]:
-        """Lay the card, keep it there while the validator may look again, take it.
+    def tap(self, *tears: Tear, card: Card | None = None) -> list[tuple[str, str]]:
+        """Lay the card (or another), keep it while the validator may look again, take it.
 
         Return what the validator signalled.
         """
+        card = card or self.card
         self.board.field.plan(*tears)
         first = len(self.board.signals)
-        self.board.lay(self.card)
+        self.board.lay(card)
         self.world.settle()
         self.world.run_for(FIELD_KEPT_MS)
-        self.board.take(self.card)
+        self.board.take(card)
         self.world.run_for(FIELD_KEPT_MS)
         return self.board.signals[first:]
 
@@ -117,7 +128,7 @@ class Workbench:
             "device": DEVICE,
             "lease": 1,
             "not_before": START - 100,
-            "not_after": START + 86400,
+            "not_after": START + 7 * DAY_S,
             "max_taps": 1000,
             "max_cents": 100_000,
             "rights": RIGHT_DEBIT | RIGHT_BLOCK,
@@ -140,6 +151,17 @@ def _provision(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     finally:
         keyring.close()
     return device, office
+
+
+def _sold_ticket(office: dict[str, Any]) -> UltralightC:
+    """Return a tourist ticket for a week everywhere, as the office sells it."""
+    card = UltralightC.blank(TICKET_UID, Prng(6).bytes)
+    day = START // DAY_S
+    header = {"authority": AUTHORITY, "product": 70, "days": 7, "zones": ZONES_ALL,
+              "sold": day, "activate_by": day + 30, "price": 1600}  # fmt: skip
+    keys = ticket_keys(office["card_keys"][office["generation"]]["TICKET"], card.uid)
+    Station(card).sell(recipe_of(keys, card.uid, header, OFFICE))
+    return card
 
 
 def install(flash: Flash, role: int, body: bytes, k_cfg: bytes) -> None:
@@ -165,10 +187,11 @@ def smallest_heap_kib() -> int:
     """Return the smallest heap beside the image in which boot and taps work, in KiB.
 
     The taps: one committed, one whose commit is lost and settled in the same field, one more an
-    hour later. MicroPython's words are 8 bytes here, 4 on a Cortex-M: a board needs about half.
+    hour later; the first two with a tourist ticket, too. MicroPython's words are 8 bytes here, 4
+    on a Cortex-M: a board needs about half.
     """
     with tempfile.TemporaryDirectory() as folder:
-        bench = Workbench(Path(folder))
+        bench = Workbench(Path(folder), cents=20_000)
         try:
             low, high = 1, HEAP_LIVE_MAX_KIB  # low fails, high works
             assert _works(bench, high), f"the validator fails in {high} KiB: {bench.board.tail()}"
@@ -191,7 +214,10 @@ def _works(bench: Workbench, heap_kib: int) -> bool:
         answers = _answers(bench.tap())
         bench.world.run_for(HOUR_MS)
         answers += _answers(bench.tap(answer_lost(1)))
-        return answers == ["ACCEPTED", "HOLD_AGAIN", "ACCEPTED_SETTLED"]
+        answers += _answers(bench.tap(card=bench.ticket))
+        bench.world.run_for(HOUR_MS)
+        answers += _answers(bench.tap(ACK_LOST, card=bench.ticket))
+        return answers == ["ACCEPTED", "HOLD_AGAIN", "ACCEPTED_SETTLED"] * 2
     except BoardFailed:
         return False
     finally:

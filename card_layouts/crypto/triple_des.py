@@ -2,13 +2,16 @@
 
 MicroPython's cryptolib has no DES. A half of a block is kept as its expansion E, eight groups of 6
 bits in two numbers of 24: E is linear, so S-boxes, P and E merge into sixteen lists of 64 entries
-and no number is too wide for a small integer of 31 bits. Lists and key table are made on first use
-(about 7 KB on a 32-bit core); `prepare()` makes them at a moment of one's own choosing. An
-authentication (one key, four blocks) is 2.9 million instructions of the unix port, 34 ms on RP2350.
+and no number is too wide for a small integer of 31 bits. A cipher makes its lists anew and takes
+them along when it goes (5 KB): a ticket in twenty taps is not worth keeping them. An authentication
+(one cipher, four blocks) is 3.8 million instructions of the unix port, 45 ms on RP2350.
 
 Not for secrets that somebody can time: table look-ups are not constant-time. A stand-in with the
 same calls on CPython: triple_des_cpython. Source: FIPS 46-3; NIST SP 800-67 (keying option 2).
 """
+
+from array import array
+from binascii import unhexlify
 
 from card_layouts.errors import RangeError
 
@@ -47,15 +50,6 @@ _PC2 = (
 # fmt: on
 _TURNS = (1, 2, 4, 6, 8, 10, 12, 14, 15, 17, 19, 21, 23, 25, 27, 28)  # of C and D, by round
 
-PLACES_MAX = 16
-
-_high = []  # by box: what its output does to the upper four groups of a half
-_low = []  # ... and to the lower four
-# By bit of the key, sixteen each: which round key numbers it goes to, and as which of their bits.
-_places = bytearray(64 * PLACES_MAX)
-_bits = bytearray(64 * PLACES_MAX)
-_counts = bytearray(64)  # parity bits go nowhere
-
 
 class TripleDes:
     """One 16-byte key in CBC mode; every call starts from the vector given."""
@@ -63,10 +57,9 @@ class TripleDes:
     def __init__(self, key, mode, iv):
         if mode != CBC or len(key) != KEY_BYTES or len(iv) != BLOCK_BYTES:
             raise RangeError("2K3DES: mode %s, key %d B, IV %d B" % (mode, len(key), len(iv)))
-        prepare()
         self._iv = bytes(iv)
-        self._first = _schedule(key, 0)
-        self._second = _schedule(key, 8)
+        self._boxes = _merged_boxes()
+        self._first, self._second = _schedules(key)
 
     def encrypt(self, src):
         """Return `src`, n x 8 bytes, encrypted."""
@@ -92,33 +85,45 @@ class TripleDes:
         halves = _split(data, at)
         # Keying option 2: encrypt, decrypt, encrypt. What one pass permutes at its end the next
         # undoes at its beginning, so only the outer permutations are made.
-        _sixteen_rounds(halves, self._first, backwards)
-        _sixteen_rounds(halves, self._second, not backwards)
-        _sixteen_rounds(halves, self._first, backwards)
+        _sixteen_rounds(halves, self._boxes, self._first, backwards)
+        _sixteen_rounds(halves, self._boxes, self._second, not backwards)
+        _sixteen_rounds(halves, self._boxes, self._first, backwards)
         _join(halves, data, at)
 
 
-def prepare():
-    """Make the tables now, if they are not made yet."""
-    if _low:
-        return
-    _place_key_bits()
+def _merged_boxes():
+    """Return, box by box, what its output does to the upper and to the lower half of a half."""
+    digits = unhexlify(_S_BOXES)
+    highs, lows = _spread()
+    boxes = []
+    n = 0
     for box in range(8):
-        # What each of the box's four bits does to an expanded half, by the bit's value.
-        high_of, low_of = [0] * 9, [0] * 9
-        for i in range(32):
-            if (_P[i] - 1) >> 2 == box:
-                value = 8 >> (_P[i] - 1 & 3)
-                high_of[value], low_of[value] = _expanded_bit(i)
-        high, low = [0] * 64, [0] * 64
-        for x in range(64):
-            s = int(_S_BOXES[box * 64 + (x >> 4 & 2 | x & 1) * 16 + (x >> 1 & 15)], 16)
-            for value in (1, 2, 4, 8):
-                if s & value:
-                    high[x] |= high_of[value]
-                    low[x] |= low_of[value]
-        _high.append(high)
-        _low.append(low)
+        high_of, low_of = highs[box], lows[box]
+        high, low = array("I", bytes(256)), array("I", bytes(256))
+        for row in (0, 1, 32, 33):  # the outer bits of x choose a row of sixteen
+            for x in range(row, row + 32, 4):
+                s = digits[n]
+                n += 1
+                high[x], low[x] = high_of[s >> 4], low_of[s >> 4]
+                high[x + 2], low[x + 2] = high_of[s & 15], low_of[s & 15]
+        boxes.append(high)
+        boxes.append(low)
+    return boxes
+
+
+def _spread():
+    """Return what P and E make of the four bits out of a box: two lists of sixteen for each."""
+    highs = [array("I", bytes(64)) for _ in range(8)]
+    lows = [array("I", bytes(64)) for _ in range(8)]
+    for i in range(32):
+        bit = _P[i] - 1
+        box, s = bit >> 2, 8 >> (bit & 3)
+        highs[box][s], lows[box][s] = _expanded_bit(i)
+    for rows in (highs, lows):
+        for row in rows:
+            for s in range(3, 16):
+                row[s] = row[s & (s - 1)] | row[s & -s]
+    return highs, lows
 
 
 def _expanded_bit(i):
@@ -137,35 +142,37 @@ def _add(out, group, bit):
     out[group >> 2] |= 1 << (18 - 6 * (group & 3) + bit)
 
 
-def _place_key_bits():
-    for number in range(16):
-        for i in range(48):
-            side = 0 if i < 24 else 1
-            # PC-2 picks from C and D as they stand after this round's turns.
-            at = (_PC2[i] - 1 - 28 * side + _TURNS[number]) % 28
-            source = (_PC1_D if side else _PC1_C)[at] - 1
-            n = source * PLACES_MAX + _counts[source]
-            _places[n] = number * 2 + side
-            _bits[n] = 23 - i % 24
-            _counts[source] += 1
+def _schedules(key):
+    """Return the round keys of both halves of `key`, sixteen times two numbers of 24 bits each.
+
+    Parity bits are ignored.
+    """
+    first, second = array("I", bytes(128)), array("I", bytes(128))
+    bits1, bits2 = bytearray(56), bytearray(56)  # C or D twice: what is turned is read on
+    for side in (0, 1):
+        at = 0
+        for bit in _PC1_D if side else _PC1_C:
+            byte, shift = (bit - 1) >> 3, -bit & 7
+            bits1[at] = bits1[at + 28] = key[byte] >> shift & 1
+            bits2[at] = bits2[at + 28] = key[8 + byte] >> shift & 1
+            at += 1
+        at = side
+        for turns in _TURNS:
+            turns -= 29 if side else 1
+            a = b = 0
+            for i in range(24 * side, 24 * side + 24):
+                place = _PC2[i] + turns
+                a = a << 1 | bits1[place]
+                b = b << 1 | bits2[place]
+            first[at], second[at] = a, b
+            at += 2
+    return first, second
 
 
-def _schedule(key, at):
-    """Return sixteen round keys, two 24-bit numbers each, of key[at:at + 8]; parity is ignored."""
-    keys = [0] * 32
-    for i in range(64):
-        if key[at + (i >> 3)] & 0x80 >> (i & 7):
-            first = i * PLACES_MAX
-            for n in range(first, first + _counts[i]):
-                keys[_places[n]] |= 1 << _bits[n]
-    return keys
-
-
-def _sixteen_rounds(halves, keys, backwards):
+def _sixteen_rounds(halves, boxes, keys, backwards):
     """Run DES without its outer permutations over [left high, left low, right high, right low]."""
     h, w, g, m = halves
-    a0, a1, a2, a3, a4, a5, a6, a7 = _high
-    b0, b1, b2, b3, b4, b5, b6, b7 = _low
+    a0, b0, a1, b1, a2, b2, a3, b3, a4, b4, a5, b5, a6, b6, a7, b7 = boxes
     for at in range(30, -2, -2) if backwards else range(0, 32, 2):
         u = g ^ keys[at]
         v = m ^ keys[at + 1]

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from card_layouts.records.entries import BOOT, INTENT, OUTCOME
+from card_layouts.records.entries import BOOT, INTENT, OUTCOME, TICKET
 from card_layouts.records.entries_device import BOOT as BOOT_ENTRY
 from card_layouts.records.slot import SLOT_HEADER, Sealer
 from firmware import VERSION
@@ -13,11 +13,12 @@ from firmware.journal import Journal
 from firmware.partitions import FLASH_BYTES, JOURNAL_BLOCKS, JOURNAL_FIRST
 from firmware.tools.build_image import ROOT, build_image
 from simulator.control import STOP
-from simulator.desfire_card import DesfireCard
-from simulator.field import answer_lost, commit_lost
+from simulator.desfire_card import Cut, DesfireCard
+from simulator.field import Tear, answer_lost, commit_lost
 from simulator.flash import Flash
 from simulator.prng import Prng
-from simulator.workbench import HOUR_MS, Workbench, smallest_heap_kib
+from simulator.ultralight_c import UltralightC
+from simulator.workbench import ACK_LOST, HOUR_MS, Workbench, smallest_heap_kib
 
 pytestmark = pytest.mark.system
 HEAP_GATE_KIB = 128
@@ -80,6 +81,38 @@ def test_a_validator_killed_in_the_commit_settles_the_same_card_after_its_next_s
     bench.power_on()
     assert answers(bench.tap()) == ["ACCEPTED"]
     assert entries(bench) == [INTENT, OUTCOME, INTENT, OUTCOME]
+
+
+@pytest.mark.requirement("W-89", "W-94", "D4", "D7", "D19")
+def test_a_tourist_ticket_is_tapped_at_a_real_process_through_the_pn532_and_settled_after_a_tear(
+    bench,
+):
+    """The MicroPython board proves 3DES, and nothing allocates between TICKET and the count."""
+    bench.power_on()
+    signals = bench.tap(card=bench.ticket)
+    assert ("gate", "open") in signals and answers(signals) == ["ACCEPTED"]
+    assert bench.ticket.image.counter == 2
+    bench.world.run_for(HOUR_MS)
+    assert answers(bench.tap(ACK_LOST, card=bench.ticket)) == ["HOLD_AGAIN", "ACCEPTED_SETTLED"]
+    assert bench.ticket.image.counter == 3, "the field was off in between: the count showed"
+    assert answers(bench.tap()) == ["ACCEPTED"], "a card and a ticket share a validator"
+    assert entries(bench) == [TICKET, OUTCOME] * 2 + [INTENT, OUTCOME]
+    stranger = UltralightC.blank(bytes.fromhex("04aabbccddeeff"), Prng(9).bytes)
+    assert answers(bench.tap(card=stranger)) == ["REFUSED_NOT_GENUINE"]
+
+
+@pytest.mark.requirement("W-94", "D15")
+def test_a_validator_killed_before_a_tickets_count_settles_it_after_its_next_start(bench):
+    bench.power_on()
+    bench.board.field.plan(Tear(exchange=8, cut=Cut("in", 0)))
+    bench.board.cut_on_tear = True
+    bench.board.lay(bench.ticket)
+    bench.world.run(lambda: not bench.board.alive, "the validator to die", 1000)
+    bench.board.take(bench.ticket)
+    assert entries(bench) == [TICKET] and bench.ticket.image.counter == 1
+    bench.power_on()
+    assert answers(bench.tap(card=bench.ticket)) == ["ACCEPTED"]
+    assert entries(bench) == [TICKET, OUTCOME, TICKET, OUTCOME]
 
 
 @pytest.mark.requirement("D13")
