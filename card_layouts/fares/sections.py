@@ -13,6 +13,13 @@ SEGMENTS_MAX = 16  # of one pattern over all books, read at once
 SETS_MAX = 16  # listed masks with holes of a table, set times of a transfer row: read at once
 WINDOWS_MAX = 32
 
+TRANSFER_LEGS = 24
+TRANSFER_FLAGS = 25
+TRANSFER_PASS_BACK = 26  # 2
+TRANSFER_FIRST_RUN = 28  # 2
+TRANSFER_FIRST_SET = 30  # 2
+TRANSFER_SET_COUNT = 32
+
 # Resident: offsets first, in this order, without a gap but alignment.
 OFFSETS = 1  # from UTC second 4, minutes 2 (signed), zero 2
 GROUPS = 2  # by number: full group, following group, age class (255 = no such group), concession,
@@ -34,12 +41,14 @@ CELLS = 11  # price row 2 and mask 2 leaning down, the same leaning up; [table][
 LISTED = 12  # mask with a hole 2, price row 2
 PRICES = 13  # 3 for each column
 TRANSFERS = 14  # minutes by start zone 12 x 2, legs, flags TRANSFER_*, pass-back seconds 2,
-#                 first set time 2, set times, zero
-TRANSFER_SETS = 15  # mask 2, minutes 2
+#                 first of its run minutes 2 (NONE16 none), first of its sets 2, sets, zero 3
+TRANSFER_SETS = 15  # mask with a hole 2, minutes 2
 CALENDARS = 16  # one bit a day from the base day on, bit 0 of byte 0 first; `stride` bytes
 STOPS = 17  # mask 2, mask 2, book, book, name 2, latitude 4, longitude 4 (1e-6 degrees)
 ROUTES = 18  # short name 2, long name 2, first trip 2, trips 2, agency name 2, book, zero 5
-TRIPS = 19  # pattern 2, profile 2 (first time), start minute 2, calendar 2; as in the feed
+TRIPS = (
+    19  # pattern 2, profile 2 (first time), start minute 2, calendar 2; by route, direction, start
+)
 PATTERNS = 20  # first stop 2, first segment 2, route and direction (top bit) 2, stops, segments,
 #                book, zero
 PATTERN_STOPS = 21  # stop 2
@@ -47,18 +56,19 @@ SEGMENTS = 22  # from call, book, mask 2, mask of this segment and all later one
 PROFILES = 23  # minutes from the trip's start 2
 TEXTS = 24  # UTF-8, each text ends with 00; a reference is its byte offset / 2
 BLOCKS = 25  # block number 2 of each trip, NONE16 none
-PER_USE = 26  # kind, days, minutes 2, from 2, to 2, station, zero 3, prices 4 for each column
+PER_USE = 26  # region flag, days, minutes 2, from 2, to 2, station name 2, name 2,
+#                price 4 for each column (ones: none)
 LOADS = 27  # channel name 2, groups 2, minimum 4, maximum 4, step 4
 SALES = 28  # of each product: name 2, days from 2, days to 2, activate within 2, refund fee 4,
 #             void minutes 2, media, flags SALE_*
 GROUP_NAMES = 29  # name 2, zero 2, ages from, ages to (255 none), penalty 4
 ZONE_NAMES = 30  # name 2, book, zone
-ROUTE_TRIPS = 31  # trip 2: all trips by route, direction, start
+TRANSFER_RUNS = 31  # minutes 2 for each run of zones, by row
 SECTION_MAX = 31
 
 # Bytes of a record by section; 0 = the package says (columns, stride).
-SIZES = (0, 8, 8, 32, 12, 12, 8, 8, 28, 2) + (32, 8, 4, 0, 32, 4, 0, 16, 16, 8)
-SIZES += (10, 2, 6, 2, 1, 2, 0, 16, 16, 10) + (4, 2)
+SIZES = (0, 8, 8, 32, 12, 12, 8, 8, 28, 2) + (32, 8, 4, 0, 36, 4, 0, 16, 16, 8)
+SIZES += (10, 2, 6, 2, 2, 2, 0, 16, 16, 10) + (4, 2)
 
 BOOK_AUTHORITY = 0
 BOOK_ZONES = 1
