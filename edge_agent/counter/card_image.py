@@ -172,7 +172,7 @@ class _Desfire:
         versions = tuple(key.get("version").integer(0, 255) for key in keys)
         at = f"applications/{aid}"
         files = dict(node.get("files").entries())
-        numbers = {node.child("files", number).number(0, 31): number for number in files}
+        numbers = {node.child(f"files/{name}", name).number(0, 31): name for name in files}
         return CardApplication(
             Node(aid, f"{node.place}").hex(3),
             self._known(f"{at}/settings", node.get("settings").hex(1)[0]),

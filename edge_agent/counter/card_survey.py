@@ -214,8 +214,9 @@ class _Survey:
             data = self._try(self._read(number, fields, mode))
             if data is not None:
                 return file_of(number, fields, bytes(data), "", where)
-        wanted = " or ".join(f"key {nibble}" for nibble in sorted(set(nibbles)) if nibble < 14)
-        return file_of(number, fields, None, f"reading needs {wanted or 'a key'}", where)
+        keys = " or ".join(f"key {nibble}" for nibble in sorted(set(nibbles)) if nibble < FREE)
+        why = f"reading needs {keys}" if keys else "nobody may read it"
+        return file_of(number, fields, None, why, where)
 
     def _read(self, number: int, fields: dict[str, Any], mode: int) -> Steps:
         if fields["kind"] == VALUE_KIND:

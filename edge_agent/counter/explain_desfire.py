@@ -5,7 +5,9 @@ explain_transit.
 """
 
 from edge_agent.counter.card_contents import (
+    CYCLIC,
     DATA_KINDS,
+    KINDS,
     RECORD_KINDS,
     VALUE,
     CardApplication,
@@ -15,6 +17,7 @@ from edge_agent.counter.card_contents import (
 from edge_agent.counter.explain_page import OPEN, Section, printable
 from edge_agent.counter.explain_words import (
     COMM_WORDS,
+    KIND_WORDS,
     NOT_KNOWN,
     application_settings_words,
     card_settings_words,
@@ -129,7 +132,9 @@ def explain_file(file: CardFile, title: str = "") -> list[Section]:
 
 
 def file_rows(section: Section, file: CardFile) -> None:
-    """Add mode, rights, sizes and limits of a file; the value of a value file too."""
+    """Add type, mode, rights, sizes and limits of a file; the value of a value file too."""
+    code = f"{KINDS.index(file.kind):02x}" if file.kind in KINDS else ""
+    section.add("type", code, KIND_WORDS[file.kind])
     if file.comm is not None:
         section.add("communication", f"{file.comm:02x}", COMM_WORDS[file.comm & 3])
     if file.rights is not None:
@@ -140,10 +145,23 @@ def file_rows(section: Section, file: CardFile) -> None:
         section.add("iso file id", f"{file.iso_fid:04x}", "of the file")
     if file.kind == VALUE:
         _value_rows(section, file)
+    elif file.size_bytes is not None:
+        of = "a record" if file.kind in RECORD_KINDS else "the file"
+        section.add("size", f"{file.size_bytes:06x}", f"{file.size_bytes} bytes, {of}")
+    if file.kind in RECORD_KINDS:
+        _record_rows(section, file)
     if file.unread:
         section.remark(OPEN, f"contents not known: {file.unread}")
     elif file.data is None and file.kind in DATA_KINDS:
         section.remark(OPEN, "contents not known")
+
+
+def _record_rows(section: Section, file: CardFile) -> None:
+    there = NOT_KNOWN if file.records is None else str(len(file.records))
+    section.add("records", "", there if not file.records else f"{there}, oldest first")
+    if file.records_max is not None:
+        scratch = ", one of them scratch" if file.kind == CYCLIC else ""
+        section.add("created for", f"{file.records_max:06x}", f"{file.records_max}{scratch}")
 
 
 def _value_rows(section: Section, file: CardFile) -> None:

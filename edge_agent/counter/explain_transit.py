@@ -221,7 +221,6 @@ class _Transit:
 
     def _g(self, section: Section, file: CardFile) -> list[Section]:
         records = file.records or ()
-        section.add("records", f"{len(records):02x}", f"{len(records)}, oldest first")
         parts = []
         for age, record in enumerate(records):
             newest = ", newest" if age == len(records) - 1 else ""

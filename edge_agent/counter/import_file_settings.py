@@ -41,7 +41,8 @@ def settings_of(raw: bytes, where: str) -> dict[str, Any]:
         for at, name in zip((4, 8, 12), names, strict=True):
             fields[name] = int.from_bytes(raw[at : at + 4], "little", signed=True)
         fields["limited_enabled"] = bool(raw[16] & 1)
-        fields["free_get"] = bool(raw[16] & 2)
+        # Not every card tells in this bit that reading the value is free.
+        fields["free_get"] = True if raw[16] & 2 else None
         return fields
     fields["size_bytes"] = int.from_bytes(raw[4:7], "little")
     if kind in RECORD_KINDS:

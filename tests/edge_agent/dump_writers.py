@@ -228,6 +228,8 @@ def _kept_file(file: CardFile, writer):
     file = replace(file, iso_fid=None)
     if file.kind == VALUE and writer in (flipper, old_xml):
         return replace(file, free_get=None)
+    if file.kind == VALUE:
+        return replace(file, free_get=file.free_get or None)
     return file
 
 

@@ -226,6 +226,12 @@ def test_any_damage_to_a_dump_is_a_card_or_the_named_error(seed, writer, changes
     answer_or_error(data)
 
 
+NAMES = (
+    "cards cardType tagId pages applications files settings data fileSettings appId fileId"
+    " mifareDesfire mifareUltralight manufacturingData format card uid"
+).split()
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     st.recursive(
@@ -233,10 +239,7 @@ def test_any_damage_to_a_dump_is_a_card_or_the_named_error(seed, writer, changes
         lambda inner: (
             st.lists(inner, max_size=3)
             | st.dictionaries(
-                st.sampled_from(
-                    "cards cardType tagId pages applications files settings data fileSettings appId "
-                    "fileId mifareDesfire mifareUltralight manufacturingData format card uid".split()
-                ),
+                st.sampled_from(NAMES),
                 inner,
                 max_size=5,
             )
