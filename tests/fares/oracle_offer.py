@@ -1,0 +1,137 @@
+"""The oracle's prices, caps and surcharges of one offer, every clock reading asked by itself.
+
+Source: tariff-model.md sections 1 (M1, M5, M9), 3.2 steps 7 and 9, and 3.3.
+"""
+
+import datetime
+
+from tests.fares import oracle_tariff
+from tests.fares.oracle_tariff import CLASSES, service_date
+
+NOBODY = ""
+SURCHARGED_AS = {"purse": "purse", "pass": "pass", "ticket": "single", "ticket_pack": "single"}
+
+
+def kindest_price(ask, table, group, sold):
+    """Return (cents, reading): the lowest price over every reading of the clock."""
+    if sold is None:
+        return None, "none"
+    prices = [
+        (oracle_tariff.price_at(ask["book"], ask["feed"], table, group, sold, wall), place, name)
+        for place, (name, wall) in enumerate(ask["readings"])
+    ]
+    if prices[0][0] is None:
+        return None, "none"
+    cents, _place, name = min(prices)
+    return cents, name
+
+
+def companions_price(ask, table, party, sold):
+    """Return what companions pay: by age class only, never by the holder's concession."""
+    total = 0
+    for age_class in CLASSES:
+        if not party[age_class]:
+            continue
+        group = oracle_tariff.age_group(ask["book"], age_class)
+        each, _name = kindest_price(ask, table, group, sold) if group else (None, "")
+        if each is None:
+            return None
+        total += each * party[age_class]
+    return total
+
+
+def price(offer, ask, product, own, companions, persons, transfer=False):
+    """Fill amount, surcharge and total of an offer; a billed product takes nothing now.
+
+    `persons` board now: all of them at a first tap, the extra ones when a journey goes on.
+    """
+    surcharge, first = 0, 0
+    for number, row in ask["surcharges"]:
+        if not _asked(offer, product, row, persons, transfer):
+            continue
+        count = persons
+        if transfer and row.get("on_transfer", False):
+            count = 1 + sum(ask["party"].values())
+        each = oracle_tariff.cents(row["cents"])
+        surcharge += each * (count if row.get("per_person", True) else 1)
+        first = first or number
+        if row.get("once_per_journey", True):
+            offer["night"] = True
+    total = own + companions + surcharge
+    billed = "payer" in product and product["kind"] == "purse"
+    offer.update(total=total, surcharge=surcharge, surcharge_number=first, full=total)
+    offer.update(amount=0 if billed else total, billed=total if billed else 0)
+
+
+def _asked(offer, product, row, persons, transfer):
+    if SURCHARGED_AS[product["kind"]] not in row.get("on", ["purse", "single"]):
+        return False
+    if not product.get("surcharge", True):
+        return False
+    if transfer and not row.get("on_transfer", False):
+        return bool(persons) and row.get("per_person", True)  # extra heads are boarding
+    return not (row.get("once_per_journey", True) and offer["night"])
+
+
+def key(product, slot, offer):
+    """Return the order of money offers of one total: cap free, upgrade, charge, extension."""
+    places = {"cap free": 1, "extension": 4}
+    place = 2 if offer["kind"] == "upgrade" else places.get(offer["rule"], 3)
+    return (place, product.get("rank", 50), slot)
+
+
+# --- caps -----------------------------------------------------------------------------------------
+
+
+def add_cap(offer, ask, use, wanted):
+    """Clip the holder's own part to what is left of the cap, and count it.
+
+    Only what lies wholly inside the own zones counts, and is ever free.
+    """
+    product, held = use["product"], use["held"]
+    if "cap" not in product:
+        return
+    everywhere = frozenset(ask["book"]["zones"]["order"])
+    zones = use["zones"] or everywhere
+    inside = oracle_tariff.span_of(ask["book"], wanted) <= zones
+    if use["slot"] == 0:
+        if inside:
+            _cap_of_purse(offer, ask, product, zones, use["group"])
+        return
+    days = [service_date(ask["clock"], wall) for _name, wall in ask["readings"]]
+    row = {name: held[name] for name in ("start", "length", "day", "left", "today", "cents")}
+    if held["start"] is None or not any(cap_is_open(held, day) for day in days):
+        row.update(start=ask["day"], day=None, today=0, left=0)
+        offer.update(row=row, activates=use["slot"], own_in_cap=offer["own"] if inside else 0)
+        offer.update(kind="activation", rule="activation")
+    elif inside:
+        _clip(offer, product, held["cents"])
+        row["cents"] = max(0, held["cents"] - offer["own"])
+        offer["row"] = row if row["cents"] != held["cents"] else None
+
+
+def cap_is_open(held, day):
+    return held["start"] <= day < held["start"] + datetime.timedelta(days=held["length"])
+
+
+def _clip(offer, product, left):
+    full = offer["own"]
+    clips = product["cap"].get("overshoot", "clip") == "clip"
+    offer["own"] = offer["own_in_cap"] = min(full, left) if clips or left == 0 else full
+    if offer["own"] < full and offer["kind"] != "upgrade":
+        offer["rule"] = "capped charge" if offer["own"] else "cap free"
+
+
+def _cap_of_purse(offer, ask, product, zones, group):
+    """A cap of the purse itself: the sums of the day and of the longer span stand in T."""
+    caps, cap = dict(ask["card"]["caps"]), product["cap"]
+    sold = oracle_tariff.sold_as(ask["book"], cap["threshold"], group, zones, ask["ahead"])
+    threshold = oracle_tariff.sold_sets(ask["book"], cap["threshold"], group)[sold]
+    days = [service_date(ask["clock"], wall) for _name, wall in ask["readings"]]
+    start, total = ("day", "day_sum") if cap["days"] == 1 else ("start", "period_sum")
+    length = datetime.timedelta(days=cap["days"])
+    if caps[start] is None or not any(caps[start] <= day < caps[start] + length for day in days):
+        caps[start], caps[total] = ask["day"], 0
+    _clip(offer, product, max(0, threshold - caps[total]))
+    caps[total] += offer["own"]
+    offer["caps"] = caps

@@ -1,0 +1,228 @@
+"""The oracle's rights: which pass or pack on the card covers this tap, and what it uses up.
+
+Source: tariff-model.md sections 3.2 step 8 and 3.3.
+"""
+
+import datetime
+
+from tests.fares import oracle_journey, oracle_offer, oracle_tariff
+from tests.fares.oracle_tariff import service_date
+
+NEVER = datetime.date(9999, 12, 31)
+
+
+def rights(ask):
+    """Return the offers of all slots, and {slot: reason} of every slot that is no purse."""
+    offers, whys = [], {}
+    for slot, held in enumerate(ask["card"]["slots"], 1):
+        if held is None or held["mechanism"] == 0:
+            whys[slot] = "empty"
+            continue
+        book, product, zones, why = issued(ask, held)
+        if product is not None and product["kind"] == "purse":
+            continue
+        why = why or why_not(ask, book, product, held, zones)
+        if not why and slot == ask["passed_back"]:
+            why = "other better"
+        whys[slot] = why or "can"
+        if not why:
+            offers.append(_offer(ask, book, product, slot, held, zones))
+    return offers, whys
+
+
+def issued(ask, held):
+    """Return (book, product, zones, reason): the product in the book that judges it here."""
+    issuer, ours = ask["card"]["issuer"], ask["world"]["book"]
+    books = [ours, *(book for _area, book in ours["others"])]
+    for book in books:
+        if book["authority"] == issuer:
+            _name, product = oracle_tariff.product_numbered(book, held["product"])
+            if product is None or (product["kind"] == "ticket") != ask["tap"]["ticket"]:
+                return book, None, frozenset(), "damaged"
+            if product["kind"] != "purse" and book is not ask["book"]:
+                return _at_home(ask, book, product, held)
+            if book is ask["book"]:
+                return book, product, oracle_tariff.named(book, held["zones"]), ""
+    row = accepted(ask, held["product"])
+    if row is None:
+        return ask["book"], None, frozenset(), "foreign"
+    product = ask["book"]["products"][row["as"]]
+    everywhere = frozenset(ask["book"]["zones"]["order"])
+    return ask["book"], product, everywhere if product["kind"] != "purse" else frozenset(), ""
+
+
+def _at_home(ask, book, product, held):
+    """A right of its own book, at a stop that another book prices: it holds where it is valid."""
+    here = frozenset()
+    if ask["stop"] is not None:
+        here = oracle_tariff.stop_zones(book, ask["feed"], ask["stop"])
+    zones = oracle_tariff.named(book, held["zones"])
+    return book, product, zones, "" if here & zones else "foreign"
+
+
+def accepted(ask, product_number):
+    """Return the row of `[[foreign]]` that admits this issuer's product here, or None."""
+    purse = ask["card"]["purse"] is not None and product_number == ask["card"]["purse"]["product"]
+    for row in ask["book"].get("foreign", []):
+        if row["authority"] == ask["card"]["issuer"]:
+            if row.get("product") == product_number or ("product" not in row and purse):
+                return row
+    return None
+
+
+# --- is it valid? ---------------------------------------------------------------------------------
+
+
+def why_not(ask, book, product, held, zones, whatever_zone=False):
+    """Return "" when the right is valid here and now, else the first reason why it is not."""
+    span = product.get("span", {})
+    if not oracle_tariff.admits(ask["book"], product, ask["group"]):
+        return "group"
+    days = [service_date(ask["clock"], wall) for _name, wall in ask["readings"]]
+    first = span.get("from")
+    if isinstance(first, datetime.date) and not any(day >= first for day in days):
+        return "early"
+    if held["start"] is not None and not any(day >= held["start"] for day in days):
+        return "early"
+    if not any(_first_day(held, span) <= day <= last_day(held, span) for day in days):
+        return "ended"
+    if not whatever_zone and not _covers(ask, book, zones):
+        return "zone"
+    if "window" in product:
+        name, feed = product["window"], ask["feed"]
+        walls = [wall for _name, wall in ask["readings"]]
+        if not any(oracle_tariff.on_window_days(book, feed, name, wall) for wall in walls):
+            return "calendar"
+        if not any(oracle_tariff.in_window(book, feed, name, wall) for wall in walls):
+            return "window"
+    return _why_used_up(product, held, days)
+
+
+def _first_day(held, span):
+    if held["start"] is not None:
+        return held["start"]
+    first = span.get("from")
+    return first if isinstance(first, datetime.date) else datetime.date.min
+
+
+def last_day(held, span):
+    """Return the last service day: of the span from first use, of the dates, or to start."""
+    last = held["last"] or NEVER
+    if isinstance(span.get("to"), datetime.date):
+        last = min(last, span["to"])
+    if held["start"] is None:
+        return last
+    return held["start"] + datetime.timedelta(days=held["length"] - 1)
+
+
+def _covers(ask, book, zones):
+    here = ask["here"]
+    if book is not ask["book"]:
+        here = oracle_tariff.stop_zones(book, ask["feed"], ask["stop"])
+    return bool(here & zones) and ask["picked"] <= zones
+
+
+def _why_used_up(product, held, days):
+    """Return "days" or "trips" when nothing is left: travel days, rides, trips of the day."""
+    started = held["start"] is not None
+    if product["kind"] == "ticket_pack" and started and held["left"] == 0:
+        return "days"
+    if "travel_days" in product.get("span", {}) and started:
+        if held["left"] == 0 and held["day"] not in days:
+            return "days"
+    limit = product.get("trips_per_day")
+    if limit and all(_trips_on(held, day) >= limit for day in days):
+        return "trips"
+    return ""
+
+
+def _trips_on(held, day):
+    return held["today"] if held["day"] == day else 0
+
+
+# --- what it uses up ------------------------------------------------------------------------------
+
+
+def needs_start(product, held):
+    """Return whether this is a right from first use that nobody has used yet."""
+    if held["start"] is not None:
+        return False
+    span = product.get("span", {})
+    from_first_use = "days" in span or "minutes" in span
+    return from_first_use or "travel_days" in span or product["kind"] == "ticket_pack"
+
+
+def _offer(ask, book, product, slot, held, zones):
+    span, days = (
+        product.get("span", {}),
+        [service_date(ask["clock"], w) for _n, w in ask["readings"]],
+    )
+    row = {name: held[name] for name in ("start", "length", "day", "left", "today", "cents")}
+    rule, consumes, activates, writes = "pass", 0, 0, False
+    if needs_start(product, held):
+        rule, consumes, activates, writes = "activation", 3, slot, True
+        row.update(start=ask["day"], day=None, today=0)
+    elif product["kind"] == "ticket_pack":
+        rule, consumes, writes = "ride", 2, True
+        row.update(day=ask["day"], left=held["left"] - 1)
+    elif "travel_days" in span and held["day"] not in days:
+        rule, consumes, writes = "travel day", 2, True
+        row.update(day=ask["day"], left=held["left"] - 1)
+    elif product.get("trips_per_day"):
+        rule, consumes, writes = "school trip", 1, True
+        row.update(_trip_counted(product, held, days))
+    offer = _blank(ask, book, product, slot, zones)
+    offer.update(kind="activation" if activates else "pass", rule=rule, activates=activates)
+    offer["row"] = row if writes else None
+    oracle_offer.price(offer, ask, product, 0, 0, persons=1)
+    _add_list_price(offer, ask, book, product, zones)
+    rank, last = product.get("rank", 50), last_day(held, span)
+    offer["key"] = (consumes, offer["surcharge"], rank, last, slot)
+    return offer
+
+
+def _blank(ask, book, product, slot, zones):
+    here = ask["here"]
+    if book is not ask["book"]:
+        here = oracle_tariff.stop_zones(book, ask["feed"], ask["stop"])
+    zone = min(here & zones, key=book["zones"]["order"].index)
+    return oracle_journey.starting(ask, book, product, slot, zone, zones)
+
+
+def _add_list_price(offer, ask, book, product, zones):
+    """What a sponsor or the holder is billed for a use that costs nothing at the tap."""
+    if "shadow" in product:
+        sold = oracle_tariff.sold_as(book, product["shadow"], ask["group"], zones, ask["ahead"])
+        cents, _name = oracle_offer.kindest_price(ask, product["shadow"], ask["group"], sold)
+        offer["full"] += cents or 0
+
+
+def _trip_counted(product, held, days):
+    """Count the trip on the day already used if it has one left, else on the first that has."""
+    able = [day for day in days if _trips_on(held, day) < product["trips_per_day"]]
+    day = held["day"] if held["day"] in able else able[0]  # readings in their own order
+    return {"day": day, "today": _trips_on(held, day) + 1}
+
+
+def activate(decision, length, left, cents):
+    """Return the T row after a first use, from what P says: days, travel days or rides, threshold.
+
+    A travel day or ride of this tap is counted; a first charge inside the own zones counts too.
+    """
+    row = dict(decision["row"])
+    row["length"] = length
+    row["left"] = left
+    row["cents"] = cents
+    if left:
+        row["left"] = left - 1
+        row["day"] = decision["day"]
+    if cents:
+        row["cents"] = max(0, cents - decision["own_in_cap"])
+    return row
+
+
+def without_surcharge(ask, offer):
+    """A pass whose holder has no money for the night fee rides, and is counted."""
+    if ask["book"].get("night_without_purse", "ride_and_count") == "refuse":
+        return None
+    return {**offer, "amount": 0, "surcharge": 0, "surcharge_number": 0, "total": 0}

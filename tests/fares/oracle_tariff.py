@@ -1,0 +1,381 @@
+"""The oracle's own reading of a tariff file: groups, zones, windows, prices; nothing compiled.
+
+Zones are frozensets of names, days are dates, minutes of a day are integers, and a table is worked
+out again for every question. Knows nothing of ours. Source: tariff-model.md section 2 and the
+table of keys in backend_sync/tariffs/README.md.
+"""
+
+import datetime
+import tomllib
+
+CLASSES = ("child", "youth", "adult")
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def read_book(folder, name):
+    """Return the tariff file `name` of `folder` with what it includes, and its areas' books."""
+    with open(f"{folder}/{name}", "rb") as file:
+        book = tomllib.load(file)
+    for other in book.get("include", []):
+        with open(f"{folder}/{other}", "rb") as file:
+            _unite(book, tomllib.load(file))
+    book["others"] = [
+        (area, read_book(folder, area["tariff"]))
+        for area in book.get("areas", {}).values()
+        if "tariff" in area
+    ]
+    return book
+
+
+def _unite(book, more):
+    for key, value in more.items():
+        if isinstance(value, dict) and isinstance(book.get(key), dict):
+            _unite(book[key], value)
+        else:
+            book[key] = value
+
+
+# --- amounts, times, sets of zones ---------------------------------------------------------------
+
+
+def cents(value, decimals=2):
+    """Return an amount as cents: 251, or "2.51"."""
+    if isinstance(value, int):
+        return value
+    whole, _dot, rest = value.partition(".")
+    return int(whole) * 10**decimals + int((rest + "0" * decimals)[:decimals] or "0")
+
+
+def minute(text):
+    hours, minutes = text.split(":")
+    return int(hours) * 60 + int(minutes)
+
+
+def letters(book, written):
+    """Return zones written "AB", "A-C", "A+D", "*" or ["A", "B"] as a frozenset of names."""
+    order = book["zones"]["order"]
+    if not isinstance(written, str):
+        return frozenset().union(*(letters(book, part) for part in written))
+    if written == "*":
+        return frozenset(order)
+    if written in order:
+        return frozenset([written])
+    if "+" in written:
+        return frozenset().union(*(letters(book, part.strip()) for part in written.split("+")))
+    first, dash, last = written.partition("-")
+    if dash and first in order and last in order:
+        return frozenset(order[order.index(first) : order.index(last) + 1])
+    return frozenset(written)
+
+
+def named(book, zones):
+    """Return zones by their numbers on a card as names of this book; "everywhere" is all of it."""
+    order = book["zones"]["order"]
+    if zones == "everywhere":
+        return frozenset(order)
+    return frozenset(order[number - 1] for number in zones if number <= len(order))
+
+
+def numbered(book, zones):
+    """Return names of this book as their numbers on a card."""
+    return frozenset(book["zones"]["order"].index(zone) + 1 for zone in zones)
+
+
+def span_of(book, zones):
+    """Return all zones from the first to the last of `zones` in the order of the arcs."""
+    order = book["zones"]["order"]
+    places = [order.index(zone) for zone in zones]
+    return frozenset(order[min(places) : max(places) + 1])
+
+
+def stop_zones(book, feed, stop):
+    """Return the zones of this book in which the stop lies."""
+    zones = book["zones"]
+    if stop in zones.get("stops", {}):
+        return letters(book, zones["stops"][stop])
+    source = zones.get("from", "stops.zone_id")
+    sources = [source] if isinstance(source, str) else source
+    names = []
+    if "stops.zone_id" in sources:
+        names.append(feed["stops"][stop]["zone"])
+    if "stop_areas" in sources:
+        names += feed["stops"][stop]["areas"]
+    alias = zones.get("alias", {})
+    names = [name if name in zones["order"] else alias.get(name, alias.get("*")) for name in names]
+    return frozenset(name for name in names if name in zones["order"])
+
+
+# --- groups ---------------------------------------------------------------------------------------
+
+
+def group_numbers(book):
+    """Return the name of every group by its number: as written, else its place."""
+    return {
+        group.get("number", place): name
+        for place, (name, group) in enumerate(book["groups"].items())
+    }
+
+
+def group_number(book, name):
+    return min(number for number, other in group_numbers(book).items() if other == name)
+
+
+def age_group(book, age_class):
+    """Return the group without concession of this age class, or of the next older one."""
+    for wanted in CLASSES[CLASSES.index(age_class) :]:
+        for name, group in book["groups"].items():
+            if group["class"] == wanted and not group.get("concession", 0):
+                return name
+    return None
+
+
+def full_group(book, name):
+    """Return the group whose price is the full price for this one."""
+    group = book["groups"][name]
+    if "full" in group:
+        return group["full"]
+    return age_group(book, group["class"]) if group.get("concession", 0) else name
+
+
+def next_group(book, name):
+    """Return the group that follows when `name` has ended: as written, or the next age.
+
+    A concession falls back to its age class.
+    """
+    group = book["groups"][name]
+    if "next" in group:
+        return group["next"]
+    if group.get("concession", 0):
+        return full_group(book, name)
+    for other, row in book["groups"].items():
+        plain = "ages" in row and not row.get("concession", 0)
+        if plain and "ages" in group and row["ages"][0] == group["ages"][1] + 1:
+            return other
+    return name
+
+
+# --- windows and calendars ------------------------------------------------------------------------
+
+
+def service_date(book, wall):
+    """Return the service day of a wall-clock time: the wall clock minus the shift."""
+    shift = minute(book.get("service_day", "00:00"))
+    return (wall - datetime.timedelta(minutes=shift)).date()
+
+
+def in_window(book, feed, name, wall):
+    return any(
+        _in_hours(piece, wall) and _on_day(book, feed, piece, wall) for piece in _pieces(book, name)
+    )
+
+
+def on_window_days(book, feed, name, wall):
+    """Return whether the calendars of the window admit this day, whatever the hour."""
+    return any(
+        _in_calendars(book, feed, piece, _piece_day(book, piece, wall))
+        for piece in _pieces(book, name)
+    )
+
+
+def _pieces(book, name):
+    window = book["windows"][name]
+    return window if isinstance(window, list) else [window]
+
+
+def _in_hours(piece, wall):
+    now = wall.hour * 60 + wall.minute
+    first, after = minute(piece.get("from", "00:00")), minute(piece.get("to", "24:00"))
+    if first <= after:
+        return first <= now < after
+    return now >= first or now < after
+
+
+def _piece_day(book, piece, wall):
+    return wall.date() if piece.get("date", "service") == "civil" else service_date(book, wall)
+
+
+def _on_day(book, feed, piece, wall):
+    day = _piece_day(book, piece, wall)
+    return day.weekday() in weekdays(piece.get("days", "all")) and _in_calendars(
+        book, feed, piece, day
+    )
+
+
+def _in_calendars(book, feed, piece, day):
+    if "calendar" in piece and day not in calendar_days(book, feed, piece["calendar"]):
+        return False
+    return not ("not" in piece and day in calendar_days(book, feed, piece["not"]))
+
+
+def weekdays(text):
+    """Return the numbers of "Mon-Fri", "Sat,Sun" or "all"; Monday is 0."""
+    days = set()
+    for part in text.split(","):
+        first, _dash, last = part.strip().partition("-")
+        if first == "all":
+            days |= {0, 1, 2, 3, 4, 5, 6}
+            continue
+        day = WEEKDAYS.index(first)
+        days.add(day)
+        while WEEKDAYS[day] != (last or first):
+            day = (day + 1) % 7
+            days.add(day)
+    return days
+
+
+def calendar_days(book, feed, name):
+    """Return the set of dates of a calendar."""
+    calendar = book["calendars"][name]
+    days = set(calendar.get("dates", []))
+    services = calendar.get("from_feed", [])
+    for service in [services] if isinstance(services, str) else services:
+        days |= feed["services"].get(service, set())
+    if "from" in calendar:
+        day = calendar["from"]
+        while day <= calendar["to"]:
+            if day.weekday() in weekdays(calendar.get("days", "all")):
+                days.add(day)
+            day += datetime.timedelta(days=1)
+    return days - set(calendar.get("except", []))
+
+
+# --- prices ---------------------------------------------------------------------------------------
+
+
+def sold_sets(book, table, group):
+    """Return {set of zones: cents} of everything this table sells to the group."""
+    return _row(book, table, group, book["prices"][table])
+
+
+def _row(book, table, group, written, by=None):
+    by = by or written["by"]
+    if group in written:
+        row = written[group]
+        if isinstance(row, dict) and set(row) == {"same"}:
+            return _row(book, table, row["same"], written, by)
+        if isinstance(row, dict) and "derive" in row:
+            rule = row["derive"]
+            derived = _derived(_row(book, table, rule["from"], written, by), rule)
+            return {**derived, **_cells(book, by, row.get("listed", {}))}
+        return _cells(book, by, row)
+    if "derive" in written:
+        rule = written["derive"]
+        return _derived(_row(book, rule["from"], group, book["prices"][rule["from"]]), rule)
+    return {}
+
+
+def _cells(book, by, row):
+    order = book["zones"]["order"]
+    if row == {}:
+        return {}
+    if by == "flat":
+        return {frozenset(order): cents(row)}
+    if by == "count":
+        return {
+            frozenset(order[first : first + count]): cents(row[count - 1])
+            for count in range(1, min(len(order), len(row)) + 1)
+            for first in range(len(order) - count + 1)
+        }
+    if by == "matrix":
+        return {
+            letters(book, one) | letters(book, other): cents(price)
+            for one, others in row.items()
+            for other, price in others.items()
+        }
+    return {letters(book, zones): cents(price) for zones, price in row.items()}
+
+
+def _derived(source, rule):
+    return {
+        zones: rounded(price, rule["percent"], rule["round"]) for zones, price in source.items()
+    }
+
+
+def rounded(price, percent, rule):
+    """Return `percent` of `price` under a named rounding; integers of a thousandth only."""
+    tenths = percent * 10 if isinstance(percent, int) else cents(percent, 1)
+    thousandths = price * tenths  # cents * 1000
+    step = 1000 * (10 if rule.endswith("_10") else 5 if rule.endswith("_5") else 1)
+    whole, rest = divmod(thousandths, step)
+    if rule.startswith("half_up"):
+        whole += 1 if 2 * rest >= step else 0
+    elif rule.startswith("up"):
+        whole += 1 if rest else 0
+    return whole * (step // 1000)
+
+
+def price_at(book, feed, table, group, zones, wall):
+    """Return what the group pays for a sold set at this wall time: the first `when` that holds."""
+    for row in book["prices"][table].get("when", []):
+        if group in row and in_window(book, feed, row["window"], wall):
+            replaced = _row(book, table, group, row, book["prices"][table]["by"])
+            if zones in replaced:
+                return replaced[zones]
+    return sold_sets(book, table, group).get(zones)
+
+
+def sold_as(book, table, group, wanted, ahead):
+    """Return the set that is sold for `wanted`: itself if listed with a hole, else a superset.
+
+    The cheapest superset of the run, then the one of fewest zones. Of several such the lowest and
+    the highest are left, and the one with more of the zones ahead of the vehicle is taken.
+    """
+    sold = sold_sets(book, table, group)
+    run = span_of(book, wanted)
+    if wanted != run and wanted in sold:
+        return wanted
+    order = book["zones"]["order"]
+    offers = [(price, len(zones)) for zones, price in sold.items() if run <= zones]
+    if not offers:
+        return None
+    best = [z for z, price in sold.items() if run <= z and (price, len(z)) == min(offers)]
+    places = {zones: sorted(order.index(zone) for zone in zones) for zones in best}
+    down = min(best, key=lambda zones: places[zones])
+    up = max(best, key=lambda zones: (places[zones][-1], places[zones]))
+    leaning = book["zones"].get("lean", "ahead") == "ahead"
+    return up if leaning and len(up & ahead) > len(down & ahead) else down
+
+
+# --- products -------------------------------------------------------------------------------------
+
+
+def product_numbered(book, number):
+    """Return (name, product) of this number, or (None, None)."""
+    for name, product in book["products"].items():
+        if product["number"] == number:
+            return name, product
+    return None, None
+
+
+def admits(book, product, group):
+    """Return whether the product is for this group: as listed, else every group priced."""
+    groups = product.get("groups")
+    if groups is None:
+        return bool(sold_sets(book, product["prices"], group))
+    return group in ([groups] if isinstance(groups, str) else groups)
+
+
+def transfer_minutes(book, row, start_zone, zones):
+    """Return how long a journey stays open: the longer of by start zone and by set paid."""
+    by_zone = row.get("by_start_zone", {})
+    zone_time = by_zone.get(start_zone, by_zone.get("*", row.get("minutes", 0)))
+    times = _times_by_set(book, row)
+    if zones in times:
+        return max(zone_time, times[zones])
+    return max([zone_time, *(time for listed, time in times.items() if listed <= zones)])
+
+
+def _times_by_set(book, row):
+    """Return {set: minutes}: "*" is every run, a count every run of so many, a set itself."""
+    order, by_set, times = book["zones"]["order"], row.get("by_set", {}), {}
+    for first in range(len(order)):
+        for last in range(first, len(order)):
+            count = last - first + 1
+            if "*" in by_set:
+                times[frozenset(order[first : last + 1])] = by_set["*"]
+            if count <= len(row.get("by_count", [])):
+                times[frozenset(order[first : last + 1])] = row["by_count"][count - 1]
+    for name, time in by_set.items():
+        if name != "*":
+            times[letters(book, name)] = time
+    return times
