@@ -17,7 +17,7 @@ from edge_agent.counter.explain import explain_card
 from edge_agent.counter.explain_page import Row, Section, shown
 from edge_agent.ports import ReaderError
 
-MISSING = "-"
+MISSING = "(not there)"
 TROUBLE = 2
 
 

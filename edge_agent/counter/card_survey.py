@@ -6,6 +6,7 @@ files by SPEC.md section 2.
 """
 
 import argparse
+import sys
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -29,7 +30,7 @@ from edge_agent.counter.card_survey_pages import survey_pages
 from edge_agent.counter.desk import CounterError, Desk
 from edge_agent.counter.explain_words import FREE, KNOWN_AIDS
 from edge_agent.counter.import_file_settings import file_of, settings_of
-from edge_agent.ports import DESFIRE, ULTRALIGHT, CardReader
+from edge_agent.ports import DESFIRE, ULTRALIGHT, CardReader, ManyCards
 
 WAIT_MS = 30_000
 GET_KEY_SETTINGS, GET_FREE_MEMORY, GET_FILE_SETTINGS = 0x45, 0x6E, 0xF5
@@ -45,7 +46,10 @@ def survey(options: argparse.Namespace, desk: Desk) -> Card:
     keys, asked = read_keys(options), aids_asked(options)
     reader = desk.open_reader(options.reader)
     try:
-        found = reader.wait(WAIT_MS)
+        found = reader.wait(0)
+        if found is None:
+            print(f"{reader.name}: lay a card on it ...", file=sys.stderr)
+            found = reader.wait(WAIT_MS)
         if found is None:
             raise CounterError(
                 f"{reader.name}: no card within {WAIT_MS // 1000} s; lay one on the reader"
@@ -56,6 +60,8 @@ def survey(options: argparse.Namespace, desk: Desk) -> Card:
         if found.kind == ULTRALIGHT:
             return survey_pages(reader, found.uid, keys, desk.entropy.random_bytes)
         raise CounterError(f"{reader.name}: found a card that is neither DESFire nor Ultralight")
+    except ManyCards:
+        raise CounterError(f"{reader.name}: more than one card; leave one there") from None
     except CardLost:
         raise CounterError(f"{reader.name}: the card went away; hold it still, try again") from None
     except (LayoutError, SealError) as error:

@@ -27,7 +27,7 @@ from card_layouts.cards.ulc_layout import (
 )
 from card_layouts.cards.ultralight_c import counter_of
 from edge_agent.counter.card_contents import ULTRALIGHT_C_PAGES, UltralightCard
-from edge_agent.counter.explain_fields import explain_layout
+from edge_agent.counter.explain_fields import at_minute, cents, explain_layout, on_day, zones
 from edge_agent.counter.explain_page import HOLDS, OPEN, WRONG, Row, Section, printable
 from edge_agent.counter.explain_words import NOT_KNOWN
 
@@ -39,7 +39,7 @@ def explain_ultralight(card: UltralightCard) -> list[Section]:
     """Return the sections of an Ultralight; those of a ticket first if it is ours."""
     parts = [_card(card)]
     if is_ticket(card):
-        parts += [_header(card), *_slots(card), _signature(card)]
+        parts = [_summary(card), _card(card), _header(card), *_slots(card), _signature(card)]
     if len(card.pages) in (ULTRALIGHT_C_PAGES, ULTRALIGHT_C_PAGES - 4):
         parts.append(_counter_and_auth(card))
     return [*parts, _locks(card), _pages(card)]
@@ -70,6 +70,46 @@ def _card(card: UltralightCard) -> Section:
     for note in card.notes:
         section.remark(OPEN, note)
     return section
+
+
+def _summary(card: UltralightCard) -> Section:
+    section = Section("What this ticket says", "rules ULC-1..ULC-6", derived=True)
+    header_bytes, otp, counter = card.span(PAGE_HEADER, 3), card.page(PAGE_OTP), _counter(card)
+    assert header_bytes is not None, "a ticket has a header"
+    header = ULC_HEADER.unpack(header_bytes)
+    days = f"{header['days']} days from the first tap" if header["days"] else "an event"
+    section.add("ticket", "", f"product {header['product']}, {days}, {zones(header['zones'])}")
+    sold, last = on_day(header["sold"]), on_day(header["activate_by"])
+    section.add("sold", "", f"{sold} for {cents(header['price'])}; first tap until {last}")
+    if counter is None:
+        section.add("state", "", "counter not read")
+        return section
+    start, tapped = _times(card, counter)
+    if otp is not None and otp[0] & VOID:
+        section.add("state", "", "VOID: taken back")
+    elif counter == 0:
+        section.add("state", "", "not sold")
+    elif counter >= COUNTER_MAX:
+        section.add("state", "", "used up: the counter can count no further")
+    elif start:
+        until = at_minute(start + header["days"] * 1440) if header["days"] else last
+        section.add("state", "", f"in use since {at_minute(start)}; taps: {counter - 1}")
+        section.add("last tap", "", at_minute(tapped))
+        section.add("ends", "", f"{until}, where the tariff does not count service days")
+    else:
+        section.add("state", "", "sold, never tapped")
+    section.remark(OPEN, "MAC and signature are not checked here: that needs keys")
+    return section
+
+
+def _times(card: UltralightCard, counter: int) -> tuple[int, int]:
+    """Return the minutes of first and last tap, 0 for never, by the slot that counts."""
+    data = card.span(PAGE_SLOT_B if counter & 1 else PAGE_SLOT_A, 3)
+    if data is None:
+        return 0, 0
+    slot = ULC_SLOT.unpack(data)
+    start = slot["start"] * 5
+    return start, start + slot["last"]
 
 
 def _header(card: UltralightCard) -> Section:
@@ -199,24 +239,28 @@ def high_locked(two: bytes) -> list[str]:
 
 
 def _page_words(locked: list[str]) -> str:
-    return f"read-only: {', '.join(locked)}" if locked else "nothing is read-only"
+    if not locked:
+        return "nothing is read-only"
+    pages = [int(name) for name in locked if name.isdigit()]
+    if len(pages) > 2 and pages[-1] - pages[0] == len(pages) - 1:
+        others = [name for name in locked if not name.isdigit()]
+        locked = [*others, f"pages {pages[0]}..{pages[-1]}"]
+    return f"read-only: {', '.join(locked)}"
 
 
 def _pages(card: UltralightCard) -> Section:
+    """Return all pages; pages in a row that are 0 or not known share a line."""
     section = Section("Pages")
-    run: list[int] = []
-    for number, four in enumerate(card.pages):
+    at = 0
+    while at < len(card.pages):
+        four = card.pages[at]
+        end = at + 1
+        while four in (None, bytes(4)) and end < len(card.pages) and card.pages[end] == four:
+            end += 1
+        name = f"page {at}" if end == at + 1 else f"pages {at}-{end - 1}"
         if four is None:
-            run.append(number)
-            continue
-        _unread(section, run)
-        section.add(f"page {number}", four.hex(" "), printable(four))
-    _unread(section, run)
+            section.add(name, "", NOT_KNOWN)
+        else:
+            section.add(name, four.hex(" "), printable(four) if any(four) else "zero")
+        at = end
     return section
-
-
-def _unread(section: Section, run: list[int]) -> None:
-    if run:
-        span = f"page {run[0]}" if len(run) == 1 else f"pages {run[0]}-{run[-1]}"
-        section.add(span, "", NOT_KNOWN)
-        run.clear()

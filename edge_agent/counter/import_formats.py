@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from edge_agent.counter.card_contents import Card, CardImageError
 from edge_agent.counter.card_tree import parse_json
+from edge_agent.counter.explain_page import printable
 from edge_agent.counter.import_flipper import FIRST_WORD, import_flipper
 from edge_agent.counter.import_json import farebot_cards, is_metrodroid, metrodroid_card
 from edge_agent.counter.import_xml import xml_cards
@@ -47,8 +48,8 @@ def _cards(data: bytes, where: str, name: str) -> Cards:
         _need(name, where, "XML", "farebot", "metrodroid")
         return "FareBot or Metrodroid XML", xml_cards(data, where)
     if start[:1] not in (b"{", b"["):
-        shown = start[:12].decode("ascii", "replace") or "nothing"
-        raise CardImageError(f"{where}: starts with {shown!r}; {WANTED}")
+        shown = f"'{printable(start[:12])}'" if start else "nothing: it is empty"
+        raise CardImageError(f"{where}: starts with {shown}; {WANTED}")
     tree = parse_json(data, where)
     if is_metrodroid(tree):
         _need(name, where, "Metrodroid JSON", "metrodroid")

@@ -26,7 +26,7 @@ def test_a_tap_differs_in_purse_counter_and_one_new_record():
     }
     assert (found["File V: balance"].a, found["File V: balance"].b) == ("20.00 EUR", "17.50 EUR")
     assert found["File C: n"].b.startswith("000002 2 transactions")
-    assert found["File G / Record n = 2"].a == "-"
+    assert found["File G / Record n = 2"].a == "(not there)"
     assert "debit 2.50 EUR" in found["File G / Record n = 2"].b
     assert not [place for place in found if place.startswith(("File S", "File P", "File J"))]
 

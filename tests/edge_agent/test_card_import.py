@@ -158,7 +158,7 @@ BAD = {
     "other xml": (b"<html></html>", "wanted <card> or <cards>"),
     "no cards": (b"<cards/>", "no card in it"),
     "other type": (b'<card type="4" id="04112233445566"/>', "1 \\(Ultralight\\) and 2"),
-    "empty": (b"", "starts with 'nothing'; wanted a Tornello image"),
+    "empty": (b"", "starts with nothing: it is empty; wanted a Tornello image"),
     "text": (b"hello", "starts with 'hello'"),
     "cut json": (b'{"cards": [', "line 1, column"),
     "deep json": (b"[" * 100_000, "no card has such JSON"),
