@@ -8,11 +8,14 @@ import sys
 import pytest
 
 from card_layouts.answers import ACCEPTED, HOLD_AGAIN
-from simulator.field import answer_lost
+from simulator.desfire_card import Cut
+from simulator.field import Tear, answer_lost
 from simulator.tap_world import Device, new_card
+from simulator.ticket_gate import TicketGate, ticket
 
 SMALL_INT_MAX = (1 << 30) - 1  # of a 32-bit MicroPython
 OURS = ("/card_layouts/", "/firmware/")
+ACK_LOST = Tear(exchange=8, cut=Cut("out", 0))  # of the count, the ninth exchange
 
 
 class Watched:
@@ -53,6 +56,19 @@ def test_no_integer_in_the_commit_window_leaves_the_small_ones(tears, answer):
     window = Watched()
     try:
         assert Device(window=window).present(new_card(), *tears) == answer
+    finally:
+        sys.settrace(tracer)
+    assert "commit" in {name for name, _line in window.lines}
+    assert window.wide == []
+
+
+@pytest.mark.parametrize("tears, answer", [((), ACCEPTED), ((ACK_LOST,), HOLD_AGAIN)])
+@pytest.mark.requirement("D4", "W-94")
+def test_no_integer_in_a_tickets_window_leaves_the_small_ones(tears, answer):
+    tracer = sys.gettrace()
+    window = Watched()
+    try:
+        assert TicketGate(window=window).present(ticket(), *tears) == answer
     finally:
         sys.settrace(tracer)
     assert "commit" in {name for name, _line in window.lines}
