@@ -305,7 +305,7 @@ class _Reader(Reader):
     def _per_use(self) -> tuple[m.PerUseTicket, ...]:
         tickets = []
         for index, row in enumerate(self.values.get("ppu", {}).get("ticket", [])):
-            fixed = ("name", "minutes", "window", "days", "station", "stations")
+            fixed = ("name", "minutes", "window", "days", "within_days", "station", "stations")
             prices = {
                 self.index(("ppu", "ticket", index, kind), "group", kind, self.groups): self.cents(
                     amount

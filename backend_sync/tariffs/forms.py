@@ -209,8 +209,8 @@ FORMS: dict[str, Callable[[Any], str]] = {
     "days": _reads(weekdays),
     "ages": _either("[from, to] in years, such as [7, 16]", lambda v: _is_pair(v, 0, 150)),
     "days count": _either(
-        "days 1..511, or [least, most]",
-        lambda v: (_is_int(v) and 1 <= v <= 511) or _is_pair(v, 1, 511),
+        "days 1..9999, or [least, most]",
+        lambda v: (_is_int(v) and 1 <= v <= 9999) or _is_pair(v, 1, 9999),
     ),
     "start": _either(
         '"first_use", "first_use_or_date", "date" or a day such as 2026-08-10',

@@ -10,7 +10,7 @@ from typing import Any
 from backend_sync.tariffs import model as m
 from backend_sync.tariffs.forms import name_list
 from backend_sync.tariffs.reader import Reader
-from backend_sync.tariffs.source import Finding, Source
+from backend_sync.tariffs.source import Finding, Source, unknown_name
 from backend_sync.tariffs.when import day
 
 MEDIA = {"desfire": 0, "ultralight-c": 1, "barcode": 2}
@@ -80,9 +80,13 @@ class ProductReader(Reader):
         )
 
     def _prices(self, name: str, row: dict[str, Any]) -> int | None:
+        if "prices" in row and row["prices"] in self.numbers["prices"]:
+            return self.numbers["prices"][row["prices"]]
         if "prices" in row:
-            return self._index(name, "prices", row["prices"])
-        if row["kind"] != "per_use":
+            place = self.source.place("products", name, "prices")
+            found = unknown_name(place, "price table", row["prices"], self.numbers["prices"])
+            self.report(found._replace(rule="product-price"))
+        elif row["kind"] != "per_use":
             said = f"products.{name}.prices is missing"
             self.fault(
                 (

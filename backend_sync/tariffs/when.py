@@ -13,6 +13,7 @@ from backend_sync.tariffs.forms import minutes, name_list, weekdays
 from backend_sync.tariffs.reader import Reader
 
 EPOCH = datetime.date(2020, 1, 1)
+DAY_SECONDS = 86_400
 
 
 class WhenReader(Reader):
@@ -72,14 +73,23 @@ class WhenReader(Reader):
             said = f'timezone = "{self.values["timezone"]}"'
             self.fault(("timezone",), said, "wanted a name such as Europe/Helsinki")
             return ()
-        start = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-        rows: list[tuple[int, int]] = []
-        for quarter in range(max(first - 1, 0) * 96, (last + 2) * 96):
-            moment = start + datetime.timedelta(minutes=15 * quarter)
-            offset = moment.astimezone(zone).utcoffset() or datetime.timedelta()
-            if not rows or rows[-1][1] != offset // datetime.timedelta(minutes=1):
-                rows.append((quarter * 900, offset // datetime.timedelta(minutes=1)))
+        begin = max(first - 1, 0) * DAY_SECONDS
+        rows = [(begin, _offset(zone, begin))]
+        for midnight in range(begin, (last + 2) * DAY_SECONDS, DAY_SECONDS):
+            if _offset(zone, midnight + DAY_SECONDS) != rows[-1][1]:
+                quarters = range(midnight, midnight + DAY_SECONDS + 1, 900)
+                changed = (q for q in quarters if _offset(zone, q) != rows[-1][1])
+                second = next(changed)
+                rows.append((second, _offset(zone, second)))
         return tuple(rows)
+
+
+def _offset(zone: zoneinfo.ZoneInfo, second: int) -> int:
+    """Return the minutes to add to UTC for the wall clock, at a UTC second since 2020."""
+    start = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    moment = start + datetime.timedelta(seconds=second)
+    offset = moment.astimezone(zone).utcoffset() or datetime.timedelta()
+    return offset // datetime.timedelta(minutes=1)
 
 
 def day(value: datetime.date) -> int:

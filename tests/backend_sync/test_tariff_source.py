@@ -104,7 +104,7 @@ def test_every_fault_is_named_with_its_place_and_remedy(tmp_path):
 def test_a_name_that_names_nothing_gets_the_nearest_one(tmp_path):
     text = SMALL.replace('prices = "value"', 'prices = "valeu"')
     assert faults(written(tmp_path, text)) == [
-        'tariff.toml:18: unknown-name: no price table "valeu"; did you mean value?'
+        'tariff.toml:18: product-price: no price table "valeu"; did you mean value?'
     ]
 
 
