@@ -133,9 +133,10 @@ class _Desfire:
             uid,
             self._known("card/version", self._version(card)),
             storage,
+            card.get("free_bytes").integer(0, SIZE_MAX) if card.has("free_bytes") else None,
             settings=self._known("card/picc_settings", settings),
-            key_kind=self._known("card/picc_key", key.get("kind").choice(*KEY_KINDS)),
-            key_version=self._known("card/picc_key", key.get("version").integer(0, 255)),
+            key_kind=self._known("card/picc_key/kind", key.get("kind").choice(*KEY_KINDS)),
+            key_version=self._known("card/picc_key/version", key.get("version").integer(0, 255)),
             ats=self._known("card/ats", card.get("ats").hex()),
             no_format=self._known("card/no_format", card.get("no_format").boolean()),
             random_uid=self._known("card/random_uid", card.get("random_uid").boolean()),
@@ -226,6 +227,8 @@ class _Desfire:
                 values["limited_credit"] = 0
         values["value"] = self._known(f"{at}/contents", values["value"])
         values["limited_enabled"] = node.get("limited_enabled").boolean()
+        if f"{at}/limits" in self.unknown:
+            values |= dict.fromkeys(("lower", "upper", "limited_credit", "limited_enabled"))
         values["free_get"] = self._known(f"{at}/free_get", node.get("free_get").boolean())
         return values
 

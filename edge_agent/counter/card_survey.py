@@ -163,7 +163,10 @@ class _Survey:
         numbers = self._try(self.session.file_ids())
         if numbers is None:
             more["unread"] = "the card lists its files to the master key only"
-            numbers = [FILES[i] for i in range(0, len(FILES), 4)] if is_ours(aid) else range(32)
+            numbers = range(32)
+            if is_ours(aid):
+                more["unread"] += "; ours are taken to be as SPEC.md has them"
+                numbers = FILES[::4]
         found = (self._file(aid, number, "unread" not in more) for number in sorted(numbers))
         return CardApplication(aid, files=tuple(file for file in found if file), **more)
 
@@ -188,8 +191,7 @@ class _Survey:
 
     def _file_of_spec(self, aid: bytes, number: int) -> CardFile | None:
         """Read a file of ours whose settings the card keeps to itself, as SPEC.md describes it."""
-        at = FILES.index(number, 0) if number in FILES[::4] else None
-        if at is None:
+        if number not in FILES[::4]:
             return None
         _number, kind, rights, size = FILES[4 * (number - 1) : 4 * number]
         fields: dict[str, Any] = {"comm": 3, "rights": rights}

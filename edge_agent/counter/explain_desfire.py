@@ -74,11 +74,10 @@ def _settings_rows(section: Section, card: DesfireCard) -> None:
     else:
         words = "; ".join(card_settings_words(card.settings))
         section.add("card settings", f"{card.settings:02x}", words)
-    if card.key_kind is not None:
+    if card.key_kind is not None or card.key_version is not None:
         version = NOT_KNOWN if card.key_version is None else str(card.key_version)
-        section.add(
-            "card master key", _hex(card.key_version), f"{card.key_kind}, version {version}"
-        )
+        text = f"{card.key_kind or 'kind not known'}, version {version}"
+        section.add("card master key", _hex(card.key_version), text)
     if card.no_format is not None:
         section.add("formatting", "", "off for ever" if card.no_format else "with the master key")
     if card.random_uid is not None:

@@ -21,7 +21,13 @@ from edge_agent.counter.card_contents import (
     DesfireCard,
     UltralightCard,
 )
-from edge_agent.counter.card_image import DESFIRE_FORMAT, STORAGE_CODES, ULTRALIGHT_FORMAT
+from edge_agent.counter.card_image import (
+    DESFIRE_FORMAT,
+    STORAGE_CODES,
+    ULTRALIGHT_FORMAT,
+    VALUE_HIGH,
+    VALUE_LOW,
+)
 
 KEY_BYTES = {"2K3DES": 16, "3K3DES": 24, "AES": 16}
 FACTORY_ATS = "067577810280"
@@ -55,7 +61,8 @@ class _Desfire:
         if len(uid) != UID_BYTES:
             raise CardImageError(f"{self.where}: a UID of {len(uid)} bytes; an image has 7")
         version = self._or("card/version", card.version, bytes(28))
-        picc_kind = self._or("card/picc_key", card.key_kind, "2K3DES")
+        picc_kind = self._or("card/picc_key/kind", card.key_kind, "2K3DES")
+        picc_version = self._or("card/picc_key/version", card.key_version, 0)
         tree = {
             "uid": uid.hex(),
             "version": version.hex(),
@@ -63,7 +70,7 @@ class _Desfire:
             "production_week": version[26],
             "production_year": version[27],
             "storage_bytes": self._storage(card, version),
-            "picc_key": _key(picc_kind, card.key_version or 0),
+            "picc_key": _key(picc_kind, picc_version),
             "picc_settings": self._or("card/picc_settings", card.settings, 0x0F),
             "ats": self._or("card/ats", card.ats and card.ats.hex(), FACTORY_ATS),
             "no_format": self._or("card/no_format", card.no_format, False),
@@ -71,8 +78,8 @@ class _Desfire:
             "default_key": bytes(24).hex(),
             "default_version": 0,
         }
-        if card.key_version is None and card.key_kind is not None:
-            self.unknown.append("card/picc_key")
+        if card.free_bytes is not None:
+            tree["free_bytes"] = card.free_bytes
         applications = {app.aid.hex(): self._application(app) for app in card.applications}
         return {
             "format": DESFIRE_FORMAT,
@@ -118,12 +125,7 @@ class _Desfire:
             "rights": f"{self._or(f'{at}/rights', file.rights, 0xFFFF):04x}",
         }
         if file.kind == VALUE:
-            for name in ("lower", "upper", "limited_credit"):
-                tree[name] = getattr(file, name) or 0
-            tree["limited_enabled"] = bool(file.limited_enabled)
-            tree["free_get"] = self._or(f"{at}/free_get", file.free_get, False)
-            tree["value"] = self._or(f"{at}/contents", file.value, tree["lower"])
-            return tree
+            return tree | self._value(at, file)
         tree["iso_fid"] = file.iso_fid
         size = file.size_bytes or 0
         if file.kind in DATA_KINDS:
@@ -133,6 +135,18 @@ class _Desfire:
             tree["record_bytes"], tree["records_max"] = size, file.records_max
             tree["records"] = [record.hex() for record in records]
         return tree
+
+    def _value(self, at: str, file: CardFile) -> dict[str, Any]:
+        limits = (file.lower, file.upper, file.limited_credit, file.limited_enabled)
+        if None in limits:  # told together, or not at all
+            self.unknown.append(f"{at}/limits")
+            limits = (VALUE_LOW, VALUE_HIGH, 0, False)
+        names = ("lower", "upper", "limited_credit", "limited_enabled")
+        return {
+            **dict(zip(names, limits, strict=True)),
+            "free_get": self._or(f"{at}/free_get", file.free_get, False),
+            "value": self._or(f"{at}/contents", file.value, limits[0]),
+        }
 
 
 def _key(kind: str, version: int) -> dict[str, Any]:

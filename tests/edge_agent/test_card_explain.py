@@ -24,7 +24,7 @@ from edge_agent.counter.card_source import card_of_bytes
 from edge_agent.counter.explain import explain_card
 from edge_agent.counter.explain_fields import card_number, explain_layout, on_day, weekdays, zones
 from edge_agent.counter.explain_page import COLUMNS, WRONG, Section, dump_lines, render
-from simulator import tap_world, ticket_world
+from simulator import sim, tap_world, ticket_world
 from simulator.desfire_card.image_json import image_to_json
 from simulator.random_card import RandomCard, listing
 from simulator.ultralight_c.image_json import image_to_json as ticket_to_json
@@ -193,6 +193,20 @@ def test_a_random_foreign_card_is_listed_exactly_as_it_was_made():
             for file in app["files"]:
                 assert_shown(file, squeezed, card)
     assert files > 1000
+
+
+def test_the_two_commands_agree_about_a_random_card(tmp_path, capsys):
+    for seed in (1, 7, 42):
+        image = tmp_path / f"{seed}.json"
+        words = ["card", "random", "--seed", str(seed), "-o", str(image)]
+        assert sim.main([*words, "--json"]) == 0
+        made = json.loads(capsys.readouterr().out)
+        assert cli.main(["explain", str(image), "--json"]) == 0
+        assert comparable(json.loads(capsys.readouterr().out)["card"]) == made
+        assert sim.main(words) == 0
+        assert capsys.readouterr().out.count("  file ") == sum(
+            len(app["files"]) for app in made["applications"]
+        )
 
 
 def comparable(plain):

@@ -13,6 +13,8 @@ from edge_agent.counter.card_contents import CardImageError, UltralightCard
 from edge_agent.counter.card_image import image_card
 from edge_agent.counter.card_source import card_of_bytes
 from edge_agent.counter.card_tree import FILE_BYTES_MAX, parse_json
+from edge_agent.counter.explain import explain_card
+from edge_agent.counter.explain_page import render
 from edge_agent.counter.image_writing import image_text
 from edge_agent.counter.import_formats import import_dump
 from simulator.desfire_card import image_from_json
@@ -206,6 +208,10 @@ def test_a_huge_file_is_refused_before_it_is_read(tmp_path, capsys):
     assert "more than 4 MiB" in capsys.readouterr().err
 
 
+def as_image(card):
+    return image_text(card, "x").encode()
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_card_or_the_named_error(data):
@@ -215,7 +221,7 @@ def test_any_bytes_are_a_card_or_the_named_error(data):
 @settings(max_examples=150, deadline=None)
 @given(
     st.integers(0, 20),
-    st.sampled_from(WRITERS),
+    st.sampled_from((*WRITERS, as_image)),
     st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=6), st.integers(0, 9)), max_size=4),
 )
 def test_any_damage_to_a_dump_is_a_card_or_the_named_error(seed, writer, changes):
@@ -257,7 +263,7 @@ def answer_or_error(data):
     except CardImageError as error:
         assert str(error).startswith("x: ")
     else:
-        assert card.plain()
+        assert render(explain_card(card))
 
 
 def test_import_explains_at_once_and_writes_the_image_once(tmp_path, capsys):

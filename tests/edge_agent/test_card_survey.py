@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from card_layouts.cards.card_layout import aid_bytes
-from edge_agent.counter import explain
-from edge_agent.counter.card_source import add_source_options, read_card
+from edge_agent.counter import card_dump, explain
+from edge_agent.counter.card_source import add_source_options, card_of_bytes, read_card
 from edge_agent.counter.desk import CounterError
 from simulator import tap_world, ticket_world
-from simulator.desfire_card import DesfireCard
+from simulator.desfire_card import DesfireCard, image_from_json
 from simulator.prng import Prng
 from simulator.random_card import RandomCard
 from simulator.ultralight_c import Image, UltralightC
@@ -97,6 +97,18 @@ def test_our_card_without_keys_says_what_it_keeps_to_itself(tmp_path):
     assert [file.unread[:17] for file in app.files] == ["reading needs key"] * 8
 
 
+def test_the_card_key_opens_the_list_of_applications(tmp_path):
+    card = tap_world.new_card()
+    found = read(card, tmp_path, "000000 0 " + (b"P" * 16).hex())
+    wanted = card_of(card.image)
+    assert (found.settings, found.key_kind, found.key_version) == (
+        wanted.settings,
+        wanted.key_kind,
+        wanted.key_version,
+    )
+    assert [app.aid for app in found.applications] == [tap_world.AID] and not found.notes
+
+
 @pytest.mark.parametrize("numbers", [(1,), (1, 3), (1, 2, 3), (0, 1, 2, 3)])
 def test_each_key_opens_what_the_rights_say(numbers, tmp_path):
     card = tap_world.new_card()
@@ -122,6 +134,28 @@ def test_explain_on_a_reader_with_keys_names_every_field(tmp_path):
     fields = told(explain.explain_card(found))
     for layout in TABLES:
         assert fields[layout.name] == names_of(layout), layout.name
+
+
+@pytest.mark.parametrize("numbers", [(), (1,), (1, 2), (0, 1, 2, 3)])
+def test_a_card_on_the_reader_is_written_down_as_it_was_read(numbers, tmp_path, capsys):
+    keys, image = tmp_path / "keys", tmp_path / "image.json"
+    keys.write_text("\n".join(map(master, numbers)))
+    parser = argparse.ArgumentParser()
+    card_dump.add_options(parser)
+    words = ["reader", "-o", str(image), "--keys", str(keys), "--aid", AID]
+    assert card_dump.run(parser.parse_args(words), desk_with(tap_world.new_card())) == 0
+    wanted = read(tap_world.new_card(), tmp_path, *map(master, numbers), aids=[AID])
+    found = card_of_bytes(image.read_bytes(), "image")
+    image_from_json(image.read_text())  # the simulator plays it
+    assert without_reasons(found) == without_reasons(wanted)
+
+
+def without_reasons(card):
+    apps = tuple(
+        replace(app, unread="", files=tuple(replace(file, unread="") for file in app.files))
+        for app in card.applications
+    )
+    return replace(card, applications=apps)
 
 
 def test_a_wrong_key_opens_nothing_and_harms_nothing(tmp_path):
