@@ -108,6 +108,19 @@ class Source:
                 ) from None
             self._digests[name] = counted.digest()
 
+    def columns(self, name: str) -> tuple[str, ...]:
+        """Return the titles in the header of `name`, () if the feed has no such file."""
+        stream = self.open(name)
+        if stream is None:
+            return ()
+        with stream:
+            lines = _Lines(_Counted(stream, name, self.bounds), name, self.bounds)
+            try:
+                titles = next(csv.reader(lines, skipinitialspace=True), [])
+            except (csv.Error, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+                raise GtfsError(f"{name}:1: no header ({error}); wanted column titles") from None
+        return tuple(title.strip() for title in titles)
+
     def need(self, name: str) -> None:
         """Raise GtfsError unless the feed has the file `name`."""
         if not self.has(name):

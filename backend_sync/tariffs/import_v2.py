@@ -1,0 +1,518 @@
+"""GTFS Fares v2 to a draft of our tariff.
+
+Every pair of areas is matched against the leg rules exactly as the reference says, then pairs
+become zone sets. What has no place in our model is a loss with its file and line.
+Source: the GTFS reference, fare_leg_rules.txt and fare_transfer_rules.txt; tariff-model.md 5.
+"""
+
+import datetime
+import re
+from collections import Counter
+from typing import NamedTuple
+
+from backend_sync.tariffs.draft import (
+    GROUPS_MAX,
+    Draft,
+    DraftGroup,
+    DraftWindow,
+    Family,
+    cents,
+    check_currency,
+    check_zones,
+    families_of,
+    family_name,
+    fill_runs,
+    title,
+)
+from backend_sync.tariffs.fare_tables import (
+    FareProduct,
+    FaresV2,
+    LegRule,
+    Medium,
+    Timeframe,
+    TransferRule,
+)
+from backend_sync.tariffs.feed import Feed
+from backend_sync.tariffs.gtfs_source import GtfsError
+from backend_sync.tariffs.losses import Loss
+
+LEGS, PRODUCTS, TRANSFERS = "fare_leg_rules.txt", "fare_products.txt", "fare_transfer_rules.txt"
+EVERYWHERE = "*"
+ADULT = "adult"
+MINUTES_MAX = 1440
+LEGS_MAX = 3
+CARD, CONTACTLESS = 2, 3  # fare_media_type
+MEDIA = ("no medium", "paper", "a transit card", "a bank card", "an app")
+
+
+class Ride(NamedTuple):
+    start: str
+    end: str
+    frame: str  # timeframe group of the departure, "" any time
+
+
+class _Importer:
+    def __init__(self, feed: Feed, name: str, fares: FaresV2, network: str) -> None:
+        self.feed, self.name, self.fares = feed, name, fares
+        self.losses: list[Loss] = []
+        self.currency = self._currency()
+        self.network = self._network(network)
+        self.groups = self._groups()
+        self.default = next((g.name for g in self.groups.values() if g.is_default), None)
+        self.prices = self._prices()  # {fare product: {(medium): {group: cents}}}
+        self.zones = self._zones()
+        self.rides = self._match()
+
+    def lose(self, code: str, place: str, found: str, carried: str) -> None:
+        self.losses.append(Loss(code, place, found, carried))
+
+    # --- what the tables say ---
+
+    def _currency(self) -> str:
+        counted = Counter(product.currency for product in self.fares.products)
+        for product in self.fares.products:
+            check_currency(f"{PRODUCTS}:{product.line}", product.currency)
+        chosen = min(counted, key=lambda c: (-counted[c], c))
+        for product in self.fares.products:
+            if product.currency != chosen:
+                self.lose(
+                    "L8", f"{PRODUCTS}:{product.line}",
+                    f"{product.product} costs {product.amount} {product.currency}",
+                    f"left out; the tariff is in {chosen}",
+                )  # fmt: skip
+        return chosen
+
+    def _network(self, wanted: str) -> str:
+        """Return the network whose rules are carried; "" where no rule names one."""
+        counted = Counter(rule.network for rule in self.fares.legs if rule.network)
+        used = {line.network for line in self.feed.lines}
+        for rule in self.fares.legs:
+            if rule.network and rule.network not in used:
+                self.lose(
+                    "L7", f"{LEGS}:{rule.line}", f"network {rule.network} is of no route",
+                    "its rule prices no trip",
+                )  # fmt: skip
+        if wanted and wanted not in counted:
+            raise GtfsError(
+                f"{LEGS}: no rule of network {wanted!r}; wanted one of "
+                f"{', '.join(sorted(counted)) or 'none: no rule names a network'}"
+            )
+        chosen = wanted or min(counted, key=lambda n: (-counted[n], n), default="")
+        for rule in self.fares.legs:
+            if rule.network and rule.network != chosen:
+                self.lose(
+                    "L14", f"{LEGS}:{rule.line}", f"{rule.product} is for network {rule.network}",
+                    f"left out; carried is {chosen}: import the other with --network",
+                )  # fmt: skip
+        return chosen
+
+    def _groups(self) -> dict[str, DraftGroup]:
+        """Return a group for each rider category that has a price; "" is any rider."""
+        sold = {rule.product for rule in self.fares.legs}
+        priced = {product.rider for product in self.fares.products if product.product in sold}
+        riders = [r for r in self.fares.riders if r.rider in priced or r.is_default]
+        if not riders:
+            return {"": DraftGroup(ADULT, PRODUCTS, "any rider", True)}
+        if len(riders) > GROUPS_MAX:
+            raise GtfsError(
+                f"rider_categories.txt:{riders[GROUPS_MAX].line}: {len(riders)} riders; wanted at "
+                f"most {GROUPS_MAX}"
+            )
+        found, taken = {}, set()
+        for rider in riders:
+            place = f"rider_categories.txt:{rider.line}"
+            base = re.sub("[^a-z0-9]+", "-", rider.rider.lower()).strip("-") or "rider"
+            name = ADULT if rider.is_default else base if base != ADULT else f"{base}-2"
+            name = f"rider-{name}" if name.isdigit() else name
+            while name in taken:
+                name += "-2"
+            taken.add(name)
+            found[rider.rider] = DraftGroup(name, place, rider.name, rider.is_default)
+            if not rider.is_default:
+                self.lose(
+                    "L16", place, f"{rider.rider} ({rider.name}) has no ages",
+                    f"{name}: a concession the authority grants",
+                )  # fmt: skip
+            if rider.url:
+                self.lose("L9", place, f"eligibility_url of {rider.rider}", "left out")
+        if not any(group.is_default for group in found.values()):
+            first = next(iter(found))
+            found[first] = found[first]._replace(is_default=True)
+        return found
+
+    def _prices(self) -> dict[str, dict[str, dict[str, int]]]:
+        prices: dict[str, dict[str, dict[str, int]]] = {}
+        for row in self.fares.products:
+            place = f"{PRODUCTS}:{row.line}"
+            if row.currency != self.currency:
+                continue
+            amount = cents(place, row.amount, self.currency)
+            if amount < 0:
+                self.lose("L3", place, f"{row.product} costs {row.amount}", "left out")
+                continue
+            groups = [self.groups[row.rider]] if row.rider in self.groups else []
+            groups = groups if row.rider else list(self.groups.values())
+            cells = prices.setdefault(row.product, {}).setdefault(row.medium, {})
+            for group in groups:
+                if row.rider or group.name not in cells:
+                    cells[group.name] = amount
+        self._name_riders()
+        return prices
+
+    def _name_riders(self) -> None:
+        """Name products whose prices differ by rider, and those without the default rider's."""
+        rows: dict[str, list[FareProduct]] = {}
+        for row in self.fares.products:
+            rows.setdefault(row.product, []).append(row)
+        default = next((r.rider for r in self.fares.riders if r.is_default), "")
+        for product, of_product in rows.items():
+            riders = [row.rider for row in of_product]
+            place = f"{PRODUCTS}:{of_product[0].line}"
+            if len(set(riders)) > 1:
+                self.lose(
+                    "L12", place,
+                    f"{product} has {len(of_product)} rows told apart by rider: "
+                    + ", ".join(dict.fromkeys(row.name or row.rider for row in of_product)),
+                    "one product whose groups pay differently; one name is kept",
+                )  # fmt: skip
+            if default and default not in riders and "" not in riders:
+                self.lose(
+                    "L11", place,
+                    f"{product} has prices for {', '.join(riders)}, none for the default "
+                    f"{default}", "a product of those groups only",
+                )  # fmt: skip
+
+    def _zones(self) -> list[str]:
+        legs = [rule for rule in self.fares.legs if self._of_network(rule)]
+        named = {rule.start for rule in legs} | {rule.end for rule in legs}
+        if not named - {""}:
+            return [EVERYWHERE]
+        open_end = self.fares.ranks_rules and "" in named
+        served = {area for stop in self.feed.stops for area in stop.areas}
+        zones = [
+            a.area_id
+            for a in self.fares.areas
+            if a.area_id in named or ("" in named and a.area_id in served) or open_end
+        ]
+        check_zones(zones, LEGS)
+        outside = [stop.stop_id for stop in self.feed.stops if not set(stop.areas) & set(zones)]
+        if outside:
+            self.lose(
+                "N2", "stop_areas.txt:1", f"{len(outside)} stops lie in no area of a leg rule, "
+                f"{outside[0]} first", "a vehicle charges nothing there; give them an area",
+            )  # fmt: skip
+        return zones
+
+    # --- which rules price a ride ---
+
+    def _of_network(self, rule: LegRule) -> bool:
+        return rule.network in ("", self.network)
+
+    def _match(self) -> dict[Ride, list[LegRule]]:
+        """Return the rules that price each ride, by the reference's filter and priority."""
+        legs = [rule for rule in self.fares.legs if self._of_network(rule)]
+        self._say_empty()
+        starts = {rule.start for rule in legs} - {""}
+        ends = {rule.end for rule in legs} - {""}
+        networks = {rule.network for rule in self.fares.legs} - {""}
+        frames = sorted({rule.start_frame for rule in legs})
+        for rule in legs:
+            if rule.end_frame:
+                self.lose(
+                    "L10", f"{LEGS}:{rule.line}", f"{rule.product} asks when the ride ends "
+                    f"({rule.end_frame})", "left out: a tap knows when it starts",
+                )  # fmt: skip
+        timed = [rule for rule in legs if not rule.end_frame]
+        found: dict[Ride, list[LegRule]] = {}
+        for start in self.zones:
+            for end in self.zones:
+                for frame in frames:
+                    rules = [
+                        rule
+                        for rule in timed
+                        if rule.start_frame == frame
+                        and self._fits(rule.start, start, starts)
+                        and self._fits(rule.end, end, ends)
+                        and self._fits(rule.network, self.network, networks)
+                    ]
+                    top = max((rule.priority for rule in rules), default=0)
+                    rules = [rule for rule in rules if rule.priority == top]
+                    if rules:
+                        found[Ride(start, end, frame)] = rules
+                if not any(Ride(start, end, frame) in found for frame in frames):
+                    self._say_missing(start, end, found)
+        return found
+
+    def _fits(self, said: str, asked: str, listed: set[str]) -> bool:
+        """Return whether a rule's field admits a value; empty is any, or any not listed."""
+        if said:
+            return said == asked
+        return self.fares.ranks_rules or asked not in listed
+
+    def _say_empty(self) -> None:
+        fields = ("start", "end", "network")
+        rules = [r for r in self.fares.legs if not all(getattr(r, field) for field in fields)]
+        if self.fares.ranks_rules:
+            empty = not any(rule.priority for rule in self.fares.legs)
+            self.lose(
+                "L1", f"{LEGS}:1",
+                f"rule_priority is there{' and empty' if empty else ''}: an empty network or area "
+                f"means any ({len(rules)} rules have one)",
+                "written out for each pair; no rule goes before another" if empty
+                else "written out for each pair, highest priority first",
+            )  # fmt: skip
+        elif rules:
+            self.lose(
+                "L1", f"{LEGS}:{rules[0].line}",
+                f"rule_priority is absent: an empty network or area means all not listed elsewhere "
+                f"({len(rules)} rules have one)", "written out for each pair",
+            )  # fmt: skip
+
+    def _say_missing(self, start: str, end: str, found: dict[Ride, list[LegRule]]) -> None:
+        back = any(ride.start == end and ride.end == start for ride in found)
+        self.lose(
+            "L6", f"{LEGS}:1", f"no rule prices {start} -> {end}",
+            f"priced as {end} -> {start}" if back and start != end
+            else "a rider who asks for it is sold the cheapest wider set; add its price",
+        )  # fmt: skip
+
+    # --- rides become families of cells ---
+
+    def draft(self) -> Draft:
+        meetings: dict[str, set[tuple[str, ...]]] = {}
+        for ride, rules in self.rides.items():
+            for rule in rules:
+                for medium in self.prices.get(rule.product, {}):
+                    meetings.setdefault(f"{rule.product}\0{medium}", set()).add((*ride, medium))
+        windows, whole = self._windows()
+        taken: set[str] = set()
+        families = []
+        by_medium: dict[str, dict[str, set[tuple[str, ...]]]] = {}
+        for key, rides in meetings.items():
+            by_medium.setdefault(key.split("\0")[1], {})[key] = rides
+        for medium, of_medium in by_medium.items():
+            for keys in families_of(of_medium):
+                families.append(self._family(medium, keys, taken, windows, whole))
+        self._say_unused()
+        self._say_free()
+        first, last = self._validity(whole)
+        return Draft(
+            self.name, title(self.feed), self.zones, self._zones_from(),
+            {area.area_id: area.name for area in self.fares.areas}, list(self.groups.values()),
+            [family for family in families if family.cells], list(windows.values()),
+            self.currency, self.feed.timezone, first, last, self.losses, self._left_out(),
+        )  # fmt: skip
+
+    def _zones_from(self) -> str:
+        return "stop_areas" if self.zones != [EVERYWHERE] else ""
+
+    def _family(
+        self, medium: str, keys: list[str], taken: set[str],
+        windows: dict[str, DraftWindow], whole: set[str],
+    ) -> Family:  # fmt: skip
+        products = [key.split("\0")[0] for key in keys]
+        rows = [r for r in self.fares.products if r.product in products and r.medium == medium]
+        family = Family(
+            family_name(products, taken), self._kind(medium), rows[0].name,
+            [f"{PRODUCTS}:{row.line} {row.product}" for row in rows],
+        )  # fmt: skip
+        for ride, rules in self.rides.items():
+            for rule in rules:
+                if rule.product in products:
+                    self._put(family, ride, rule, medium, windows, whole)
+        self._fill_times(family)
+        fill_runs(family, self.zones)
+        self._put_transfers(family, set(products))
+        return family
+
+    def _kind(self, medium: str) -> str:
+        kind = next((m.kind for m in self.fares.media if m.medium == medium), CARD)
+        return "purse" if kind in (CARD, CONTACTLESS) else "ticket"
+
+    def _put(
+        self, family: Family, ride: Ride, rule: LegRule, medium: str,
+        windows: dict[str, DraftWindow], whole: set[str],
+    ) -> None:  # fmt: skip
+        zone_set = frozenset({ride.start, ride.end})
+        in_window = ride.frame and ride.frame not in whole
+        cells = family.when.setdefault(windows[ride.frame].name, {}) if in_window else family.cells
+        row = cells.setdefault(zone_set, {})
+        for group, amount in self.prices[rule.product][medium].items():
+            before = row.setdefault(group, amount)
+            if before != amount and ride.start != ride.end:
+                row[group] = min(before, amount)
+                self.lose(
+                    "L13", f"{LEGS}:{rule.line}",
+                    f"{ride.start} -> {ride.end} costs {amount}, the way back {before}",
+                    f"{min(before, amount)} both ways: a tap knows where a ride starts only",
+                )  # fmt: skip
+
+    # --- times ---
+
+    def _fill_times(self, family: Family) -> None:
+        """Give a cell that is priced in windows only the dearest of them at other times."""
+        for window, cells in family.when.items():
+            for zone_set, row in cells.items():
+                base = family.cells.get(zone_set, {})
+                for group, amount in row.items():
+                    if group not in base:
+                        family.timed.add(window)
+                        dearest = max(
+                            c.get(zone_set, {}).get(group, 0) for c in family.when.values()
+                        )
+                        family.cells.setdefault(zone_set, {})[group] = dearest
+                    elif amount > base[group] and window not in family.timed:
+                        family.timed.add(window)
+        for window in sorted(family.timed):
+            self.lose(
+                "L10", "timeframes.txt:1", f"{family.name} is priced by timeframe ({window})",
+                "its price holds in the window; a time with no fare of its own takes the dearest",
+            )  # fmt: skip
+
+    def _windows(self) -> tuple[dict[str, DraftWindow], set[str]]:
+        """Return the windows of timeframe groups, and the groups that hold all day long."""
+        used = {ride.frame for ride in self.rides} - {""}
+        windows, whole = {}, set()
+        for group in sorted(used):
+            rows = [frame for frame in self.fares.frames if frame.group == group]
+            if all((row.start, row.end) == (0, 1440) for row in rows):
+                whole.add(group)
+                continue
+            place = f"timeframes.txt:{rows[0].line}"
+            name = re.sub("[^a-z0-9]+", "-", group.lower()).strip("-") or "window"
+            parts = tuple((row.service, row.start, row.end) for row in rows)
+            windows[group] = DraftWindow(name, place, parts)
+            self._say_overlap(rows)
+        return windows, whole
+
+    def _say_overlap(self, rows: list[Timeframe]) -> None:
+        for i, row in enumerate(rows):
+            for other in rows[:i]:
+                same = row.service == other.service
+                if same and row.start < other.end and other.start < row.end:
+                    self.lose(
+                        "L10", f"timeframes.txt:{row.line}",
+                        f"{row.group} overlaps line {other.line} in service {row.service}",
+                        "the minutes of both",
+                    )  # fmt: skip
+
+    def _validity(self, whole: set[str]) -> tuple[datetime.date, datetime.date]:
+        """Return the first and last day: those of the fares' own services, else of all."""
+        named = {frame.service for frame in self.fares.frames if frame.group in whole}
+        services = [self.feed.services.get(name, ()) for name in named or self.feed.services]
+        days = [date for dates in services for date in (dates[:1] + dates[-1:])]
+        if not days:
+            raise GtfsError("calendar.txt: no service runs on any date; wanted dates for a tariff")
+        return min(days), max(days)
+
+    # --- transfers ---
+
+    def _put_transfers(self, family: Family, products: set[str]) -> None:
+        if self.fares.joins:
+            self.lose(
+                "L17", f"fare_leg_join_rules.txt:{self.fares.joins[0]}",
+                f"{len(self.fares.joins)} rules join legs into one", "every leg is a tap",
+            )  # fmt: skip
+            self.fares.joins.clear()
+        counts = []
+        for zone in self.zones:
+            groups = {
+                rule.group
+                for ride, rules in self.rides.items()
+                if ride.start == zone
+                for rule in rules
+                if rule.product in products
+            }
+            for row in self.fares.transfers:
+                listed = {other.start for other in self.fares.transfers} - {""}
+                if row.start in groups if row.start else groups - listed:
+                    family.minutes[zone] = max(family.minutes.get(zone, 0), self._minutes(row))
+                    counts.append(row.times)
+                    family.upgrade |= row.product != "" or row.kind != 0
+        if counts and -1 not in counts and 0 not in counts:
+            family.legs = max(counts) if max(counts) <= LEGS_MAX else 0
+        family.minutes = {zone: length for zone, length in family.minutes.items() if length}
+
+    def _minutes(self, row: TransferRule) -> int:
+        place = f"{TRANSFERS}:{row.line}"
+        amount = 0
+        if row.product:
+            cells = self.prices.get(row.product, {}).values()
+            amount = max((cost for cell in cells for cost in cell.values()), default=0)
+        if row.kind == 1 and not row.product:
+            return 0  # A + AB + B with nothing for AB: each leg is paid
+        if amount or row.kind != 0:
+            self.lose(
+                "L2", place, f"a transfer of type {row.kind} with {row.product or 'no product'}",
+                "free inside the paid zones, beyond them the difference to the wider fare",
+            )  # fmt: skip
+        if row.seconds < 0 or row.limit_kind != 1:
+            said = "no time limit" if row.seconds < 0 else f"its limit is of type {row.limit_kind}"
+            self.lose(
+                "L4", place, said, f"{MINUTES_MAX} minutes" if row.seconds < 0
+                else "the same minutes, from tap to tap",
+            )  # fmt: skip
+        return min(row.seconds // 60, MINUTES_MAX) if row.seconds >= 0 else MINUTES_MAX
+
+    # --- products that no rule sells ---
+
+    def _sold(self) -> set[str]:
+        return {rule.product for rules in self.rides.values() for rule in rules}
+
+    def _unsold(self) -> dict[str, list[FareProduct]]:
+        rows: dict[str, list[FareProduct]] = {}
+        for row in self.fares.products:
+            if row.product not in {rule.product for rule in self.fares.legs}:
+                rows.setdefault(row.product, []).append(row)
+        return rows
+
+    def _say_free(self) -> None:
+        for row in self.fares.products:
+            if row.currency == self.currency and not row.amount.strip("+-0."):
+                rides = [
+                    f"{ride.start} -> {ride.end}"
+                    for ride, rules in self.rides.items()
+                    if row.product in {rule.product for rule in rules}
+                ]
+                self.lose(
+                    "N1", f"{PRODUCTS}:{row.line}", f"{row.product} costs nothing"
+                    + (f" for rider {row.rider}" if row.rider else "")
+                    + (f" from {', '.join(dict.fromkeys(rides))}" if rides else ""),
+                    "carried as 0; is it free, or not for sale?" if rides else "not carried",
+                )  # fmt: skip
+
+    def _say_unused(self) -> None:
+        for product, rows in self._unsold().items():
+            self.lose(
+                "L5", f"{PRODUCTS}:{rows[0].line}",
+                f"{product} ({rows[0].name or 'no name'}) is in no leg rule: where it is valid and "
+                "how long is unknown", "left out; its prices stand in a comment",
+            )  # fmt: skip
+        media: dict[str, list[Medium]] = {}
+        for row in self.fares.products:
+            found = [m for m in self.fares.media if m.medium == row.medium]
+            media.setdefault(row.product, []).extend(found)
+        for product, used in media.items():
+            kinds = {m.medium for m in used}
+            if len(kinds) > 1 and product in self._sold():
+                self.lose(
+                    "L15", f"{PRODUCTS}:1", f"{product} is sold on "
+                    + ", ".join(sorted({MEDIA[m.kind] for m in used})), "one product a medium",
+                )  # fmt: skip
+
+    def _left_out(self) -> list[str]:
+        return [
+            f"{PRODUCTS}:{row.line} {row.product}: {row.amount} {row.currency}"
+            + (f" for rider {row.rider}" if row.rider else "")
+            + (f", {row.name}" if row.name else "")
+            for rows in self._unsold().values()
+            for row in rows
+        ]
+
+
+def import_v2(feed: Feed, name: str, fares: FaresV2, network: str = "") -> Draft:
+    """Return the tariff that `fares` of `feed` draft, with what they lose.
+
+    Raises: GtfsError when an amount, currency or reference is wrong, or more than 12 zones.
+    """
+    return _Importer(feed, name, fares, network).draft()
