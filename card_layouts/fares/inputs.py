@@ -118,7 +118,8 @@ D_PERIOD_BEFORE = 45
 D_HEADS = 46  # companions charged or covered by this tap (INTENT names youths and children)
 D_YOUTHS = 47
 D_CHILDREN = 48
-DECISION_SIZE = 49
+D_CLIP = 49  # 1: the sold threshold may cut D_OWN in `activate`
+DECISION_SIZE = 50
 
 KIND_REFUSED = 0
 KIND_CHARGE = 1

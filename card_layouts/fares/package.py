@@ -117,6 +117,13 @@ class Package:
         self.read_count += 1
         self.read_into(self._at[section] + index * self._size[section], buffer)
 
+    def read_inside(self, section, index, skip, buffer):
+        """Fill `buffer` from byte `skip` of record `index` on. Raises: RangeError."""
+        if not 0 <= index < self._count[section] or not 0 <= skip < self._size[section]:
+            raise RangeError("package.section %d: no byte %d of record %d" % (section, skip, index))
+        self.read_count += 1
+        self.read_into(self._at[section] + index * self._size[section] + skip, buffer)
+
 
 def u16(data, at):
     """Return the unsigned 16-bit number at byte `at`."""

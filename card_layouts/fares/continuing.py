@@ -1,0 +1,118 @@
+"""What an open journey still costs: nothing, a fee, the way further, or heads it does not cover.
+
+Only the product that paid continues its journey. Children are the extra heads first, then youths,
+then adults. Source: tariff-model.md section 3.2, steps 6 and 9; R-21.
+"""
+
+from card_layouts.cards.zones import zones_hull
+from card_layouts.fares import offers as o
+from card_layouts.fares import sections as s
+from card_layouts.fares.caps import cut
+from card_layouts.fares.inputs import (
+    C_J_CHARGED,
+    C_J_NIGHT,
+    C_J_ZONES,
+    KIND_TRANSFER,
+    KIND_UPGRADE,
+    RULE_EXTRA_HEADS,
+    RULE_TRANSFER,
+    RULE_UPGRADE,
+)
+from card_layouts.fares.prices import quote, set_party
+from card_layouts.fares.sources import zones_of
+from card_layouts.fares.surcharges import surcharge
+from card_layouts.fares.wanted import ASK, wanted_zones
+
+
+def free_transfer(t, card):
+    """Propose the transfer of a party that the journey covers, inside its zones."""
+    product = t.products[t.paying]
+    kind = product[s.P_KIND]
+    on = s.ON_PASS
+    if kind == s.PRODUCT_PURSE:
+        on = s.ON_PURSE
+    elif kind == s.PRODUCT_TICKET:
+        on = s.ON_TICKET
+    t.surcharge_number = t.surcharge_fair = 0
+    fee = 0
+    if product[s.P_FLAGS] & s.PRODUCT_SURCHARGE:
+        fee = surcharge(t, t.book, on, 1 + t.heads, 0, card[C_J_NIGHT])
+    offer = t.offer
+    offer[o.O_NEW] = 0
+    offer[o.O_ZONES] = card[C_J_ZONES]
+    offer[o.O_COMPANIONS] = t.covered
+    offer[o.O_FAIR] = t.fair or t.surcharge_fair
+    t.capped = t.cap_clips = t.starts = 0
+    t.cap_left = -1
+    o.complete(t, t.paying, product, KIND_TRANSFER, o.ORDER_TRANSFER, RULE_TRANSFER, 0, 0, fee, 0)
+    o.propose(t)
+
+
+def offer_rest(t, card, tap, source, product, priced):
+    """Propose to go on with the journey that `source` paid, further or with more heads."""
+    extra = t.heads - t.covered if t.heads > t.covered else 0
+    if t.inside and not extra:
+        return  # a free transfer, offered before
+    if not t.inside and not t.transfer[s.TRANSFER_FLAGS] & s.TRANSFER_UPGRADE:
+        return
+    zones = card[C_J_ZONES] & t.all_zones
+    if t.inside:
+        _continue(t, card, source, product, priced, zones, zones, extra)
+        return
+    defaults = zones_of(t, card, source) & t.all_zones
+    for zone in range(1, t.zone_count + 1):
+        if t.here >> (15 - zone) & 1:
+            wanted = wanted_zones(t, tap, defaults, zone)
+            if wanted != ASK:
+                whole = zones_hull(zones | wanted)
+                _continue(t, card, source, product, priced, zones, whole, extra)
+
+
+def _continue(t, card, source, product, priced, paid, zones, extra):
+    """Propose the journey for `zones` instead of `paid`, with `extra` heads more than covered."""
+    table = priced[s.P_PRICES]
+    children = min(extra, t.children)
+    youths = min(extra - children, t.youths)
+    adults = extra - children - youths
+    others = own = concession = 0
+    sold = paid
+    if not t.inside:
+        set_party(t, 1, t.adults - adults, t.youths - youths, t.children - children)
+        whole = quote(t, table, zones)
+        if whole < 0:
+            return
+        missing = max(whole - card[C_J_CHARGED], 0)
+        own = whole_own = t.quoted_own
+        sold = t.quoted_zones
+        reduction = t.quoted_full - whole_own
+        if t.heads > extra or reduction:
+            # What was own before: the added zones alone count for the holder and his concession.
+            set_party(t, 1, 0, 0, 0)
+            if quote(t, table, paid) >= 0:
+                own = max(whole_own - t.quoted_own, 0)
+                concession = max(reduction - (t.quoted_full - t.quoted_own), 0)
+        own = min(missing, own if t.heads > extra else missing)
+        others = missing - own
+    if extra:
+        set_party(t, 0, adults, youths, children)
+        more = quote(t, table, zones)
+        if more < 0:
+            return
+        others += more
+    counted = cut(t, own, zones)
+    if counted < own and not counted:
+        concession = 0
+    offer = t.offer
+    offer[o.O_NEW] = 0
+    offer[o.O_ZONES] = sold | paid
+    offer[o.O_COMPANIONS] = t.heads
+    t.surcharge_number = t.surcharge_fair = 0
+    fee = 0
+    if product[s.P_FLAGS] & s.PRODUCT_SURCHARGE:
+        fee = surcharge(t, t.book, s.ON_PURSE, 1 + t.heads, extra, card[C_J_NIGHT])
+    offer[o.O_FAIR] = t.fair or t.surcharge_fair
+    rule, kind = RULE_UPGRADE, KIND_UPGRADE
+    if t.inside:
+        rule = RULE_EXTRA_HEADS
+    o.complete(t, source, product, kind, o.ORDER_UPGRADE, rule, counted, others, fee, concession)
+    o.propose(t)

@@ -1,0 +1,198 @@
+"""Money offers: what the tap would cost from each purse product, in each way it can be paid.
+
+A new journey, the rest of an open one (transfer with a fee, upgrade, extra heads), or an extension
+of a valid pass. The surcharge is part of every offer; a cap cuts the holder's own part.
+Source: tariff-model.md section 3.2, steps 5, 6, 7 and 9; W-61 to W-64, W-74 to W-76, W-86, W-87.
+"""
+
+from card_layouts.fares import offers as o
+from card_layouts.fares import sections as s
+from card_layouts.fares.caps import begin_cap, cut
+from card_layouts.fares.clock import first_bit, window
+from card_layouts.fares.continuing import offer_rest
+from card_layouts.fares.inputs import (
+    C_PURSE_COMPANIONS,
+    C_SLOT0,
+    C_SLOT_SIZE,
+    KIND_CHARGE,
+    RULE_CAP_FREE,
+    RULE_CAPPED,
+    RULE_CHARGE,
+    RULE_ELSE,
+    RULE_EXTENSION,
+    WHY_CALENDAR,
+    WHY_EMPTY,
+    WHY_GROUP,
+    WHY_NEEDS,
+    WHY_OTHER,
+    WHY_PRICE,
+    WHY_WINDOW,
+    WHY_ZONE,
+)
+from card_layouts.fares.package import u16
+from card_layouts.fares.prices import quote, set_party
+from card_layouts.fares.rider import admits_party, default_party, set_group
+from card_layouts.fares.rights import weigh_days
+from card_layouts.fares.sources import OTHERWISE, find_product, load, why_not, zones_of
+from card_layouts.fares.surcharges import surcharge
+from card_layouts.fares.wanted import ASK, wanted_zones
+
+
+def gather_money(t, card, tap, named):
+    """Work out the offers of every purse product; the best one that can be paid is `t.best`.
+
+    `t.own` says whether the holder is priced; `named` whether the tap names the companions.
+    """
+    group = t.group
+    for source in range(5):
+        book = load(t, card, tap, source)
+        if book < 0:
+            t.why[source] = why_not(book)
+            continue
+        kind = t.products[source][s.P_KIND]
+        if kind != s.PRODUCT_PURSE and kind != s.PRODUCT_TICKET:
+            continue
+        if not named:
+            default_party(t, card[C_PURSE_COMPANIONS])
+        t.why[source] = _offers_of(t, card, tap, source, named)
+        set_group(t, group)
+
+
+def _offers_of(t, card, tap, source, named):
+    """Propose what one source can offer; return its reason if it offers nothing."""
+    product = t.products[source]
+    if source:
+        why = weigh_days(t, card, C_SLOT0 + (source - 1) * C_SLOT_SIZE, product)
+        if why:
+            return why
+        fair = first_bit(t.day_bits)
+    else:
+        t.starts = 0
+        fair = 0
+    if not admits_party(t, product):
+        t.too_many = 1
+        return WHY_GROUP
+    priced = product
+    why = 0 if u16(product, s.P_GROUPS) >> t.group & 1 else WHY_GROUP
+    if product[s.P_WINDOW] != s.NONE and not why:
+        bits = window(t, product[s.P_WINDOW])
+        if bits:
+            fair = first_bit(bits) or fair
+        else:
+            why = WHY_WINDOW if t.window_days[product[s.P_WINDOW]] else WHY_CALENDAR
+    rule = RULE_CHARGE
+    if why:
+        # Outside its window or group a product may be priced as another, at the full fare (W-87).
+        other = u16(product, s.P_OTHERWISE)
+        if other == s.NONE16 or not find_product(t, t.book, other, OTHERWISE):
+            return why
+        priced = t.products[OTHERWISE]
+        set_group(t, t.full_group)
+        rule = RULE_ELSE
+    if priced[s.P_PRICES] == s.NONE:
+        return WHY_PRICE
+    begin_cap(t, card, source, product)
+    t.why[source] = WHY_OTHER
+    if t.open and t.paying == source and t.own:
+        heads = t.heads
+        if not named:
+            default_party(t, t.covered)  # the journey goes on with its own party
+        offer_rest(t, card, tap, source, product, priced)
+        if not named:
+            default_party(t, heads)
+    if product[s.P_FLAGS] & s.PRODUCT_NEEDS_PASS:
+        return _extension(t, card, tap, source, product)
+    why = _new_journey(t, card, tap, source, product, priced, rule, fair)
+    # An earlier offer of this source may already have set its reason.
+    return why or t.why[source]
+
+
+def _new_journey(t, card, tap, source, product, priced, rule, fair):
+    """Propose a new journey; return WHY_ZONE or WHY_PRICE if it has no price."""
+    offer = t.offer
+    set_party(t, t.own, t.adults, t.youths, t.children)
+    why = WHY_PRICE
+    zones = own = others = concession = asked = 0
+    defaults = zones_of(t, card, source) & t.all_zones
+    least = -1
+    for zone in range(1, t.zone_count + 1):
+        if not t.here >> (15 - zone) & 1:
+            continue
+        wanted = wanted_zones(t, tap, defaults, zone)
+        if wanted == ASK:
+            why = WHY_ZONE
+            continue
+        if wanted == zones:
+            continue  # this zone of the stop makes no difference
+        zones = wanted
+        total = quote(t, priced[s.P_PRICES], wanted)
+        if total >= 0 and (least < 0 or total < least):
+            least = total
+            own = t.quoted_own
+            others = t.quoted_others
+            concession = t.quoted_full - own
+            offer[o.O_ZONES] = t.quoted_zones
+            asked = wanted
+    if least < 0:
+        return why
+    counted = cut(t, own, asked)
+    order = o.ORDER_CHARGE
+    if counted < own:
+        rule = RULE_CAPPED
+        if not counted:
+            rule = RULE_CAP_FREE
+            order = o.ORDER_CAP_FREE
+            concession = 0
+    kind = s.ON_TICKET if product[s.P_KIND] == s.PRODUCT_TICKET else s.ON_PURSE
+    persons = t.own + t.heads
+    fee = 0
+    t.surcharge_number = t.surcharge_fair = 0
+    if product[s.P_FLAGS] & s.PRODUCT_SURCHARGE:
+        fee = surcharge(t, t.book, kind, persons, persons, 0)
+    offer[o.O_NEW] = 1
+    offer[o.O_COMPANIONS] = t.heads
+    offer[o.O_FAIR] = fair or t.surcharge_fair
+    o.complete(t, source, product, KIND_CHARGE, order, rule, counted, others, fee, concession)
+    o.propose(t)
+    return 0
+
+
+def _extension(t, card, tap, source, product):
+    """Propose the zones that a valid pass lacks; return its reason if there is nothing to add."""
+    if not t.extended:
+        return WHY_NEEDS
+    if t.heads or not t.own:
+        return WHY_GROUP
+    offer = t.offer
+    set_party(t, 1, 0, 0, 0)
+    defaults = zones_of(t, card, source) & t.all_zones
+    least = -1
+    own = concession = 0
+    for zone in range(1, t.zone_count + 1):
+        if not t.here >> (15 - zone) & 1:
+            continue
+        wanted = wanted_zones(t, tap, defaults, zone)
+        missing = wanted & ~t.extended if wanted != ASK else 0
+        if not missing:
+            continue
+        total = quote(t, product[s.P_PRICES], missing)
+        if total >= 0 and (least < 0 or total < least):
+            least = total
+            own = t.quoted_own
+            concession = t.quoted_full - own
+            offer[o.O_ZONES] = t.quoted_zones | t.extended & t.all_zones
+    if least < 0:
+        return WHY_PRICE
+    t.surcharge_number = t.surcharge_fair = 0
+    fee = 0
+    if product[s.P_FLAGS] & s.PRODUCT_SURCHARGE:
+        fee = surcharge(t, t.book, s.ON_PURSE, 1, 1, 0)
+    t.capped = 0
+    offer[o.O_NEW] = 1
+    offer[o.O_COMPANIONS] = 0
+    offer[o.O_FAIR] = t.surcharge_fair
+    o.complete(
+        t, source, product, KIND_CHARGE, o.ORDER_EXTENSION, RULE_EXTENSION, own, 0, fee, concession
+    )
+    o.propose(t)
+    return t.why[source] or WHY_EMPTY
