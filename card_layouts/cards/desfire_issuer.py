@@ -113,7 +113,7 @@ class IssuerSession(Session):
 
         Shape: `triple_des(key16, mode, iv)` as `aes`; `rnd_a` is 8 random bytes.
         """
-        secret, vector = yield from self._authenticate_iso(triple_des, factory_key, rnd_a)
+        secret, vector = yield from self.authenticate_iso(triple_des, factory_key, rnd_a)
         header = bytes((AES_KEYS,))
         data = new_key + bytes((version,))
         data += card_crc(bytes((CHANGE_KEY,)) + header + data)
@@ -121,7 +121,15 @@ class IssuerSession(Session):
         sealed = bytes(triple_des(secret, CBC, vector).encrypt(block))
         yield from self.transceive(CHANGE_KEY, header + sealed)
 
-    def _authenticate_iso(self, triple_des, key, rnd_a):
+    def prove_factory_key(self, triple_des, factory_key, rnd_a):
+        """Check that the card's master key is the 2K3DES key `factory_key`: 2 exchanges.
+
+        The session this opens on the card is not kept here: select next.
+        """
+        yield from self.authenticate_iso(triple_des, factory_key, rnd_a)
+
+    def authenticate_iso(self, triple_des, key, rnd_a):
+        """Prove a 2K3DES key by the ISO way; return (session key, vector), and open no session."""
         self.close()
         frame = self.frame
         frame[0:2] = bytes((AUTHENTICATE_ISO, 0))

@@ -33,6 +33,7 @@ from card_layouts.cards.card_layout import (
     T,
 )
 from card_layouts.cards.conversation import CardStatusError
+from card_layouts.cards.desfire_issuer import PICC_AID
 from card_layouts.cards.transit_app import (
     BACKUP,
     FILES,
@@ -67,6 +68,24 @@ STEP_KEYS = 9
 STEP_LOADING = 10
 STEP_CONTENTS = 11
 STEP_VERIFIED = 12
+
+
+def check_fresh(session, factory_key, random_bytes, triple_des):
+    """Return the 28 bytes of GetVersion of a card as the factory delivers it; changes nothing.
+
+    Raises: LayoutError if it holds an application or its key was changed, CardStatusError AE if
+    its master key is another in spite of version 0 (X-3), SealError if it is no genuine card.
+    """
+    version = yield from session.get_version()
+    found = yield from session.get_key_version(0)
+    if found:
+        raise LayoutError("card.key: found version %d, wanted a factory-fresh card" % found)
+    aids = yield from session.application_ids()
+    if aids:
+        raise LayoutError("card.applications: found %d, wanted a factory-fresh card" % len(aids))
+    yield from session.prove_factory_key(triple_des, factory_key, random_bytes(8))
+    yield from session.select(PICC_AID)
+    return version
 
 
 def personalise(session, recipe, random_bytes, triple_des, note):

@@ -14,17 +14,19 @@ from edge_agent.ports import CardReader, ReaderError
 
 # command, its module in this folder, what it does
 COMMANDS = (
+    ("personalise", "card_personalise", "blank cards become transit cards, one after another"),
     ("read", "card_read", "what lies on the reader: UID, kind, memory, applications, balance"),
     ("dump", "card_dump", "one line a card image: balance, counter, state"),
     ("explain", "explain", "any card or image, field by field, in words and in hex"),
     ("diff", "card_diff", "what differs between two cards or images"),
     ("import", "card_import", "explain a Flipper, FareBot or Metrodroid dump; keep it as an image"),
+    ("check-silicon", "silicon_check", "ask a real test card what we only believe; WIPES THE CARD"),
 )
 EPILOG = "Exit codes: 0 done, 1 the card or file is wrong or it cannot be done, 2 wrong use."
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run one `card` command; return the exit code."""
+def main(arguments: Sequence[str], desk: Desk | None = None) -> int:
+    """Run one `card` command at `desk`, this machine's own if none; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="tornello card", description="Cards, on a reader or as files.", epilog=EPILOG
     )
@@ -42,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(list(arguments))
     try:
         command_module = importlib.import_module(f"edge_agent.counter.{options.module}")
-        return int(command_module.run(options, _desk()))
+        return int(command_module.run(options, desk or _desk()))
     except (CounterError, ReaderError) as error:
         print(f"card: {error}", file=sys.stderr)
         return 1

@@ -1,0 +1,89 @@
+"""The issuing station: its key file, and from it what is to be written on one card.
+
+The file is what `tornello keyring provision FOLDER DEVICE --kind issuer` prints: pilot only, it
+holds every master key of the scheme. Source: decisions.md D5, D10; SECURITY.md.
+"""
+
+import json
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from card_layouts.cards.card_layout import aid_bytes
+from card_layouts.cards.personalise import FACTORY_KEY, Recipe
+from card_layouts.cards.transit_record import issue_record
+from card_layouts.crypto.an10922 import card_key
+from edge_agent.counter.desk import CounterError
+from edge_agent.counter.issue_batch import IssueBatch
+
+KEY_VERSION = 1
+APPLICATION_KEYS = ("K0", "K1", "K2", "K3", "K4")
+PICC, PICC_NUMBER = "PICC", 0x80
+PROVISION = "`tornello keyring provision FOLDER DEVICE --kind issuer`"
+
+
+@dataclass(frozen=True)
+class IssueStation:
+    """One station and the masters of one generation, which never leave this object."""
+
+    device: int
+    epoch: int
+    authority: int
+    cluster: int
+    generation: int
+    chain: bytes = field(repr=False)
+    masters: dict[str, bytes] = field(repr=False)
+
+    @property
+    def aid(self) -> bytes:
+        return bytes(aid_bytes(self.cluster, self.generation))
+
+    def recipe(self, batch: IssueBatch, uid: bytes, serial: int, time_s: int) -> Any:
+        """Return the Recipe of one card: the same for the same arguments, whenever it is asked."""
+        record = issue_record(uid, self.device, self.epoch, batch.authority, time_s, self.chain)
+        return Recipe(
+            self.aid,
+            [self._key(name, number, uid) for number, name in enumerate(APPLICATION_KEYS)],
+            self._key(PICC, PICC_NUMBER, uid),
+            KEY_VERSION,
+            batch.limit_cents,
+            batch.head_of(serial, time_s),
+            record,
+            FACTORY_KEY,
+        )
+
+    def _key(self, name: str, number: int, uid: bytes) -> bytes:
+        return bytes(card_key(self.masters[name], uid, self.aid, number, self.generation))
+
+
+def read_station(path: Path) -> IssueStation:
+    """Read the station's key file. Raises: CounterError; no key is ever in its words."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CounterError(f"{path}: cannot be read ({error}); make it with {PROVISION}") from None
+    if mode & 0o077:
+        raise CounterError(f"{path}: mode {mode:04o} lets others read the keys; chmod 600 {path}")
+    try:
+        found = json.loads(text)
+        generation = found["generation"]
+        masters = {
+            name: bytes.fromhex(found["card_keys"][str(generation)][name])
+            for name in (*APPLICATION_KEYS, PICC)
+        }
+        chain = bytes.fromhex(found["chain"])
+        if {len(chain), *map(len, masters.values())} != {16}:
+            raise ValueError
+        return IssueStation(
+            device=int(found["device"]),
+            epoch=int(found["epoch"]),
+            authority=int(found["authority"]),
+            cluster=int(found["aid"]),
+            generation=int(generation),
+            chain=chain,
+            masters=masters,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise CounterError(f"{path}: not the keys of an issuing station; {PROVISION}") from None
