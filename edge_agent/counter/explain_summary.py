@@ -56,7 +56,7 @@ def summary(app: CardApplication, fields: Fields) -> Section:
         _state(section, counter, fields)
     for index, right in enumerate(fields.rights):
         if right["mechanism"] != M_EMPTY:
-            section.add(f"right {index}", "", _right(right))
+            section.add(f"right {index}", "", _right(right) + _use(fields, index))
     if fields.newest is not None:
         section.add("last record", "", _last(fields.newest))
         _money_rules(section, purse, actions, fields.newest)
@@ -101,6 +101,16 @@ def _right(right: Values) -> str:
     kind = MECHANISMS.get(right["mechanism"], str(right["mechanism"]))
     span = f"{on_day(right['first_day'])} to {on_day(right['last_day'])}"
     return f"{kind}, product {right['product']}, {zones(right['zones'])}, {span}"
+
+
+def _use(fields: Fields, index: int) -> str:
+    """Return since when a right is in use, or nothing if that is not known or not so."""
+    if fields.usage is None or fields.head is None or not fields.usage[f"t_start{index}"]:
+        return ""
+    if fields.usage[f"t_k{index}"] != fields.head[f"d_k{index}"]:
+        return "; not used yet"
+    since, days = on_day(fields.usage[f"t_start{index}"]), fields.usage[f"t_length{index}"]
+    return f"; in use since {since} for {days} days"
 
 
 def _last(newest: Values) -> str:
