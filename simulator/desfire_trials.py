@@ -1,4 +1,4 @@
-"""One trial for every cell of desfire_answers.py: a scene, the steps to take, the status to come.
+"""One trial for every cell of silicon_answers.py (edge_agent): a scene, the steps to take, the status to come.
 
 Steps are separated by semicolons; all but the last must go well. A step is a frame in hex, `@app`,
 `@auth KEY` (AES, key N of the application), `@picc` (AES), `@iso` and `@d40` (3DES, blank card),

@@ -9,9 +9,9 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from simulator.desfire_answers import EVIDENCE, NAMES, NEVER_GIVEN, Cell
+from edge_agent.counter.silicon_answers import EVIDENCE, NAMES, NEVER_GIVEN, Cell
 from simulator.desfire_card.image_json import image_to_json
-from simulator.desfire_trial_list import trials
+from edge_agent.counter.silicon_trials import trials
 from simulator.desfire_trials import TrialFailed, run_trial
 from simulator.random_card import RandomCard, listing, text_of
 

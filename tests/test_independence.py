@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OURS = ("card_layouts", "firmware", "edge_agent", "backend_sync", "tests")
 MODELS = (
     *("desfire_card", "ultralight_c", "pn532*", "iso_dep*", "field", "air", "vpcd"),
-    *("desfire_answers", "desfire_trial*", "desfire_host"),
+    "desfire_host",
 )
 BY_NAME_AT_RUN_TIME = {"import_module", "__import__", "exec", "eval", "run_path", "run_module"}
 

@@ -74,6 +74,16 @@ class NfcpyReader:
         frame[: len(answer)] = answer
         return len(answer)
 
+    def block(self, block: bytes) -> bytes | None:
+        """Send one ISO 14443-4 block as it is; return the answer, None for silence.
+
+        Beyond CardReader, for checks of cards: the count of blocks must not move by it.
+        """
+        try:
+            return bytes(self._frontend.exchange(bytearray(block), FRAME_WAIT_UNIT_S * 256))
+        except nfc.clf.CommunicationError:
+            return None
+
     def release(self) -> None:
         """See CardReader."""
         self._active, self._blocks = False, None

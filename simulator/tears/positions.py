@@ -6,7 +6,7 @@ Positions come from a transcript of the conversation itself, so their number fol
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from simulator.desfire_answers import NAMES
+from edge_agent.counter.silicon_answers import NAMES
 from simulator.desfire_card import Cut, ExchangeCount
 from simulator.field import Tear
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from simulator.desfire_answers import EVIDENCE
+from edge_agent.counter.silicon_answers import EVIDENCE
 from simulator.desfire_card import image_from_json, image_to_json, transaction
-from simulator.desfire_trial_list import trials
+from edge_agent.counter.silicon_trials import trials
 from simulator.desfire_trials import KEYS, run_trial
 from simulator.prng import Prng
 from simulator.sim import main

@@ -1,4 +1,7 @@
-"""Which answers the card model gives to which command, and what each of them rests on.
+"""Which answers we expect of a DESFire EV1 to which command, and what each of them rests on.
+
+The simulator's card gives exactly these (`tornello sim card coverage`); `tornello card
+check-silicon` asks a real one.
 
 A cell is a command and a status. Evidence, as in desfire.md: S libfreefare's suite, run on real
 cards; T a transcript of a real card; L libfreefare's source; P public text; ? our decision.

@@ -1,7 +1,8 @@
-"""The trials of desfire_trials.py, one line each: command, status, scene, steps.
+"""One trial for each cell of silicon_answers.py: command, status, scene, steps.
 
-`run_trial(scene, steps)` must bring `status`. Lines about CA (another command while a chained
-one is unfinished) are made from COMPLETE, one for each command.
+The last step must bring `status`: on the simulator's card (simulator/desfire_trials.py, which tells
+the language of steps) and on a real one (silicon_bench.py). Lines about CA (another command while a
+chained one is unfinished) are made from COMPLETE, one for each command.
 """
 
 _TRIALS = """
@@ -31,7 +32,7 @@ AA AE blank | AA00
 5C 9E card  | @picc; 5C 07 00
 5C AE card  | 5C 00 00
 5C 1E card  | @picc; 5C 00 00000000000000000000000000000000
-C4 00 card  | @picc; @key 80 000102030405060708090A0B0C0D0E0F
+C4 00 card  | @picc; @key 80 00000000000000000000000000000000
 C4 7E card  | @picc; C4 80
 C4 40 card  | @app; @auth 00; C4 05 0000000000000000000000000000000000000000000000000000000000000000
 C4 9D frozen| @app; @auth 00; C4 00 0000000000000000000000000000000000000000000000000000000000000000
