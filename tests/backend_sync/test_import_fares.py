@@ -362,55 +362,47 @@ def test_the_command_writes_toml_and_prints_losses(tmp_path, capsys, monkeypatch
 
 # --- any fare files at all ---
 
-words = st.sampled_from(
-    ["A", "B", "one", "two", "daily", "N", "", "0", "1", "2", "-1", "2.00", "-3", "EUR", "SEK",
-     "08:00:00", "24:00:00", "é", '"', "+", "*", "adult"]
-)  # fmt: skip
-HEADERS = {
-    "fare_products": "fare_product_id,fare_product_name,rider_category_id,"
-    "fare_media_id,amount,currency",
+RICH = {
+    **V2,
+    "fare_products": "fare_product_id,fare_product_name,rider_category_id,fare_media_id,amount,"
+    "currency\none,One,all,card,2.00,EUR\none,One,kid,card,1.00,EUR\ntwo,,,,3.00,EUR\n"
+    "far,Far,,app,4.50,EUR\nday,Day,,card,9.00,EUR\nday,Day,,app,8.00,EUR\n",
     "fare_leg_rules": "leg_group_id,network_id,from_area_id,to_area_id,from_timeframe_group_id,"
-    "fare_product_id,rule_priority",
+    "fare_product_id,rule_priority\na,,A,A,,one,\na,,A,B,,two,1\nb,,B,A,,two,\nb,,B,B,,one,\n"
+    "c,,C,,,far,\nc,,C,C,off,one,\na,,A,C,off,two,\nd,,,,,day,\n",
     "fare_transfer_rules": "from_leg_group_id,to_leg_group_id,transfer_count,duration_limit,"
-    "duration_limit_type,fare_transfer_type,fare_product_id",
-    "rider_categories": "rider_category_id,rider_category_name,is_default_fare_category",
-    "fare_media": "fare_media_id,fare_media_type",
-    "timeframes": "timeframe_group_id,start_time,end_time,service_id",
-    "fare_attributes": "fare_id,price,currency_type,payment_method,transfers",
-    "fare_rules": "fare_id,route_id,origin_id,destination_id,contains_id",
-    "areas": "area_id,area_name",
+    "duration_limit_type,fare_transfer_type,fare_product_id\na,b,,5400,1,0,\nc,c,2,,,1,one\n",
+    "rider_categories": "rider_category_id,rider_category_name,is_default_fare_category\n"
+    "all,All,1\nkid,Kid,\n",
+    "fare_media": "fare_media_id,fare_media_type\ncard,2\napp,4\n",
+    "timeframes": "timeframe_group_id,start_time,end_time,service_id\noff,09:00:00,12:00:00,daily\n"
+    "year,,,daily\n",
 }
-CHOICES = {
-    "amount": ["0", "1.00", "2.5", "-1", "x"], "price": ["0", "1.00", "2.5", "-1"],
-    "currency": ["EUR", "EUR", "SEK", "eur"], "currency_type": ["EUR", "EUR", "SEK"],
-    "start_time": ["", "06:00:00"], "end_time": ["", "09:00:00"], "service_id": ["daily", "x"],
-    "fare_media_type": ["0", "2", "4"], "is_default_fare_category": ["", "1"],
-    "fare_transfer_type": ["0", "1", "2"], "transfer_count": ["", "-1", "1"],
-    "duration_limit": ["", "3600"], "duration_limit_type": ["", "0", "1"],
-    "rule_priority": ["", "1", "2"], "payment_method": ["0", "1"], "transfers": ["", "0", "2"],
-}  # fmt: skip
+WORDS = st.sampled_from(
+    ["A", "B", "C", "one", "two", "far", "all", "kid", "card", "app", "off", "year", "daily", "N",
+     "", "0", "1", "2", "-1", "2.00", "-3", "EUR", "SEK", "08:00:00", "24:00:00", "é", '"', "+",
+     "*", "adult", "near", "wide", "3600"]
+)  # fmt: skip
 
 
 @st.composite
 def fare_files(draw):
-    """Fare tables whose references often resolve, and any words now and then."""
-    changes = dict(V2) if draw(st.booleans()) else {}
-    for name in draw(st.lists(st.sampled_from(sorted(HEADERS)), max_size=5, unique=True)):
-        header = HEADERS[name].split(",")
-        any_words = draw(st.integers(0, 5)) == 0
-        rows = []
-        for _ in range(draw(st.integers(0, 6))):
-            rows.append(
-                ",".join(
-                    draw(
-                        words
-                        if any_words
-                        else st.sampled_from(CHOICES.get(column, ["A", "B", "", "one", "two"]))
-                    )
-                    for column in header
-                )
-            )
-        changes[name] = "\n".join([",".join(header), *rows])
+    """Good fare tables of one version or both, with some cells and rows changed."""
+    kinds = draw(st.sampled_from([(RICH,), (RICH,), (V1,), (RICH, V1)]))
+    changes = {name: text for tables in kinds for name, text in tables.items()}
+    for _ in range(draw(st.integers(0, 5))):
+        name = draw(st.sampled_from(sorted(changes.keys() - {"areas", "stop_areas"})))
+        head, *rows = changes[name].strip("\n").split("\n")
+        if rows and draw(st.integers(0, 3)):
+            at = draw(st.integers(0, len(rows) - 1))
+            cells = rows[at].split(",")
+            column = draw(st.integers(0, len(cells) - 1))
+            likely = sorted({row.split(",")[column : column + 1][0] for row in rows} | {""})
+            cells[column] = draw(st.sampled_from(likely) if draw(st.integers(0, 3)) else WORDS)
+            rows[at] = ",".join(cells)
+        elif rows:
+            del rows[draw(st.integers(0, len(rows) - 1))]
+        changes[name] = "\n".join([head, *rows]) + "\n"
     return changes
 
 
