@@ -49,6 +49,9 @@ read_sale = reader(
     0,
     64,
 )
+read_ticket = reader(
+    entries_service.TICKET, ("counter", "time", "authority", "zone", "operator"), 43, 62
+)
 OBSERVED_AT = {  # where whole card records stand, by (first byte, past the last)
     "OUTCOME": (0, 44),
     "REFUSAL": (7, 51),
@@ -87,3 +90,8 @@ def first_of(device: int, epoch: int, seq: int, payload: bytes) -> bytes:
 
 def h_of(record: bytes) -> bytes:
     return record[BODY_END:H_END]
+
+
+def slots_of_ticket(payload: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return header, slot found and slot written of a TICKET, 12 bytes each."""
+    return payload[7:19], payload[19:31], payload[31:43]

@@ -23,10 +23,12 @@ from backend_sync.ledger.report import report
 from backend_sync.ledger.rerating import Rerater
 from backend_sync.ledger.resolve import Alarm, Outcome, Resolver
 from backend_sync.ledger.results import ALARM_EQUIVOCATION, EQUIVOCATION
+from backend_sync.ledger.tickets import TicketBook, TicketSale, import_tickets
 from backend_sync.ledger.working_set import WorkingSet
 from backend_sync.ports import Clock, Keyring
 from card_layouts.fares.tariff import Tariff
 from card_layouts.packages.ack import FLAG_QUARANTINED
+from card_layouts.records.entries import ENDED_BY_OUTCOME
 
 SUSPENSE_DAYS = 90
 DAY_SECONDS = 86_400
@@ -81,12 +83,14 @@ class Ledger:
             book = AccountBook(self.database, self.currency)
             work = WorkingSet(self.database, book, self.authority)
             poster = Poster(self.database, self.plant, now)
+            tickets = TicketBook(self.database, now)
             if found.fresh or found.equivocal:
-                self._take_entries(found, work, book, poster, now)
+                self._take_entries(found, work, book, poster, tickets)
             news = arrivals.keep_refused(self.database, found, now)
             poster.alarms += _equivocations(news)
             book.write()
             poster.write(list(work.by_id.values()), list(work.by_intent_id.values()))
+            tickets.write()
             chains = self._move_chains(found)
         return self._acknowledgements(chains, now)
 
@@ -112,6 +116,15 @@ class Ledger:
                 self.database, book, poster, [Sale(*sale) for sale in sales], self.authority
             )
             book.write()
+            poster.write([], [])
+        return count
+
+    def import_tickets(self, rows: Sequence[TicketSale]) -> int:
+        """Enter sold tourist tickets, CASH to REV; return how many were new."""
+        with self.database.transaction():
+            book = AccountBook(self.database, self.currency)
+            poster = Poster(self.database, self.plant, self.clock.utc_seconds())
+            count = import_tickets(self.database, self.keyring, book, poster, rows)
             poster.write([], [])
         return count
 
@@ -145,27 +158,28 @@ class Ledger:
         work: WorkingSet,
         book: AccountBook,
         poster: Poster,
-        now: int,
+        tickets: TicketBook,
     ) -> None:
-        reading = Reading(work, book, self.rerater, poster)
+        reading = Reading(work, book, self.rerater, poster, tickets)
         reading.read(found.fresh)
         resolver = Resolver(work, self.keyring)
         resolver.records = reading.records
         early = self._early(found.fresh)
         resolver.resolve(early + reading.outcomes, reading.inert)
+        tickets.end(early + reading.outcomes, work.intents)
         take_back(self.database, work, poster, resolver, found)
         poster.settle(list(work.by_intent_id.values()))
         poster.alarms += resolver.alarms
         found.refused += reading.refused
         poster.entries = [
-            (e.id, *e.opened[1:7], e.card, e.of, e.hash, e.slot, now) for e in found.fresh
+            (e.id, *e.opened[1:7], e.card, e.of, e.hash, e.slot, poster.now) for e in found.fresh
         ]
         poster.read_early = [(outcome.entry, outcome.of) for outcome in early]
         poster.early = list(resolver.early)
 
     def _early(self, fresh: Sequence[arrivals.Entry]) -> list[Outcome]:
         """Return the outcomes that came before entries of this group."""
-        keys = [e.opened[1:4] for e in fresh if e.opened.type in Reading.ENDED_BY_OUTCOME]
+        keys = [e.opened[1:4] for e in fresh if e.opened.type in ENDED_BY_OUTCOME]
         rows = self.database.rows_of(
             "SELECT o.entry, o.device, o.epoch, o.of, o.bit, o.observed FROM {keys}"
             " JOIN early_outcomes o ON o.device = k.device AND o.epoch = k.epoch AND o.of = k.seq",

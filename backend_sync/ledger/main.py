@@ -24,6 +24,7 @@ from backend_sync.ledger.database import Database
 from backend_sync.ledger.ledger import Ledger
 from backend_sync.ledger.replay import replay
 from backend_sync.ledger.statement import find_card, statement
+from backend_sync.ledger.tickets import TicketSale, ticket_cases, ticket_figures
 from backend_sync.ports import KeyringError
 from card_layouts.errors import LayoutError
 
@@ -70,9 +71,11 @@ def _parser() -> argparse.ArgumentParser:
         ("open", _open, "intents that wait for evidence"),
         ("gaps", _gaps, "what is held of each device, and what is missing"),
         ("forks", _forks, "commits with evidence for and against"),
+        ("tickets", _tickets, "tourist tickets: a count used twice, or a ticket nobody sold"),
         ("replay", _replay, "open every stored slot again"),
         ("import-issues", _import_issues, "enter issued cards from a file of 64-byte ISSUE rows"),
         ("import-sales", _import_sales, "enter paid sales from a JSON list"),
+        ("import-tickets", _import_tickets, "enter sold tourist tickets from a JSON list"),
         ("lapse", _lapse, "rule X: mark intents without evidence for 90 days"),
     ):
         sub = commands.add_parser(name, help=words, description=words)
@@ -152,6 +155,15 @@ def _forks(options: argparse.Namespace) -> Answer:
     return 0, found, show.table(names, [[row[name] for name in names] for row in found])
 
 
+def _tickets(options: argparse.Namespace) -> Answer:
+    with _books(options) as database:
+        counts, cases = ticket_figures(database), ticket_cases(database)
+    lines = [f"{name:12} {value:>12,}" for name, value in counts.items()]
+    if cases:
+        lines += ["", *show.table(list(cases[0]), [list(row.values()) for row in cases])]
+    return int(bool(cases)), {**counts, "cases": cases}, lines
+
+
 def _replay(options: argparse.Namespace) -> Answer:
     with _books(options) as database, closing(_keyring(options)) as keyring:
         found = replay(database, keyring, options.swap_devices)
@@ -189,6 +201,25 @@ def _import_sales(options: argparse.Namespace) -> Answer:
     with _ledger(options) as ledger:
         count = ledger.import_sales(rows)
     return 0, {"new": count}, [f"{count} sales are new"]
+
+
+def _import_tickets(options: argparse.Namespace) -> Answer:
+    try:
+        rows = [
+            TicketSale(
+                str(sale["sale_id"]),
+                bytes.fromhex(sale["uid"]),
+                bytes.fromhex(sale["header"]),
+                str(sale["channel"]),
+                int(sale["time"]),
+            )
+            for sale in json.loads(options.file.read_text(encoding="utf-8"))
+        ]
+    except (ValueError, KeyError, TypeError) as error:
+        raise CommandError(f"{options.file}: not a list of ticket sales: {error!r}") from None
+    with _ledger(options) as ledger:
+        count = ledger.import_tickets(rows)
+    return 0, {"new": count}, [f"{count} tickets are new"]
 
 
 def _lapse(options: argparse.Namespace) -> Answer:

@@ -41,6 +41,7 @@ from backend_sync.ledger.results import (
     V1,
     V3,
 )
+from backend_sync.ledger.tickets import TicketBook
 from backend_sync.ledger.working_set import WorkingSet
 from card_layouts.cards.card_layout import KIND_ADJUST, KIND_LOAD, KIND_REFUND
 from card_layouts.records import entries_tap
@@ -64,15 +65,19 @@ PAID_CASH = 0
 class Reading:
     """The meaning of a group's new entries, before any evidence is weighed."""
 
-    ENDED_BY_OUTCOME = (*OPENING, TICKET)
-
     def __init__(
-        self, work: WorkingSet, book: AccountBook, rerater: Rerater, poster: Poster
+        self,
+        work: WorkingSet,
+        book: AccountBook,
+        rerater: Rerater,
+        poster: Poster,
+        tickets: TicketBook,
     ) -> None:
         self.work = work
         self.book = book
         self.rerater = rerater
         self.poster = poster
+        self.tickets = tickets
         self.outcomes: list[Outcome] = []
         self.records: list[tuple[Card, bytes, int]] = []
         self.inert: set[Key] = set()
@@ -96,7 +101,7 @@ class Reading:
                 start, end = OBSERVING[kind]
                 self._observed(entry, entry.opened.payload[start:end])
             elif kind == TICKET:
-                self.inert.add(entry.opened[1:4])
+                self._ticket(entry)
 
     def _outcome(self, entry: Entry) -> None:
         opened = entry.opened
@@ -149,6 +154,13 @@ class Reading:
                 fresh=True,
             )
         )
+
+    def _ticket(self, entry: Entry) -> None:
+        self.inert.add(entry.opened[1:4])  # its OUTCOME ends no commit on a card's chain
+        if entry.opened.card is None:
+            self._refuse(entry, BAD_VALUE)
+            return
+        self.tickets.take(entry)
 
     def _accounts(self, entry: Entry, card: Card, body: Body) -> tuple[int, int]:
         """Return (source, target); equal when the commit moves no money."""

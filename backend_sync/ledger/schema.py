@@ -274,6 +274,48 @@ early_outcomes = Table(
     Index(None, "device", "epoch", "of"),
 )
 
+ticket_taps = Table(
+    "ticket_taps",
+    metadata,
+    Column("id", Big, ForeignKey("entries.id"), primary_key=True, autoincrement=False),
+    _bytes("ticket"),  # P_L, 16 B
+    _number("n"),  # the count it brings the ticket to
+    _number("at"),  # device time, s since 2020
+    _number("authority"),
+    _number("operator"),
+    _number("product"),
+    _number("zone"),
+    _bytes("was"),  # slot found, slot written: 12 B each
+    _bytes("made"),
+    Index(None, "ticket", "n"),
+)
+
+ticket_results = Table(
+    "ticket_results",
+    metadata,
+    Column("tap", Big, ForeignKey("ticket_taps.id"), nullable=False),
+    _word("rule", 4),
+    _number("entry"),  # the OUTCOME
+    _number("received"),
+    PrimaryKeyConstraint("tap", "rule"),
+    CheckConstraint("rule IN ('P1','V1','V3')", name="rule"),
+)
+
+ticket_sales = Table(
+    "ticket_sales",
+    metadata,
+    _id(),
+    _word("sale", 64),
+    _bytes("ticket"),
+    _bytes("header"),  # ULC_HEADER, 12 B
+    _word("channel", 32),
+    _number("time"),
+    _number("cents"),
+    _number("authority"),
+    UniqueConstraint("sale"),
+    Index(None, "ticket"),
+)
+
 settings = Table(
     "settings",
     metadata,
@@ -281,7 +323,10 @@ settings = Table(
     _word("value", 200),
 )
 
-BOOKS = (entries, pendings, resolutions, postings, quarantine, issues, sales, alarms)
+BOOKS = (
+    *(entries, pendings, resolutions, postings, quarantine, issues, sales, alarms),
+    *(ticket_taps, ticket_results, ticket_sales),
+)
 
 VIEWS = {
     "balances": (
@@ -307,6 +352,25 @@ VIEWS = {
         "SELECT o.pending, o.card, o.device, o.epoch, o.seq, p.n, p.cents, p.source, p.target,"
         " o.since FROM open_intents o JOIN pendings p ON p.id = o.pending"
         " WHERE o.bits = 0"
+    ),
+    # Open taps are told by others: the next tap found this one's slot, or another took the count.
+    "ticket_uses": (
+        "SELECT t.id, t.ticket, t.n, t.at, e.device, e.epoch, e.seq, CASE"
+        " WHEN p.tap IS NOT NULL AND v.tap IS NOT NULL THEN 'contradicted'"
+        " WHEN p.tap IS NOT NULL THEN 'used'"
+        " WHEN v.tap IS NOT NULL OR EXISTS (SELECT 1 FROM ticket_taps o JOIN ticket_results r"
+        " ON r.tap = o.id AND r.rule = 'P1' WHERE o.ticket = t.ticket AND o.n = t.n)"
+        " THEN 'not used'"
+        " WHEN EXISTS (SELECT 1 FROM ticket_taps o WHERE o.ticket = t.ticket AND o.n = t.n + 1"
+        " AND o.was = t.made) THEN 'used' ELSE 'open' END AS state"
+        " FROM ticket_taps t JOIN entries e ON e.id = t.id"
+        " LEFT JOIN ticket_results p ON p.tap = t.id AND p.rule = 'P1'"
+        " LEFT JOIN (SELECT DISTINCT tap FROM ticket_results WHERE rule <> 'P1') v"
+        " ON v.tap = t.id"
+    ),
+    "ticket_twice": (
+        "SELECT t.ticket, t.n, count(*) AS times FROM ticket_taps t JOIN ticket_results r"
+        " ON r.tap = t.id AND r.rule = 'P1' GROUP BY t.ticket, t.n HAVING count(*) > 1"
     ),
 }
 

@@ -21,6 +21,11 @@ def report_lines(found: dict[str, Any]) -> list[str]:
     rated = ", ".join(f"{name} {count}" for name, count in found["rerated"].items())
     types = ", ".join(f"{name} {count}" for name, count in found["entries_by_type"].items())
     held = money(found["suspense_cents"])
+    tickets = ", ".join(
+        f"{name.replace('_', ' ')} {count}"
+        for name, count in found["tickets"].items()
+        if count and name not in ("taps", "sold_cents")
+    )
     lines = [
         f"entries            {found['entries']:>12,}  {types}",
         f"on cards (LIAB)    {money(found['ledger_cards_cents']):>12}  on {found['cards']} cards",
@@ -30,6 +35,7 @@ def report_lines(found: dict[str, Any]) -> list[str]:
         f"forks              {found['forks']:>12,}",
         f"quarantined        {sum(found['quarantine'].values()):>12,}  {found['quarantine'] or ''}",
         f"unknown cards      {found['unknown_cards']:>12,}",
+        f"ticket taps        {found['tickets']['taps']:>12,}  {tickets}",
         "",
         *table(("account", "cents"), found["accounts"].items()),
         f"trial balance: {found['trial_balance_cents']}",

@@ -11,8 +11,11 @@ from sqlalchemy.exc import DBAPIError
 
 from backend_sync.ledger import ranges, results, schema
 from backend_sync.ledger.decoding import body_of, first_of
+from backend_sync.ledger.tickets import TicketSale
 from card_layouts.cards.card_layout import G
+from card_layouts.records import entries as types
 from card_layouts.records.entries import record_from
+from card_layouts.records.entries_tap import HOW_ANSWER, OUTCOME_COMMITTED
 from tests.backend_sync.builders import World
 
 SPEC = (Path(__file__).parents[2] / "backend_sync" / "SPEC.md").read_text(encoding="utf-8")
@@ -29,13 +32,17 @@ def lived(world):
     second.refuse(card)
     second.tap(world.plastic(70)[0])
     first.outcome(first.intent(world.cards[1])._replace(seq=99))
+    ticket = world.plastic(71)[0]
+    world.ledger.import_tickets([TicketSale("t1", ticket.uid, bytes(12), "counter", 5)])
+    of = first.put(types.TICKET, {"uid": ticket.uid, "counter": 1})
+    first.put(types.OUTCOME, {"of": of, "outcome": OUTCOME_COMMITTED, "how": HOW_ANSWER})
     world.post(first.run(), second.run())
     return world
 
 
 @pytest.mark.requirement("D11")
 def test_no_table_holds_a_uid_or_a_printed_number(lived):
-    uids = [card.uid for card in lived.cards] + [lived.plastic(70)[0].uid]
+    uids = [card.uid for card in (*lived.cards, *(lived.plastic(i)[0] for i in (70, 71)))]
     serials = {31_000_000, 31_000_001, 31_000_070}
     scanned = 0
     for table in schema.metadata.tables.values():
