@@ -19,6 +19,8 @@ NOTICE = "PILOT ONLY: software keys. Whoever reads this file can charge cards an
 MASTERS = ("K0", "K1", "K2", "K3", "K4", "PICC")
 TICKET = "TICKET"  # of the tourist tickets; a generation made without it has none
 FORMAT = 1
+MASTERS_FORMAT = "tornello-masters-1"
+GENERATION_MAX = 15  # four bits of the application's number (D3)
 
 
 class KeyFileError(Exception):
@@ -55,6 +57,23 @@ def make_keys(authorities: list[int], generation: int = 1, aid: int = 0, seed: s
     )
 
 
+def with_masters(keys: Keys, path: Path) -> Keys:
+    """Return `keys` with the masters of a master key file (`tornello card ceremony join`) alone.
+
+    Raises: KeyFileError when the file is absent, open to others, or no master key file.
+    """
+    text = _private_text(path)
+    try:
+        found = json.loads(text)
+        if found["format"] != MASTERS_FORMAT:
+            raise ValueError(f"format {found['format']!r}, wanted {MASTERS_FORMAT!r}")
+        generation = _number(str(found["generation"]), GENERATION_MAX)
+        rows = {name: _secret(name, found["masters"][name], 16) for name in (*MASTERS, TICKET)}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise KeyFileError(f"{path}: no master key file ({type(error).__name__})") from None
+    return keys._replace(masters={generation: rows})
+
+
 def _drawer(seed: str) -> Callable[[str, int], bytes]:
     if not seed:
         return lambda label, size: secrets.token_bytes(size)
@@ -85,6 +104,15 @@ def read_keys(path: Path) -> Keys:
 
     Raises: KeyFileError when it is absent, open to others, or does not fit its format.
     """
+    text = _private_text(path)
+    try:
+        return _from_json(json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        # Never the text itself: it is made of keys.
+        raise KeyFileError(f"{path}: not a key file ({type(error).__name__}: {error})") from None
+
+
+def _private_text(path: Path) -> str:
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
         text = path.read_text(encoding="ascii")
@@ -92,11 +120,7 @@ def read_keys(path: Path) -> Keys:
         raise KeyFileError(f"{path}: cannot be read: {error}") from None
     if mode & 0o077:
         raise KeyFileError(f"{path}: mode {mode:04o} lets others read the keys, wanted 0600")
-    try:
-        return _from_json(json.loads(text))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        # Never the text itself: it is made of keys.
-        raise KeyFileError(f"{path}: not a key file ({type(error).__name__}: {error})") from None
+    return text
 
 
 def _to_json(keys: Keys) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 from backend_sync.keyring.calls import Calls
-from backend_sync.keyring.keyfile import NOTICE, KeyFileError, make_keys, write_keys
+from backend_sync.keyring.keyfile import NOTICE, KeyFileError, make_keys, with_masters, write_keys
 from backend_sync.keyring.local import KEY_FILE, REGISTER_FILE, LocalKeyring
 from backend_sync.keyring.provision import MASTERS_OF, as_text
 from backend_sync.keyring.register import Register
@@ -43,6 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     init = _command(commands, "init", _init, "make the key file and an empty register")
     init.add_argument("--authority", type=int, action="append", default=[], metavar="N")
     init.add_argument("--aid", type=int, default=0, help="16 function bits of the application id")
+    init.add_argument(
+        "--masters", type=Path, metavar="FILE", help="of `tornello card ceremony join`; else drawn"
+    )
     init.add_argument("--seed", default="", help="the same keys each time: demos and tests only")
 
     serve = _command(commands, "serve", _serve, "answer on a unix socket until SIGTERM")
@@ -79,10 +82,10 @@ def _command(
 
 def _init(options: argparse.Namespace) -> int:
     options.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_keys(
-        options.folder / KEY_FILE,
-        make_keys(options.authority, aid=options.aid, seed=options.seed),
-    )
+    keys = make_keys(options.authority, aid=options.aid, seed=options.seed)
+    if options.masters is not None:
+        keys = with_masters(keys, options.masters)
+    write_keys(options.folder / KEY_FILE, keys)
     Register(options.folder / REGISTER_FILE).close()
     print(f"keyring: keys made in {options.folder}. {NOTICE}")
     return 0

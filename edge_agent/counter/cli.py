@@ -14,6 +14,7 @@ from edge_agent.ports import CardReader, ReaderError
 
 # command, its module in this folder, what it does
 COMMANDS = (
+    ("ceremony", "card_ceremony", "two custodians make the master keys of a scheme (pilot)"),
     ("personalise", "card_personalise", "blank cards become transit cards, one after another"),
     ("read", "card_read", "what lies on the reader: UID, kind, memory, applications, balance"),
     ("dump", "card_dump", "one line a card image: balance, counter, state"),

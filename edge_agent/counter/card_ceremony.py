@@ -1,0 +1,84 @@
+"""`tornello card ceremony draw | join`: the master keys of a scheme, made by two custodians.
+
+Each draws a component alone (`draw`); together they `join` them into the master key file, which
+`tornello keyring init --masters FILE` takes. The check values are compared by voice, and kept.
+"""
+
+import argparse
+import os
+import stat
+from pathlib import Path
+
+from edge_agent.counter.desk import CounterError, Desk
+from edge_agent.counter.key_components import (
+    NOTICE,
+    Component,
+    check_value,
+    component_text,
+    draw,
+    join,
+    masters_text,
+    parse_component,
+)
+
+GENERATION_MAX = 15  # four bits of the application's number (D3)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare `draw` and `join`."""
+    parser.epilog = f"{NOTICE} {parser.epilog or ''}"
+    steps = parser.add_subparsers(required=True, metavar="STEP", dest="step")
+    alone = steps.add_parser("draw", help="one custodian, alone: a fresh component")
+    alone.add_argument("file", type=Path, help="component file to write, mode 600; must not exist")
+    together = steps.add_parser("join", help="all custodians: the master key file")
+    together.add_argument("components", type=Path, nargs="+", help="component files, two or more")
+    together.add_argument("--out", type=Path, required=True, metavar="FILE", help="file to write")
+    together.add_argument("--generation", type=int, default=1, metavar="N", help="1..15 (1)")
+
+
+def run(options: argparse.Namespace, desk: Desk) -> int:
+    """Do one step. Raises: CounterError."""
+    if options.step == "draw":
+        component = draw(desk.entropy.random_bytes)
+        _write(options.file, component_text(component))
+        _print_checks(f"component in {options.file}, check values:", component)
+        print("Write it down or keep the file where only you can read it; never both in one place.")
+        return 0
+    if not 1 <= options.generation <= GENERATION_MAX:
+        raise CounterError(f"--generation {options.generation}: wanted 1..{GENERATION_MAX}")
+    masters = join([_read(path) for path in options.components])
+    _write(options.out, masters_text(masters, options.generation))
+    _print_checks(f"masters of generation {options.generation} in {options.out}:", masters)
+    print(f"{NOTICE}\nNext: tornello keyring init FOLDER --masters {options.out}, then destroy it.")
+    return 0
+
+
+def _print_checks(title: str, keys: Component) -> None:
+    print(title)
+    for name, value in keys.items():
+        print(f"  {name:<6} {check_value(value)}")
+
+
+def _read(path: Path) -> Component:
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        text = path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CounterError(f"{path}: cannot be read: {error}") from None
+    if mode & 0o077:
+        raise CounterError(f"{path}: mode {mode:04o} lets others read it; chmod 600 {path}")
+    return parse_component(text, str(path))
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a new file that only its owner reads; never over another."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise CounterError(f"{path}: exists already; keys are never overwritten") from None
+    except OSError as error:
+        raise CounterError(f"{path}: cannot be written: {error.strerror}") from None
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
