@@ -33,6 +33,14 @@ def cents(value: Any, decimals: int = 2) -> int:
     return amount
 
 
+def money(amount: int, decimals: int = 2) -> str:
+    """Return cents as an amount with its decimal digits: 251 is 2.51."""
+    if not decimals:
+        return str(amount)
+    sign, amount = ("-" if amount < 0 else ""), abs(amount)
+    return f"{sign}{amount // 10**decimals}.{amount % 10**decimals:0{decimals}d}"
+
+
 AMOUNT_WANTED = 'cents as a whole number, or an amount as text such as "2.51"'
 
 

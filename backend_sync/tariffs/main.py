@@ -1,41 +1,64 @@
-"""`tornello tariff compile TARIFF.toml --gtfs FEED --out FILE`: a tariff's package body."""
+"""`tornello tariff COMMAND`: check, compile, sign, explain, diff, import and export tariffs.
+
+Exit codes: 0 done, nothing found; 1 findings, or it cannot be done; 2 wrong use.
+"""
 
 import argparse
-import hashlib
+import importlib
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from backend_sync.tariffs.compile import TariffError, compile_tariff, load_toml, zone_order
-from backend_sync.tariffs.gtfs import GtfsError, read_feed
+from backend_sync.tariffs.commands.failure import CommandFailed
+from backend_sync.tariffs.commands.output import print_findings
+from backend_sync.tariffs.compile import TariffError
+from backend_sync.tariffs.gtfs import GtfsError
+from backend_sync.tariffs.source import TariffFault
+from card_layouts.errors import LayoutError, RangeError
+
+# name: module with HELP, add_options(parser) and run(options) -> exit code
+COMMANDS = {
+    "check": "backend_sync.tariffs.commands.check",
+    "compile": "backend_sync.tariffs.commands.compile",
+    "sign": "backend_sync.tariffs.commands.sign",
+    "table": "backend_sync.tariffs.commands.table",
+    "diff": "backend_sync.tariffs.commands.diff",
+    "import": "backend_sync.tariffs.import_fares",
+}
+EXIT_CODES = "exit codes: 0 done, nothing found; 1 findings, or it cannot be done; 2 wrong use"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command; return 0, or 1 with one sentence when source or feed does not fit."""
+    """Run one command; return its exit code."""
     options = parser().parse_args(list(arguments))
     try:
-        source, feed = load_toml(options.tariff), read_feed(options.gtfs)
-        body = compile_tariff(source, feed, options.version)
-        zones = zone_order(source, feed)
-        options.out.write_bytes(body)
-    except (TariffError, GtfsError) as error:
+        code: int = options.run(options)
+    except TariffFault as fault:
+        print_findings(fault.findings)
+        return 1
+    except (CommandFailed, TariffError, GtfsError, LayoutError, RangeError) as error:
         print(f"tornello tariff: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # `| head` has read enough
+        return 0
     except OSError as error:
         print(f"tornello tariff: {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
-    print(f"{options.out}: {len(body):,} bytes, version {options.version}")
-    print(f"zones {', '.join(zones)}; {len(feed.stops)} stops; {', '.join(source['groups'])}")
-    print(f"sha256 {hashlib.sha256(body).hexdigest()}")
-    return 0
+    return code
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="tornello tariff", description=(__doc__ or "").split(":")[0])
+    """Return the parser with every command of the table."""
+    top = argparse.ArgumentParser(
+        prog="tornello tariff",
+        description="An authority's tariff: check it, explain it, compile it, compare it.",
+        epilog=EXIT_CODES,
+    )
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    compiling = commands.add_parser("compile", help="write the body every engine prices")
-    compiling.add_argument("tariff", type=Path, help="the authority's tariff, TOML")
-    compiling.add_argument("--gtfs", type=Path, required=True, help="its feed, a zip or a folder")
-    compiling.add_argument("--out", type=Path, required=True, help="where the body is written")
-    compiling.add_argument("--version", type=int, default=1, help="version in its header (1)")
+    for name, path in COMMANDS.items():
+        module = importlib.import_module(path)
+        command = commands.add_parser(
+            name, help=module.HELP, description=module.HELP, epilog=EXIT_CODES
+        )
+        module.add_options(command)
+        command.set_defaults(run=module.run, parser=command)
     return top

@@ -1,0 +1,88 @@
+"""`tornello tariff compile TARIFF -o FILE`: the body that every engine prices by.
+
+Errors and unaccepted warnings refuse it. `--format 1` is the body of the engine that validators
+still run; it takes the older, smaller grammar and is not checked by the rules.
+"""
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+
+from backend_sync.tariffs.commands.failure import CommandFailed
+from backend_sync.tariffs.commands.output import counted, print_findings, print_json
+from backend_sync.tariffs.compile import compile_tariff, load_toml, zone_order
+from backend_sync.tariffs.gtfs import read_feed
+from backend_sync.tariffs.linter import check
+from backend_sync.tariffs.package_writer import write_package
+
+HELP = "write the body every engine prices by"
+VERSION_MAX = 0xFFFF
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("tariff", type=Path, help="the authority's tariff, TOML")
+    parser.add_argument("--gtfs", type=Path, help="its feed; without it zones.feed is used")
+    parser.add_argument("-o", "--out", type=Path, required=True, help="where the body is written")
+    parser.add_argument("--version", type=_version, default=1, help="version in its header (1)")
+    parser.add_argument(
+        "--format", type=int, choices=(1, 2), default=1, help="layout of the package (1)"
+    )
+    parser.add_argument("--json", action="store_true", help="print what was written as JSON")
+
+
+def _version(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= VERSION_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r}, wanted 1..{VERSION_MAX}")
+    return int(text)
+
+
+def run(options: argparse.Namespace) -> int:
+    return _compile_1(options) if options.format == 1 else _compile_2(options)
+
+
+def _compile_2(options: argparse.Namespace) -> int:
+    report = check(options.tariff, options.gtfs, options.version)
+    if report.findings:
+        print_findings(report.findings)
+        print(f"{options.out} was not written", file=sys.stderr)
+        return 1
+    assert report.authored is not None
+    book, feed = report.authored.book, report.feed
+    if feed is None:
+        raise CommandFailed(f"{options.tariff.name} has no zones.feed: name a feed with --gtfs")
+    body = write_package(book, feed)
+    options.out.write_bytes(body)
+    digest = hashlib.sha256(body).hexdigest()
+    if options.json:
+        print_json(
+            {
+                "file": str(options.out),
+                "bytes": len(body),
+                "authority": book.authority,
+                "version": book.version,
+                "accepted": len(report.accepted),
+                "sha256": digest,
+            }
+        )
+        return 0
+    print(f"{options.out}: {len(body):,} bytes, {book.name}, version {book.version}")
+    parts = [counted(len(book.products), "product"), f"zones {', '.join(book.zones)}"]
+    parts += [f"{len(feed.stops):,} stops", f"{len(feed.trips):,} trips"]
+    parts += [f"{len(report.accepted)} warnings accepted"] if report.accepted else []
+    print("; ".join(parts))
+    print(f"sha256 {digest}")
+    return 0
+
+
+def _compile_1(options: argparse.Namespace) -> int:
+    if options.gtfs is None:
+        options.parser.error("--format 1 needs --gtfs")
+    source, feed = load_toml(options.tariff), read_feed(options.gtfs)
+    body = compile_tariff(source, feed, options.version)
+    zones = zone_order(source, feed)
+    options.out.write_bytes(body)
+    print(f"{options.out}: {len(body):,} bytes, version {options.version}")
+    print(f"zones {', '.join(zones)}; {len(feed.stops)} stops; {', '.join(source['groups'])}")
+    print(f"sha256 {hashlib.sha256(body).hexdigest()}")
+    return 0
