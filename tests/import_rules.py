@@ -24,7 +24,7 @@ WHY = {
     "simulator": "the simulator runs the four real programs and is known by none of them",
 }
 # What shared code may take from the standard library: MicroPython has these, and they are pure.
-SHARED_LIBRARY = {"binascii", "collections", "cryptolib", "hashlib", "struct", "sys"}
+SHARED_LIBRARY = {"array", "binascii", "collections", "cryptolib", "hashlib", "struct", "sys"}
 # Wiring may know everything of its program; adapters touch the world; the rest are services.
 WIRING = {"app", "main", "__main__", "boot", "cli", "boards", "tools"}
 ADAPTERS = {
