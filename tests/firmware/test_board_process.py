@@ -181,6 +181,15 @@ def test_no_source_of_the_firmware_is_opened_only_the_image(bench, tmp_path):
     assert f"{ROOT}/firmware/" not in opened and f"{ROOT}/card_layouts/" not in opened
 
 
+@pytest.mark.requirement("W-94", "X-3")
+def test_what_sells_and_inspects_tickets_is_not_in_a_validators_image(image):
+    held = {name.rpartition(".")[2] for name in image.modules}
+    assert {"tap_ticket", "tourist_ticket", "triple_des"} <= held
+    assert not held & {"tourist_sale", "tourist_inspection", "triple_des_cpython"}
+    joined = image.joined.read_text()
+    assert "FACTORY_KEY" not in joined and "def key_pages" not in joined, "nothing that sells"
+
+
 def test_the_same_sources_give_the_same_image_without_paths_of_this_machine(tmp_path, image):
     assert build_image(tmp_path / "tornello.romfs").sha256 == image.sha256
     assert str(ROOT).encode() not in image.path.read_bytes()
