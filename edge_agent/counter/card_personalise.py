@@ -23,9 +23,10 @@ from edge_agent.counter.issuing import (
     Outcome,
     reason_of,
 )
-from edge_agent.ports import CardFound, CardReader, ManyCards
+from edge_agent.ports import CardFound, CardReader, Clock, ManyCards
 
 WAIT_S = 300
+SWAPPED_MS = 500  # how soon a card is noticed that was laid down for another at once
 CLERK_MAX = (1 << 24) - 1
 NO_UNDO = (
     "There is no undo: a card that was begun never becomes blank again, nor is its number given to "
@@ -108,7 +109,7 @@ def _work(
             _say(register, found, outcome)
             reader.release()
             if outcome.what not in (LOST, AGAIN) and not register.complete:
-                _until_gone(reader, options.wait)
+                _until_gone(reader, found.uid, options.wait, desk.clock)
     except KeyboardInterrupt:
         print("\nstopped; start the same command again to go on")
     finally:
@@ -147,9 +148,18 @@ def _next_card(reader: CardReader, wait_s: int) -> CardFound:
         return found
 
 
-def _until_gone(reader: CardReader, wait_s: int) -> None:
-    if not reader.wait_empty(wait_s * 1000):
-        raise CounterError(f"the card lay there for {wait_s} s; start again to go on")
+def _until_gone(reader: CardReader, uid: bytes, wait_s: int, clock: Clock) -> None:
+    """Wait until this card is away, or another one lies in its place."""
+    until_ms = clock.monotonic_ms() + wait_s * 1000
+    while not reader.wait_empty(SWAPPED_MS):
+        try:
+            found = reader.wait(0)
+        except ManyCards:
+            continue
+        if found is None or found.uid != uid:
+            return
+        if clock.monotonic_ms() >= until_ms:
+            raise CounterError(f"the card lay there for {wait_s} s; start again to go on")
 
 
 def _say(register: IssueRegister, found: CardFound, outcome: Outcome) -> None:

@@ -70,13 +70,14 @@ def session():
 
 @pytest.fixture
 def started_session():
-    """Return a function: start a script of sessions/ and return its process, line by line."""
+    """Return a function: start a script of sessions/, or `-m MODULE`, to be read line by line."""
     around = environment()
     processes = []
 
     def start(script, *arguments):
+        first = [script] if script == "-m" else [SESSIONS / script]
         process = subprocess.Popen(
-            [sys.executable, SESSIONS / script, *map(str, arguments)],
+            [sys.executable, *first, *map(str, arguments)],
             env=around,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
