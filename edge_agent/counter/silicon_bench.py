@@ -12,6 +12,7 @@ from card_layouts.cards.conversation import FRAME_BYTES, CardLost, CardStatusErr
 from card_layouts.cards.desfire_channel import card_crc
 from card_layouts.cards.desfire_issuer import IssuerSession
 from card_layouts.crypto.triple_des_cpython import TripleDes
+from card_layouts.errors import LayoutError, SealError
 from edge_agent.counter.desk import CounterError
 from edge_agent.ports import DESFIRE, CardFound, CardReader, Entropy, ManyCards
 
@@ -20,6 +21,7 @@ KEYS = [bytes([0x10 * number + 1]) * 16 for number in range(5)]
 ZERO = bytes(16)
 CBC = 2
 AGAIN_MS = 5000
+GONE = "the card is gone; lay it on the reader and begin again"
 FREE_SETTINGS, CLOSED_PICC, CLOSED, FROZEN = 0x0F, 0x08, 0x00, 0xF8
 FORMAT, FREE_MEMORY, CREATE_STANDARD, CHANGE_KEY = 0xFC, 0x6E, 0xCD, 0xC4
 # Commands whose effect outlives the next activation: the scene is made anew after them.
@@ -81,7 +83,7 @@ class SiliconBench:
         except ManyCards:
             raise CounterError("two cards or more on the reader; lay one there") from None
         if found is None:
-            raise CounterError("the card is gone; lay it on the reader and begin again")
+            raise CounterError(GONE)
         return found
 
     def talk(self, steps: Any) -> Any:
@@ -122,6 +124,8 @@ class SiliconBench:
             return f"{error.status:02X}"
         except CardLost:
             return "lost"
+        except (LayoutError, SealError) as error:  # an answer no session of ours would take
+            return str(error)
         return "00"
 
     def _special(self, name: str, data: list[bytes]) -> None:
@@ -179,17 +183,24 @@ class SiliconBench:
         """
         if self.scene != scene:
             self.scene = ""
-            self._emptied()
-            if scene == "blank":
-                self.talk(self._change_own_key(0x00, ZERO))  # no version byte: DES keys carry it
-            else:
-                self._filled(scene)
+            try:
+                self._emptied()
+                if scene == "blank":
+                    # No version byte: DES keys carry theirs.
+                    self._must("factory key", self._change_own_key(0x00, ZERO))
+                else:
+                    self._filled(scene)
+            except CardLost:
+                raise CounterError(GONE) from None
             self.scene = scene
         self.activate()
 
     def give_back(self) -> None:
-        """Leave an empty card with the factory's key."""
-        self.make("blank")
+        """Leave an empty card with the factory's key. Raises: CounterError."""
+        try:
+            self.make("blank")
+        except SceneFailed as error:
+            raise CounterError(f"the card does not take the factory's key back ({error})") from None
 
     def _emptied(self) -> None:
         """Open the card under AES zero, formatted, settings 0F."""
@@ -256,5 +267,5 @@ class SiliconBench:
     def _must(self, what: str, steps: Any) -> Any:
         try:
             return self.talk(steps)
-        except CardStatusError as error:
+        except (CardStatusError, LayoutError, SealError) as error:
             raise SceneFailed(f"{what}: {error}") from None

@@ -31,7 +31,7 @@ from edge_agent.counter.silicon_special import (
     value_after_asking,
 )
 from edge_agent.counter.silicon_trials import trials
-from edge_agent.ports import DESFIRE, ULTRALIGHT
+from edge_agent.ports import DESFIRE, ULTRALIGHT, ReaderError
 
 SAME, DIFFERENT, MEASURE, LEFT_OUT = "same as model", "DIFFERENT", "measured", "not asked"
 UNSURE = "P?"
@@ -71,24 +71,32 @@ def run(options: argparse.Namespace, desk: Desk, ask: Callable[[str], Any] = inp
     if not options.yes and ask(f"{WARNING}\nType {CONFIRM} to go on: ").strip() != CONFIRM:
         raise CounterError("nothing was done")
     reader = desk.open_reader(options.reader)
+    about: dict[str, str] = {"reader": reader.name}
+    checks: list[Check] = []
+    ended: CounterError | ReaderError | None = None
     try:
         found = awaited(reader, WAIT_S)
-        about = {"reader": reader.name, "ats": found.ats.hex(), "atr": found.atr.hex()}
+        about.update(ats=found.ats.hex(), atr=found.atr.hex())
         about.update(atqa=found.atqa.hex(), sak=f"{found.sak:02x}" if found.sak >= 0 else "")
         if found.kind == ULTRALIGHT:
             about["card"] = ULTRALIGHT
-            checks = [_judged(*TICKET[0], "", lambda: ticket_counter(reader, desk.entropy))]
+            checks.append(_judged(*TICKET[0], "", lambda: ticket_counter(reader, desk.entropy)))
         else:
             bench = SiliconBench(reader, desk.entropy)
             about.update(card=DESFIRE, version=_version(bench))
-            checks = list(_asked(bench, options, desk, ask))
+            for check in _asked(bench, options, desk, ask):
+                checks.append(check)
             bench.give_back()
+    except (CounterError, ReaderError) as error:
+        ended = error  # what was answered is kept all the same
     finally:
         reader.close()
     _print(about, checks)
-    if options.report:
+    if options.report and checks:
         options.report.write_text(_report(options.report, about, checks), encoding="utf-8")
         print(f"{options.report}: written; the card's UID is not in it")
+    if ended is not None:
+        raise ended
     return 1 if any(check.verdict == DIFFERENT for check in checks) else 0
 
 

@@ -11,9 +11,17 @@ from edge_agent.counter.desk import CounterError
 from edge_agent.counter.silicon_answers import EVIDENCE
 from edge_agent.counter.silicon_points import NOT_ASKED, POINTS
 from edge_agent.counter.silicon_special import SPECIAL, TICKET
-from simulator.desfire_card import DesfireCard, card, commands_content, image_to_json, transaction
+from simulator.desfire_card import (
+    Cut,
+    DesfireCard,
+    card,
+    commands_content,
+    image_to_json,
+    transaction,
+)
+from simulator.desfire_card.channel import Ev1Channel
 from simulator.desfire_card.image import CardKey
-from simulator.field import commit_torn
+from simulator.field import Tear, commit_torn
 from simulator.prng import Prng
 from simulator.tears.plants import commit_unmarked
 from simulator.ultralight_c import UltralightC
@@ -179,6 +187,29 @@ def test_an_ultralight_is_asked_for_its_counter(report, at_once, found):
     code, checks, about = check(made, report=report)
     assert checks["7.11"]["found"] == found and about["card"] == "Ultralight"
     assert code == (1 if at_once else 0)
+
+
+def test_what_was_answered_is_kept_when_the_card_is_taken_away(report):
+    made = factory_card()
+    desk = desk_with(made)
+    reader = desk.open_reader("")
+    reader.field.plan(Tear(exchange=700, cut=Cut("in", 0)))
+    with pytest.raises(CounterError, match="the card is gone; lay it on the reader"):
+        check(made, report=report, desk=desk)
+    checks = json.loads(report.read_text())["checks"]
+    assert 20 < len(checks) < 240
+
+
+def test_a_card_whose_mac_is_wrong_is_told_of_and_not_believed(report, monkeypatch):
+    """The MAC of answers only: the card is no DESFire at all, and every scene fails by name."""
+    sound = Ev1Channel.plain_out
+    monkeypatch.setattr(
+        Ev1Channel, "plain_out", lambda self, data: sound(self, data)[:-1] + b"\x00"
+    )
+    with pytest.raises(CounterError, match="does not take the factory's key back"):
+        check(factory_card(), report=report)
+    checks = json.loads(report.read_text())["checks"]
+    assert any("wrong MAC" in row["found"] for row in checks)
 
 
 def test_a_report_of_lines_can_be_read_without_a_program(tmp_path):
