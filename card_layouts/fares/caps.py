@@ -14,6 +14,8 @@ from card_layouts.fares.inputs import (
     C_SLOT0,
     C_SLOT_SIZE,
     S_CENTS,
+    S_LAST,
+    S_LENGTH,
     S_START,
 )
 from card_layouts.fares.package import u16
@@ -33,18 +35,36 @@ def begin_cap(t, card, source, product):
     t.cap_clips = product[s.P_FLAGS] & s.PRODUCT_CLIP
     if source:
         at = C_SLOT0 + (source - 1) * C_SLOT_SIZE
-        if card[at + S_START]:
-            t.cap_left = card[at + S_CENTS]
-            return
-        t.cap_left = _threshold(t, table)
+        t.cap_left = _threshold(t, table) if t.starts else card[at + S_CENTS]
         return
     if u16(product, s.P_CAP_DAYS) == 1:
-        spent = day_spent(t, card)
+        spent = card[C_DAY_SUM] if day_counts(t, card) else 0
     else:
-        spent = t.period_before = period_spent(t, card, product)
+        spent = t.period_before = card[C_PERIOD_SUM] if period_counts(t, card, product) else 0
     threshold = _threshold(t, table)
     if threshold >= 0:
         t.cap_left = threshold - spent if threshold > spent else 0
+
+
+def weigh_span(t, card, at, product):
+    """Return whether a purse product in the slot at `at` holds on the day of any reading.
+
+    A cap's span runs from first use; when it is over, the next use begins another until the last
+    day to start. Sets `starts` if this use would begin one, and `day_bits`.
+    """
+    start = card[at + S_START]
+    t.starts = t.day_bits = 0
+    for i in range(t.readings):
+        if start and start <= t.days[i] < start + card[at + S_LENGTH]:
+            t.day_bits |= 1 << i
+    if t.day_bits:
+        return True
+    for i in range(t.readings):
+        if not card[at + S_LAST] or t.days[i] <= card[at + S_LAST]:
+            t.day_bits |= 1 << i
+    if product[s.P_CAP_TABLE] != s.NONE:
+        t.starts = 1
+    return t.day_bits != 0
 
 
 def _threshold(t, table):
@@ -64,18 +84,18 @@ def cut(t, own, zones):
     return t.cap_left if own > t.cap_left and t.cap_clips else own
 
 
-def day_spent(t, card):
-    """Return what the purse paid on the day that any reading of the clock is on."""
+def day_counts(t, card):
+    """Return whether the card's day sum is of a day that any reading of the clock is on."""
     for i in range(t.readings):
         if card[C_CAP_DAY] and t.days[i] == card[C_CAP_DAY]:
-            return card[C_DAY_SUM]
-    return 0
+            return True
+    return False
 
 
-def period_spent(t, card, product):
-    """Return what the purse paid in a period that any reading of the clock is in."""
+def period_counts(t, card, product):
+    """Return whether the card's period sum is of a period that any reading is in."""
     start = card[C_CAP_START]
     for i in range(t.readings):
         if start and start <= t.days[i] < start + u16(product, s.P_CAP_DAYS):
-            return card[C_PERIOD_SUM]
-    return 0
+            return True
+    return False

@@ -20,7 +20,7 @@ from card_layouts.fares.inputs import (
 )
 from card_layouts.fares.prices import quote, set_party
 from card_layouts.fares.sources import zones_of
-from card_layouts.fares.surcharges import surcharge
+from card_layouts.fares.surcharges import no_surcharge, surcharge
 from card_layouts.fares.wanted import ASK, wanted_zones
 
 
@@ -28,12 +28,12 @@ def free_transfer(t, card):
     """Propose the transfer of a party that the journey covers, inside its zones."""
     product = t.products[t.paying]
     kind = product[s.P_KIND]
-    on = s.ON_PASS
+    on = s.ON_TICKET
     if kind == s.PRODUCT_PURSE:
         on = s.ON_PURSE
-    elif kind == s.PRODUCT_TICKET:
-        on = s.ON_TICKET
-    t.surcharge_number = t.surcharge_fair = 0
+    elif kind == s.PRODUCT_PASS:
+        on = s.ON_PASS
+    no_surcharge(t)
     fee = 0
     if product[s.P_FLAGS] & s.PRODUCT_SURCHARGE:
         fee = surcharge(t, t.book, on, 1 + t.heads, 0, card[C_J_NIGHT])
@@ -106,7 +106,7 @@ def _continue(t, card, source, product, priced, paid, zones, extra):
     offer[o.O_NEW] = 0
     offer[o.O_ZONES] = sold | paid
     offer[o.O_COMPANIONS] = t.heads
-    t.surcharge_number = t.surcharge_fair = 0
+    no_surcharge(t)
     fee = 0
     if product[s.P_FLAGS] & s.PRODUCT_SURCHARGE:
         fee = surcharge(t, t.book, s.ON_PURSE, 1 + t.heads, extra, card[C_J_NIGHT])

@@ -181,13 +181,20 @@ def _ride(t, card, tap, d, named):
         t.found = 0
         _continues(t, card, named)
         gather_money(t, card, tap, named)
-        if t.found and t.best[o.O_TOTAL] < total:
+        if t.found and _beats(t.best, total):
             settle_offer(t, card, d)
             return True
         if not named:
             default_party(t, 0)
     _settle_right(t, card, tap, d, beside, waived)
     return True
+
+
+def _beats(best, total):
+    """Return whether an offer beats a right of `total`; of equal ones a transfer comes first."""
+    if best[o.O_TOTAL] != total:
+        return best[o.O_TOTAL] < total
+    return best[o.O_ORDER] == o.ORDER_TRANSFER
 
 
 def _settle_right(t, card, tap, d, beside, waived):

@@ -65,7 +65,7 @@ def _in_time(t, card):
     if age < -SKEW_MINUTES:
         return False
     minutes = u16(t.transfer, 2 * (card[C_J_START_ZONE] - 1))
-    by_set = _set_minutes(t, card[C_J_ZONES] & t.all_zones)
+    by_set = set_minutes(t, card[C_J_ZONES] & t.all_zones)
     if by_set > minutes:
         minutes = by_set
     if not minutes:
@@ -82,7 +82,7 @@ def _in_time(t, card):
     return True
 
 
-def _set_minutes(t, zones):
+def set_minutes(t, zones):
     """Return the minutes of a paid set: as listed, else of its longest run, 0 without any."""
     runs = u16(t.transfer, s.TRANSFER_FIRST_RUN)
     if runs == s.NONE16 or not zones:

@@ -7,7 +7,7 @@ Source: tariff-model.md section 3.2, steps 5, 6, 7 and 9; W-61 to W-64, W-74 to 
 
 from card_layouts.fares import offers as o
 from card_layouts.fares import sections as s
-from card_layouts.fares.caps import begin_cap, cut
+from card_layouts.fares.caps import begin_cap, cut, weigh_span
 from card_layouts.fares.clock import first_bit, window
 from card_layouts.fares.continuing import offer_rest
 from card_layouts.fares.inputs import (
@@ -22,6 +22,7 @@ from card_layouts.fares.inputs import (
     RULE_EXTENSION,
     WHY_CALENDAR,
     WHY_EMPTY,
+    WHY_ENDED,
     WHY_GROUP,
     WHY_NEEDS,
     WHY_OTHER,
@@ -32,9 +33,8 @@ from card_layouts.fares.inputs import (
 from card_layouts.fares.package import u16
 from card_layouts.fares.prices import quote, set_party
 from card_layouts.fares.rider import admits_party, default_party, set_group
-from card_layouts.fares.rights import weigh_days
 from card_layouts.fares.sources import OTHERWISE, find_product, load, why_not, zones_of
-from card_layouts.fares.surcharges import surcharge
+from card_layouts.fares.surcharges import no_surcharge, surcharge
 from card_layouts.fares.wanted import ASK, wanted_zones
 
 
@@ -62,9 +62,8 @@ def _offers_of(t, card, tap, source, named):
     """Propose what one source can offer; return its reason if it offers nothing."""
     product = t.products[source]
     if source:
-        why = weigh_days(t, card, C_SLOT0 + (source - 1) * C_SLOT_SIZE, product)
-        if why:
-            return why
+        if not weigh_span(t, card, C_SLOT0 + (source - 1) * C_SLOT_SIZE, product):
+            return WHY_ENDED
         fair = first_bit(t.day_bits)
     else:
         t.starts = 0
@@ -146,7 +145,7 @@ def _new_journey(t, card, tap, source, product, priced, rule, fair):
     kind = s.ON_TICKET if product[s.P_KIND] == s.PRODUCT_TICKET else s.ON_PURSE
     persons = t.own + t.heads
     fee = 0
-    t.surcharge_number = t.surcharge_fair = 0
+    no_surcharge(t)
     if product[s.P_FLAGS] & s.PRODUCT_SURCHARGE:
         fee = surcharge(t, t.book, kind, persons, persons, 0)
     offer[o.O_NEW] = 1
@@ -158,32 +157,35 @@ def _new_journey(t, card, tap, source, product, priced, rule, fair):
 
 
 def _extension(t, card, tap, source, product):
-    """Propose the zones that a valid pass lacks; return its reason if there is nothing to add."""
-    if not t.extended:
-        return WHY_NEEDS
+    """Propose the zones that a valid pass lacks; return its reason if there is nothing to add.
+
+    Companions hold no pass: with them there is no extension.
+    """
     if t.heads or not t.own:
         return WHY_GROUP
     offer = t.offer
     set_party(t, 1, 0, 0, 0)
     defaults = zones_of(t, card, source) & t.all_zones
+    why = WHY_NEEDS
     least = -1
     own = concession = 0
-    for zone in range(1, t.zone_count + 1):
-        if not t.here >> (15 - zone) & 1:
-            continue
-        wanted = wanted_zones(t, tap, defaults, zone)
-        missing = wanted & ~t.extended if wanted != ASK else 0
-        if not missing:
-            continue
-        total = quote(t, product[s.P_PRICES], missing)
-        if total >= 0 and (least < 0 or total < least):
-            least = total
-            own = t.quoted_own
-            concession = t.quoted_full - own
-            offer[o.O_ZONES] = t.quoted_zones | t.extended & t.all_zones
+    for slot in range(4):
+        covered = t.extended[slot] & t.all_zones
+        for zone in range(1, t.zone_count + 1):
+            wanted = wanted_zones(t, tap, defaults, zone)
+            missing = wanted & ~covered if wanted != ASK else 0
+            if not covered or not t.here >> (15 - zone) & 1 or not missing:
+                continue
+            why = WHY_PRICE
+            total = quote(t, product[s.P_PRICES], missing)
+            if total >= 0 and (least < 0 or total < least):
+                least = total
+                own = t.quoted_own
+                concession = t.quoted_full - own
+                offer[o.O_ZONES] = t.quoted_zones | covered
     if least < 0:
-        return WHY_PRICE
-    t.surcharge_number = t.surcharge_fair = 0
+        return why
+    no_surcharge(t)
     fee = 0
     if product[s.P_FLAGS] & s.PRODUCT_SURCHARGE:
         fee = surcharge(t, t.book, s.ON_PURSE, 1, 1, 0)

@@ -58,7 +58,7 @@ class Tariff(Package):
         self.right_fair = self.right_day = self.right_surcharge_number = self.last_day = 0
         self.starts = self.day_bits = self.uses = self.count_day = 0  # of the slot weighed last
         self.right_zones = self.shadow = 0
-        self.extended = 0  # mask of a valid pass that does not cover this tap
+        self.extended = [0] * 4  # masks of valid passes that do not cover this tap
         # prices of the party asked for last
         self.party_own = self.party_adults = self.party_youths = self.party_children = 0
         self.quoted_own = self.quoted_full = self.quoted_others = self.quoted_zones = 0
@@ -66,7 +66,7 @@ class Tariff(Package):
         self.cap_left = self.cap_zones = self.cap_clips = self.capped = 0
         self.period_before = 0
         # surcharge asked for last
-        self.surcharge_number = self.surcharge_fair = 0
+        self.surcharge_number = self.surcharge_fair = self.surcharge_once = self.right_night = 0
         # offers
         self.offer = [0] * OFFER_SIZE
         self.best = [0] * OFFER_SIZE

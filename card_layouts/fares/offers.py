@@ -33,7 +33,8 @@ O_LEFT = 21  # cents left to the cap of a slot after
 O_ACTIVATES = 22
 O_CLIP = 23
 O_BILLED = 24
-OFFER_SIZE = 25
+O_NIGHT = 25  # 1: a surcharge that is asked once a journey
+OFFER_SIZE = 26
 
 ORDER_TRANSFER, ORDER_CAP_FREE, ORDER_UPGRADE, ORDER_CHARGE, ORDER_EXTENSION = 0, 1, 2, 3, 4
 
@@ -80,6 +81,7 @@ def complete(t, source, product, kind, order, rule, own, others, fee, concession
     offer[O_CHARGE] = own + others
     offer[O_SURCHARGE] = fee
     offer[O_SURCHARGE_NUMBER] = t.surcharge_number
+    offer[O_NIGHT] = t.surcharge_once
     offer[O_RULE] = rule
     offer[O_KIND] = kind
     offer[O_CONCESSION] = t.concession if concession else 0

@@ -31,7 +31,7 @@ from card_layouts.fares.inputs import (
 from card_layouts.fares.package import u16
 from card_layouts.fares.place import zones_in
 from card_layouts.fares.sources import PASS_KINDS, load, why_not, zones_of
-from card_layouts.fares.surcharges import surcharge
+from card_layouts.fares.surcharges import no_surcharge, surcharge
 
 CONSUMES_NOTHING, CONSUMES_TRIP, CONSUMES_DAY, CONSUMES_ACTIVATION = 0, 1, 2, 3
 DAY_MAX = 16383
@@ -39,8 +39,9 @@ DAY_MAX = 16383
 
 def weigh_rights(t, card, tap):
     """Set `right` to the slot (1..4) whose pass is used, 0 for none, and every slot's reason."""
-    t.right = t.extended = 0
+    t.right = 0
     for source in range(1, 5):
+        t.extended[source - 1] = 0
         t.why[source] = _weigh(t, card, tap, source)
 
 
@@ -62,7 +63,7 @@ def _weigh(t, card, tap, source):
     # Picked zones are numbers of the book that prices the stop: another book cannot judge them.
     covered = not tap[T_PICKED] & ~zones if book == t.book else not tap[T_PICKED]
     outside = not here & zones or not covered
-    if outside and (book != t.book or t.extended):
+    if outside and book != t.book:
         return WHY_ZONE
     fair = first_bit(t.day_bits)
     if product[s.P_WINDOW] != s.NONE:
@@ -75,20 +76,22 @@ def _weigh(t, card, tap, source):
     why = _weigh_uses(t, card, at, product)
     if outside:
         if not why and t.uses == CONSUMES_NOTHING:
-            t.extended = zones
+            t.extended[source - 1] = zones
         return WHY_ZONE
     if why:
         return why
     asked = 0
     if product[s.P_FLAGS] & s.PRODUCT_SURCHARGE:
-        asked = surcharge(t, book, s.ON_PASS, 1, 1, 0)
+        kind = s.ON_PASS if product[s.P_KIND] == s.PRODUCT_PASS else s.ON_TICKET
+        asked = surcharge(t, book, kind, 1, 1, 0)
     else:
-        t.surcharge_number = t.surcharge_fair = 0
+        no_surcharge(t)
     if not t.right or _is_better(t, asked, product[s.P_RANK]):
         t.right = source
         t.consumes = t.uses
         t.right_surcharge = asked
         t.right_surcharge_number = t.surcharge_number
+        t.right_night = t.surcharge_once
         t.right_rank = product[s.P_RANK]
         t.right_last = t.last_day
         t.right_fair = fair or t.surcharge_fair
@@ -107,7 +110,7 @@ def _is_better(t, asked, rank):
 
 
 def weigh_days(t, card, at, product):
-    """Return 0, WHY_EARLY or WHY_ENDED for the slot at `at`.
+    """Return 0, WHY_EARLY or WHY_ENDED for the pass in the slot at `at`.
 
     Sets `last_day`, `day_bits` (the readings inside) and `starts`: 1 if the use now is the first.
     """
@@ -142,9 +145,7 @@ def needs_activation(product):
     span = product[s.P_SPAN]
     if span == s.SPAN_FIRST_USE or span == s.SPAN_FIRST_USE_OR_DATE:
         return True
-    if product[s.P_TRAVEL_DAYS] or product[s.P_KIND] == s.PRODUCT_PACK:
-        return True
-    return product[s.P_CAP_TABLE] != s.NONE
+    return product[s.P_TRAVEL_DAYS] or product[s.P_KIND] == s.PRODUCT_PACK
 
 
 def _weigh_uses(t, card, at, product):

@@ -7,7 +7,7 @@ Source: tariff-model.md section 3.2, step 11, and section 8; R-21.
 from card_layouts.cards.zones import zones_first
 from card_layouts.fares import offers as o
 from card_layouts.fares import sections as s
-from card_layouts.fares.caps import day_spent, period_spent
+from card_layouts.fares.caps import day_counts, period_counts
 from card_layouts.fares.inputs import (
     C_CAP_DAY,
     C_CAP_START,
@@ -83,6 +83,7 @@ from card_layouts.fares.inputs import (
     WHY_OTHER,
     WHY_USED,
 )
+from card_layouts.fares.journey import set_minutes
 from card_layouts.fares.package import u16
 from card_layouts.fares.rights import (
     CONSUMES_ACTIVATION,
@@ -113,8 +114,7 @@ def settle_offer(t, card, d):
     d[D_GROUP] = best[o.O_GROUP]
     d[D_OWN] = best[o.O_OWN]
     d[D_CLIP] = best[o.O_CLIP]
-    night = 1 if best[o.O_SURCHARGE_NUMBER] else 0
-    _journey(t, card, d, best, night)
+    _journey(t, card, d, best, best[o.O_NIGHT])
     d[D_PAID_BY] = PAID_BILLED if best[o.O_BILLED] and not source else source
     if best[o.O_CAPPED] or best[o.O_ACTIVATES]:
         _count(t, card, d, best)
@@ -136,17 +136,17 @@ def settle_right(t, card, d, beside, waived):
     d[D_PRODUCT] = u16(product, s.P_NUMBER)
     d[D_SLOT] = source
     d[D_GROUP] = t.group
-    d[D_CONCESSION] = t.concession if t.shadow else 0
     d[D_PAYER] = product[s.P_PAYER] if t.shadow else 0
     d[D_SURCHARGE] = fee
     d[D_AMOUNT] = fee
     d[D_FULL] = fee + t.shadow
-    night = 1 if t.right_surcharge_number else 0
+    night = t.right_night
     kept = t.kept
     if beside:
         d[D_AMOUNT] += kept[o.O_PAY]
         d[D_FULL] += kept[o.O_FULL]
         d[D_SURCHARGE] += kept[o.O_SURCHARGE]
+        night |= kept[o.O_NIGHT]
         d[D_PAID_BY] = kept[o.O_SOURCE]
         if kept[o.O_BILLED]:
             d[D_PAYER] = kept[o.O_PAYER]
@@ -181,13 +181,13 @@ def _journey(t, card, d, offer, night):
     d[D_HEADS] = t.heads
     d[D_YOUTHS] = t.youths
     d[D_CHILDREN] = t.children
+    d[D_ZONE] = zones_first(t.here & zones or t.here)
     if offer[o.O_NEW]:
-        d[D_START_ZONE] = d[D_ZONE] = _start_zone(t, offer[o.O_SOURCE])
+        d[D_START_ZONE] = _start_zone(t, offer[o.O_SOURCE], zones)
         d[D_START_MINUTE] = t.minute
         d[D_CHARGED] = offer[o.O_CHARGE]
         d[D_NIGHT] = night
         return
-    d[D_ZONE] = zones_first(t.here & zones or t.here)
     d[D_START_ZONE] = card[C_J_START_ZONE]
     d[D_START_MINUTE] = card[C_J_START_MINUTE]
     d[D_CHARGED] = card[C_J_CHARGED] + offer[o.O_CHARGE]
@@ -195,19 +195,20 @@ def _journey(t, card, d, offer, night):
     d[D_NIGHT] = night | card[C_J_NIGHT]
 
 
-def _start_zone(t, source):
+def _start_zone(t, source, zones):
     """Return the zone a journey starts in: of several, the one with the longest transfer time."""
     lowest = zones_first(t.here)
     row = t.products[source][s.P_TRANSFER]
     if t.here == 1 << (15 - lowest) or row == s.NONE:
         return lowest
     t.read(s.TRANSFERS, row, t.transfer)
-    longest = lowest
+    start = lowest
+    longest = max(u16(t.transfer, 2 * lowest - 2), set_minutes(t, zones & t.all_zones))
     for zone in range(lowest + 1, t.zone_count + 1):
-        if t.here >> (15 - zone) & 1:
-            if u16(t.transfer, 2 * zone - 2) > u16(t.transfer, 2 * longest - 2):
-                longest = zone
-    return longest
+        if t.here >> (15 - zone) & 1 and u16(t.transfer, 2 * zone - 2) > longest:
+            longest = u16(t.transfer, 2 * zone - 2)
+            start = zone
+    return start
 
 
 def _use(t, card, d, source, product):
@@ -249,13 +250,13 @@ def _count(t, card, d, best):
             d[D_ACTIVATES] = source
         return
     if u16(product, s.P_CAP_DAYS) == 1:
-        spent = day_spent(t, card)
-        d[D_CAP_DAY] = card[C_CAP_DAY] if spent else t.day
-        d[D_DAY_SUM] = spent + best[o.O_OWN]
+        same = day_counts(t, card)
+        d[D_CAP_DAY] = card[C_CAP_DAY] if same else t.day
+        d[D_DAY_SUM] = (card[C_DAY_SUM] if same else 0) + best[o.O_OWN]
         return
-    spent = period_spent(t, card, product)
-    d[D_CAP_START] = card[C_CAP_START] if spent else t.day
-    d[D_PERIOD_SUM] = spent + best[o.O_OWN]
+    same = period_counts(t, card, product)
+    d[D_CAP_START] = card[C_CAP_START] if same else t.day
+    d[D_PERIOD_SUM] = (card[C_PERIOD_SUM] if same else 0) + best[o.O_OWN]
 
 
 def _copy_row(card, d, at):
@@ -273,7 +274,7 @@ def keep_counters(t, card, d):
     d[D_DAY_SUM] = card[C_DAY_SUM]
     d[D_CAP_START] = card[C_CAP_START]
     d[D_PERIOD_SUM] = card[C_PERIOD_SUM]
-    d[D_DAY_BEFORE] = day_spent(t, card)
+    d[D_DAY_BEFORE] = card[C_DAY_SUM] if day_counts(t, card) else 0
 
 
 def write_reasons(t, card, d):

@@ -1,7 +1,8 @@
 """The night fee and its like: at most two a book, part of every offer (M9).
 
 A surcharge is asked only if all readings of the clock are inside its window (X-13). Both may hold
-at once; then they add up and the number is 3. Source: tariff-model.md 3.2, step 7; W-39, W-40.
+at once; then they add up and the number is the first one's.
+Source: tariff-model.md section 3.2, step 7; W-39, W-40.
 """
 
 from card_layouts.fares import sections as s
@@ -10,14 +11,15 @@ from card_layouts.fares.package import u16
 
 
 def surcharge(t, book, kind, persons, boarding, paid):
-    """Return the cents asked on top; sets `surcharge_number` and `surcharge_fair`.
+    """Return the cents asked on top; sets `surcharge_number`, `surcharge_fair` and
+    `surcharge_once`, 1 if it is not asked again in this journey.
 
     Shape: `kind` ON_PURSE, ON_TICKET or ON_PASS; `persons` of the offer, of which `boarding` begin
     a journey here (all of them in a new one); `paid` 1 if the journey's surcharge was paid before.
     """
     r = t.resident
     book_at = t.books_at + 32 * book
-    t.surcharge_number = t.surcharge_fair = 0
+    no_surcharge(t)
     cents = 0
     for i in range(r[book_at + s.BOOK_SURCHARGES]):
         at = t.surcharges_at + 8 * (r[book_at + s.BOOK_SURCHARGE] + i)
@@ -37,7 +39,15 @@ def surcharge(t, book, kind, persons, boarding, paid):
         bits = window(t, r[at + 2])
         if bits == t.valid_bits:
             cents += u16(r, at) * heads
-            t.surcharge_number += i + 1
+            if not t.surcharge_number:
+                t.surcharge_number = i + 1
+            if flags & s.SURCHARGE_ONCE:
+                t.surcharge_once = 1
         elif bits & 1:
             t.surcharge_fair = first_bit(t.valid_bits & ~bits)
     return cents
+
+
+def no_surcharge(t):
+    """Say that none was asked."""
+    t.surcharge_number = t.surcharge_fair = t.surcharge_once = 0

@@ -15,10 +15,10 @@ def wanted_zones(t, tap, defaults, zone):
     here = 1 << (15 - zone)
     picked = tap[T_PICKED] & t.all_zones
     if picked:
-        return picked if picked & t.here else picked | here
+        return picked | here
     if not defaults:
         return here
-    if defaults & t.here:
+    if defaults & here:
         return defaults
     if defaults & t.ahead:
         return zones_hull(here | defaults & t.ahead)
