@@ -46,6 +46,8 @@ REASON_TIME = 23
 REASON_LIMIT = 24
 
 CALL_NONE = 255  # INTENT.call: the tap was on no trip
+TRIP_NONE = 0xFFFFF  # INTENT.trip: likewise
+STOP_NONE = 0xFFFF  # INTENT.stop: not known; the trip and call say it, or `picked` does
 
 PHASE_SELECT, PHASE_AUTH, PHASE_READ, PHASE_DECIDE, PHASE_STAGE, PHASE_COMMIT = 1, 2, 3, 4, 5, 6
 
