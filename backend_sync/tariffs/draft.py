@@ -5,6 +5,7 @@ Fare products that never meet on one ride (one for each pair of zones, say) are 
 """
 
 import datetime
+import os.path
 import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -50,7 +51,7 @@ class Family:
     cells: Cells = field(default_factory=dict)
     filled: set[frozenset[str]] = field(default_factory=set)  # cells no row of the feed names
     when: dict[str, Cells] = field(default_factory=dict)  # {window: cells}
-    timed: set[str] = field(default_factory=set)  # windows with prices no other time has
+    window: str = ""  # the only time it holds
     minutes: dict[str, int] = field(default_factory=dict)  # {start zone: transfer minutes}
     legs: int = 0
     upgrade: bool = False
@@ -113,18 +114,23 @@ def check_zones(zones: list[str], file: str) -> None:
 def families_of(meetings: dict[str, set[tuple[str, ...]]]) -> list[list[str]]:
     """Return `meetings`' fares in lists within which no two share a ride.
 
-    `meetings` is {fare: rides it is for}, in the order in which lists are filled.
+    `meetings` is {fare: rides it is for}. A fare joins the list whose ids begin most like its own,
+    since those of one product often do; lists come back in the order of `meetings`.
     """
     found: list[tuple[list[str], set[tuple[str, ...]]]] = []
-    for fare, rides in meetings.items():
-        for fares, taken in found:
-            if not taken & rides:
-                fares.append(fare)
-                taken |= rides
-                break
+    order = {fare: place for place, fare in enumerate(meetings)}
+    for fare, rides in sorted(meetings.items()):
+        fitting = [row for row in found if not row[1] & rides]
+        if fitting:
+            fares, taken = max(
+                fitting, key=lambda row: len(os.path.commonprefix([row[0][-1], fare]))
+            )
+            fares.append(fare)
+            taken |= rides
         else:
             found.append(([fare], set(rides)))
-    return [fares for fares, _taken in found]
+    lists = [sorted(fares, key=order.__getitem__) for fares, _taken in found]
+    return sorted(lists, key=lambda fares: order[fares[0]])
 
 
 def family_name(fares: list[str], taken: set[str]) -> str:

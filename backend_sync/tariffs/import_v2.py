@@ -29,17 +29,18 @@ from backend_sync.tariffs.fare_tables import (
     FaresV2,
     LegRule,
     Medium,
-    Timeframe,
     TransferRule,
 )
 from backend_sync.tariffs.feed import Feed
 from backend_sync.tariffs.gtfs_source import GtfsError
+from backend_sync.tariffs.import_frames import Frames
 from backend_sync.tariffs.losses import Loss
 
 LEGS, PRODUCTS, TRANSFERS = "fare_leg_rules.txt", "fare_products.txt", "fare_transfer_rules.txt"
 EVERYWHERE = "*"
 ADULT = "adult"
 MINUTES_MAX = 1440
+WHEN_MAX = 2  # price rows of a table that hold in a window
 LEGS_MAX = 3
 CARD, CONTACTLESS = 2, 3  # fare_media_type
 MEDIA = ("no medium", "paper", "a transit card", "a bank card", "an app")
@@ -61,6 +62,7 @@ class _Importer:
         self.default = next((g.name for g in self.groups.values() if g.is_default), None)
         self.prices = self._prices()  # {fare product: {(medium): {group: cents}}}
         self.zones = self._zones()
+        self.frames, self.extra = Frames(feed, fares, self.losses), list[DraftWindow]()
         self.rides = self._match()
 
     def lose(self, code: str, place: str, found: str, carried: str) -> None:
@@ -215,7 +217,7 @@ class _Importer:
         starts = {rule.start for rule in legs} - {""}
         ends = {rule.end for rule in legs} - {""}
         networks = {rule.network for rule in self.fares.legs} - {""}
-        frames = sorted({rule.start_frame for rule in legs})
+        frames = sorted({self.frames.of(rule.start_frame) for rule in legs})
         for rule in legs:
             if rule.end_frame:
                 self.lose(
@@ -227,16 +229,21 @@ class _Importer:
         for start in self.zones:
             for end in self.zones:
                 for frame in frames:
+                    # A rule without a timeframe holds in each of them, so priorities meet.
                     rules = [
                         rule
                         for rule in timed
-                        if rule.start_frame == frame
+                        if self.frames.of(rule.start_frame) in (frame, "")
                         and self._fits(rule.start, start, starts)
                         and self._fits(rule.end, end, ends)
                         and self._fits(rule.network, self.network, networks)
                     ]
                     top = max((rule.priority for rule in rules), default=0)
-                    rules = [rule for rule in rules if rule.priority == top]
+                    rules = [
+                        rule
+                        for rule in rules
+                        if (rule.priority, self.frames.of(rule.start_frame)) == (top, frame)
+                    ]
                     if rules:
                         found[Ride(start, end, frame)] = rules
                 if not any(Ride(start, end, frame) in found for frame in frames):
@@ -279,37 +286,30 @@ class _Importer:
     # --- rides become families of cells ---
 
     def draft(self) -> Draft:
-        meetings: dict[str, set[tuple[str, ...]]] = {}
-        for ride, rules in self.rides.items():
-            for rule in rules:
-                for medium in self.prices.get(rule.product, {}):
-                    meetings.setdefault(f"{rule.product}\0{medium}", set()).add((*ride, medium))
-        windows, whole = self._windows()
         taken: set[str] = set()
         families = []
         by_medium: dict[str, dict[str, set[tuple[str, ...]]]] = {}
-        for key, rides in meetings.items():
+        for key, rides in self._meetings().items():
             by_medium.setdefault(key.split("\0")[1], {})[key] = rides
         for medium, of_medium in by_medium.items():
             for keys in families_of(of_medium):
-                families.append(self._family(medium, keys, taken, windows, whole))
+                families.append(self._family(medium, keys, taken))
         self._say_unused()
         self._say_free()
-        first, last = self._validity(whole)
+        first, last = self._validity()
+        used = {name for family in families for name in (*family.when, family.window)}
+        windows = [w for w in (*self.frames.windows.values(), *self.extra) if w.name in used]
         return Draft(
             self.name, title(self.feed), self.zones, self._zones_from(),
             {area.area_id: area.name for area in self.fares.areas}, list(self.groups.values()),
-            [family for family in families if family.cells], list(windows.values()),
+            [family for family in families if family.cells], windows,
             self.currency, self.feed.timezone, first, last, self.losses, self._left_out(),
         )  # fmt: skip
 
     def _zones_from(self) -> str:
         return "stop_areas" if self.zones != [EVERYWHERE] else ""
 
-    def _family(
-        self, medium: str, keys: list[str], taken: set[str],
-        windows: dict[str, DraftWindow], whole: set[str],
-    ) -> Family:  # fmt: skip
+    def _family(self, medium: str, keys: list[str], taken: set[str]) -> Family:
         products = [key.split("\0")[0] for key in keys]
         rows = [r for r in self.fares.products if r.product in products and r.medium == medium]
         family = Family(
@@ -319,8 +319,8 @@ class _Importer:
         for ride, rules in self.rides.items():
             for rule in rules:
                 if rule.product in products:
-                    self._put(family, ride, rule, medium, windows, whole)
-        self._fill_times(family)
+                    self._put(family, ride, rule, medium)
+        self._set_times(family)
         fill_runs(family, self.zones)
         self._put_transfers(family, set(products))
         return family
@@ -329,13 +329,9 @@ class _Importer:
         kind = next((m.kind for m in self.fares.media if m.medium == medium), CARD)
         return "purse" if kind in (CARD, CONTACTLESS) else "ticket"
 
-    def _put(
-        self, family: Family, ride: Ride, rule: LegRule, medium: str,
-        windows: dict[str, DraftWindow], whole: set[str],
-    ) -> None:  # fmt: skip
+    def _put(self, family: Family, ride: Ride, rule: LegRule, medium: str) -> None:
         zone_set = frozenset({ride.start, ride.end})
-        in_window = ride.frame and ride.frame not in whole
-        cells = family.when.setdefault(windows[ride.frame].name, {}) if in_window else family.cells
+        cells = family.when.setdefault(ride.frame, {}) if ride.frame else family.cells
         row = cells.setdefault(zone_set, {})
         for group, amount in self.prices[rule.product][medium].items():
             before = row.setdefault(group, amount)
@@ -349,58 +345,56 @@ class _Importer:
 
     # --- times ---
 
-    def _fill_times(self, family: Family) -> None:
-        """Give a cell that is priced in windows only the dearest of them at other times."""
-        for window, cells in family.when.items():
-            for zone_set, row in cells.items():
-                base = family.cells.get(zone_set, {})
-                for group, amount in row.items():
-                    if group not in base:
-                        family.timed.add(window)
-                        dearest = max(
-                            c.get(zone_set, {}).get(group, 0) for c in family.when.values()
-                        )
-                        family.cells.setdefault(zone_set, {})[group] = dearest
-                    elif amount > base[group] and window not in family.timed:
-                        family.timed.add(window)
-        for window in sorted(family.timed):
+    def _meetings(self) -> dict[str, set[tuple[str, ...]]]:
+        """Return for each fare product and medium the rides it is for, told apart by time."""
+        used = sorted({ride.frame for ride in self.rides})
+        pairs = {
+            one: ["\0".join(sorted((one, other))) for other in used if self._at_once(one, other)]
+            for one in used
+        }
+        found: dict[str, set[tuple[str, ...]]] = {}
+        for ride, rules in self.rides.items():
+            for rule in rules:
+                for medium in self.prices.get(rule.product, {}):
+                    rides = found.setdefault(f"{rule.product}\0{medium}", set())
+                    rides |= {(ride.start, ride.end, pair) for pair in pairs[ride.frame]}
+        return found
+
+    def _at_once(self, one: str, other: str) -> bool:
+        """Return whether a rider may choose between rules of these timeframes."""
+        if one and other:
+            return self.frames.meet(one, other)
+        # A rule of higher priority replaces one that holds at any time; else both may be had.
+        return one == other or not any(rule.priority for rule in self.fares.legs)
+
+    def _set_times(self, family: Family) -> None:
+        """Say when a family holds that no rule gives a fare at any time."""
+        used = list(family.when)
+        if not family.cells and used:
+            family.cells = family.when.pop(used[0])
+            if not self.frames.covers(used):
+                parts = tuple(p for group in used for p in self.frames.windows[group].parts)
+                place = self.frames.windows[used[0]].source
+                self.extra.append(DraftWindow(f"{family.name}-times", place, parts))
+                family.window = self.extra[-1].name
+        for group in list(family.when)[WHEN_MAX:]:
+            del family.when[group]
             self.lose(
-                "L10", "timeframes.txt:1", f"{family.name} is priced by timeframe ({window})",
-                "its price holds in the window; a time with no fare of its own takes the dearest",
+                "L10", self.frames.windows[group].source,
+                f"{family.name} has {len(used)} prices by timeframe", f"{group} is left out",
             )  # fmt: skip
+        for cells in family.when.values():
+            for zone_set, row in cells.items():
+                base = family.cells.setdefault(zone_set, {})
+                for group, amount in row.items():
+                    base.setdefault(group, amount)
+        family.when = {self.frames.windows[g].name: cells for g, cells in family.when.items()}
 
-    def _windows(self) -> tuple[dict[str, DraftWindow], set[str]]:
-        """Return the windows of timeframe groups, and the groups that hold all day long."""
-        used = {ride.frame for ride in self.rides} - {""}
-        windows, whole = {}, set()
-        for group in sorted(used):
-            rows = [frame for frame in self.fares.frames if frame.group == group]
-            if all((row.start, row.end) == (0, 1440) for row in rows):
-                whole.add(group)
-                continue
-            place = f"timeframes.txt:{rows[0].line}"
-            name = re.sub("[^a-z0-9]+", "-", group.lower()).strip("-") or "window"
-            parts = tuple((row.service, row.start, row.end) for row in rows)
-            windows[group] = DraftWindow(name, place, parts)
-            self._say_overlap(rows)
-        return windows, whole
-
-    def _say_overlap(self, rows: list[Timeframe]) -> None:
-        for i, row in enumerate(rows):
-            for other in rows[:i]:
-                same = row.service == other.service
-                if same and row.start < other.end and other.start < row.end:
-                    self.lose(
-                        "L10", f"timeframes.txt:{row.line}",
-                        f"{row.group} overlaps line {other.line} in service {row.service}",
-                        "the minutes of both",
-                    )  # fmt: skip
-
-    def _validity(self, whole: set[str]) -> tuple[datetime.date, datetime.date]:
-        """Return the first and last day: those of the fares' own services, else of all."""
-        named = {frame.service for frame in self.fares.frames if frame.group in whole}
-        services = [self.feed.services.get(name, ()) for name in named or self.feed.services]
-        days = [date for dates in services for date in (dates[:1] + dates[-1:])]
+    def _validity(self) -> tuple[datetime.date, datetime.date]:
+        """Return the first and last day: those of the fares' own timeframes, else of the feed."""
+        days = self.frames.dates or {
+            date for dates in self.feed.services.values() for date in dates[:1] + dates[-1:]
+        }
         if not days:
             raise GtfsError("calendar.txt: no service runs on any date; wanted dates for a tariff")
         return min(days), max(days)
@@ -415,6 +409,7 @@ class _Importer:
             )  # fmt: skip
             self.fares.joins.clear()
         counts = []
+        listed = {row.start for row in self.fares.transfers} - {""}
         for zone in self.zones:
             groups = {
                 rule.group
@@ -424,7 +419,6 @@ class _Importer:
                 if rule.product in products
             }
             for row in self.fares.transfers:
-                listed = {other.start for other in self.fares.transfers} - {""}
                 if row.start in groups if row.start else groups - listed:
                     family.minutes[zone] = max(family.minutes.get(zone, 0), self._minutes(row))
                     counts.append(row.times)

@@ -159,6 +159,8 @@ def _product(family: Family, place: int, has_transfer: bool) -> list[str]:
         f"rank = {50 + place}",
         f"prices = {_text(family.name)}",
     ]
+    if family.window:
+        lines.append(f"window = {_text(family.window)}")
     if has_transfer:
         lines.append(f"transfer = {_text(family.name)}")
     return [*lines, ""]

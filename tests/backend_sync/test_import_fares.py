@@ -146,13 +146,23 @@ def test_whole_day_timeframes_are_the_validity_and_others_windows(tmp_path):
         "year,,two\noff,,one\noff,year,far\n"
     )
     read, draft = book(tmp_path, **{**V2, "timeframes": frames, "fare_leg_rules": legs})
+    assert [list(table.prices.values()) for table in read.tables] == [[{0: 300}], [{0: 200}]]
+    two, off = read.products
+    assert two.window is None and off.window is not None
+    window = read.windows[off.window]
+    assert window.civil and read.calendars[window.calendar].services == ("daily",)
+    assert (window.from_minute, window.to_minute, window.or_window is None) == (540, 780, False)
+    assert (read.valid_to - read.valid_from) == 6
+    assert codes(draft)["L10"] == "timeframes.txt:4 fare_leg_rules.txt:4"
+
+
+def test_a_timeframe_of_higher_priority_replaces_the_price(tmp_path):
+    frames = "timeframe_group_id,start_time,end_time,service_id\noff,09:00:00,13:00:00,daily\n"
+    legs = "from_timeframe_group_id,fare_product_id,rule_priority\n,two,\noff,far,1\n"
+    read, _ = book(tmp_path, **{**V2, "timeframes": frames, "fare_leg_rules": legs})
     (table,) = read.tables
     assert list(table.prices.values()) == [{0: 300}]
-    assert [list(when.prices.values()) for when in table.when] == [[{0: 200}]]
-    window = read.windows[table.when[0].window]
-    assert window.civil and read.calendars[window.calendar].services == ("daily",)
-    assert (read.valid_to - read.valid_from) == 6
-    assert codes(draft)["L10"].count("timeframes.txt:4") == 1
+    assert [list(when.prices.values()) for when in table.when] == [[{0: 450}]]
 
 
 def test_free_transfers_become_minutes_by_start_zone(tmp_path):
