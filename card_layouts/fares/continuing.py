@@ -44,8 +44,12 @@ def free_transfer(t, card):
     offer[o.O_FAIR] = t.fair or t.surcharge_fair
     t.capped = t.cap_clips = t.starts = 0
     t.cap_left = -1
+    offer[o.O_ZONE] = 0
     o.complete(t, t.paying, product, KIND_TRANSFER, o.ORDER_TRANSFER, RULE_TRANSFER, 0, 0, fee, 0)
+    why = t.why[t.paying]
     o.propose(t)
+    if why:
+        t.why[t.paying] = why  # a pass keeps the reason it has as a right
 
 
 def offer_rest(t, card, tap, source, product, priced):
@@ -103,7 +107,7 @@ def _continue(t, card, source, product, priced, paid, zones, extra):
     if counted < own and not counted:
         concession = 0
     offer = t.offer
-    offer[o.O_NEW] = 0
+    offer[o.O_NEW] = offer[o.O_ZONE] = 0
     offer[o.O_ZONES] = sold | paid
     offer[o.O_COMPANIONS] = t.heads
     no_surcharge(t)
@@ -111,8 +115,10 @@ def _continue(t, card, source, product, priced, paid, zones, extra):
     if product[s.P_FLAGS] & s.PRODUCT_SURCHARGE:
         fee = surcharge(t, t.book, s.ON_PURSE, 1 + t.heads, extra, card[C_J_NIGHT])
     offer[o.O_FAIR] = t.fair or t.surcharge_fair
-    rule, kind = RULE_UPGRADE, KIND_UPGRADE
+    rule = RULE_UPGRADE
+    order = o.ORDER_UPGRADE
     if t.inside:
         rule = RULE_EXTRA_HEADS
-    o.complete(t, source, product, kind, o.ORDER_UPGRADE, rule, counted, others, fee, concession)
+        order = o.ORDER_TRANSFER
+    o.complete(t, source, product, KIND_UPGRADE, order, rule, counted, others, fee, concession)
     o.propose(t)

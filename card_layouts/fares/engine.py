@@ -57,7 +57,7 @@ from card_layouts.fares.rider import default_party, named_party, read_rider
 from card_layouts.fares.rights import weigh_rights
 from card_layouts.fares.settle import keep_counters, settle_offer, settle_right, write_reasons
 from card_layouts.fares.sources import forget, zones_of
-from card_layouts.fares.wanted import ASK, wanted_zones
+from card_layouts.fares.wanted import wanted_zones
 
 
 def rate(t, card, tap, d):
@@ -158,36 +158,42 @@ def _ride(t, card, tap, d, named):
         _settle_right(t, card, tap, d, 0, 0)
         return True
     purse = card[C_BALANCE]
-    waived = 0
-    if total > purse:
-        if not t.resident[t.book_at + s.BOOK_FLAGS] & s.BOOK_NIGHT_FREE:
-            return False
-        waived = 1
+    waived = 1 if total > purse and t.resident[t.book_at + s.BOOK_FLAGS] & s.BOOK_NIGHT_FREE else 0
     beside = 1 if t.heads else 0
     if beside:
-        t.own = 0
-        t.balance = purse if waived else purse - total
-        t.found = 0
-        gather_money(t, card, tap, named)
-        if not t.found:
+        if not _charge_companions(t, card, tap, purse if waived else purse - total):
+            if t.asked >= 0 and not waived:
+                t.asked += total
             return False
+        total += t.kept[o.O_TOTAL]
+    elif total > purse and not waived:
+        t.asked = total
+        return False
+    t.own = 1
+    t.balance = purse
+    t.found = 0
+    _continues(t, card, named)
+    gather_money(t, card, tap, named)
+    if t.found and _beats(t.best, total):
+        settle_offer(t, card, d)
+        return True
+    if not named:
+        default_party(t, 0)
+    _settle_right(t, card, tap, d, beside, waived)
+    return True
+
+
+def _charge_companions(t, card, tap, balance):
+    """Keep the cheapest way to pay for the companions of a pass holder; False if there is none."""
+    t.own = 0
+    t.balance = balance
+    t.found = 0
+    gather_money(t, card, tap, True)
+    if t.found:
         kept = t.kept
         t.kept = t.best
         t.best = kept
-        total += t.kept[o.O_TOTAL]
-    if t.right_surcharge:
-        t.own = 1
-        t.balance = purse
-        t.found = 0
-        _continues(t, card, named)
-        gather_money(t, card, tap, named)
-        if t.found and _beats(t.best, total):
-            settle_offer(t, card, d)
-            return True
-        if not named:
-            default_party(t, 0)
-    _settle_right(t, card, tap, d, beside, waived)
-    return True
+    return t.found
 
 
 def _beats(best, total):
@@ -208,11 +214,10 @@ def _settle_right(t, card, tap, d, beside, waived):
     if product[s.P_SHADOW] != s.NONE:
         set_party(t, 1, 0, 0, 0)
         for zone in range(1, t.zone_count + 1):
-            if t.here >> (15 - zone) & 1:
+            if t.here & t.right_zones & 1 << (15 - zone):
                 wanted = wanted_zones(t, tap, t.right_zones, zone)
-                cents = quote(t, product[s.P_SHADOW], wanted) if wanted != ASK else -1
-                if cents >= 0 and (not t.shadow or cents < t.shadow):
-                    t.shadow = cents
+                t.shadow = max(quote(t, product[s.P_SHADOW], wanted), 0)
+                break
     settle_right(t, card, d, beside, waived)
 
 

@@ -131,6 +131,7 @@ def _new_journey(t, card, tap, source, product, priced, rule, fair):
             others = t.quoted_others
             concession = t.quoted_full - own
             offer[o.O_ZONES] = t.quoted_zones
+            offer[o.O_ZONE] = zone
             asked = wanted
     if least < 0:
         return why
@@ -183,6 +184,7 @@ def _extension(t, card, tap, source, product):
                 own = t.quoted_own
                 concession = t.quoted_full - own
                 offer[o.O_ZONES] = t.quoted_zones | covered
+                offer[o.O_ZONE] = zone
     if least < 0:
         return why
     no_surcharge(t)

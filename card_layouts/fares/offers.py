@@ -4,7 +4,13 @@ Two lists suffice: the one being worked out and the best so far; a better one ch
 it. The key (total, order, rank, source) is total: no two offers tie. Source: tariff-model.md 3.2.
 """
 
-from card_layouts.fares.inputs import WHY_FUNDS, WHY_OTHER
+from card_layouts.fares.inputs import (
+    KIND_ACTIVATION,
+    KIND_CHARGE,
+    RULE_ACTIVATION,
+    WHY_FUNDS,
+    WHY_OTHER,
+)
 from card_layouts.fares.package import u16
 from card_layouts.fares.sections import P_FLAGS, P_NUMBER, P_PAYER, P_RANK, PRODUCT_BILLED
 
@@ -34,7 +40,8 @@ O_ACTIVATES = 22
 O_CLIP = 23
 O_BILLED = 24
 O_NIGHT = 25  # 1: a surcharge that is asked once a journey
-OFFER_SIZE = 26
+O_ZONE = 26  # zone of the stop the price was taken for, 0 = any inside the journey
+OFFER_SIZE = 27
 
 ORDER_TRANSFER, ORDER_CAP_FREE, ORDER_UPGRADE, ORDER_CHARGE, ORDER_EXTENSION = 0, 1, 2, 3, 4
 
@@ -82,8 +89,9 @@ def complete(t, source, product, kind, order, rule, own, others, fee, concession
     offer[O_SURCHARGE] = fee
     offer[O_SURCHARGE_NUMBER] = t.surcharge_number
     offer[O_NIGHT] = t.surcharge_once
-    offer[O_RULE] = rule
-    offer[O_KIND] = kind
+    first = t.starts and t.capped and kind == KIND_CHARGE
+    offer[O_RULE] = RULE_ACTIVATION if first else rule
+    offer[O_KIND] = KIND_ACTIVATION if first else kind
     offer[O_CONCESSION] = t.concession if concession else 0
     offer[O_PAYER] = t.payer if concession else 0
     if billed:
@@ -93,5 +101,5 @@ def complete(t, source, product, kind, order, rule, own, others, fee, concession
     offer[O_BILLED] = 1 if billed else 0
     offer[O_CAPPED] = t.capped
     offer[O_LEFT] = max(t.cap_left - own, 0) if t.capped else max(t.cap_left, 0)
-    offer[O_ACTIVATES] = source if t.starts else 0
+    offer[O_ACTIVATES] = source if t.starts and t.capped else 0
     offer[O_CLIP] = 1 if t.cap_clips else 0

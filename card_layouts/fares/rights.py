@@ -50,7 +50,7 @@ def _weigh(t, card, tap, source):
     if book < 0:
         return why_not(book)
     product = t.products[source]
-    if product[s.P_KIND] not in PASS_KINDS or source == t.left_out:
+    if product[s.P_KIND] not in PASS_KINDS:
         return WHY_OTHER
     if not u16(product, s.P_GROUPS) >> t.group & 1:
         return WHY_GROUP
@@ -80,6 +80,8 @@ def _weigh(t, card, tap, source):
         return WHY_ZONE
     if why:
         return why
+    if source == t.left_out:
+        return WHY_OTHER
     asked = 0
     if product[s.P_FLAGS] & s.PRODUCT_SURCHARGE:
         kind = s.ON_PASS if product[s.P_KIND] == s.PRODUCT_PASS else s.ON_TICKET

@@ -91,7 +91,6 @@ from card_layouts.fares.rights import (
     CONSUMES_NOTHING,
     CONSUMES_TRIP,
 )
-from card_layouts.fares.sources import NOT_READ
 
 TRANSFERS_MAX = 15  # of a G record: saturates
 
@@ -155,7 +154,7 @@ def settle_right(t, card, d, beside, waived):
     else:
         kept[o.O_NEW] = 1
         kept[o.O_ZONES] = t.right_zones
-        kept[o.O_CHARGE] = kept[o.O_COMPANIONS] = 0
+        kept[o.O_CHARGE] = kept[o.O_COMPANIONS] = kept[o.O_ZONE] = 0
         kept[o.O_SOURCE] = source
         d[D_PAID_BY] = source
     _journey(t, card, d, kept, night)
@@ -181,7 +180,7 @@ def _journey(t, card, d, offer, night):
     d[D_HEADS] = t.heads
     d[D_YOUTHS] = t.youths
     d[D_CHILDREN] = t.children
-    d[D_ZONE] = zones_first(t.here & zones or t.here)
+    d[D_ZONE] = offer[o.O_ZONE] or zones_first(t.here & zones or t.here)
     if offer[o.O_NEW]:
         d[D_START_ZONE] = _start_zone(t, offer[o.O_SOURCE], zones)
         d[D_START_MINUTE] = t.minute
@@ -238,9 +237,11 @@ def _count(t, card, d, best):
     """Write what a cap counts: the T row of a slot or a counter of the purse."""
     source = best[o.O_SOURCE]
     product = t.products[source]
-    d[D_T_WRITE] = 1
     if source:
         at = C_SLOT0 + (source - 1) * C_SLOT_SIZE
+        if not best[o.O_ACTIVATES] and best[o.O_LEFT] == card[at + S_CENTS]:
+            return
+        d[D_T_WRITE] = 1
         _copy_row(card, d, at)
         d[D_T_SLOT] = source
         d[D_T_CENTS] = best[o.O_LEFT]
@@ -253,10 +254,12 @@ def _count(t, card, d, best):
         same = day_counts(t, card)
         d[D_CAP_DAY] = card[C_CAP_DAY] if same else t.day
         d[D_DAY_SUM] = (card[C_DAY_SUM] if same else 0) + best[o.O_OWN]
+        d[D_T_WRITE] = 0 if same and not best[o.O_OWN] else 1
         return
     same = period_counts(t, card, product)
     d[D_CAP_START] = card[C_CAP_START] if same else t.day
     d[D_PERIOD_SUM] = (card[C_PERIOD_SUM] if same else 0) + best[o.O_OWN]
+    d[D_T_WRITE] = 0 if same and not best[o.O_OWN] else 1
 
 
 def _copy_row(card, d, at):
@@ -281,9 +284,10 @@ def write_reasons(t, card, d):
     """Write why each source was used or not; what was never asked was not needed."""
     for source in range(5):
         why = t.why[source]
-        if t.product_book[source] == NOT_READ:
+        if why == WHY_EMPTY:
             at = C_SLOT0 + (source - 1) * C_SLOT_SIZE + S_MECHANISM if source else C_PURSE_PRODUCT
-            why = WHY_OTHER if card[at] else WHY_EMPTY
+            if card[at]:
+                why = WHY_OTHER
         d[D_WHY0 + source] = why
 
 
