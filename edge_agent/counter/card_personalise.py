@@ -101,15 +101,16 @@ def _work(
     issuing = Issuing(batch, station, register, reader, desk.clock, desk.entropy, options.clerk)
     print(f"batch {batch.number}, {batch.count} cards, on {reader.name}. {NO_UNDO.split('.')[0]}.")
     made = 0
+    outcome = found = None
     try:
         while not register.complete and (options.count is None or made < options.count):
+            if found is not None and outcome is not None and outcome.what not in (LOST, AGAIN):
+                _until_gone(reader, found.uid, options.wait, desk.clock)
             found = _next_card(reader, options.wait)
             outcome = issuing.present(found)
             made += outcome.what == MADE
             _say(register, found, outcome)
             reader.release()
-            if outcome.what not in (LOST, AGAIN) and not register.complete:
-                _until_gone(reader, found.uid, options.wait, desk.clock)
     except KeyboardInterrupt:
         print("\nstopped; start the same command again to go on")
     finally:

@@ -110,7 +110,7 @@ def _chip(card: DesfireCard) -> list[str]:
             f"{software[1]}, made in week {card.version[26]:02x} of 20{card.version[27]:02x}"
         )
     free = "not told" if card.free_bytes is None else f"{card.free_bytes} bytes free"
-    lines.append(f"memory        {free} of {card.storage_bytes}")
+    lines.append(f"memory        {free}, chip of {card.storage_bytes}")
     for app in card.applications:
         whose = "ours" if is_ours(app.aid) else "foreign"
         lines.append(

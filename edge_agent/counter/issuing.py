@@ -184,6 +184,7 @@ class Issuing:
 
     def _known(self, row: Row) -> Outcome:
         words = "is made already" if row["state"] == STATE_VERIFIED else "SPOILT before"
+        words += ": take it away"
         return Outcome(KNOWN, self.batch.printed(row["serial"]), words)
 
     def _lost(self, uid: bytes) -> Outcome:

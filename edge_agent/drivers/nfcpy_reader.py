@@ -4,6 +4,7 @@ nfcpy speaks ISO 14443-4 itself, block by block, so that native DESFire frames a
 frames go the same way. Its card classes are left aside: they talk to a card before we do.
 """
 
+import os
 import time
 
 import nfc.clf
@@ -44,7 +45,8 @@ class NfcpyReader:
                     f"nfcpy:{place}: no reader there; is it plugged in, may you use it?"
                 )
         except (OSError, ValueError, AssertionError) as error:
-            raise ReaderError(f"nfcpy:{place}: {error}; is it a PN532 on a serial port?") from None
+            why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
+            raise ReaderError(f"nfcpy:{place}: {why}; is it a PN532 on a serial port?") from None
         self.name = f"nfcpy {self._frontend.device}"
 
     def wait(self, timeout_ms: int) -> CardFound | None:

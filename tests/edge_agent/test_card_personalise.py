@@ -82,8 +82,7 @@ def put_back(card, tear):
     return hands
 
 
-@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.full), 7])
-def test_a_card_torn_anywhere_is_finished_when_it_is_put_back(tmp_path, step):
+def test_a_card_torn_anywhere_is_finished_when_it_is_put_back(tmp_path):
     whole, office = blank(1), Office(tmp_path, 1)
     assert office.personalise(one_by_one([whole])) == 0
     wanted, issued = files_of(whole), office.issues.read_bytes()
@@ -91,7 +90,7 @@ def test_a_card_torn_anywhere_is_finished_when_it_is_put_back(tmp_path, step):
     for number, count in enumerate(whole.meter.exchanges):
         cuts += [(number, Cut("in", 0)), (number, Cut("out", 0))]
         cuts += [(number, Cut("step", at)) for at in range(count.write_steps)]
-    for number, cut in cuts[::step]:
+    for number, cut in cuts:
         for path in (office.register, office.issues):
             path.unlink()
         card = blank(1)
@@ -99,7 +98,7 @@ def test_a_card_torn_anywhere_is_finished_when_it_is_put_back(tmp_path, step):
         assert office.personalise(put_back(card, tear)) == 0, tear
         assert files_of(card) == wanted, tear
         assert office.issues.read_bytes() == issued, tear
-    figures.add("tears of a personalisation through the batch", len(cuts[::step]))
+    figures.add("tears of a personalisation through the batch", len(cuts))
 
 
 def test_another_card_may_come_before_the_torn_one(tmp_path, capsys):
@@ -288,3 +287,18 @@ def test_no_key_leaves_in_register_or_words(tmp_path, capsys):
         )
     assert card.uid.hex() not in said.out + said.err
     assert office.register.stat().st_mode & 0o77 == office.issues.stat().st_mode & 0o77 == 0
+
+
+def test_after_the_cards_asked_for_nobody_is_waited_for(tmp_path, capsys):
+    """The last card may lie there for ever: `--count` is reached."""
+    office = Office(tmp_path, 3)
+    waits = []
+
+    def hands(field):
+        waits.append(field)
+        if not field.cards:
+            field.place(blank(1))
+
+    assert office.personalise(hands, "--count", "1") == 0
+    assert len(waits) == 1
+    assert waits[0].cards, "it lies there still"
