@@ -83,6 +83,7 @@ class Calendar:
     name: str
     days: frozenset[int] = frozenset()
     services: tuple[str, ...] = ()  # service_id of the feed
+    left_out: frozenset[int] = frozenset()  # days that no service puts back in
 
 
 @dataclass(frozen=True)

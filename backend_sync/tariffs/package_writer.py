@@ -116,5 +116,6 @@ def _calendars(book: Book, feed: Feed, first_day: int, stride: int) -> list[byte
         days = set(calendar.days)
         for service in calendar.services:
             days |= {(date - EPOCH).days for date in feed.services.get(service, ())}
-        rows.append(bytes(calendar_bitmap(frozenset(days), first_day, stride)))
+        left = frozenset(days) - calendar.left_out
+        rows.append(bytes(calendar_bitmap(left, first_day, stride)))
     return rows

@@ -28,8 +28,9 @@ class WhenReader(Reader):
             days |= {d for d in stretch if mask >> date(d).weekday() & 1}
         elif "from" in row or "to" in row:
             self.fault(("calendars", name), f"calendars.{name} has one end", "wanted from and to")
-        days -= {day(d) for d in row.get("except", [])}
-        return m.Calendar(name, frozenset(days), tuple(name_list(row.get("from_feed", []))))
+        left_out = frozenset(day(d) for d in row.get("except", []))
+        services = tuple(name_list(row.get("from_feed", [])))
+        return m.Calendar(name, frozenset(days) - left_out, services, left_out)
 
     def windows(self, calendars: list[str]) -> tuple[dict[str, int], list[m.Window]]:
         """Return the index of each window, and the rows: further tables of a name are chained."""
