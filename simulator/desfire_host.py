@@ -30,6 +30,7 @@ class Host:
         self.card, self.cuts, self.sent = card, dict(cuts or {}), 0
         self._cipher: BlockCipher | None = None
         self.iv = b""
+        self.challenge = b""  # of an ISO 7816 authentication
         card.power_on()
 
     @property

@@ -1,4 +1,4 @@
-"""One trial for every cell of silicon_answers.py (edge_agent): a scene, the steps to take, the status to come.
+"""Trials of every cell of edge_agent's silicon_answers.py: scene, steps, the status to come.
 
 Steps are separated by semicolons; all but the last must go well. A step is a frame in hex, `@app`,
 `@auth KEY` (AES, key N of the application), `@picc` (AES), `@iso` and `@d40` (3DES, blank card),
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from simulator.desfire_card import DesfireCard, Image
-from simulator.desfire_card.ciphers import BlockCipher, xor
+from simulator.desfire_card.ciphers import BlockCipher, padded, xor
 from simulator.desfire_card.image import Application, CardKey, DataFile, RecordFile, ValueFile
 from simulator.desfire_card.memory import BLOCK_BYTES, free_bytes
 from simulator.desfire_card.meter import ExchangeCount
@@ -107,6 +107,8 @@ def _status(host: Host, step: str) -> str:
         return f"{answer[0]:02X}"
     word, *parts = step[1:].split()
     try:
+        if word in ("challenge", "external"):
+            return _iso_authenticate(host, word, bytes.fromhex("".join(parts)))
         _do(host, word, parts)
     except StatusError as error:
         return f"{error.status:02X}"
@@ -133,6 +135,19 @@ def _do(host: Host, word: str, parts: list[str]) -> None:
         host.change_key(data[0][0], data[1], 1)
     else:
         raise TrialFailed(f"@{word} is no step")
+
+
+def _iso_authenticate(host: Host, word: str, data: bytes) -> str:
+    """`@challenge LE` and `@external P1 P2`: the two halves of proving a key to the card."""
+    if word == "challenge":
+        answer = host.raw(b"\x00\x84\0\0" + data)
+        host.challenge = answer[:-2]
+    else:
+        cipher = BlockCipher("AES", KEYS[(data[1] & 15) % len(KEYS)], ExchangeCount())
+        clear = padded(bytes(len(host.challenge)) + host.challenge, 16)
+        proof = cipher.cbc_encrypt(bytes(16), clear)
+        answer = host.raw(b"\x00\x82" + data + bytes([len(proof)]) + proof)
+    return answer[-2:].hex().upper()
 
 
 def _authenticate_d40(host: Host) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from card_layouts.cards.conversation import FRAME_BYTES, CardLost, CardStatusError, converse
 from card_layouts.cards.desfire_channel import card_crc
 from card_layouts.cards.desfire_issuer import IssuerSession
+from card_layouts.crypto.aes import aes
 from card_layouts.crypto.triple_des_cpython import TripleDes
 from card_layouts.errors import LayoutError, SealError
 from edge_agent.counter.desk import CounterError
@@ -26,6 +27,7 @@ FREE_SETTINGS, CLOSED_PICC, CLOSED, FROZEN = 0x0F, 0x08, 0x00, 0xF8
 FORMAT, FREE_MEMORY, CREATE_STANDARD, CHANGE_KEY = 0xFC, 0x6E, 0xCD, 0xC4
 # Commands whose effect outlives the next activation: the scene is made anew after them.
 LASTING = bytes.fromhex("54 5C C4 CA DA FC 5F CD CB CC C1 C0 DF 3D C7 D6")
+RAW_STEPS = ("challenge", "external")  # ISO 7816 frames
 RAW_BYTES_MAX = 56  # longer frames, and ISO 7816 ones, do not pass PC/SC as they are
 
 # The files of the trials, in hex: what creates them, and what fills them. Numbers as in the trials.
@@ -71,6 +73,7 @@ class SiliconBench:
         self.found = self.activate()
         if self.found.kind != DESFIRE:
             raise CounterError(f"{reader.name}: this is no DESFire card; lay a DESFire EV1 there")
+        self._challenge = b""
         self.scene = ""  # what the card was made into, "" once that may have changed
 
     # Talking --------------------------------------------------------------------------
@@ -119,6 +122,8 @@ class SiliconBench:
                 word = answer[-2:] if frame[:1] == b"\0" else answer[:1]
                 return word.hex().upper()
             name, *parts = step[1:].split()
+            if name in RAW_STEPS:
+                return self._iso_authenticate(name, bytes.fromhex("".join(parts)))
             self._special(name, [b"" if part == "-" else bytes.fromhex(part) for part in parts])
         except CardStatusError as error:
             return f"{error.status:02X}"
@@ -144,6 +149,17 @@ class SiliconBench:
             "other": lambda: session.change_key(data[0][0], data[1], 1, KEYS[data[0][0]]),
         }
         self.talk(steps[name]())
+
+    def _iso_authenticate(self, name: str, data: bytes) -> str:
+        """`@challenge LE` and `@external P1 P2`: the two halves of proving a key to the card."""
+        if name == "challenge":
+            answer = self.raw(b"\0\x84\0\0" + data)
+            self._challenge = answer[:-2]
+        else:
+            clear = bytes(len(self._challenge)) + self._challenge
+            proof = bytes(aes(KEYS[(data[1] & 15) % len(KEYS)], CBC, bytes(16)).encrypt(clear))
+            answer = self.raw(b"\0\x82" + data + bytes((len(proof),)) + proof)
+        return answer[-2:].hex().upper()
 
     def _authenticate_d40(self) -> Any:
         """The old authentication, whose reader deciphers in order to send."""

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from edge_agent.counter.card_read import awaited
 from edge_agent.counter.desk import CounterError, Desk, add_reader_option
 from edge_agent.counter.silicon_answers import EVIDENCE, NAMES
-from edge_agent.counter.silicon_bench import RAW_BYTES_MAX, SceneFailed, SiliconBench
+from edge_agent.counter.silicon_bench import RAW_BYTES_MAX, RAW_STEPS, SceneFailed, SiliconBench
 from edge_agent.counter.silicon_points import NOT_ASKED, POINTS
 from edge_agent.counter.silicon_special import (
     MEASURED,
@@ -132,7 +132,8 @@ def _trial(bench: SiliconBench, scene: str, steps: str, whole: bool = False) -> 
         for step in steps.split(";"):
             text = step.strip().lstrip("?")
             frame = b"" if text.startswith("@") else bytes.fromhex(text)
-            if len(frame) > RAW_BYTES_MAX or frame[:1] == b"\0":
+            is_iso = frame[:1] == b"\0" or text[1:].startswith(RAW_STEPS)
+            if len(frame) > RAW_BYTES_MAX or is_iso:
                 raise NotAsked("this frame does not pass PC/SC as it is; use nfcpy:PORT")
     bench.make(scene)
     return bench.run(steps, whole)

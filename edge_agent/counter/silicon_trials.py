@@ -253,7 +253,20 @@ iso E2 6986 card | @app; 00E2000002 3031
 iso E2 6A82 card | @app; 00E200F802 3031
 iso E2 6A84 card | @app; 00A4000002 2014; 00E200000A 30313233343536373839
 iso E2 6A86 card | @app; 00A4000002 2004; 00E201000A 30313233343536373839
-iso -- 6D00 card | 0084000008
+iso 84 9000 card | 0084000010
+iso 84 6700 card | 0084000007
+iso 82 9000 card | @app; @challenge 10; @external 09 82
+iso 82 6700 card | @app; @challenge 08; @external 09 82
+iso 82 6982 card | @app; @challenge 10; 0084000010; @external 09 82
+iso 82 6985 card | @app; 0082098210 00112233445566778899AABBCCDDEEFF
+iso 82 6A86 card | @app; @challenge 10; @external 04 82
+iso 82 6A88 card | @app; @challenge 10; @external 09 87
+iso 88 9000 card | @app; @challenge 10; @external 09 82; 0088098210 00112233445566778899AABBCCDDEEFF
+iso 88 6700 card | @app; @challenge 10; @external 09 82; 0088098208 0011223344556677
+iso 88 6985 card | @app; 0088098210 00112233445566778899AABBCCDDEEFF
+iso 88 6A86 card | @app; @challenge 10; @external 09 82; 0088098310 00112233445566778899AABBCCDDEEFF
+iso 88 6A88 card | @app; @challenge 10; @external 09 82; 0088098710 00112233445566778899AABBCCDDEEFF
+iso -- 6D00 card | 0070000008
 iso -- 6700 card | 00CA00
 """
 

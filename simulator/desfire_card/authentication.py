@@ -13,6 +13,7 @@ from simulator.desfire_card.meter import ExchangeCount
 from simulator.desfire_card.status import AUTHENTICATION, LENGTH, Refused
 
 D40, ISO, AES = 0x0A, 0x1A, 0xAA
+RANDOM_BYTES = {"2K3DES": 8, "3K3DES": 16, "AES": 16}
 KINDS = {D40: ("2K3DES",), ISO: ("2K3DES", "3K3DES"), AES: ("AES",)}
 
 
@@ -31,7 +32,7 @@ class Handshake:
             raise Refused(AUTHENTICATION)
         self.code, self.key_no, self.key, self.count = code, key_no, key, count
         self.cipher = BlockCipher(key.kind, key.value, count)
-        self.rnd_b = random_bytes(8 if key.kind == "2K3DES" else 16)
+        self.rnd_b = random_bytes(RANDOM_BYTES[key.kind])
         self.challenge = self.cipher.cbc_encrypt(bytes(self.cipher.block_bytes), self.rnd_b)
 
     def finish(self, answer: bytes) -> tuple[bytes, Channel]:
@@ -46,7 +47,7 @@ class Handshake:
         block = self.cipher.block_bytes
         iv = bytes(block) if self.code == D40 else answer[-block:]
         proof = self.cipher.cbc_encrypt(iv, rnd_a[1:] + rnd_a[:1])
-        session = BlockCipher(self.key.kind, self._session_key(rnd_a), self.count)
+        session = BlockCipher(self.key.kind, session_key(self.key, rnd_a, self.rnd_b), self.count)
         if self.code == D40:
             return proof, D40Channel(self.key_no, session)
         return proof, Ev1Channel(self.key_no, session)
@@ -56,16 +57,17 @@ class Handshake:
             return d40_received(self.cipher, answer)
         return self.cipher.cbc_decrypt(self.challenge[-self.cipher.block_bytes :], answer)
 
-    def _session_key(self, a: bytes) -> bytes:
-        b = self.rnd_b
-        if self.key.kind == "AES":
-            return a[0:4] + b[0:4] + a[12:16] + b[12:16]
-        if self.key.kind == "3K3DES":
-            return a[0:4] + b[0:4] + a[6:10] + b[6:10] + a[12:16] + b[12:16]
-        first = a[0:4] + b[0:4]
-        if _without_parity(self.key.value[:8]) == _without_parity(self.key.value[8:]):
-            return first + first  # equal halves are a single DES key
-        return first + a[4:8] + b[4:8]
+
+def session_key(key: CardKey, a: bytes, b: bytes) -> bytes:
+    """Return the session's key, made of the reader's and the card's random bytes."""
+    if key.kind == "AES":
+        return a[0:4] + b[0:4] + a[12:16] + b[12:16]
+    if key.kind == "3K3DES":
+        return a[0:4] + b[0:4] + a[6:10] + b[6:10] + a[12:16] + b[12:16]
+    first = a[0:4] + b[0:4]
+    if _without_parity(key.value[:8]) == _without_parity(key.value[8:]):
+        return first + first  # equal halves are a single DES key
+    return first + a[4:8] + b[4:8]
 
 
 def _without_parity(key: bytes) -> bytes:

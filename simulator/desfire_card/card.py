@@ -6,7 +6,7 @@ transaction and ends an EV1 session (not a D40 one). Source: desfire.md.
 
 from collections.abc import Callable
 
-from simulator.desfire_card import commands_iso, framing
+from simulator.desfire_card import commands_iso, commands_iso_auth, framing
 from simulator.desfire_card.authentication import KINDS, Handshake
 from simulator.desfire_card.channel import OpenChannel
 from simulator.desfire_card.command_table import COMMANDS, WRITING, Command
@@ -26,6 +26,8 @@ from simulator.desfire_card.status import (
 )
 from simulator.desfire_card.storage import MemoryStorage, Storage
 from simulator.desfire_card.transaction import abort, recover
+
+ISO_AUTHENTICATION = bytes(commands_iso_auth.INSTRUCTIONS)
 
 
 class _Incoming:
@@ -124,6 +126,7 @@ class DesfireCard:
         self.powered = False
         self._awaited = None
         self._state.channel = OpenChannel()
+        self._state.iso_authentication = None
 
     def exchange(self, command: bytes, cut: Cut | None = None) -> bytes:
         """Return the answer to one frame (no PCB, no CRC).
@@ -134,6 +137,8 @@ class DesfireCard:
         state = self._state
         state.power = self.power if cut is None else CutAt(cut)
         state.count.bytes_in = len(command)
+        if command[:1] != b"\0" or command[1:2] not in ISO_AUTHENTICATION:
+            state.iso_authentication = None  # nothing may come in between [?]
         try:
             state.power.bytes_in(len(command))
             answer = self._iso(command) if framing.is_iso(command) else self._native(command)

@@ -1,12 +1,14 @@
 """ISO 7816-4 commands (CLA 00) on applications with a DF name or FID and files with a FID.
 
 SELECT, READ BINARY, UPDATE BINARY, READ RECORDS, APPEND RECORD, always in clear: they reach what
-anybody may reach. Sizes: an EV1 offers 59 bytes out and 52 in as an NFC Forum tag [P]. What a
-real EV1 answers in error is not public: the words are ISO 7816-4's [?].
+anybody may reach. Authentication is in commands_iso_auth.py. Sizes: an EV1 offers 59 bytes out and
+52 in as an NFC Forum tag [P]. What a real EV1 answers in error is not public: the words are ISO
+7816-4's [?].
 """
 
 from dataclasses import dataclass
 
+from simulator.desfire_card import commands_iso_auth
 from simulator.desfire_card.channel import OpenChannel
 from simulator.desfire_card.commands_content import staged_data, staged_record, store_data
 from simulator.desfire_card.framing import PICC_DF_NAME, WRAPPED_DATA_BYTES, Apdu
@@ -16,7 +18,8 @@ from simulator.desfire_card.state import CardState
 from simulator.desfire_card.status import Refused
 
 SELECT, READ_BINARY, UPDATE_BINARY, READ_RECORDS, APPEND_RECORD = 0xA4, 0xB0, 0xD6, 0xB2, 0xE2
-INSTRUCTIONS = (SELECT, READ_BINARY, UPDATE_BINARY, READ_RECORDS, APPEND_RECORD)
+FILE_INSTRUCTIONS = (SELECT, READ_BINARY, UPDATE_BINARY, READ_RECORDS, APPEND_RECORD)
+INSTRUCTIONS = (*FILE_INSTRUCTIONS, *commands_iso_auth.INSTRUCTIONS)
 
 OK = 0x9000
 END_OF_FILE = 0x6282
@@ -57,6 +60,11 @@ def perform(state: CardState, apdu: Apdu) -> IsoAnswer:
     """Carry out one command of INSTRUCTIONS. Raises: IsoRefused."""
     if len(apdu.data) > WRAPPED_DATA_BYTES:
         raise IsoRefused(WRONG_LENGTH)
+    if apdu.ins in commands_iso_auth.INSTRUCTIONS:
+        data, error = commands_iso_auth.authenticate(state, apdu)
+        if error:
+            raise IsoRefused(error)
+        return IsoAnswer(data)
     handlers = {
         SELECT: select,
         READ_BINARY: read_binary,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from simulator.desfire_card.channel import Channel, OpenChannel
 from simulator.desfire_card.image import PICC_AID, Application, File, Image, Staged, Transaction
@@ -9,6 +10,9 @@ from simulator.desfire_card.meter import ExchangeCount
 from simulator.desfire_card.power import Power
 from simulator.desfire_card.status import FILE_NOT_FOUND, PERMISSION_DENIED, Refused
 from simulator.desfire_card.storage import Storage
+
+if TYPE_CHECKING:
+    from simulator.desfire_card.commands_iso_auth import IsoAuthentication
 
 
 class CardState:
@@ -25,6 +29,7 @@ class CardState:
         self.channel: Channel = OpenChannel()
         self.selected = PICC_AID
         self.selected_file: int | None = None  # by an ISO SELECT
+        self.iso_authentication: IsoAuthentication | None = None
 
     def step(self, name: str, change: Callable[[], object] | None = None) -> None:
         """Do one internal EEPROM write, or lose power before it."""

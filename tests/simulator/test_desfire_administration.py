@@ -141,7 +141,7 @@ def test_iso_select_by_name_and_df_names():
     reader.plain(0xCD, b"\x01" + b"\x02\x10" + b"\x00\xee\xee\x10\x00\x00")
     assert reader.plain(0x61) == b"\x02\x10"
     assert reader.raw(H("00A4040003") + b"ABC") == H("6A82")
-    assert reader.raw(H("0084000008")) == H("6D00"), "GET CHALLENGE is left out"
+    assert reader.raw(H("0070000008")) == H("6D00"), "MANAGE CHANNEL is no command of this card"
 
 
 def test_change_key_follows_the_settings():
