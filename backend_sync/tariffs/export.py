@@ -10,6 +10,7 @@ from pathlib import Path
 from backend_sync.tariffs.book import read_tariff
 from backend_sync.tariffs.export_fares import export_fares
 from backend_sync.tariffs.export_losses import export_losses
+from backend_sync.tariffs.export_netex import export_netex, netex_losses
 from backend_sync.tariffs.gtfs import GtfsError, read_feed
 from backend_sync.tariffs.gtfs_archive import open_source
 from backend_sync.tariffs.losses import report
@@ -20,7 +21,7 @@ HELP = "a tariff as GTFS Fares v2 or as a NeTEx subset, and what they cannot say
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("format", choices=("gtfs",), help="what to write")
+    parser.add_argument("format", choices=("gtfs", "netex-subset"), help="what to write")
     parser.add_argument("tariff", type=Path, help="the tariff, TOML")
     parser.add_argument("--gtfs", type=Path, required=True, help="its feed, a zip or a folder")
     parser.add_argument("-o", "--out", type=Path, required=True, help="a new or empty folder")
@@ -34,7 +35,12 @@ def run(options: argparse.Namespace) -> int:
             raise GtfsError(f"{options.out}: not an empty folder; wanted a new one")
         authored = read_tariff(options.tariff)
         feed = zoned_feed(authored.source, read_feed(options.gtfs))
-        rows = export_fares(authored, feed, open_source(options.gtfs), options.out)
+        if options.format == "gtfs":
+            rows = export_fares(authored, feed, open_source(options.gtfs), options.out)
+            losses = export_losses(authored, feed)
+        else:
+            rows = export_netex(authored, feed, options.out)
+            losses = netex_losses(authored, feed)
     except (TariffFault, GtfsError) as error:
         print(f"tornello tariff: {error}", file=sys.stderr)
         return 1
@@ -43,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
         return 1
     if not options.json:
         print("\n".join(f"{options.out / name}: {count:,} rows" for name, count in rows.items()))
-    print(report(export_losses(authored, feed), options.json))
+    print(report(losses, options.json))
     return 0
 
 

@@ -47,6 +47,8 @@ CODES = {
     "E16": "refunds and settlement",
     "E17": "paying the difference to further zones",
     "E18": "tariffs of other authorities, foreign cards",
+    "E19": "prices by time of day (NeTEx subset)",
+    "E20": "transfers (NeTEx subset)",
 }
 
 
