@@ -6,14 +6,18 @@
     ticket HEX              3DES key of an Ultralight C
     ticket-master HEX       the same of a whole scheme
 
+or the JSON that `tornello keyring provision` prints for a counter, an inspector or an issuer.
+
 No key is ever printed, nor put into an error.
 """
 
 import argparse
+import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from card_layouts.cards.card_layout import aid_bytes
 from card_layouts.cards.tourist_ticket import ticket_keys
 from card_layouts.crypto.an10922 import card_key
 from edge_agent.counter.card_tree import read_source
@@ -65,7 +69,7 @@ def add_key_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="keys for the card on the reader, a line each: AID NUMBER HEX, master AID NUMBER HEX,"
-        " ticket HEX or ticket-master HEX",
+        " ticket HEX or ticket-master HEX; or a file of `keyring provision`",
     )
     parser.add_argument(
         "--aid",
@@ -81,6 +85,9 @@ def read_keys(options: argparse.Namespace) -> KeyRing:
     ring = KeyRing()
     if options.keys is not None:
         text = read_source(options.keys).decode("ascii", "replace")
+        if text.lstrip().startswith("{"):
+            _take_device(ring, text, str(options.keys))
+            return ring
         for number, line in enumerate(text.splitlines(), 1):
             words = " ".join(line.partition("#")[0].lower().split())
             if words and not _take(ring, words):
@@ -94,6 +101,22 @@ def aids_asked(options: argparse.Namespace) -> set[bytes]:
         if not re.fullmatch(r"[0-9a-fA-F]{6}", text):
             raise CounterError(f"--aid {text}: wanted three bytes in hex as sent, like 0100f0")
     return {bytes.fromhex(text) for text in options.aid}
+
+
+def _take_device(ring: KeyRing, text: str, where: str) -> None:
+    """Take the masters of a device's configuration, every generation in it."""
+    try:
+        found = json.loads(text)
+        for generation, masters in found["card_keys"].items():
+            aid = bytes(aid_bytes(found["aid"], int(generation)))
+            for name, hexadecimal in masters.items():
+                key = bytes.fromhex(hexadecimal)
+                if name == "TICKET":
+                    ring.ticket_master = key
+                else:
+                    ring.masters[aid, PICC_NUMBER if name == "PICC" else int(name[1:])] = key
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise CounterError(f"{where}: not what `tornello keyring provision` prints") from None
 
 
 def _take(ring: KeyRing, words: str) -> bool:

@@ -150,6 +150,7 @@ class PcscReader:
         if code:
             return None
         self._card, self._protocol, self._raw = card, protocol, None
+        self.name = f"PC/SC {reader}"
         if self._lost:
             unpower = scard.SCARD_UNPOWER_CARD
             code, _ = scard.SCardReconnect(card, scard.SCARD_SHARE_EXCLUSIVE, protocols, unpower)
