@@ -20,23 +20,17 @@ from card_layouts.fares.inputs import (
 )
 from card_layouts.fares.prices import quote, set_party
 from card_layouts.fares.sources import zones_of
-from card_layouts.fares.surcharges import no_surcharge, surcharge
+from card_layouts.fares.surcharges import kind_of, no_surcharge, surcharge
 from card_layouts.fares.wanted import ASK, wanted_zones
 
 
 def free_transfer(t, card):
     """Propose the transfer of a party that the journey covers, inside its zones."""
     product = t.products[t.paying]
-    kind = product[s.P_KIND]
-    on = s.ON_TICKET
-    if kind == s.PRODUCT_PURSE:
-        on = s.ON_PURSE
-    elif kind == s.PRODUCT_PASS:
-        on = s.ON_PASS
     no_surcharge(t)
     fee = 0
     if product[s.P_FLAGS] & s.PRODUCT_SURCHARGE:
-        fee = surcharge(t, t.book, on, 1 + t.heads, 0, card[C_J_NIGHT])
+        fee = surcharge(t, t.book, kind_of(product), 1 + t.heads, 0, card[C_J_NIGHT])
     offer = t.offer
     offer[o.O_NEW] = 0
     offer[o.O_ZONES] = card[C_J_ZONES]
@@ -113,7 +107,7 @@ def _continue(t, card, source, product, priced, paid, zones, extra):
     no_surcharge(t)
     fee = 0
     if product[s.P_FLAGS] & s.PRODUCT_SURCHARGE:
-        fee = surcharge(t, t.book, s.ON_PURSE, 1 + t.heads, extra, card[C_J_NIGHT])
+        fee = surcharge(t, t.book, kind_of(product), 1 + t.heads, extra, card[C_J_NIGHT])
     offer[o.O_FAIR] = t.fair or t.surcharge_fair
     rule = RULE_UPGRADE
     order = o.ORDER_UPGRADE

@@ -162,7 +162,9 @@ def _ride(t, card, tap, d, named):
     beside = 1 if t.heads else 0
     if beside:
         if not _charge_companions(t, card, tap, purse if waived else purse - total):
-            if t.asked >= 0 and not waived:
+            if t.asked < 0:
+                t.too_many = 1  # the pass would carry its holder, but nothing his companions
+            elif not waived:
                 t.asked += total
             return False
         total += t.kept[o.O_TOTAL]
@@ -207,8 +209,8 @@ def _settle_right(t, card, tap, d, beside, waived):
     """Work out what the ride is worth in the book of the pass, and write the decision."""
     source = t.right
     product = t.products[source]
-    if t.product_book[source] != t.book:
-        use_book(t, t.product_book[source])
+    book = t.book
+    use_book(t, t.product_book[source])
     t.right_zones = zones_of(t, card, source) & t.all_zones
     t.shadow = 0
     if product[s.P_SHADOW] != s.NONE:
@@ -218,6 +220,8 @@ def _settle_right(t, card, tap, d, beside, waived):
                 wanted = wanted_zones(t, tap, t.right_zones, zone)
                 t.shadow = max(quote(t, product[s.P_SHADOW], wanted), 0)
                 break
+    if beside:
+        use_book(t, book)  # the journey is the one that the companions pay
     settle_right(t, card, d, beside, waived)
 
 

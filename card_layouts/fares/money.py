@@ -21,7 +21,6 @@ from card_layouts.fares.inputs import (
     RULE_ELSE,
     RULE_EXTENSION,
     WHY_CALENDAR,
-    WHY_EMPTY,
     WHY_ENDED,
     WHY_GROUP,
     WHY_NEEDS,
@@ -34,7 +33,7 @@ from card_layouts.fares.package import u16
 from card_layouts.fares.prices import quote, set_party
 from card_layouts.fares.rider import admits_party, default_party, set_group
 from card_layouts.fares.sources import OTHERWISE, find_product, load, why_not, zones_of
-from card_layouts.fares.surcharges import no_surcharge, surcharge
+from card_layouts.fares.surcharges import kind_of, no_surcharge, surcharge
 from card_layouts.fares.wanted import ASK, wanted_zones
 
 
@@ -100,61 +99,51 @@ def _offers_of(t, card, tap, source, named):
         if not named:
             default_party(t, heads)
     if product[s.P_FLAGS] & s.PRODUCT_NEEDS_PASS:
-        return _extension(t, card, tap, source, product)
-    why = _new_journey(t, card, tap, source, product, priced, rule, fair)
-    # An earlier offer of this source may already have set its reason.
+        why = _extension(t, card, tap, source, product)
+    else:
+        why = _new_journey(t, card, tap, source, product, priced, rule, fair)
     return why or t.why[source]
 
 
 def _new_journey(t, card, tap, source, product, priced, rule, fair):
-    """Propose a new journey; return WHY_ZONE or WHY_PRICE if it has no price."""
-    offer = t.offer
-    set_party(t, t.own, t.adults, t.youths, t.children)
-    why = WHY_PRICE
-    zones = own = others = concession = asked = 0
+    """Propose a new journey from each zone of the stop; return why there is none, else 0."""
+    fee = _fee(t, product, t.own + t.heads)
     defaults = zones_of(t, card, source) & t.all_zones
-    least = -1
+    why = WHY_ZONE
+    before = 0
     for zone in range(1, t.zone_count + 1):
         if not t.here >> (15 - zone) & 1:
             continue
         wanted = wanted_zones(t, tap, defaults, zone)
-        if wanted == ASK:
-            why = WHY_ZONE
+        if wanted == ASK or wanted == before:
+            continue  # this zone of the stop adds nothing
+        before = wanted
+        set_party(t, t.own, t.adults, t.youths, t.children)
+        if quote(t, priced[s.P_PRICES], wanted) < 0:
+            why = why and WHY_PRICE
             continue
-        if wanted == zones:
-            continue  # this zone of the stop makes no difference
-        zones = wanted
-        total = quote(t, priced[s.P_PRICES], wanted)
-        if total >= 0 and (least < 0 or total < least):
-            least = total
-            own = t.quoted_own
-            others = t.quoted_others
-            concession = t.quoted_full - own
-            offer[o.O_ZONES] = t.quoted_zones
-            offer[o.O_ZONE] = zone
-            asked = wanted
-    if least < 0:
-        return why
-    counted = cut(t, own, asked)
-    order = o.ORDER_CHARGE
-    if counted < own:
-        rule = RULE_CAPPED
-        if not counted:
-            rule = RULE_CAP_FREE
-            order = o.ORDER_CAP_FREE
-            concession = 0
-    kind = s.ON_TICKET if product[s.P_KIND] == s.PRODUCT_TICKET else s.ON_PURSE
-    persons = t.own + t.heads
-    fee = 0
-    no_surcharge(t)
-    if product[s.P_FLAGS] & s.PRODUCT_SURCHARGE:
-        fee = surcharge(t, t.book, kind, persons, persons, 0)
-    offer[o.O_NEW] = 1
-    offer[o.O_COMPANIONS] = t.heads
-    offer[o.O_FAIR] = fair or t.surcharge_fair
-    o.complete(t, source, product, KIND_CHARGE, order, rule, counted, others, fee, concession)
-    o.propose(t)
-    return 0
+        why = 0
+        own = t.quoted_own
+        others = t.quoted_others
+        concession = t.quoted_full - own
+        counted = cut(t, own, wanted)
+        order = o.ORDER_CHARGE
+        said = rule
+        if counted < own:
+            said = RULE_CAPPED
+            if not counted:
+                said = RULE_CAP_FREE
+                order = o.ORDER_CAP_FREE
+                concession = 0
+        offer = t.offer
+        offer[o.O_NEW] = 1
+        offer[o.O_ZONE] = zone
+        offer[o.O_ZONES] = t.quoted_zones
+        offer[o.O_COMPANIONS] = t.heads
+        offer[o.O_FAIR] = fair or t.surcharge_fair
+        o.complete(t, source, product, KIND_CHARGE, order, said, counted, others, fee, concession)
+        o.propose(t)
+    return why
 
 
 def _extension(t, card, tap, source, product):
@@ -164,12 +153,10 @@ def _extension(t, card, tap, source, product):
     """
     if t.heads or not t.own:
         return WHY_GROUP
-    offer = t.offer
-    set_party(t, 1, 0, 0, 0)
+    fee = _fee(t, product, 1)
     defaults = zones_of(t, card, source) & t.all_zones
     why = WHY_NEEDS
-    least = -1
-    own = concession = 0
+    t.capped = 0
     for slot in range(4):
         covered = t.extended[slot] & t.all_zones
         for zone in range(1, t.zone_count + 1):
@@ -177,26 +164,30 @@ def _extension(t, card, tap, source, product):
             missing = wanted & ~covered if wanted != ASK else 0
             if not covered or not t.here >> (15 - zone) & 1 or not missing:
                 continue
-            why = WHY_PRICE
-            total = quote(t, product[s.P_PRICES], missing)
-            if total >= 0 and (least < 0 or total < least):
-                least = total
-                own = t.quoted_own
-                concession = t.quoted_full - own
-                offer[o.O_ZONES] = t.quoted_zones | covered
-                offer[o.O_ZONE] = zone
-    if least < 0:
-        return why
-    no_surcharge(t)
-    fee = 0
+            set_party(t, 1, 0, 0, 0)
+            own = quote(t, product[s.P_PRICES], missing)
+            if own < 0:
+                why = why and WHY_PRICE
+                continue
+            why = 0
+            concession = t.quoted_full - own
+            offer = t.offer
+            offer[o.O_NEW] = 1
+            offer[o.O_ZONE] = zone
+            offer[o.O_ZONES] = t.quoted_zones | covered
+            offer[o.O_COMPANIONS] = 0
+            offer[o.O_FAIR] = t.surcharge_fair
+            order = o.ORDER_EXTENSION
+            o.complete(
+                t, source, product, KIND_CHARGE, order, RULE_EXTENSION, own, 0, fee, concession
+            )
+            o.propose(t)
+    return why
+
+
+def _fee(t, product, persons):
+    """Return the surcharge on a new journey of so many persons."""
     if product[s.P_FLAGS] & s.PRODUCT_SURCHARGE:
-        fee = surcharge(t, t.book, s.ON_PURSE, 1, 1, 0)
-    t.capped = 0
-    offer[o.O_NEW] = 1
-    offer[o.O_COMPANIONS] = 0
-    offer[o.O_FAIR] = t.surcharge_fair
-    o.complete(
-        t, source, product, KIND_CHARGE, o.ORDER_EXTENSION, RULE_EXTENSION, own, 0, fee, concession
-    )
-    o.propose(t)
-    return t.why[source] or WHY_EMPTY
+        return surcharge(t, t.book, kind_of(product), persons, persons, 0)
+    no_surcharge(t)
+    return 0

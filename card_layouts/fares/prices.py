@@ -96,10 +96,9 @@ def _find_set(t, table, zones):
             return zones
     count = r[at + 5]
     runs = count * (count + 1) // 2
-    # A party without its holder takes the set that is cheapest for its first companion.
-    column = t.group if t.party_own else _companion_group(t)
+    # The holder's group chooses the set for the whole party.
     cell = t.cell
-    t.read(s.CELLS, u16(r, at) + column * runs + s.run_index(count, first, last), cell)
+    t.read(s.CELLS, u16(r, at) + t.group * runs + s.run_index(count, first, last), cell)
     row = u16(cell, 0)
     if row == s.NONE16:
         return 0
@@ -110,11 +109,6 @@ def _find_set(t, table, zones):
             sold = u16(cell, 6)
     t.read(s.PRICES, row, t.prices)
     return sold
-
-
-def _companion_group(t):
-    age_class = 2 if t.party_adults else 1 if t.party_youths else 0
-    return t.resident[t.book_at + s.BOOK_CLASS + age_class]
 
 
 def _listed_row(t, table_at, zones):

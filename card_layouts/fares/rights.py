@@ -31,7 +31,7 @@ from card_layouts.fares.inputs import (
 from card_layouts.fares.package import u16
 from card_layouts.fares.place import zones_in
 from card_layouts.fares.sources import PASS_KINDS, load, why_not, zones_of
-from card_layouts.fares.surcharges import no_surcharge, surcharge
+from card_layouts.fares.surcharges import kind_of, no_surcharge, surcharge
 
 CONSUMES_NOTHING, CONSUMES_TRIP, CONSUMES_DAY, CONSUMES_ACTIVATION = 0, 1, 2, 3
 DAY_MAX = 16383
@@ -84,8 +84,7 @@ def _weigh(t, card, tap, source):
         return WHY_OTHER
     asked = 0
     if product[s.P_FLAGS] & s.PRODUCT_SURCHARGE:
-        kind = s.ON_PASS if product[s.P_KIND] == s.PRODUCT_PASS else s.ON_TICKET
-        asked = surcharge(t, book, kind, 1, 1, 0)
+        asked = surcharge(t, book, kind_of(product), 1, 1, 0)
     else:
         no_surcharge(t)
     if not t.right or _is_better(t, asked, product[s.P_RANK]):

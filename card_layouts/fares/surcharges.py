@@ -48,6 +48,14 @@ def surcharge(t, book, kind, persons, boarding, paid):
     return cents
 
 
+def kind_of(product):
+    """Return ON_PURSE, ON_PASS or ON_TICKET: a pack is a number of tickets."""
+    kind = product[s.P_KIND]
+    if kind == s.PRODUCT_PURSE:
+        return s.ON_PURSE
+    return s.ON_PASS if kind == s.PRODUCT_PASS else s.ON_TICKET
+
+
 def no_surcharge(t):
     """Say that none was asked."""
     t.surcharge_number = t.surcharge_fair = t.surcharge_once = 0
