@@ -250,19 +250,28 @@ class _Reader(Reader):
         for name in sorted(areas, key=lambda n: areas[n].get("precedence", 255)):
             path = self.source.path.parent / areas[name]["tariff"]
             try:
-                other = read_tariff(path, version, others=False).book
+                authored = read_tariff(path, version, others=False)
             except TariffFault as fault:
                 self.findings += fault.findings
                 continue
             except OSError as error:
                 self.fault(("areas", name, "tariff"), f"{path.name}: {error.strerror}", "")
                 continue
+            other = authored.book
             if other.authority != areas[name]["authority"]:
                 said = f"{path.name} is of authority {other.authority}"
                 self.fault(("areas", name), said, f"wanted {areas[name]['authority']}")
             agencies = tuple(name_list(areas[name].get("agencies", [])))
-            books.append(dataclasses.replace(other, agencies=agencies))
+            zones = {**other.feed_zones, **self._renamed(authored)}
+            books.append(dataclasses.replace(other, agencies=agencies, feed_zones=zones))
         return tuple(books)
+
+    def _renamed(self, other: "Authored") -> dict[str, int]:
+        """Return the zones of another book for the names that the stops have in this one."""
+        alias = other.source.values["zones"].get("alias", {})
+        names = {name: alias.get(name, alias.get("*")) for name in self.zones.order}
+        known = other.book.feed_zones
+        return {name: known[to] for name, to in names.items() if to in known and name not in known}
 
     def _acceptance(self, row: dict[str, Any], index: int) -> m.Acceptance:
         products = self.values["products"]

@@ -117,13 +117,14 @@ def _price_changes(
     for (_size, one, two, _window), places in sorted(
         moved.items(), key=lambda row: (row[0][3], row[0][0], row[1])
     ):
-        tenths = None if not one or two is None else _percent_tenths(one, two)
+        tenths = None if not one or two is None else change_tenths(one, two)
         shown = ", ".join(places[:4]) + (f" and {len(places) - 4} more" if len(places) > 4 else "")
         old = None if one is None else money(one, books[0].decimals)
         new = None if two is None else money(two, books[1].decimals)
         yield Change("price", key, f"{group}, {shown}", old, new, tenths)
 
 
-def _percent_tenths(old: int, new: int) -> int:
+def change_tenths(old: int, new: int) -> int:
+    """Return the change from `old`, not 0, to `new` in tenths of a percent, half up."""
     change, sign = abs(new - old), 1 if new >= old else -1
     return sign * ((2000 * change + old) // (2 * old))

@@ -21,8 +21,11 @@ COMMANDS = {
     "compile": "backend_sync.tariffs.commands.compile",
     "sign": "backend_sync.tariffs.commands.sign",
     "table": "backend_sync.tariffs.commands.table",
+    "explain": "backend_sync.tariffs.commands.explain",
     "diff": "backend_sync.tariffs.commands.diff",
+    "whatif": "backend_sync.tariffs.commands.whatif",
     "import": "backend_sync.tariffs.import_fares",
+    "export": "backend_sync.tariffs.export",
 }
 EXIT_CODES = "exit codes: 0 done, nothing found; 1 findings, or it cannot be done; 2 wrong use"
 

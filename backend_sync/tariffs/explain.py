@@ -1,0 +1,257 @@
+"""What a card would pay at a tap and why, rule by rule, in words.
+
+Every sentence reads a field of the engine's decision; the price's place in the tariff and the way
+a derived price came about are added from the source. Source: tariff-model.md section 3.2.
+"""
+
+import datetime
+from collections.abc import Iterator
+
+from backend_sync.tariffs import model as m
+from backend_sync.tariffs.described import payer, window_words
+from backend_sync.tariffs.forms import DAY_MINUTES, money
+from backend_sync.tariffs.rater import Place, Rater
+from backend_sync.tariffs.rules.case import Case, minutes_of
+from backend_sync.tariffs.when import date, day
+from card_layouts.fares import inputs as i
+
+SOURCES = ("purse", "slot 1", "slot 2", "slot 3", "slot 4")
+
+
+class Explanation:
+    """One decision in words: `lines()` for people, `fields()` for programs."""
+
+    def __init__(self, rater: Rater, place: Place, card: list[int], tap: list[int]) -> None:
+        self.rater, self.book, self.place = rater, rater.book, place
+        self.card, self.tap = card, tap
+        self.decision = rater.decide(card, tap)
+        self.local = rater.wall(tap[i.T_SECONDS])
+
+    def lines(self) -> list[str]:
+        """Return the explanation, one step of the decision a line."""
+        steps = [
+            ("place", self._place()),
+            ("clock", self._clock()),
+            ("rider", self._rider()),
+            *(("open", words) for words in self._journey()),
+            *((name, words) for name, words in self._sources()),
+            ("decision", self._decision()),
+            *(("price", words) for words in self._price()),
+            *(("pays", words) for words in self._payers()),
+            *(("then", words) for words in self._after()),
+        ]
+        return [f"{name + ':':<10} {words}" for name, words in steps]
+
+    def fields(self) -> dict[str, object]:
+        d, is_refused = self.decision, self.decision[i.D_KIND] == i.KIND_REFUSED
+        return {
+            "kind": i.KIND_NAMES[d[i.D_KIND]],
+            "reason": i.REFUSED_NAMES[d[i.D_REASON]] if is_refused else "",
+            "rule": d[i.D_RULE],
+            "rule_name": "" if is_refused else i.RULE_NAMES[d[i.D_RULE] % 16],
+            "cents": d[i.D_AMOUNT],
+            "full_cents": d[i.D_FULL],
+            "surcharge_cents": d[i.D_SURCHARGE],
+            "concession": d[i.D_CONCESSION],
+            "product": self._product_name(d[i.D_PRODUCT]),
+            "source": SOURCES[d[i.D_SLOT]],
+            "zones": self._zones(d[i.D_ZONES]),
+            "service_day": str(date(d[i.D_DAY])),
+            "why": {SOURCES[n]: i.WHY_NAMES[d[i.D_WHY0 + n]] for n in range(5)},
+            "lines": self.lines(),
+        }
+
+    # Steps
+
+    def _place(self) -> str:
+        feed = self.rater.feed
+        stop = feed.stops[self.place.stop]
+        here = self._zones(self.rater.zone_mask(self.place.stop))
+        words = f"{stop.stop_id} {stop.name}, zone {here}"
+        trip = self.place.trip
+        if trip is None:
+            return words
+        line = feed.lines[trip.line]
+        ahead = next(
+            segment.ahead
+            for segment in reversed(self.rater.segments(trip))
+            if segment.first_call <= self.place.call
+        )
+        return (
+            f"{words}; trip {trip.trip_id} of line {line.name}, call {self.place.call + 1} of"
+            f" {len(trip.stops)}, zones ahead {self._zones(ahead)}"
+        )
+
+    def _clock(self) -> str:
+        minute = self.local.hour * 60 + self.local.minute
+        service_day = self.decision[i.D_DAY]
+        case = Case(self.rater.authored, self.rater.feed)
+        holding = [
+            f"{w.name} ({window_words(self.book, w)})"
+            for w in self.book.windows
+            if minute in minutes_of(w) and self._day_of(w, service_day) in case.days_of(w)
+        ]
+        fair = self.decision[i.D_MODIFIERS] >> 4
+        words = f"{self.local:%a %Y-%m-%d %H:%M}, service day {date(service_day)}"
+        words += f"; holds: {', '.join(holding)}" if holding else "; no window holds"
+        return words + (f"; read kindly: {i.FAIR_NAMES[fair]}" if fair else "")
+
+    def _day_of(self, window: m.Window, service_day: int) -> int:
+        return day(self.local.date()) if window.civil else service_day
+
+    def _rider(self) -> str:
+        number = self.decision[i.D_GROUP]
+        group = self.book.group(number)
+        words = f"group {group.name if group else number}"
+        if number != self.card[i.C_GROUP]:
+            before = self.book.group(self.card[i.C_GROUP])
+            words += f", since {before.name if before else self.card[i.C_GROUP]} has ended"
+        if group is not None and group.concession:
+            words += f", concession {group.concession} paid by {payer(self.book, group.payer)}"
+        heads = self.decision[i.D_COMPANIONS]
+        return words + (f", {heads} companions" if heads else "")
+
+    def _journey(self) -> Iterator[str]:
+        if self.card[i.C_J_AUTHORITY]:
+            began = _minute(self.rater, self.card[i.C_J_START_MINUTE])
+            paid = self._money(self.card[i.C_J_CHARGED])
+            zones = self._zones(self.card[i.C_J_ZONES])
+            yield f"journey from {began:%H:%M}, paid {paid} for {zones}"
+
+    def _sources(self) -> Iterator[tuple[str, str]]:
+        for source, name in enumerate(SOURCES):
+            number = self._number(source)
+            why = i.WHY_NAMES[self.decision[i.D_WHY0 + source]]
+            if number or self.decision[i.D_WHY0 + source]:
+                chosen = self.decision[i.D_KIND] and self.decision[i.D_SLOT] == source
+                yield name, f"{self._product_name(number)}: {'used' if chosen else why}"
+
+    def _number(self, source: int) -> int:
+        if source == 0:
+            return self.card[i.C_PURSE_PRODUCT]
+        return self.card[i.slot_at(source - 1) + i.S_PRODUCT]
+
+    def _decision(self) -> str:
+        d = self.decision
+        if d[i.D_KIND] == i.KIND_REFUSED:
+            short = f" of {self._money(d[i.D_AMOUNT])}" if d[i.D_AMOUNT] else ""
+            return f"refused: {i.REFUSED_NAMES[d[i.D_REASON]]}{short} (rule {d[i.D_RULE]})"
+        rule = f"rule {d[i.D_RULE]}, {i.RULE_NAMES[d[i.D_RULE] % 16]}"
+        charge = f"{self._money(d[i.D_AMOUNT])} {self.book.currency}"
+        product = self._product_name(d[i.D_PRODUCT])
+        return (
+            f"{i.KIND_NAMES[d[i.D_KIND]]} {charge} from {product} for {self._zones(d[i.D_ZONES])}"
+            f" ({rule})"
+        )
+
+    def _price(self) -> Iterator[str]:
+        """Say where the price stands in the tariff, and how a derived one came about."""
+        d = self.decision
+        if d[i.D_KIND] == i.KIND_REFUSED or not d[i.D_AMOUNT]:
+            return
+        product = self._pricing_product()
+        group = self.book.group(d[i.D_GROUP])
+        if product is not None and product.prices is not None and group is not None:
+            table = self.book.tables[product.prices]
+            sold = self._sold(table, d[i.D_ZONES], group.number)
+            if sold is not None:
+                yield self._listed(table, group, sold)
+        if d[i.D_SURCHARGE]:
+            number = d[i.D_MODIFIERS] & 15
+            name = self.book.surcharges[number - 1].name if number else "surcharge"
+            yield f"surcharges.{name} = {self._money(d[i.D_SURCHARGE])} is in it"
+
+    def _listed(self, table: m.PriceTable, group: m.Group, sold: int) -> str:
+        """Say the listed price of one person and its place, a window's row before the plain one."""
+        path: tuple[str | int, ...] = ("prices", table.name)
+        cents, window = table.prices[sold][group.number], ""
+        derived = self._derived(table, sold, group)
+        for index, when in enumerate(table.when):
+            row = when.prices.get(sold, {})
+            if group.number in row and self._holds(when.window):
+                path, cents, derived = (*path, "when", index), row[group.number], ""
+                window = f" in {self.book.windows[when.window].name}"
+                break
+        place = self.rater.authored.source.place(*path, group.name)
+        words = f"prices.{table.name} {group.name} {self._zones(sold)}{window}"
+        return f"{words} = {self._money(cents)} ({place}){derived}"
+
+    def _holds(self, index: int) -> bool:
+        """Say whether a window holds by any kind reading of the clock, up to five minutes off."""
+        case = Case(self.rater.authored, self.rater.feed)
+        now, service_day = self.local.hour * 60 + self.local.minute, self.decision[i.D_DAY]
+        readings = {(now + shift) % DAY_MINUTES for shift in (0, -5, 5)}
+        return any(
+            readings & minutes_of(row) and self._day_of(row, service_day) in case.days_of(row)
+            for row in case.chain(index)
+        )
+
+    def _pricing_product(self) -> m.Product | None:
+        product = self.book.product(self.decision[i.D_PRODUCT])
+        is_else = self.decision[i.D_RULE] % 16 == i.RULE_ELSE
+        if product is not None and is_else and product.otherwise is not None:
+            return self.book.product(product.otherwise)
+        return product
+
+    def _sold(self, table: m.PriceTable, zones: int, group: int) -> int | None:
+        fits = [s for s, row in table.prices.items() if not zones & ~s and group in row]
+        return min(fits, key=lambda s: (table.prices[s][group], -s), default=None)
+
+    def _derived(self, table: m.PriceTable, mask: int, group: m.Group) -> str:
+        for row in self.rater.authored.derived:
+            if (row.table, row.mask, row.group) == (table.name, mask, group.name):
+                return f", {row}" if row.listed is None else ""
+        return ""
+
+    def _payers(self) -> Iterator[str]:
+        d = self.decision
+        if d[i.D_KIND] == i.KIND_REFUSED or not d[i.D_REDUCTION]:
+            return
+        who = payer(self.book, d[i.D_PAYER]) if d[i.D_PAYER] else "nobody"
+        full, rest = self._money(d[i.D_FULL]), self._money(d[i.D_REDUCTION])
+        concession = f", concession {d[i.D_CONCESSION]}" if d[i.D_CONCESSION] else ""
+        yield f"full price {full}{concession}: {who} owes {rest}"
+
+    def _after(self) -> Iterator[str]:
+        d = self.decision
+        if d[i.D_KIND] == i.KIND_REFUSED:
+            return
+        if d[i.D_KIND] != i.KIND_REFUSED and d[i.D_T_SLOT]:
+            yield from self._usage(d)
+        product = self._pricing_product()
+        if d[i.D_START_MINUTE] and product is not None and product.transfer is not None:
+            transfer = self.book.transfers[product.transfer]
+            minutes = transfer.by_zone[d[i.D_START_ZONE] - 1] if transfer.by_zone else 0
+            minutes = max(minutes, transfer.by_set.get(d[i.D_ZONES], 0))
+            until = _minute(self.rater, d[i.D_START_MINUTE] + minutes)
+            yield f"the journey is open in {self._zones(d[i.D_ZONES])} until {until:%H:%M}"
+
+    def _usage(self, d: list[int]) -> Iterator[str]:
+        words = f"slot {d[i.D_T_SLOT]}"
+        if d[i.D_ACTIVATES]:
+            words += f" begins {date(d[i.D_T_START])}"
+        if d[i.D_ACTIVATES] and d[i.D_T_LENGTH]:
+            words += f" and ends {date(d[i.D_T_START] + d[i.D_T_LENGTH] - 1)}"
+        product = self.book.product(self._number(d[i.D_T_SLOT]))
+        if product is not None and product.cap is not None:
+            words += f", {self._money(d[i.D_T_CENTS])} left to the cap"
+        elif product is not None and (product.travel_days or product.uses):
+            words += f", {d[i.D_T_LEFT]} {'days' if product.travel_days else 'journeys'} left"
+        elif product is not None and product.trips_per_day:
+            words += f", {d[i.D_T_TODAY]} of {product.trips_per_day} trips today"
+        yield words
+
+    def _product_name(self, number: int) -> str:
+        keys = (k for k, p in self.rater.words.products.items() if p.number == number)
+        return next(keys, f"product {number}")
+
+    def _zones(self, mask: int) -> str:
+        return "everywhere" if mask == 0xFFFF else self.rater.authored.zones.words(mask)
+
+    def _money(self, cents: int) -> str:
+        return money(cents, self.book.decimals)
+
+
+def _minute(rater: Rater, minute: int) -> datetime.datetime:
+    """Return the wall clock at an absolute UTC minute since 2020."""
+    return rater.wall(minute * 60)

@@ -1,0 +1,92 @@
+"""A compiled tariff ready to be asked: the engine's own decision for a card, a place and a time.
+
+It compiles the tariff as `tornello tariff compile` does (or takes a package's bytes) and calls
+`rate`, so that what is explained is what a validator would do.
+Source: card_layouts/fares/engine.py.
+"""
+
+import datetime
+import zoneinfo
+from typing import NamedTuple
+
+from backend_sync.tariffs import model as m
+from backend_sync.tariffs.book import Authored
+from backend_sync.tariffs.feed import Feed, Trip
+from backend_sync.tariffs.network import Segment, derive, segments
+from backend_sync.tariffs.package_writer import write_package
+from backend_sync.tariffs.taps import CardReader, length
+from card_layouts.cards.zones import zone_bit
+from card_layouts.codec.timestamps import CLOCK_SIGNED
+from card_layouts.fares import inputs as i
+from card_layouts.fares.engine import activate, rate
+from card_layouts.fares.mounted import Tariff
+from card_layouts.fares.package import memory_reader
+
+EPOCH = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+
+
+class Place(NamedTuple):
+    """Where a tap is made: a call of a trip, or a stop without one."""
+
+    trip: Trip | None
+    trip_index: int  # as packages and journals count, -1 without a trip
+    call: int  # position in the trip's stops, -1 without a trip
+    stop: int  # index into Feed.stops
+
+
+class Rater:
+    """One tariff over its feed, mounted, with the lists that each question fills."""
+
+    def __init__(self, authored: Authored, feed: Feed, body: bytes | None = None) -> None:
+        self.authored, self.book, self.feed = authored, authored.book, feed
+        self.words = CardReader(authored)
+        self.body = write_package(authored.book, feed) if body is None else body
+        self.tariff = Tariff(memory_reader(self.body))
+        self.tariff.mount()
+        runs = derive(feed).trips
+        self.trip_index = {feed.trips[run.trip].trip_id: at for at, run in enumerate(runs)}
+        self.timezone = zoneinfo.ZoneInfo(authored.book.timezone)
+
+    def decide(self, card: list[int], tap: list[int]) -> list[int]:
+        """Return the decision, activation completed from what the tariff sells. Shape: D_*."""
+        decision: list[int] = i.new_decision()
+        rate(self.tariff, card, tap, decision)
+        if decision[i.D_ACTIVATES]:
+            at = i.slot_at(decision[i.D_ACTIVATES] - 1)
+            product = self.product(card[at + i.S_PRODUCT])
+            zones, group = card[at + i.S_ZONES], decision[i.D_GROUP]
+            left, limit = product.travel_days or product.uses, self.words.threshold
+            activate(decision, length(product), left, limit(product, zones, group))
+        return decision
+
+    def product(self, number: int) -> m.Product:
+        found = self.book.product(number)
+        assert found is not None, number
+        return found
+
+    def tap(self, place: Place, second: int) -> list[int]:
+        """Return the TAP list of a tap by a signed clock, nothing picked, the default party."""
+        row: list[int] = i.new_tap()
+        row[i.T_SECONDS], row[i.T_CLOCK] = second, CLOCK_SIGNED
+        row[i.T_TRIP], row[i.T_CALL], row[i.T_STOP] = place.trip_index, place.call, place.stop
+        row[i.T_YOUTHS] = row[i.T_CHILDREN] = 0
+        return row
+
+    def second(self, local: datetime.datetime) -> int:
+        """Return the UTC second since 2020 of a wall-clock time without a zone."""
+        moment = local.replace(tzinfo=self.timezone)
+        return int((moment.astimezone(datetime.UTC) - EPOCH).total_seconds())
+
+    def wall(self, second: int) -> datetime.datetime:
+        moment = EPOCH + datetime.timedelta(seconds=second)
+        return moment.astimezone(self.timezone).replace(tzinfo=None)
+
+    def zone_mask(self, stop: int) -> int:
+        """Return the zones of a stop in this book."""
+        row, mask = self.feed.stops[stop], 0
+        for name in (row.zone, *row.areas):
+            mask |= int(zone_bit(self.book.feed_zones.get(name, 0)))
+        return mask
+
+    def segments(self, trip: Trip) -> tuple[Segment, ...]:
+        return segments(trip.stops, self.zone_mask)
