@@ -104,7 +104,9 @@ class Drawer:
 
     def seconds(self, wall):
         local = wall.replace(tzinfo=self.zone, fold=self.rng.randrange(2))
-        return int((local.astimezone(datetime.UTC) - EPOCH).total_seconds()) + self.rng.randrange(60)
+        return int((local.astimezone(datetime.UTC) - EPOCH).total_seconds()) + self.rng.randrange(
+            60
+        )
 
     def companions(self):
         if self.chance(60):
@@ -118,7 +120,9 @@ class Drawer:
         tap = self.tap()
         gap = self.rng.choice((30, 200, 299, 300, 1200, 3500, 5300, 5700, 7100, 7500, 86400))
         tap["seconds"] = before["seconds"] + gap + self.rng.randint(-5, 5)
-        tap["clock"] = "signed"
+        tap["clock"], tap["ticket"] = "signed", before["ticket"]
+        if tap["ticket"]:
+            tap["companions"] = (0, 0, 0)
         return tap
 
     def some_zones(self):
@@ -141,12 +145,14 @@ class Drawer:
             slots[slot] = self.held(name, day)
             rights[slot + 1] = self.sold(name)
         purse = self.purse([name for name in names if name in SLOT_MONEY])
+        group = self.group(names, purse)
+        concession = {4: 2, 5: 3}.get(group, 0)
         card = {
             "issuer": self.issuer(),
             "kind": self.rng.choice((0, 0, 1)),
-            "group": self.group(names, purse),
+            "group": group,
             "group_until": self.near(day) if self.chance(15) else None,
-            "concession": 0,
+            "concession": concession if self.chance(95) else 0,
             "concession_until": self.near(day) if self.chance(10) else None,
             "balance": self.rng.choice((100000, 100000, 100000, 2000, 600, 300, 150, 0)),
             "purse": purse,
@@ -272,11 +278,13 @@ class Drawer:
 
     def caps(self, day):
         back = self.rng.choice((0, 1, 6, 6, 7, 29, 30, 31))
+        counted = self.rng.choice((day, day, day - ONE_DAY, None))
+        start = self.rng.choice((day - back * ONE_DAY, None))
         return {
-            "day": self.rng.choice((day, day, day - ONE_DAY, None)),
-            "day_sum": self.rng.choice((0, self.rng.randrange(1500))),
-            "start": self.rng.choice((day - back * ONE_DAY, None)),
-            "period_sum": self.rng.choice((0, self.rng.randrange(5000))),
+            "day": counted,
+            "day_sum": self.rng.randint(1, 1500) if counted else 0,
+            "start": start,
+            "period_sum": self.rng.randint(1, 5000) if start else 0,
         }
 
     def journey(self, tap, card):

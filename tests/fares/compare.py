@@ -44,8 +44,6 @@ def differences(ours, theirs):
     """Return the names of the fields in which the two decisions differ."""
     if ours["kind"] == "refused" or theirs["kind"] == "refused":
         wrong = [name for name in ("kind", "reason") if ours.get(name) != theirs.get(name)]
-        if not wrong and ours["reason"] == "funds" and ours["amount"] != theirs["amount"]:
-            wrong.append("amount")
     else:
         wrong = [name for name in SAID if ours[name] != theirs[name]]
     if not wrong and "why" in ours:
@@ -86,14 +84,42 @@ def account(where, family, card, tap, ours, theirs, wrong):
     """Return a difference as a person reads it."""
     seed, town, place = where
     lines = [f"seed {seed}, town {town} ({family}), case {place}: {', '.join(wrong)}"]
-    lines += [f"  card {name}: {value}" for name, value in card.items()]
-    lines += [f"  tap: {tap}"]
-    names = sorted({*ours, *theirs} - {"key"})
-    for name in names:
+    plain = {name: value for name, value in card.items() if name not in ("slots", "journey")}
+    lines += [f"  card: {_short(plain)}", f"  journey: {_short(card['journey'] or {})}"]
+    lines += [
+        f"  slot {place}: {_short(held)}" for place, held in enumerate(card["slots"], 1) if held
+    ]
+    lines += [f"  tap: {_short(tap)}"]
+    for name in (
+        "kind",
+        "rule",
+        "reason",
+        "product",
+        "slot",
+        "amount",
+        "why",
+        "payer",
+        "reduction",
+        *SAID,
+    ):
         one, other = ours.get(name), theirs.get(name)
-        mark = "!" if name in wrong or name == "why" and one != other else " "
-        lines.append(f" {mark}{name}: oracle {one} | engine {other}")
+        if name in wrong or one != other:
+            lines.append(f" !{name}: oracle {one} | engine {other}")
+        elif name in ("kind", "rule", "amount", "slot"):
+            lines.append(f"  {name}: {one}")
     return "\n".join(lines)
+
+
+def _short(values):
+    """Return name=value of everything that is set."""
+    told = {name: value for name, value in values.items() if value not in (None, 0, False)}
+    return " ".join(f"{name}={_plain(value)}" for name, value in told.items())
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return "(" + _short(value) + ")"
+    return sorted(value) if isinstance(value, frozenset) else value
 
 
 def main():

@@ -1,6 +1,5 @@
 """Which product met which mechanism in a case: the table that no cell of may stay nearly empty."""
 
-
 CASES_A_CELL = 200
 
 # mechanism of the rule text: what the table calls it
@@ -145,5 +144,3 @@ def table(counts):
 def thin(counts):
     """Return the cells with too few cases."""
     return [cell for cell in wanted() if counts.get(cell, 0) < CASES_A_CELL]
-
-

@@ -7,11 +7,14 @@ import datetime
 
 from backend_sync.tariffs.book import read_tariff
 from backend_sync.tariffs.gtfs import read_feed
+from backend_sync.tariffs.network import derive
+from backend_sync.tariffs.network import derive
 from backend_sync.tariffs.package_writer import write_package
 from backend_sync.tariffs.zoned import zoned_feed
 from card_layouts.fares import engine
 from card_layouts.fares import inputs as i
-from card_layouts.fares.package import Package, memory_reader
+from card_layouts.fares.mounted import Tariff
+from card_layouts.fares.package import memory_reader
 
 DAY_ZERO = datetime.date(2020, 1, 1)
 CLOCKS = {"signed": 0, "floor": 1, "unset": 2}
@@ -25,7 +28,8 @@ class EngineSide:
         feed = zoned_feed(authored.source, read_feed(feed_folder or folder / "gtfs"))
         self.book, self.body = authored.book, write_package(authored.book, feed)
         self.tariff = mounted(self.body)
-        self.trips = {trip.trip_id: place for place, trip in enumerate(feed.trips)}
+        trips = derive(feed).trips  # in the order of packages and journals
+        self.trips = {feed.trips[run.trip].trip_id: place for place, run in enumerate(trips)}
         self.stops = {stop.stop_id: place for place, stop in enumerate(feed.stops)}
         self.card, self.tap, self.decision = i.new_card(), i.new_tap(), i.new_decision()
 
@@ -35,7 +39,12 @@ class EngineSide:
         engine.rate(self.tariff, self.card, self.tap, self.decision)
         if self.decision[i.D_ACTIVATES]:
             engine.activate(self.decision, *rights[self.decision[i.D_ACTIVATES]])
-        return in_words(self.decision)
+        words = in_words(self.decision)
+        if words.get("row"):
+            held = card["slots"][words["row_slot"] - 1]
+            if all(held[name] == value for name, value in words["row"].items()):
+                words["row"] = None  # written as it was
+        return words
 
     def fill(self, card, tap):
         """Fill the lists CARD and TAP from a case."""
@@ -66,9 +75,9 @@ class EngineSide:
 
 def mounted(body):
     """Return a package body as the engine wants it."""
-    package = Package(memory_reader(body))
-    package.mount()
-    return engine.Tariff(package) if hasattr(engine, "Tariff") else package
+    tariff = Tariff(memory_reader(body))
+    tariff.mount()
+    return tariff
 
 
 # --- words to numbers -----------------------------------------------------------------------------

@@ -11,7 +11,7 @@ Source: tariff-model.md section 3; requirements.md W-29..W-91; section 1.6.
 import datetime
 import zoneinfo
 
-from tests.fares import oracle_feed, oracle_money, oracle_rights, oracle_tariff
+from tests.fares import oracle_feed, oracle_money, oracle_offer, oracle_rights, oracle_tariff
 from tests.fares.oracle_tariff import CLASSES, service_date
 
 EPOCH = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
@@ -39,7 +39,7 @@ def rate(world, card, tap):
         return refused("place")
     ask["group"] = _rider_group(ask)
     ask["party"] = _party(ask)
-    ask["surcharges"] = _surcharges_now(ask)
+    ask["surcharges"] = oracle_offer.surcharges_now(ask, book)
     return _decide(ask)
 
 
@@ -153,7 +153,7 @@ def _rider_group(ask):
     if card["group_until"] is not None and kindest > card["group_until"]:
         name = oracle_tariff.next_group(book, name)
     group = book["groups"][name]
-    if group.get("concession", 0) and card["concession_until"] is not None:
+    if card["concession"] and card["concession_until"] is not None:
         if kindest > card["concession_until"]:
             name = oracle_tariff.full_group(book, name)
     return name
@@ -170,19 +170,6 @@ def _party(ask):
     return {**dict.fromkeys(CLASSES, 0), own: purse["companions"] if purse else 0}
 
 
-def _surcharges_now(ask):
-    """Return the surcharges whose window holds at every reading of the clock: [(number, row)]."""
-    book = ask["book"]
-    return [
-        (place + 1, row)
-        for place, row in enumerate(book.get("surcharges", {}).values())
-        if all(
-            oracle_tariff.in_window(book, ask["feed"], row["window"], wall)
-            for _name, wall in ask["readings"]
-        )
-    ]
-
-
 # --- 6 to 11: offers, and the smallest ------------------------------------------------------------
 
 
@@ -193,22 +180,45 @@ def _decide(ask):
         return refused("pass-back")
     ask["journey"] = journey
     transfers = oracle_money.transfer_offers(ask)
+    free = [offer for offer in transfers if offer["total"] == 0 and not offer["extra"]]
+    if free:
+        return _said(ask, free[0], _not_asked(ask, whys={}))
     rights, whys = oracle_rights.rights(ask)
+    ask["rights"] = rights
+    best = min(rights, key=lambda offer: offer["key"]) if rights else None
+    best = oracle_money.with_companions(ask, best) if best else None
+    if best is not None and best["total"] == 0:
+        return _said(ask, best, _not_asked(ask, whys))
     money, money_whys = oracle_money.purse_offers(ask)
     whys = {**whys, **money_whys}
-    rights = [oracle_money.with_companions(ask, offer) for offer in rights]
-    rights = [offer for offer in rights if offer is not None]
-    chosen = _chosen(ask, transfers, rights, money)
+    chosen = _cheapest(ask, transfers, best, money)
     if chosen is None:
-        offers = transfers + rights + money
+        offers = transfers + ([best] if best else []) + money
         asked = min((offer["amount"] for offer in offers), default=0)
         reason = _why_refused(ask, whys, offers)
-        return {**refused(reason), "why": whys, "amount": asked if reason == "funds" else 0}
-    for slot in whys:
-        if whys[slot] == "can":
-            whys[slot] = "other better"
-    whys[chosen["slot"]] = "used"
+        return {**refused(reason), "why": _reasons(whys), "amount": asked}
+    return _said(ask, chosen, whys)
+
+
+def _said(ask, chosen, whys):
+    whys = {**_reasons(whys), chosen["slot"]: "used"}
     return {**_in_numbers(ask, chosen), "why": whys, "day": ask["day"]}
+
+
+def _not_asked(ask, whys):
+    """What was free ended the search: whatever was not asked yet was not needed."""
+    sources = [ask["card"]["purse"], *ask["card"]["slots"]]
+    rest = {
+        slot: "other better" if held and held["mechanism"] else "empty"
+        for slot, held in enumerate(sources)
+    }
+    return {**rest, **whys}
+
+
+def _reasons(whys):
+    """Return a reason for each slot; too large a party is a question of who may ride."""
+    words = {"can": "other better", "companions": "group"}
+    return {slot: words.get(why, why) for slot, why in whys.items()}
 
 
 def _in_numbers(ask, offer):
@@ -225,15 +235,8 @@ def _in_numbers(ask, offer):
     }
 
 
-def _chosen(ask, transfers, rights, money):
-    """Return the cheapest affordable offer: rights before money, free before consuming."""
-    free = [offer for offer in transfers if offer["total"] == 0 and not offer["extra"]]
-    if free:
-        return min(free, key=lambda offer: offer["key"])
-    best = min(rights, key=lambda offer: offer["key"]) if rights else None
-    if best is not None and best["total"] == 0:
-        return best
-    # A transfer, then a right, then money, when they cost the same.
+def _cheapest(ask, transfers, best, money):
+    """Return the cheapest affordable offer: a transfer, then a right, then money on a tie."""
     offers = [(offer["total"], 0, offer["key"], offer) for offer in transfers]
     offers += [(best["total"], 1, best["key"], best)] if best else []
     offers += [(offer["total"], 2, offer["key"], offer) for offer in money]
@@ -241,13 +244,15 @@ def _chosen(ask, transfers, rights, money):
     if payable:
         smallest = min(payable)
         return [row[3] for row in offers if row[:3] == smallest][0]
-    return oracle_rights.without_surcharge(ask, best) if best is not None else None
+    return None
 
 
 def _why_refused(ask, whys, offers):
     if offers:
         return "funds"
     reasons = set(whys.values()) - {"empty"}
+    if ask["rights"]:
+        return "companions"  # the holder has a right; nothing may pay for the others
     for reason, words in (("companions", "companions"), ("price", "no price")):
         if reason in reasons:
             return words

@@ -6,7 +6,7 @@ Source: tariff-model.md sections 3.2 step 6 and 3.3 (transfer, pass-back); W-15,
 import datetime
 
 from tests.fares import oracle_rights, oracle_tariff
-from tests.fares.oracle_offer import NOBODY, companions_price, price
+from tests.fares.oracle_offer import NOBODY, add_cap, companions_price, price, why_ended
 from tests.fares.oracle_tariff import CLASSES
 
 PASS_BACK_S = 300
@@ -25,11 +25,12 @@ def open_journey(ask):
     order = ask["book"]["zones"]["order"]
     zones = oracle_tariff.named(ask["book"], journey["zones"])
     journey = {**journey, "zones": zones, "start_zone": order[journey["start_zone"] - 1]}
-    slot, product = _paying(ask, journey)
+    slot, held, product, own_zones = _paying(ask, journey)
     if product is None or "transfer" not in product:
         return None
     row = ask["book"]["transfer"][product["transfer"]]
-    if not _still_open(ask, row, journey):
+    fairness = _still_open(ask, row, journey)
+    if fairness is None:
         return None
     if _is_pass_back(ask, journey, row):
         if product.get("personal", False) or ask["tap"]["gate"]:
@@ -38,29 +39,39 @@ def open_journey(ask):
             return "pass-back"
         ask["passed_back"] = slot
         return None
-    return {**journey, "slot": slot, "product": product, "row": row}
+    return {
+        **journey,
+        "slot": slot,
+        "held": held,
+        "product": product,
+        "own_zones": own_zones,
+        "row": row,
+        "fairness": fairness,
+    }
 
 
 def _paying(ask, journey):
-    """Return (slot, product) of what paid the open journey, 0 for the purse; None if it is gone."""
+    """Return (slot, what it holds, product, its zones) of what paid; no product if it is gone."""
     card, paid_by = ask["card"], journey["paid_by"]
-    held = card["purse"] if paid_by in (0, 5) else card["slots"][paid_by - 1]
-    if held is None or (paid_by in (1, 2, 3, 4) and held["mechanism"] == 0):
-        return 0, None
-    _book, product, _zones, why = oracle_rights.issued(ask, held)
-    return (0 if paid_by == 5 else paid_by), None if why else product
+    slot = 0 if paid_by == 5 else paid_by
+    held = card["slots"][slot - 1] if slot else card["purse"]
+    if held is None or not held["mechanism"]:
+        return slot, None, None, frozenset()
+    book, product, zones, why = oracle_rights.issued(ask, held)
+    gone = why or book is not ask["book"]
+    return slot, held, None if gone else product, zones
 
 
 def _still_open(ask, row, journey):
-    """Within the time of its start zone or set, by any reading of the clock, and with a leg left."""
+    """Return the first reading by which it is within its minutes, None if closed or out of legs."""
     limit = oracle_tariff.transfer_minutes(
         ask["book"], row, journey["start_zone"], journey["zones"]
     )
     age, one = ask["minute"] - journey["start_minute"], datetime.timedelta(minutes=1)
-    ages = [age - (ask["wall"] - wall) // one for _name, wall in ask["readings"]]
-    legs = row.get("legs", 0)
-    in_time = age >= -5 and any(read <= limit for read in ages)
-    return in_time and (not legs or journey["transfers"] < legs)
+    if age < -5 or 0 < row.get("legs", 0) <= journey["transfers"]:
+        return None
+    in_time = [name for name, wall in ask["readings"] if age - (ask["wall"] - wall) // one <= limit]
+    return in_time[0] if in_time else None
 
 
 def _is_pass_back(ask, journey, row):
@@ -78,21 +89,65 @@ def transfer_offers(ask):
         return []
     if not ask["picked"] <= journey["zones"]:
         return []
-    _covered, extra = extra_heads(ask["party"], journey["companions"])
+    party = party_of(ask, journey)
+    covered, extra = extra_heads(party, journey["companions"])
+    persons = 1 + heads(covered)
+    if heads(extra) and not _may_take_more(ask, journey):
+        return []
     order = ask["book"]["zones"]["order"]
     zone = min(ask["here"] & journey["zones"], key=order.index)
     offer = continuing(ask, journey["product"], journey["slot"], journey, zone)
     offer.update(kind="transfer", rule="transfer", extra=heads(extra))
+    offer["fairness"] = journey["fairness"]
     cost = 0
     if heads(extra):
-        cost = companions_price(ask, journey["product"]["prices"], extra, journey["zones"])
+        table = journey["product"]["prices"]
+        sold = oracle_tariff.sold_as(
+            ask["book"], table, ask["group"], journey["zones"], ask["ahead"]
+        )
+        cost = companions_price(ask, table, extra, sold)
         if cost is None:
             return []
-        offer.update(rule="extra heads", charged=journey["charged"] + cost)
-        offer.update(companions=heads(ask["party"]))
-    price(offer, ask, journey["product"], 0, cost, heads(extra), transfer=True)
+        # Money changes hands on an open journey, so the card records it as an upgrade.
+        offer.update(kind="upgrade", rule="extra heads", charged=journey["charged"] + cost)
+        offer.update(companions=heads(party))
+        use = {"product": journey["product"], "held": journey["held"], "slot": journey["slot"]}
+        use |= {"zones": journey["own_zones"], "group": ask["group"]}
+        if journey["slot"] == 0:
+            add_cap(offer, ask, use, journey["zones"])
+    price(offer, ask, journey["product"], 0, cost, persons + heads(extra), boarding=heads(extra))
     offer["key"] = (0, journey["product"].get("rank", 50), journey["slot"])
     return [offer]
+
+
+def _may_take_more(ask, journey):
+    """A pass has no price for heads; a purse takes those that its product admits, while it lasts."""
+    if journey["product"]["kind"] not in ("purse", "ticket"):
+        return False
+    ended = journey["slot"] and why_ended(ask, journey["held"])
+    return not ended and companions_allowed(ask, journey["product"])
+
+
+def companions_allowed(ask, product):
+    """W-62: the same or a younger age class, or as the product says."""
+    party, allowed = ask["party"], product.get("companions", {})
+    if not heads(party):
+        return True
+    if heads(party) > allowed.get("max", 0):
+        return False
+    classes = allowed.get("class", "own_or_younger")
+    own = CLASSES.index(ask["book"]["groups"][ask["group"]]["class"])
+    if classes == "own":
+        return all(not party[other] for other in CLASSES if other != CLASSES[own])
+    return classes == "any" or all(not party[older] for older in CLASSES[own + 1 :])
+
+
+def party_of(ask, journey):
+    """Return who travels on in an open journey: who is named, else whom the journey covers."""
+    if ask["tap"]["companions"] is not None:
+        return ask["party"]
+    own = ask["book"]["groups"][ask["group"]]["class"]
+    return {**dict.fromkeys(CLASSES, 0), own: journey["companions"]}
 
 
 def extra_heads(party, covered):
@@ -150,7 +205,6 @@ def continuing(ask, product, slot, journey, zone):
         transfers=min(journey["transfers"] + 1, 15),
         companions=journey["companions"],
         night=bool(journey["night"]),
-        paid_by=journey["paid_by"],
     )
     return offer
 

@@ -5,23 +5,25 @@ Source: tariff-model.md sections 3.2 steps 5 to 9 and 3.3.
 
 from tests.fares import oracle_rights, oracle_tariff
 from tests.fares.oracle_journey import (
+    companions_allowed,
     continuing,
     extra_heads,
     heads,
     open_journey,
+    party_of,
     starting,
     transfer_offers,
 )
 from tests.fares.oracle_offer import (
     NOBODY,
     add_cap,
-    cap_is_open,
     companions_price,
     key,
     kindest_price,
     price,
+    why_ended,
 )
-from tests.fares.oracle_tariff import CLASSES, service_date
+from tests.fares.oracle_tariff import service_date
 
 __all__ = ["open_journey", "purse_offers", "transfer_offers", "with_companions"]
 
@@ -44,6 +46,8 @@ def purse_offers(ask, holder=True):
         if product is None and slot:
             continue
         found, why = ([], why) if why else _purse(ask, product, slot, held, zones, holder)
+        if found and min(offer["amount"] for offer in found) > ask["card"]["balance"]:
+            why = "funds"
         whys[slot] = why or "can"
         offers += found
     return offers, whys
@@ -51,13 +55,18 @@ def purse_offers(ask, holder=True):
 
 def with_companions(ask, right):
     """Return the right with what its companions pay by the cheapest purse; None if none can."""
+    balance = ask["card"]["balance"]
+    if right["surcharge"] > balance:
+        right = oracle_rights.without_surcharge(ask, right)
     if ask["tap"]["companions"] is None or not heads(ask["party"]):
         return right
     offers, _whys = purse_offers(ask, holder=False)
-    payable = [o for o in offers if o["amount"] + right["surcharge"] <= ask["card"]["balance"]]
-    if not payable:
+    if not offers:
         return None
-    money = min(payable, key=lambda offer: (offer["total"], offer["key"]))
+    if not any(offer["amount"] + right["surcharge"] <= balance for offer in offers):
+        right = oracle_rights.without_surcharge(ask, right)
+    payable = [offer for offer in offers if offer["amount"] + right["surcharge"] <= balance]
+    money = min(payable or offers, key=lambda offer: (offer["total"], offer["key"]))
     return {
         **right,
         "amount": right["amount"] + money["amount"],
@@ -65,15 +74,18 @@ def with_companions(ask, right):
         "full": right["full"] + money["full"],
         "surcharge": right["surcharge"] + money["surcharge"],
         "companions": heads(ask["party"]),
-        "charged": money["charged"],
-        "caps": money["caps"],
         "night": right["night"] or money["night"],
+        **{name: money[name] for name in OF_THE_JOURNEY},
     }
+
+
+# What the company paid bounds where it may change; the holder has the pass everywhere else.
+OF_THE_JOURNEY = ("authority", "zones", "zone", "start_zone", "charged", "paid_by", "caps")
 
 
 def _purse(ask, product, slot, held, zones, holder):
     """Return (offers, "") of one purse product, or ([], why not)."""
-    if slot and (why := _why_ended(ask, held)):
+    if slot and (why := why_ended(ask, held)):
         return [], why
     priced, group, otherwise = product, ask["group"], False
     admitted = oracle_tariff.admits(ask["book"], product, ask["group"])
@@ -86,7 +98,7 @@ def _purse(ask, product, slot, held, zones, holder):
     if not companions_allowed(ask, product):
         return [], "companions"
     if product.get("needs") == "pass":
-        return _extension(ask, product, priced, group, slot) if holder else ([], "needs a pass")
+        return _extension(ask, product, priced, group, slot, zones) if holder else ([], "group")
     use = {
         "product": product,
         "priced": priced,
@@ -104,14 +116,6 @@ def _purse(ask, product, slot, held, zones, holder):
     return offers, "" if offers else "price"
 
 
-def _why_ended(ask, held):
-    days = [service_date(ask["clock"], wall) for _name, wall in ask["readings"]]
-    if held["last"] is None or any(day <= held["last"] for day in days):
-        return ""
-    running = held["start"] is not None and any(cap_is_open(held, day) for day in days)
-    return "" if running else "ended"
-
-
 def _in_window(ask, product):
     return "window" not in product or any(
         oracle_tariff.in_window(ask["book"], ask["feed"], product["window"], wall)
@@ -119,18 +123,15 @@ def _in_window(ask, product):
     )
 
 
-def companions_allowed(ask, product):
-    """W-62: the same or a younger age class, or as the product says."""
-    party, allowed = ask["party"], product.get("companions", {})
-    if not heads(party):
-        return True
-    if heads(party) > allowed.get("max", 0):
-        return False
-    classes = allowed.get("class", "own_or_younger")
-    own = CLASSES.index(ask["book"]["groups"][ask["group"]]["class"])
-    if classes == "own":
-        return all(not party[other] for other in CLASSES if other != CLASSES[own])
-    return classes == "any" or all(not party[older] for older in CLASSES[own + 1 :])
+def _window_reading(ask, use):
+    """Return the first reading of the clock that lies in the product's window, if it has one."""
+    if "window" not in use["product"] or use["otherwise"]:
+        return "none"
+    return [
+        name
+        for name, wall in ask["readings"]
+        if oracle_tariff.in_window(ask["book"], ask["feed"], use["product"]["window"], wall)
+    ][0]
 
 
 def wanted_sets(ask, default):
@@ -155,22 +156,24 @@ def _wanted_from(ask, default, zone):
         return [oracle_tariff.span_of(ask["book"], here | (default & ask["ahead"]))]
     away = ask["book"]["zones"].get("away", "start")
     if away == "end":
-        ends = oracle_tariff.stop_zones(ask["book"], ask["feed"], ask["last_stop"])
-        return [oracle_tariff.span_of(ask["book"], here | {end}) for end in sorted(ends)]
+        return [oracle_tariff.span_of(ask["book"], here | ask["ahead"])]
     return [] if away == "ask" else [here]
 
 
 def _charges(ask, use, zone, wanted):
     """Return the charge for a new journey and the upgrade of the open one."""
     table, group = use["priced"]["prices"], use["group"]
+    order = ask["book"]["zones"]["order"]
     sold = oracle_tariff.sold_as(ask["book"], table, group, wanted, ask["ahead"])
-    own, fairness = kindest_price(ask, table, group, sold)
+    own, _name = kindest_price(ask, table, group, sold)
     others = companions_price(ask, table, ask["party"], sold)
     offers = []
     if own is not None and others is not None:
         offer = starting(ask, ask["book"], use["product"], use["slot"], zone, sold)
         offer.update(kind="charge", rule="else product" if use["otherwise"] else "charge")
-        offer.update(group=group, fairness=fairness, companions=heads(ask["party"]))
+        offer.update(
+            group=group, fairness=_window_reading(ask, use), companions=heads(ask["party"])
+        )
         offer["own"] = own = own if use["holder"] else 0
         if use["holder"]:
             add_cap(offer, ask, use, wanted)
@@ -182,9 +185,9 @@ def _charges(ask, use, zone, wanted):
             others,
             persons=heads(ask["party"]) + (use["holder"]),
         )
-        _concession(offer, ask, table, group, sold, own)
+        _concession(offer, ask, table, group, sold, offer["own"])
         offer["charged"] = offer["own"] + others
-        offer["key"] = key(use["product"], use["slot"], offer)
+        offer["key"] = (*key(use["product"], use["slot"], offer), order.index(zone))
         offers.append(offer)
     return offers + (_upgrade(ask, use, zone, wanted) if use["holder"] else [])
 
@@ -197,51 +200,60 @@ def _upgrade(ask, use, zone, wanted):
     if wanted <= journey["zones"] and ask["here"] & journey["zones"]:
         return []
     table, group = use["priced"]["prices"], use["group"]
-    covered, extra = extra_heads(ask["party"], journey["companions"])
+    party = party_of(ask, journey)
+    covered, extra = extra_heads(party, journey["companions"])
     target = oracle_tariff.span_of(ask["book"], journey["zones"] | wanted)
     sold = oracle_tariff.sold_as(ask["book"], table, group, target, ask["ahead"])
-    own, fairness = kindest_price(ask, table, group, sold)
+    own, _name = kindest_price(ask, table, group, sold)
     others = companions_price(ask, table, covered, sold)
     new = companions_price(ask, table, extra, sold)
     if own is None or others is None or new is None:
         return []
     offer = continuing(ask, use["product"], slot, journey, zone)
-    offer.update(kind="upgrade", rule="upgrade", group=group, zones=sold, fairness=fairness)
+    offer.update(kind="upgrade", rule="upgrade", group=group, zones=sold)
+    offer["fairness"] = journey["fairness"]
     difference = max(0, own + others - journey["charged"])
-    offer["own"] = min(difference, own)
-    if not heads(covered):
-        add_cap(offer, ask, use, target)
-    rest = difference - min(difference, own)
-    price(offer, ask, use["product"], offer["own"], rest + new, heads(extra), transfer=True)
+    before = oracle_tariff.sold_as(ask["book"], table, group, journey["zones"], ask["ahead"])
+    others_before = companions_price(ask, table, covered, before) or 0
+    paid_for_own = max(0, journey["charged"] - others_before)
+    offer["own"] = own_part = min(difference, max(0, own - paid_for_own))
+    add_cap(offer, ask, use, target)
+    rest = difference - own_part
+    persons = 1 + heads(party)
+    price(offer, ask, use["product"], offer["own"], rest + new, persons, boarding=heads(extra))
+    _concession(offer, ask, table, group, sold, own, before)
     offer["charged"] = journey["charged"] + offer["own"] + rest + new
-    offer["companions"] = heads(ask["party"])
-    offer["key"] = key(use["product"], slot, offer)
+    offer["companions"] = heads(party)
+    place = ask["book"]["zones"]["order"].index(zone)
+    offer["key"] = (*key(use["product"], slot, offer), place)
     return [offer]
 
 
-def _extension(ask, product, priced, group, slot):
+def _extension(ask, product, priced, group, slot, zones):
     """What a valid pass lacks of the zones wanted, priced by a table of its own."""
     offers = []
     for held in ask["card"]["slots"]:
         covered = _pass_zones(ask, held)
         if covered is None:
             continue
-        for zone in ask["book"]["zones"]["order"]:
-            lacking = (ask["picked"] | {zone}) - covered
-            if zone not in ask["here"] or not lacking:
+        for zone, wanted in wanted_sets(ask, zones):
+            lacking = wanted - covered
+            if not lacking:
                 continue
             table = priced["prices"]
             sold = oracle_tariff.sold_as(ask["book"], table, group, lacking, ask["ahead"])
-            own, fairness = kindest_price(ask, table, group, sold)
+            own, _name = kindest_price(ask, table, group, sold)
             others = companions_price(ask, table, ask["party"], sold)
             if own is None or others is None:
                 continue
             offer = starting(ask, ask["book"], product, slot, zone, covered | sold)
-            offer.update(kind="charge", rule="extension", group=group, fairness=fairness)
+            offer.update(kind="charge", rule="extension", group=group)
             offer.update(own=own, companions=heads(ask["party"]))
             price(offer, ask, product, own, others, persons=1 + heads(ask["party"]))
+            _concession(offer, ask, table, group, sold, own)
             offer["charged"] = own + others
-            offer["key"] = key(product, slot, offer)
+            place = ask["book"]["zones"]["order"].index(zone)
+            offer["key"] = (*key(product, slot, offer), place)
             offers.append(offer)
     return offers, "" if offers else "needs a pass"
 
@@ -253,17 +265,30 @@ def _pass_zones(ask, held):
     book, right, covered, why = oracle_rights.issued(ask, held)
     if why or right["kind"] != "pass" or book is not ask["book"]:
         return None
+    if oracle_rights.why_not(ask, book, right, held, covered) != "zone":
+        return None
     if oracle_rights.why_not(ask, book, right, held, covered, whatever_zone=True):
         return None
-    return None if oracle_rights.needs_start(right, held) else covered
+    days = [service_date(ask["clock"], wall) for _name, wall in ask["readings"]]
+    return None if oracle_rights.uses_up(right, held, days) else covered
 
 
-def _concession(offer, ask, table, group, sold, own):
-    """The price without concession is the full group's; who owes the rest is the group's payer."""
-    full_name = oracle_tariff.full_group(ask["book"], group)
-    full, _name = kindest_price(ask, table, full_name, sold)
-    rest = full - own if full is not None and own else 0
-    if rest > 0 and not offer["billed"]:
+def _concession(offer, ask, table, group, sold, own, before=None):
+    """The price without concession is the full group's; who owes the rest is the group's payer.
+
+    In an upgrade only what the wider set adds to the concession of the set paid `before`.
+    """
+    rest = _reduction(ask, table, group, sold)
+    if before is not None:
+        rest = max(0, rest - _reduction(ask, table, group, before))
+    if rest > 0 and own:
         row = ask["book"]["groups"][group]
         offer["full"] += rest
-        offer.update(payer=row.get("payer", NOBODY), concession=row.get("concession", 0))
+        offer["concession"] = row.get("concession", 0)
+        offer["payer"] = offer["payer"] or row.get("payer", NOBODY)
+
+
+def _reduction(ask, table, group, sold):
+    own, _name = kindest_price(ask, table, group, sold)
+    full, _name = kindest_price(ask, table, oracle_tariff.full_group(ask["book"], group), sold)
+    return full - own if own is not None and full is not None else 0

@@ -40,37 +40,57 @@ def companions_price(ask, table, party, sold):
     return total
 
 
-def price(offer, ask, product, own, companions, persons, transfer=False):
+def price(offer, ask, product, own, companions, persons, boarding=None, surcharges=None):
     """Fill amount, surcharge and total of an offer; a billed product takes nothing now.
 
-    `persons` board now: all of them at a first tap, the extra ones when a journey goes on.
+    `persons` travel; of them `boarding` start now and the others change, None where all start.
     """
     surcharge, first = 0, 0
-    for number, row in ask["surcharges"]:
-        if not _asked(offer, product, row, persons, transfer):
+    changing = boarding is not None
+    for number, row, spared in ask["surcharges"] if surcharges is None else surcharges:
+        if not _asked_of(product, row):
             continue
-        count = persons
-        if transfer and row.get("on_transfer", False):
-            count = 1 + sum(ask["party"].values())
-        each = oracle_tariff.cents(row["cents"])
-        surcharge += each * (count if row.get("per_person", True) else 1)
-        first = first or number
-        if row.get("once_per_journey", True):
-            offer["night"] = True
+        each_head = row.get("per_person", True)
+        taken = row.get("once_per_journey", True) and offer["night"]
+        heads = persons
+        if changing and (taken or not row.get("on_transfer", False)):
+            heads = boarding if each_head else 0  # who boards only now has not paid it yet
+        if not heads:
+            continue
+        if spared:
+            offer["fairness"] = spared if offer["fairness"] == "none" else offer["fairness"]
+        else:
+            each = oracle_tariff.cents(row["cents"])
+            surcharge += each * (heads if each_head else 1)
+            first = first or number
+            if row.get("once_per_journey", True):
+                offer["night"] = True
     total = own + companions + surcharge
     billed = "payer" in product and product["kind"] == "purse"
     offer.update(total=total, surcharge=surcharge, surcharge_number=first, full=total)
     offer.update(amount=0 if billed else total, billed=total if billed else 0)
 
 
-def _asked(offer, product, row, persons, transfer):
-    if SURCHARGED_AS[product["kind"]] not in row.get("on", ["purse", "single"]):
-        return False
-    if not product.get("surcharge", True):
-        return False
-    if transfer and not row.get("on_transfer", False):
-        return bool(persons) and row.get("per_person", True)  # extra heads are boarding
-    return not (row.get("once_per_journey", True) and offer["night"])
+def surcharges_now(ask, book):
+    """Return [(number, row, reading)] of the surcharges that the clock itself asks for.
+
+    The reading is the first one at which it would not be asked, "" if it is asked at all of them.
+    """
+    found = []
+    for number, row in enumerate(book.get("surcharges", {}).values(), 1):
+        spared = [
+            name
+            for name, wall in ask["readings"]
+            if not oracle_tariff.in_window(book, ask["feed"], row["window"], wall)
+        ]
+        if "none" not in spared:
+            found.append((number, row, spared[0] if spared else ""))
+    return found
+
+
+def _asked_of(product, row):
+    kind = SURCHARGED_AS[product["kind"]]
+    return kind in row.get("on", ["purse", "single"]) and product.get("surcharge", True)
 
 
 def key(product, slot, offer):
@@ -93,18 +113,20 @@ def add_cap(offer, ask, use, wanted):
         return
     everywhere = frozenset(ask["book"]["zones"]["order"])
     zones = use["zones"] or everywhere
-    inside = oracle_tariff.span_of(ask["book"], wanted) <= zones
+    inside = wanted <= zones
     if use["slot"] == 0:
         if inside:
             _cap_of_purse(offer, ask, product, zones, use["group"])
         return
+    if not inside:
+        return
     days = [service_date(ask["clock"], wall) for _name, wall in ask["readings"]]
     row = {name: held[name] for name in ("start", "length", "day", "left", "today", "cents")}
     if held["start"] is None or not any(cap_is_open(held, day) for day in days):
-        row.update(start=ask["day"], day=None, today=0, left=0)
-        offer.update(row=row, activates=use["slot"], own_in_cap=offer["own"] if inside else 0)
+        row.update(start=ask["day"])
+        offer.update(row=row, activates=use["slot"], own_in_cap=offer["own"])
         offer.update(kind="activation", rule="activation")
-    elif inside:
+    else:
         _clip(offer, product, held["cents"])
         row["cents"] = max(0, held["cents"] - offer["own"])
         offer["row"] = row if row["cents"] != held["cents"] else None
@@ -112,6 +134,15 @@ def add_cap(offer, ask, use, wanted):
 
 def cap_is_open(held, day):
     return held["start"] <= day < held["start"] + datetime.timedelta(days=held["length"])
+
+
+def why_ended(ask, held):
+    """Return "ended" when the last day of a purse product in a slot is over and no cap runs."""
+    days = [service_date(ask["clock"], wall) for _name, wall in ask["readings"]]
+    if held["last"] is None or any(day <= held["last"] for day in days):
+        return ""
+    running = held["start"] is not None and any(cap_is_open(held, day) for day in days)
+    return "" if running else "ended"
 
 
 def _clip(offer, product, left):

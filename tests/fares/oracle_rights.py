@@ -5,7 +5,7 @@ Source: tariff-model.md sections 3.2 step 8 and 3.3.
 
 import datetime
 
-from tests.fares import oracle_journey, oracle_offer, oracle_tariff
+from tests.fares import oracle_journey, oracle_money, oracle_offer, oracle_tariff
 from tests.fares.oracle_tariff import service_date
 
 NEVER = datetime.date(9999, 12, 31)
@@ -35,14 +35,17 @@ def issued(ask, held):
     issuer, ours = ask["card"]["issuer"], ask["world"]["book"]
     books = [ours, *(book for _area, book in ours["others"])]
     for book in books:
-        if book["authority"] == issuer:
-            _name, product = oracle_tariff.product_numbered(book, held["product"])
-            if product is None or (product["kind"] == "ticket") != ask["tap"]["ticket"]:
-                return book, None, frozenset(), "damaged"
-            if product["kind"] != "purse" and book is not ask["book"]:
-                return _at_home(ask, book, product, held)
+        if book["authority"] != issuer:
+            continue
+        _name, product = oracle_tariff.product_numbered(book, held["product"])
+        if product is None or (product["kind"] == "ticket") != ask["tap"]["ticket"]:
             if book is ask["book"]:
-                return book, product, oracle_tariff.named(book, held["zones"]), ""
+                return book, None, frozenset(), "damaged"
+            continue
+        right = product["kind"] in ("pass", "ticket_pack")
+        at_home = book is ask["book"] or (right and _lies_in(ask, book))
+        if at_home:
+            return book, product, oracle_tariff.named(book, held["zones"]), ""
     row = accepted(ask, held["product"])
     if row is None:
         return ask["book"], None, frozenset(), "foreign"
@@ -51,13 +54,10 @@ def issued(ask, held):
     return ask["book"], product, everywhere if product["kind"] != "purse" else frozenset(), ""
 
 
-def _at_home(ask, book, product, held):
-    """A right of its own book, at a stop that another book prices: it holds where it is valid."""
-    here = frozenset()
-    if ask["stop"] is not None:
-        here = oracle_tariff.stop_zones(book, ask["feed"], ask["stop"])
-    zones = oracle_tariff.named(book, held["zones"])
-    return book, product, zones, "" if here & zones else "foreign"
+def _lies_in(ask, book):
+    """A right counts in its own book wherever the stop lies in that, whoever prices the stop."""
+    stop = ask["stop"]
+    return stop is not None and bool(oracle_tariff.stop_zones(book, ask["feed"], stop))
 
 
 def accepted(ask, product_number):
@@ -116,10 +116,11 @@ def last_day(held, span):
 
 
 def _covers(ask, book, zones):
-    here = ask["here"]
-    if book is not ask["book"]:
-        here = oracle_tariff.stop_zones(book, ask["feed"], ask["stop"])
-    return bool(here & zones) and ask["picked"] <= zones
+    if book is ask["book"]:
+        return bool(ask["here"] & zones) and ask["picked"] <= zones
+    # What was picked are zones of the book that prices the stop; another one knows none of them.
+    here = oracle_tariff.stop_zones(book, ask["feed"], ask["stop"])
+    return bool(here & zones) and not ask["picked"]
 
 
 def _why_used_up(product, held, days):
@@ -138,6 +139,15 @@ def _why_used_up(product, held, days):
 
 def _trips_on(held, day):
     return held["today"] if held["day"] == day else 0
+
+
+def uses_up(product, held, days):
+    """Return whether this ride would start the right, or count a day, trip or ride of it."""
+    if needs_start(product, held) or product["kind"] == "ticket_pack":
+        return True
+    if product.get("trips_per_day"):
+        return True
+    return "travel_days" in product.get("span", {}) and held["day"] not in days
 
 
 # --- what it uses up ------------------------------------------------------------------------------
@@ -174,11 +184,21 @@ def _offer(ask, book, product, slot, held, zones):
     offer = _blank(ask, book, product, slot, zones)
     offer.update(kind="activation" if activates else "pass", rule=rule, activates=activates)
     offer["row"] = row if writes else None
-    oracle_offer.price(offer, ask, product, 0, 0, persons=1)
+    offer["fairness"] = _reading(ask, book, product, held, zones)
+    fees = None if book is ask["book"] else oracle_offer.surcharges_now(ask, book)
+    oracle_offer.price(offer, ask, product, 0, 0, persons=1, surcharges=fees)
     _add_list_price(offer, ask, book, product, zones)
     rank, last = product.get("rank", 50), last_day(held, span)
     offer["key"] = (consumes, offer["surcharge"], rank, last, slot)
     return offer
+
+
+def _reading(ask, book, product, held, zones):
+    """Return the first reading of the clock by which alone the right is valid, "none" the clock."""
+    for name, wall in ask["readings"]:
+        if not why_not({**ask, "readings": [(name, wall)]}, book, product, held, zones):
+            return name
+    return "none"
 
 
 def _blank(ask, book, product, slot, zones):
@@ -191,10 +211,19 @@ def _blank(ask, book, product, slot, zones):
 
 def _add_list_price(offer, ask, book, product, zones):
     """What a sponsor or the holder is billed for a use that costs nothing at the tap."""
-    if "shadow" in product:
-        sold = oracle_tariff.sold_as(book, product["shadow"], ask["group"], zones, ask["ahead"])
-        cents, _name = oracle_offer.kindest_price(ask, product["shadow"], ask["group"], sold)
-        offer["full"] += cents or 0
+    if "shadow" not in product:
+        return
+    if book is not ask["book"]:
+        here = oracle_tariff.stop_zones(book, ask["feed"], ask["stop"])
+        ask = {**ask, "book": book, "here": here, "ahead": here, "picked": frozenset()}
+    table, group, prices = product["shadow"], ask["group"], []
+    for zone, wanted in oracle_money.wanted_sets(ask, zones):
+        if zone not in zones:
+            continue
+        sold = oracle_tariff.sold_as(book, table, group, wanted, ask["ahead"])
+        cents, _name = oracle_offer.kindest_price(ask, table, group, sold)
+        prices += [] if cents is None else [cents]
+    offer["full"] += min(prices, default=0)
 
 
 def _trip_counted(product, held, days):
@@ -222,7 +251,10 @@ def activate(decision, length, left, cents):
 
 
 def without_surcharge(ask, offer):
-    """A pass whose holder has no money for the night fee rides, and is counted."""
-    if ask["book"].get("night_without_purse", "ride_and_count") == "refuse":
-        return None
-    return {**offer, "amount": 0, "surcharge": 0, "surcharge_number": 0, "total": 0}
+    """A pass whose holder has no money for the night fee rides, and is counted; or it is refused."""
+    books = [ask["world"]["book"], *(book for _area, book in ask["world"]["book"]["others"])]
+    book = [book for book in books if book["authority"] == offer["authority"]][0]
+    if book.get("night_without_purse", "ride_and_count") == "refuse":
+        return offer
+    full = offer["full"] - offer["surcharge"]
+    return {**offer, "amount": 0, "surcharge": 0, "full": full, "total": 0}

@@ -308,7 +308,8 @@ def price_at(book, feed, table, group, zones, wall):
     """Return what the group pays for a sold set at this wall time: the first `when` that holds."""
     for row in book["prices"][table].get("when", []):
         if group in row and in_window(book, feed, row["window"], wall):
-            replaced = _row(book, table, group, row, book["prices"][table]["by"])
+            written = {**book["prices"][table], **row}  # "same" and "derive" may name any row
+            replaced = _row(book, table, group, written)
             if zones in replaced:
                 return replaced[zones]
     return sold_sets(book, table, group).get(zones)

@@ -266,7 +266,7 @@ def _neighbour(rng):
     other = _tariff(rng, "neighbour", list("CDXY"))
     other |= {"authority": 32, "name": "Neighbour", "timezone": "Europe/Helsinki"}
     other["zones"] |= {"order": ["C", "D", "X", "Y"], "away": "start"}
-    other["zones"].pop("stops", None)
+    other["zones"]["stops"] = {"cd": ["C", "D"]}
     other["foreign"] = [
         {"authority": 31, "product": 1, "as": "value"},
         *_foreign(rng, 77),
