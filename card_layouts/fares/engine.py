@@ -57,7 +57,7 @@ from card_layouts.fares.rider import default_party, named_party, read_rider
 from card_layouts.fares.rights import weigh_rights
 from card_layouts.fares.settle import keep_counters, settle_offer, settle_right, write_reasons
 from card_layouts.fares.sources import forget, zones_of
-from card_layouts.fares.wanted import wanted_zones
+from card_layouts.fares.wanted import ASK, wanted_zones
 
 
 def rate(t, card, tap, d):
@@ -218,8 +218,9 @@ def _settle_right(t, card, tap, d, beside, waived):
         for zone in range(1, t.zone_count + 1):
             if t.here & t.right_zones & 1 << (15 - zone):
                 wanted = wanted_zones(t, tap, t.right_zones, zone)
-                t.shadow = max(quote(t, product[s.P_SHADOW], wanted), 0)
-                break
+                cents = quote(t, product[s.P_SHADOW], wanted) if wanted != ASK else -1
+                if cents > 0 and (not t.shadow or cents < t.shadow):
+                    t.shadow = cents
     if beside:
         use_book(t, book)  # the journey is the one that the companions pay
     settle_right(t, card, d, beside, waived)

@@ -12,7 +12,15 @@ from card_layouts.fares.inputs import (
     WHY_OTHER,
 )
 from card_layouts.fares.package import u16
-from card_layouts.fares.sections import P_FLAGS, P_NUMBER, P_PAYER, P_RANK, PRODUCT_BILLED
+from card_layouts.fares.sections import (
+    P_FLAGS,
+    P_KIND,
+    P_NUMBER,
+    P_PAYER,
+    P_RANK,
+    PRODUCT_BILLED,
+    PRODUCT_PURSE,
+)
 
 O_TOTAL = 0  # cents compared: own and companions' part and surcharge, billed or not
 O_ORDER = 1  # ORDER_*: decides between equal totals
@@ -77,7 +85,7 @@ def complete(t, source, product, kind, order, rule, own, others, fee, concession
     """
     offer = t.offer
     total = own + others + fee
-    billed = product[P_FLAGS] & PRODUCT_BILLED
+    billed = product[P_FLAGS] & PRODUCT_BILLED and product[P_KIND] == PRODUCT_PURSE
     offer[O_TOTAL] = total
     offer[O_ORDER] = order
     offer[O_RANK] = product[P_RANK]

@@ -95,7 +95,7 @@ def _weigh(t, card, tap, source):
         t.right_night = t.surcharge_once
         t.right_rank = product[s.P_RANK]
         t.right_last = t.last_day
-        t.right_fair = fair or t.surcharge_fair
+        t.right_fair = fair or t.uses_fair or t.surcharge_fair
         t.right_day = t.count_day
     return WHY_OTHER
 
@@ -153,12 +153,14 @@ def _weigh_uses(t, card, at, product):
     """Return 0, WHY_DAYS or WHY_TRIPS; sets `uses` and `count_day`, the day that is counted."""
     t.uses = CONSUMES_ACTIVATION if t.starts else CONSUMES_NOTHING
     t.count_day = t.day
+    t.uses_fair = 0
     counted = card[at + S_DAY]
     today = False
     if counted and not t.starts:
         for i in range(t.readings):
-            if t.days[i] == counted:
+            if t.days[i] == counted and not today:
                 today = True
+                t.uses_fair = i
     if not t.starts:
         if product[s.P_KIND] == s.PRODUCT_PACK:
             if not card[at + S_LEFT]:
@@ -180,6 +182,7 @@ def _weigh_uses(t, card, at, product):
         for i in range(t.readings):
             if t.days[i] != counted:
                 t.count_day = t.days[i]
+                t.uses_fair = i
                 return 0
         return WHY_TRIPS
     return 0
