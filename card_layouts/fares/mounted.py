@@ -56,9 +56,8 @@ class Tariff(Package):
         # rights
         self.right = self.consumes = self.right_surcharge = self.right_rank = self.right_last = 0
         self.right_fair = self.right_day = self.right_surcharge_number = self.last_day = 0
-        self.starts = self.day_bits = self.uses = self.count_day = self.uses_fair = (
-            0  # of the slot weighed last
-        )
+        self.starts = self.day_bits = 0  # of the slot weighed last
+        self.uses = self.uses_fair = self.count_day = 0
         self.right_zones = self.shadow = 0
         self.extended = [0] * 4  # masks of valid passes that do not cover this tap
         # prices of the party asked for last

@@ -1,0 +1,83 @@
+"""Pay per use: what a card's accesses cost together, and what one more adds (M11).
+
+Every access is covered by some ticket of its station or of the region; the cheapest cover counts.
+A ticket begins at an access and covers an interval: minutes on the wall clock, a clock window of
+one service day, or consecutive service days. The price of a set of accesses never depends on the
+order in which they arrived, so a late upload needs no correction: its charge is what it adds.
+
+Integers only. Used by the ledger; nothing here runs in a tap.
+Source: tariff-model.md section 3.4; O-3 to O-7.
+"""
+
+from card_layouts.errors import RangeError
+
+DAY_MINUTES = 1440
+ANYWHERE = ""  # station of a region ticket
+
+# Ticket: (cents, minutes, days, window from, window to, region, station); of minutes, days and
+# window exactly one is set. `station` "*" is a ticket that every station sells for itself.
+CENTS, MINUTES, DAYS, WINDOW_FROM, WINDOW_TO, REGION, STATION = 0, 1, 2, 3, 4, 5, 6
+
+
+def best_price(tickets, accesses, shift_minutes):
+    """Return the cents that `accesses` cost at least.
+
+    Shape: accesses [(wall minute since 2020, station name)] in any order; `shift_minutes` is where
+    the service day starts. Raises: RangeError if no ticket covers an access.
+    """
+    # What has been bought and may still cover something -> the least it cost so far. An access
+    # that is covered buys nothing: a ticket that began there could as well begin later.
+    reached = {(): 0}
+    for minute, station in sorted(accesses):
+        day = (minute - shift_minutes) // DAY_MINUTES
+        after = {}
+        for bought, cents in reached.items():
+            alive = tuple(sorted(cover for cover in bought if cover[3] >= day))
+            if any(_covers(cover, minute, day, station) for cover in alive):
+                _keep(after, alive, cents)
+                continue
+            for ticket in tickets:
+                cover = _begin(ticket, minute, day, station, shift_minutes)
+                if cover:
+                    _keep(after, tuple(sorted(alive + (cover,))), cents + ticket[CENTS])
+        if not after:
+            raise RangeError("pay_per_use: no ticket covers minute %d at %s" % (minute, station))
+        reached = after
+    return min(reached.values())
+
+
+def charge_of(tickets, accesses, more, shift_minutes):
+    """Return what the access `more` adds to what `accesses` cost: >= 0."""
+    before = best_price(tickets, accesses, shift_minutes) if accesses else 0
+    return best_price(tickets, list(accesses) + [more], shift_minutes) - before
+
+
+def _keep(after, bought, cents):
+    if bought not in after or cents < after[bought]:
+        after[bought] = cents
+
+
+def _begin(ticket, minute, day, station, shift_minutes):
+    """Return the cover (station, first, end, last day, clock window) of a ticket begun here."""
+    if not ticket[REGION] and ticket[STATION] not in ("*", station):
+        return None
+    place = ANYWHERE if ticket[REGION] else station
+    if ticket[MINUTES]:
+        end = minute + ticket[MINUTES]
+        return (place, minute, end, (end - 1 - shift_minutes) // DAY_MINUTES, 0, 0)
+    if ticket[DAYS]:
+        last = day + ticket[DAYS] - 1
+        end = (last + 1) * DAY_MINUTES + shift_minutes
+        return (place, minute, end, last, 0, 0)
+    clock = minute % DAY_MINUTES
+    if not ticket[WINDOW_FROM] <= clock < ticket[WINDOW_TO]:
+        return None
+    end = (day + 1) * DAY_MINUTES + shift_minutes
+    return (place, minute, end, day, ticket[WINDOW_FROM], ticket[WINDOW_TO])
+
+
+def _covers(cover, minute, day, station):
+    place, first, end, last_day, window_from, window_to = cover
+    if place not in (ANYWHERE, station) or not first <= minute < end or day > last_day:
+        return False
+    return not window_to or window_from <= minute % DAY_MINUTES < window_to
