@@ -8,7 +8,6 @@ Source: the GTFS reference, fare_leg_rules.txt and fare_transfer_rules.txt; tari
 import datetime
 import re
 from collections import Counter
-from typing import NamedTuple
 
 from backend_sync.tariffs.draft import (
     GROUPS_MAX,
@@ -18,7 +17,6 @@ from backend_sync.tariffs.draft import (
     Family,
     cents,
     check_currency,
-    check_zones,
     families_of,
     family_name,
     fill_runs,
@@ -29,27 +27,18 @@ from backend_sync.tariffs.fare_tables import (
     FaresV2,
     LegRule,
     Medium,
-    TransferRule,
 )
 from backend_sync.tariffs.feed import Feed
 from backend_sync.tariffs.gtfs_source import GtfsError
-from backend_sync.tariffs.import_frames import Frames
+from backend_sync.tariffs.import_transfers import Transfers
+from backend_sync.tariffs.leg_rules import EVERYWHERE, LEGS, LegRules, Ride
 from backend_sync.tariffs.losses import Loss
 
-LEGS, PRODUCTS, TRANSFERS = "fare_leg_rules.txt", "fare_products.txt", "fare_transfer_rules.txt"
-EVERYWHERE = "*"
+PRODUCTS = "fare_products.txt"
 ADULT = "adult"
-MINUTES_MAX = 1440
 WHEN_MAX = 2  # price rows of a table that hold in a window
-LEGS_MAX = 3
 CARD, CONTACTLESS = 2, 3  # fare_media_type
 MEDIA = ("no medium", "paper", "a transit card", "a bank card", "an app")
-
-
-class Ride(NamedTuple):
-    start: str
-    end: str
-    frame: str  # timeframe group of the departure, "" any time
 
 
 class _Importer:
@@ -57,13 +46,13 @@ class _Importer:
         self.feed, self.name, self.fares = feed, name, fares
         self.losses: list[Loss] = []
         self.currency = self._currency()
-        self.network = self._network(network)
         self.groups = self._groups()
-        self.default = next((g.name for g in self.groups.values() if g.is_default), None)
         self.prices = self._prices()  # {fare product: {(medium): {group: cents}}}
-        self.zones = self._zones()
-        self.frames, self.extra = Frames(feed, fares, self.losses), list[DraftWindow]()
-        self.rides = self._match()
+        self.matched = LegRules(feed, fares, network, self.losses)
+        self.zones, self.frames = self.matched.zones, self.matched.frames
+        self.rides = self.matched.rides
+        self.transfers = Transfers(fares, self.prices, self.losses)
+        self.extra: list[DraftWindow] = []
 
     def lose(self, code: str, place: str, found: str, carried: str) -> None:
         self.losses.append(Loss(code, place, found, carried))
@@ -81,30 +70,6 @@ class _Importer:
                     "L8", f"{PRODUCTS}:{product.line}",
                     f"{product.product} costs {product.amount} {product.currency}",
                     f"left out; the tariff is in {chosen}",
-                )  # fmt: skip
-        return chosen
-
-    def _network(self, wanted: str) -> str:
-        """Return the network whose rules are carried; "" where no rule names one."""
-        counted = Counter(rule.network for rule in self.fares.legs if rule.network)
-        used = {line.network for line in self.feed.lines}
-        for rule in self.fares.legs:
-            if rule.network and rule.network not in used:
-                self.lose(
-                    "L7", f"{LEGS}:{rule.line}", f"network {rule.network} is of no route",
-                    "its rule prices no trip",
-                )  # fmt: skip
-        if wanted and wanted not in counted:
-            raise GtfsError(
-                f"{LEGS}: no rule of network {wanted!r}; wanted one of "
-                f"{', '.join(sorted(counted)) or 'none: no rule names a network'}"
-            )
-        chosen = wanted or min(counted, key=lambda n: (-counted[n], n), default="")
-        for rule in self.fares.legs:
-            if rule.network and rule.network != chosen:
-                self.lose(
-                    "L14", f"{LEGS}:{rule.line}", f"{rule.product} is for network {rule.network}",
-                    f"left out; carried is {chosen}: import the other with --network",
                 )  # fmt: skip
         return chosen
 
@@ -184,105 +149,6 @@ class _Importer:
                     f"{default}", "a product of those groups only",
                 )  # fmt: skip
 
-    def _zones(self) -> list[str]:
-        legs = [rule for rule in self.fares.legs if self._of_network(rule)]
-        named = {rule.start for rule in legs} | {rule.end for rule in legs}
-        if not named - {""}:
-            return [EVERYWHERE]
-        open_end = self.fares.ranks_rules and "" in named
-        served = {area for stop in self.feed.stops for area in stop.areas}
-        zones = [
-            a.area_id
-            for a in self.fares.areas
-            if a.area_id in named or ("" in named and a.area_id in served) or open_end
-        ]
-        check_zones(zones, LEGS)
-        outside = [stop.stop_id for stop in self.feed.stops if not set(stop.areas) & set(zones)]
-        if outside:
-            self.lose(
-                "N2", "stop_areas.txt:1", f"{len(outside)} stops lie in no area of a leg rule, "
-                f"{outside[0]} first", "a vehicle charges nothing there; give them an area",
-            )  # fmt: skip
-        return zones
-
-    # --- which rules price a ride ---
-
-    def _of_network(self, rule: LegRule) -> bool:
-        return rule.network in ("", self.network)
-
-    def _match(self) -> dict[Ride, list[LegRule]]:
-        """Return the rules that price each ride, by the reference's filter and priority."""
-        legs = [rule for rule in self.fares.legs if self._of_network(rule)]
-        self._say_empty()
-        starts = {rule.start for rule in legs} - {""}
-        ends = {rule.end for rule in legs} - {""}
-        networks = {rule.network for rule in self.fares.legs} - {""}
-        frames = sorted({self.frames.of(rule.start_frame) for rule in legs})
-        for rule in legs:
-            if rule.end_frame:
-                self.lose(
-                    "L10", f"{LEGS}:{rule.line}", f"{rule.product} asks when the ride ends "
-                    f"({rule.end_frame})", "left out: a tap knows when it starts",
-                )  # fmt: skip
-        timed = [rule for rule in legs if not rule.end_frame]
-        found: dict[Ride, list[LegRule]] = {}
-        for start in self.zones:
-            for end in self.zones:
-                for frame in frames:
-                    # A rule without a timeframe holds in each of them, so priorities meet.
-                    rules = [
-                        rule
-                        for rule in timed
-                        if self.frames.of(rule.start_frame) in (frame, "")
-                        and self._fits(rule.start, start, starts)
-                        and self._fits(rule.end, end, ends)
-                        and self._fits(rule.network, self.network, networks)
-                    ]
-                    top = max((rule.priority for rule in rules), default=0)
-                    rules = [
-                        rule
-                        for rule in rules
-                        if (rule.priority, self.frames.of(rule.start_frame)) == (top, frame)
-                    ]
-                    if rules:
-                        found[Ride(start, end, frame)] = rules
-                if not any(Ride(start, end, frame) in found for frame in frames):
-                    self._say_missing(start, end, found)
-        return found
-
-    def _fits(self, said: str, asked: str, listed: set[str]) -> bool:
-        """Return whether a rule's field admits a value; empty is any, or any not listed."""
-        if said:
-            return said == asked
-        return self.fares.ranks_rules or asked not in listed
-
-    def _say_empty(self) -> None:
-        fields = ("start", "end", "network")
-        rules = [r for r in self.fares.legs if not all(getattr(r, field) for field in fields)]
-        if self.fares.ranks_rules:
-            empty = not any(rule.priority for rule in self.fares.legs)
-            self.lose(
-                "L1", f"{LEGS}:1",
-                f"rule_priority is there{' and empty' if empty else ''}: an empty network or area "
-                f"means any ({len(rules)} rules have one)",
-                "written out for each pair; no rule goes before another" if empty
-                else "written out for each pair, highest priority first",
-            )  # fmt: skip
-        elif rules:
-            self.lose(
-                "L1", f"{LEGS}:{rules[0].line}",
-                f"rule_priority is absent: an empty network or area means all not listed elsewhere "
-                f"({len(rules)} rules have one)", "written out for each pair",
-            )  # fmt: skip
-
-    def _say_missing(self, start: str, end: str, found: dict[Ride, list[LegRule]]) -> None:
-        back = any(ride.start == end and ride.end == start for ride in found)
-        self.lose(
-            "L6", f"{LEGS}:1", f"no rule prices {start} -> {end}",
-            f"priced as {end} -> {start}" if back and start != end
-            else "a rider who asks for it is sold the cheapest wider set; add its price",
-        )  # fmt: skip
-
     # --- rides become families of cells ---
 
     def draft(self) -> Draft:
@@ -322,7 +188,7 @@ class _Importer:
                     self._put(family, ride, rule, medium)
         self._set_times(family)
         fill_runs(family, self.zones)
-        self._put_transfers(family, set(products))
+        self.transfers.put(family, set(products), self.matched)
         return family
 
     def _kind(self, medium: str) -> str:
@@ -398,55 +264,6 @@ class _Importer:
         if not days:
             raise GtfsError("calendar.txt: no service runs on any date; wanted dates for a tariff")
         return min(days), max(days)
-
-    # --- transfers ---
-
-    def _put_transfers(self, family: Family, products: set[str]) -> None:
-        if self.fares.joins:
-            self.lose(
-                "L17", f"fare_leg_join_rules.txt:{self.fares.joins[0]}",
-                f"{len(self.fares.joins)} rules join legs into one", "every leg is a tap",
-            )  # fmt: skip
-            self.fares.joins.clear()
-        counts = []
-        listed = {row.start for row in self.fares.transfers} - {""}
-        for zone in self.zones:
-            groups = {
-                rule.group
-                for ride, rules in self.rides.items()
-                if ride.start == zone
-                for rule in rules
-                if rule.product in products
-            }
-            for row in self.fares.transfers:
-                if row.start in groups if row.start else groups - listed:
-                    family.minutes[zone] = max(family.minutes.get(zone, 0), self._minutes(row))
-                    counts.append(row.times)
-                    family.upgrade |= row.product != "" or row.kind != 0
-        if counts and -1 not in counts and 0 not in counts:
-            family.legs = max(counts) if max(counts) <= LEGS_MAX else 0
-        family.minutes = {zone: length for zone, length in family.minutes.items() if length}
-
-    def _minutes(self, row: TransferRule) -> int:
-        place = f"{TRANSFERS}:{row.line}"
-        amount = 0
-        if row.product:
-            cells = self.prices.get(row.product, {}).values()
-            amount = max((cost for cell in cells for cost in cell.values()), default=0)
-        if row.kind == 1 and not row.product:
-            return 0  # A + AB + B with nothing for AB: each leg is paid
-        if amount or row.kind != 0:
-            self.lose(
-                "L2", place, f"a transfer of type {row.kind} with {row.product or 'no product'}",
-                "free inside the paid zones, beyond them the difference to the wider fare",
-            )  # fmt: skip
-        if row.seconds < 0 or row.limit_kind != 1:
-            said = "no time limit" if row.seconds < 0 else f"its limit is of type {row.limit_kind}"
-            self.lose(
-                "L4", place, said, f"{MINUTES_MAX} minutes" if row.seconds < 0
-                else "the same minutes, from tap to tap",
-            )  # fmt: skip
-        return min(row.seconds // 60, MINUTES_MAX) if row.seconds >= 0 else MINUTES_MAX
 
     # --- products that no rule sells ---
 

@@ -7,7 +7,7 @@ import json
 import re
 
 from backend_sync.tariffs.draft import Cells, Draft, DraftGroup, Family, decimals
-from backend_sync.tariffs.import_v2 import EVERYWHERE
+from backend_sync.tariffs.leg_rules import EVERYWHERE
 
 ZONE_EVERYWHERE = "all"
 
