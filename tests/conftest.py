@@ -21,6 +21,7 @@ BUDGET_S = {
     "edge_agent": 180,
     "backend_sync": 300,
     "outside": 120,
+    "fares": 240,
     "the shape": 120,
 }
 
@@ -129,13 +130,17 @@ def pytest_sessionstart(session):
 
 
 def pytest_testnodedown(node, error):
-    figures.merge(getattr(node, "workeroutput", {}).get("figures", {}))
+    output = getattr(node, "workeroutput", {})
+    figures.merge(output.get("figures", {}))
+    for title, lines in output.get("sections", {}).items():
+        figures.say(title, lines)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session, exitstatus):
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["figures"] = figures.counted()
+        session.config.workeroutput["sections"] = figures.sections()
         return
     summary = session.config.tornello
     if summary.skips and os.environ.get("CI") == "true" and exitstatus == 0:
@@ -153,6 +158,11 @@ def pytest_terminal_summary(terminalreporter, config):
             write(f"{count} x {reason}")
         if os.environ.get("CI") == "true":
             write("CI=true: what is left out counts as failed.")
+    for title, lines in figures.sections().items():
+        if lines:
+            terminalreporter.section(title)
+            for line in lines:
+                write(line)
     if summary.outside:
         terminalreporter.section("programs nobody here wrote")
         for program, outcomes in sorted(summary.outside.items()):

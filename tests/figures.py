@@ -8,6 +8,7 @@ COMPILED = "files compiled by mpy-cross"
 TEARS = "tear positions tried"
 
 _counts: dict[str, int] = {}
+_sections: dict[str, list[str]] = {}
 
 
 def add(name: str, count: int) -> None:
@@ -22,3 +23,12 @@ def merge(counts: dict[str, int]) -> None:
 
 def counted() -> dict[str, int]:
     return dict(_counts)
+
+
+def say(title: str, lines: list[str]) -> None:
+    """Add a section of the summary: a table that a test has to show."""
+    _sections[title] = list(lines)
+
+
+def sections() -> dict[str, list[str]]:
+    return dict(_sections)
