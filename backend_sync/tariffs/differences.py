@@ -23,7 +23,7 @@ class Change(NamedTuple):
     percent_tenths: int | None = None  # of a price that both tariffs have
 
     def __str__(self) -> str:
-        place = f"{self.section} {self.name}" + (f", {self.what}" if self.what else "")
+        place = f"{self.section} {self.name}".strip() + (f", {self.what}" if self.what else "")
         if self.old is None:
             return f"{place}: new" + (f", {self.new}" if self.new else "")
         if self.new is None:

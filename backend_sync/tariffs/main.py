@@ -4,6 +4,7 @@ Exit codes: 0 done, nothing found; 1 findings, or it cannot be done; 2 wrong use
 """
 
 import argparse
+import difflib
 import importlib
 import sys
 from collections.abc import Sequence
@@ -15,24 +16,24 @@ from backend_sync.tariffs.gtfs import GtfsError
 from backend_sync.tariffs.source import TariffFault
 from card_layouts.errors import LayoutError, RangeError
 
-# name: module with HELP, add_options(parser) and run(options) -> exit code
+# name: (module with add_options(parser) and run(options) -> exit code, what it does). A module is
+# loaded when it is asked for.
 COMMANDS = {
-    "check": "backend_sync.tariffs.commands.check",
-    "compile": "backend_sync.tariffs.commands.compile",
-    "sign": "backend_sync.tariffs.commands.sign",
-    "table": "backend_sync.tariffs.commands.table",
-    "explain": "backend_sync.tariffs.commands.explain",
-    "diff": "backend_sync.tariffs.commands.diff",
-    "whatif": "backend_sync.tariffs.commands.whatif",
-    "import": "backend_sync.tariffs.import_fares",
-    "export": "backend_sync.tariffs.export",
+    "check": ("backend_sync.tariffs.commands.check", "find what is wrong: the 31 rules"),
+    "compile": ("backend_sync.tariffs.commands.compile", "write the body every engine prices by"),
+    "sign": ("backend_sync.tariffs.commands.sign", "sign a body's manifest (pilot key file)"),
+    "table": ("backend_sync.tariffs.commands.table", "every price, to check against print"),
+    "explain": ("backend_sync.tariffs.commands.explain", "what a card would pay, and why"),
+    "diff": ("backend_sync.tariffs.commands.diff", "what changes for whom; 1 when anything does"),
+    "whatif": ("backend_sync.tariffs.commands.whatif", "recorded taps under another tariff"),
+    "import": ("backend_sync.tariffs.import_fares", "draft a tariff from a feed's GTFS fares"),
 }
 EXIT_CODES = "exit codes: 0 done, nothing found; 1 findings, or it cannot be done; 2 wrong use"
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; return its exit code."""
-    options = parser().parse_args(list(arguments))
+    options = parser(next(iter(arguments), "")).parse_args(list(arguments))
     try:
         code: int = options.run(options)
     except TariffFault as fault:
@@ -49,18 +50,28 @@ def main(arguments: Sequence[str]) -> int:
     return code
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser with every command of the table."""
+def parser(asked: str = "") -> argparse.ArgumentParser:
+    """Return the parser: every command by name, the options of the one that was asked."""
     top = argparse.ArgumentParser(
         prog="tornello tariff",
         description="An authority's tariff: check it, explain it, compile it, compare it.",
         epilog=EXIT_CODES,
     )
+    near = difflib.get_close_matches(asked, COMMANDS, n=1)
+    if asked and asked[0] != "-" and asked not in COMMANDS:
+        top.error(f"no command {asked!r}" + (f"; did you mean {near[0]}?" if near else ""))
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for name, path in COMMANDS.items():
+    for name, (path, sentence) in COMMANDS.items():
+        if name != asked:
+            commands.add_parser(name, help=sentence)
+            continue
         module = importlib.import_module(path)
         command = commands.add_parser(
-            name, help=module.HELP, description=module.HELP, epilog=EXIT_CODES
+            name,
+            help=sentence,
+            description=module.__doc__,
+            epilog=EXIT_CODES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.add_options(command)
         command.set_defaults(run=module.run, parser=command)

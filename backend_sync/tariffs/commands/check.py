@@ -13,8 +13,6 @@ from backend_sync.tariffs.linter import RULES, Report, check
 from backend_sync.tariffs.self_test import self_test
 from backend_sync.tariffs.source import Finding
 
-HELP = "find what is wrong with a tariff: the 31 rules"
-
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("tariff", type=Path, nargs="*", help="the tariff, TOML")

@@ -16,7 +16,6 @@ from backend_sync.tariffs.gtfs import read_feed
 from backend_sync.tariffs.linter import check
 from backend_sync.tariffs.package_writer import write_package
 
-HELP = "write the body every engine prices by"
 VERSION_MAX = 0xFFFF
 
 

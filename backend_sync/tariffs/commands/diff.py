@@ -7,8 +7,6 @@ from backend_sync.tariffs.book import read_tariff
 from backend_sync.tariffs.commands.output import counted, print_json
 from backend_sync.tariffs.differences import differences
 
-HELP = "what changes for whom between two tariffs; 1 when anything does"
-
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("old", type=Path, help="a tariff, TOML")

@@ -24,8 +24,6 @@ from backend_sync.tariffs.taps import WordsError
 from backend_sync.tariffs.when import date
 from card_layouts.fares import inputs as i
 
-HELP = "what a card would pay at a tap, and why, rule by rule"
-
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("tariff", type=Path, help="the tariff, TOML")

@@ -23,8 +23,6 @@ from card_layouts.packages.manifest import (
     manifest_message,
 )
 
-HELP = "sign a package's manifest (pilot key file)"
-
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("package", type=Path, help="a body written by `tariff compile`")

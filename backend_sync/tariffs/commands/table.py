@@ -8,8 +8,6 @@ from backend_sync.tariffs.book import Authored, read_tariff
 from backend_sync.tariffs.commands.output import print_json
 from backend_sync.tariffs.price_tables import price_tables
 
-HELP = "print every price, for people who check them against print"
-
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("tariff", type=Path, help="the tariff, TOML")

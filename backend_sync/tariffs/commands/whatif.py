@@ -16,7 +16,6 @@ from backend_sync.tariffs.recorded import recorded_taps
 from backend_sync.tariffs.taps import WordsError
 from backend_sync.tariffs.whatif import Priced, Sum, priced_again, sums
 
-HELP = "price recorded taps again under another tariff: who pays more or less"
 SHOWN = 10
 
 

@@ -1,5 +1,6 @@
 """Rules about days and times. Source: tariff-model.md section 6."""
 
+import difflib
 from collections.abc import Iterator
 
 from backend_sync.tariffs import model as m
@@ -8,6 +9,7 @@ from backend_sync.tariffs.rules.case import Case, Problem, minutes_of
 from backend_sync.tariffs.when import date, day
 
 GAP_MINUTES_MAX = 120
+DAY_MAX = (1 << 14) - 1
 
 
 def dates(case: Case) -> Iterator[Problem]:
@@ -15,6 +17,13 @@ def dates(case: Case) -> Iterator[Problem]:
     if book.valid_to < book.valid_from:
         said = f"valid from {date(book.valid_from)} to {date(book.valid_to)}"
         yield Problem(("valid_to",), said, "an end after the beginning")
+    if book.valid_from < 0 or book.valid_to > DAY_MAX:
+        said = f"{date(book.valid_from)} to {date(book.valid_to)}"
+        wanted = f"days from {date(0)} to {date(DAY_MAX)}, which have 14 bits on the card"
+        yield Problem(("valid_from",), said, wanted)
+    if case.values["zones"].get("feed_days_later", 0) % 7:
+        said = "the feed's days are moved to other days of the week"
+        yield Problem(("zones", "feed_days_later"), said, "a multiple of 7")
     yield from _versions(case)
     if case.feed is None:
         return
@@ -99,12 +108,26 @@ def calendar_empty(case: Case) -> Iterator[Problem]:
         calendar = case.book.calendars[window.calendar]
         if calendar.services and case.feed is None:
             continue  # nobody knows its days without the feed
+        unknown = [name for name in calendar.services if name not in _services(case)]
+        if unknown:
+            near = difflib.get_close_matches(unknown[0], _services(case), n=1)
+            others = near or sorted(_services(case))[:6]
+            yield Problem(
+                ("calendars", calendar.name, "from_feed"),
+                f'the feed has no service "{unknown[0]}"',
+                f"a service_id such as {', '.join(others)}",
+            )
+            continue
         if not case.days_in(calendar) & inside:
             yield Problem(
                 ("calendars", calendar.name),
                 f"calendars.{calendar.name}, of windows.{window.name}, has no day in the validity",
                 "days of this tariff's time",
             )
+
+
+def _services(case: Case) -> list[str]:
+    return list(case.feed.services) if case.feed is not None else []
 
 
 def service_day_dst(case: Case) -> Iterator[Problem]:
