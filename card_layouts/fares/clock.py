@@ -52,6 +52,11 @@ def offset_minutes(t, seconds):
     return minutes
 
 
+def service_day(t, seconds):
+    """Return the service day of a UTC second: wall clock minus shift (D2)."""
+    return (seconds // 60 + offset_minutes(t, seconds) - t.shift) // DAY_MINUTES
+
+
 def window(t, number):
     """Return a bit for each reading in which the window holds; bit 0 is the clock itself."""
     bits = t.window_bits[number]

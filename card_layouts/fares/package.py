@@ -21,6 +21,8 @@ TAIL_BYTES zeros so that a read of a whole buffer never passes its end. The sign
 Records are in `sections.py`. Source: decisions.md D26, D31; tariff-model.md section 4.
 """
 
+import sys
+
 from card_layouts.errors import LayoutError, RangeError
 from card_layouts.fares import sections as s
 
@@ -152,11 +154,30 @@ def choose_version(packages, day):
 
 def memory_reader(data):
     """Return a `read_into` over bytes in memory: for the ledger, the auditor and tests."""
+    size_all = len(data)
 
     def read_into(offset, buffer):
         size = len(buffer)
-        if offset + size > len(data):
+        if offset + size > size_all:
             raise LayoutError("package: read of %d bytes at %d, cut short" % (size, offset))
         buffer[:] = data[offset : offset + size]
+
+    def read_into_slowly(offset, buffer):
+        # On MicroPython a slice would take memory from the heap, a loop takes none.
+        if offset + len(buffer) > size_all:
+            raise LayoutError("package: read at %d, cut short" % offset)
+        for i in range(len(buffer)):
+            buffer[i] = data[offset + i]
+
+    return read_into_slowly if sys.implementation.name == "micropython" else read_into
+
+
+def file_reader(file):
+    """Return a `read_into` over an open binary file: as a flash partition reads, without heap."""
+
+    def read_into(offset, buffer):
+        file.seek(offset)
+        if file.readinto(buffer) != len(buffer):
+            raise LayoutError("package: read at %d, cut short" % offset)
 
     return read_into

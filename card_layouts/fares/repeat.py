@@ -1,0 +1,159 @@
+"""Decide a journalled tap again with the engine, from its INTENT and what the ledger knows.
+
+The validator writes the inputs of its decision into INTENT (D14): the journey and the T row before,
+where, when, with whom. With what was sold to the card (`known`) the choice among products is
+repeated; without it only the price of the product that paid. A difference is never explained away,
+and what cannot be asked is never called one. Beside `rerate.py`, which speaks of the old engine.
+
+Source: decisions.md D14, D26; SPEC.md "INTENT".
+"""
+
+from card_layouts.cards.card_layout import (
+    KIND_ACTIVATION,
+    KIND_DEBIT,
+    KIND_PASS,
+    M_FIRST_USE,
+    PREFIX_BYTES,
+    G,
+)
+from card_layouts.fares import inputs as i
+from card_layouts.fares.clock import service_day
+from card_layouts.fares.engine import activate, rate
+from card_layouts.fares.rerate import DIFFERENT, PRICE_ONLY, SAME, UNRATED
+from card_layouts.records.entries_tap import CALL_NONE
+
+RATEABLE = (KIND_DEBIT, KIND_PASS, KIND_ACTIVATION)
+START_MINUTE_MASK = 0x7FF  # a G record holds 11 bits, read relative to its time
+MONEY_MASK = (1 << 26) - 1  # D and L are sums modulo 2^26
+_PREFIX = bytes(PREFIX_BYTES)
+_TAIL = bytes(8)
+# These decisions rest on a pass beside the product that paid: the price alone cannot be asked.
+_NEEDS_ALL = (i.RULE_EXTENSION,)
+
+
+class Repeater:
+    """Repeats decisions under one mounted Tariff; its four lists are used again and again."""
+
+    def __init__(self, tariff):
+        self.tariff = tariff
+        self.card = i.new_card()
+        self.tap = i.new_tap()
+        self.decision = i.new_decision()
+
+    def verdict(self, intent, known=None, terms=(0, 0, 0), same_device=False):
+        """Return SAME, DIFFERENT, PRICE_ONLY or UNRATED for the unpacked INTENT fields `intent`.
+
+        Shape: `known` is a CARD list with the purse, slots, T rows and group of the card before the
+        tap as the ledger sold and replayed them, or None; `terms` (length, left, cents) of the P
+        row, for an activation; `same_device` whether the record before is the same device's.
+        """
+        body = G.unpack(_PREFIX + intent["body"] + _TAIL)
+        tariff = self.tariff
+        if body["kind"] not in RATEABLE or tariff is None or intent["tariff"] != tariff.version:
+            return UNRATED
+        alone = known is None
+        beside = body["paid_by"] in (0, 5) and intent["rule"] & 15 in _PASS_RULES
+        if alone and (intent["rule"] & 15 in _NEEDS_ALL or beside):
+            return UNRATED
+        self.card[:] = known if known else _paying_alone(intent, body)
+        _fill_before(tariff, self.card, intent, body)
+        _fill_tap(self.tap, intent, body, same_device)
+        rate(tariff, self.card, self.tap, self.decision)
+        if self.decision[i.D_ACTIVATES]:
+            activate(self.decision, *terms)
+        if not _agrees(self.decision, intent, body):
+            return DIFFERENT
+        return PRICE_ONLY if alone else SAME
+
+
+_PASS_RULES = (
+    i.RULE_ACTIVATION,
+    i.RULE_TRAVEL_DAY,
+    i.RULE_SCHOOL_TRIP,
+    i.RULE_PASS,
+    i.RULE_RIDE,
+)
+
+
+def _paying_alone(intent, body):
+    """Return a CARD that holds only the product that paid."""
+    card = i.new_card()
+    if body["paid_by"] in (0, 5):
+        card[i.C_PURSE_PRODUCT] = intent["product"]
+        card[i.C_PURSE_ZONES] = intent["product_zones"]
+        return card
+    at = i.slot_at(body["paid_by"] - 1)
+    card[at + i.S_MECHANISM] = M_FIRST_USE
+    card[at + i.S_PRODUCT] = intent["product"]
+    card[at + i.S_ZONES] = intent["product_zones"]
+    started = intent["use_start"] or intent["rule"] & 15 == i.RULE_ACTIVATION
+    card[at + i.S_USAGE] = 1 if started else 0
+    return card
+
+
+def _fill_before(tariff, card, intent, body):
+    """Write group, money, journey and the T row before the tap into CARD."""
+    card[i.C_ISSUER] = intent["product_authority"]
+    card[i.C_GROUP] = intent["group"]
+    card[i.C_GROUP_UNTIL] = card[i.C_CONCESSION_UNTIL] = 0  # the group applied is what counts
+    card[i.C_BALANCE] = (body["L"] - body["D"] + body["amount"]) & MONEY_MASK
+    if 1 <= body["paid_by"] <= i.SLOTS:
+        at = i.slot_at(body["paid_by"] - 1)
+        card[at + i.S_START] = intent["use_start"]
+        card[at + i.S_LENGTH] = intent["use_length"]
+        card[at + i.S_DAY] = service_day(tariff, body["time"]) if intent["use_counted"] else 0
+        card[at + i.S_LEFT] = intent["use_left"]
+        card[at + i.S_TODAY] = intent["use_today"]
+        card[at + i.S_CENTS] = intent["use_cents"]
+    card[i.C_J_AUTHORITY] = intent["was_authority"] if intent["was_start_zone"] else 0
+    card[i.C_J_START_ZONE] = intent["was_start_zone"]
+    card[i.C_J_ZONES] = intent["was_zones"]
+    written = intent["was_time"] // 60
+    start = written - ((written - intent["was_start_minute"]) & START_MINUTE_MASK)
+    card[i.C_J_START_MINUTE] = max(start, 0)
+    card[i.C_J_CHARGED] = intent["was_charged"]
+    card[i.C_J_TRANSFERS] = intent["was_transfers"]
+    card[i.C_J_PAID_BY] = intent["was_paid_by"]
+    card[i.C_J_COMPANIONS] = intent["was_companions"]
+    card[i.C_J_NIGHT] = intent["was_night"]
+    card[i.C_J_TIME] = intent["was_time"]
+    card[i.C_J_LINE] = intent["was_line"]
+
+
+def _fill_tap(tap, intent, body, same_device):
+    tap[i.T_SECONDS] = body["time"]
+    tap[i.T_CLOCK] = 0
+    on_trip = intent["call"] != CALL_NONE
+    tap[i.T_TRIP] = intent["trip"] if on_trip else -1
+    tap[i.T_CALL] = intent["call"] if on_trip else -1
+    tap[i.T_STOP] = -1 if on_trip else intent["stop"]
+    tap[i.T_PICKED] = intent["picked"]
+    tap[i.T_YOUTHS] = intent["youths"]
+    tap[i.T_CHILDREN] = intent["children"]
+    tap[i.T_ADULTS] = max(body["companions"] - intent["youths"] - intent["children"], 0)
+    tap[i.T_FLAGS] = i.FLAG_LATE_TARIFF | (i.FLAG_SAME_DEVICE if same_device else 0)
+    tap[i.T_BOOK] = body["authority"]
+
+
+def _agrees(d, intent, body):
+    """Return whether amounts, rule and the journey afterwards are what the entry says."""
+    if d[i.D_KIND] == i.KIND_REFUSED:
+        return False
+    for field, value in (
+        (i.D_FULL, intent["full"]),
+        (i.D_REDUCTION, intent["reduction"]),
+        (i.D_CONCESSION, intent["concession"]),
+        (i.D_RULE, intent["rule"]),
+        (i.D_AMOUNT, body["amount"]),
+        (i.D_ZONES, body["zones"]),
+        (i.D_ZONE, body["zone"]),
+        (i.D_START_ZONE, body["start_zone"]),
+        (i.D_CHARGED, body["charged"]),
+        (i.D_TRANSFERS, body["transfers"]),
+        (i.D_PAID_BY, body["paid_by"]),
+        (i.D_COMPANIONS, body["companions"]),
+        (i.D_NIGHT, body["night"]),
+    ):
+        if d[field] != value:
+            return False
+    return d[i.D_START_MINUTE] & START_MINUTE_MASK == body["start_minute"]
