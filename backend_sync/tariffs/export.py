@@ -4,17 +4,16 @@ Prints how much was written and what the other format cannot say, with file and 
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from backend_sync.tariffs.book import read_tariff
+from backend_sync.tariffs.commands.failure import CommandFailed
 from backend_sync.tariffs.export_fares import export_fares
 from backend_sync.tariffs.export_losses import export_losses
 from backend_sync.tariffs.export_netex import export_netex, netex_losses
-from backend_sync.tariffs.gtfs import GtfsError, read_feed
+from backend_sync.tariffs.gtfs import read_feed
 from backend_sync.tariffs.gtfs_archive import open_source
 from backend_sync.tariffs.losses import report
-from backend_sync.tariffs.source import TariffFault
 from backend_sync.tariffs.zoned import zoned_feed
 
 HELP = "a tariff as GTFS Fares v2 or as a NeTEx subset, and what they cannot say"
@@ -29,35 +28,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the files, print rows and losses; return 0, or 1 with what is wrong."""
-    try:
-        if options.out.exists() and (not options.out.is_dir() or any(options.out.iterdir())):
-            raise GtfsError(f"{options.out}: not an empty folder; wanted a new one")
-        authored = read_tariff(options.tariff)
-        feed = zoned_feed(authored.source, read_feed(options.gtfs))
-        if options.format == "gtfs":
-            rows = export_fares(authored, feed, open_source(options.gtfs), options.out)
-            losses = export_losses(authored, feed)
-        else:
-            rows = export_netex(authored, feed, options.out)
-            losses = netex_losses(authored, feed)
-    except (TariffFault, GtfsError) as error:
-        print(f"tornello tariff: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"tornello tariff: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
+    """Write the files, print rows and losses; return 0.
+
+    Raises: TariffFault, GtfsError, OSError; CommandFailed where the folder has files already.
+    """
+    if options.out.exists() and (not options.out.is_dir() or any(options.out.iterdir())):
+        raise CommandFailed(f"{options.out}: not an empty folder; wanted a new one")
+    authored = read_tariff(options.tariff)
+    feed = zoned_feed(authored.source, read_feed(options.gtfs))
+    if options.format == "gtfs":
+        rows = export_fares(authored, feed, open_source(options.gtfs), options.out)
+        losses = export_losses(authored, feed)
+    else:
+        rows = export_netex(authored, feed, options.out)
+        losses = netex_losses(authored, feed)
     if not options.json:
         print("\n".join(f"{options.out / name}: {count:,} rows" for name, count in rows.items()))
     print(report(losses, options.json))
     return 0
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="tornello tariff export", description=HELP)
-    add_options(parser)
-    return run(parser.parse_args())
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from backend_sync.tariffs.book import read_tariff
-from backend_sync.tariffs.export import main
 from backend_sync.tariffs.export_fares import export_fares
 from backend_sync.tariffs.export_losses import export_losses
 from backend_sync.tariffs.gtfs import read_feed
 from backend_sync.tariffs.gtfs_archive import open_source
 from backend_sync.tariffs.import_fares import import_fares
 from backend_sync.tariffs.losses import CODES
+from backend_sync.tariffs.main import main
 from backend_sync.tariffs.price_list import price_list
 from backend_sync.tariffs.timeframes import frames
 from backend_sync.tariffs.zoned import zoned_feed
@@ -212,19 +212,19 @@ cap = { threshold = "value", days = 1 }
 """
 
 
-def test_the_command_says_what_it_wrote_and_lost(tmp_path, capsys, monkeypatch):
+def test_the_command_says_what_it_wrote_and_lost(tmp_path, capsys):
     city = SHIPPED / "kotka"
     line = ["export", "gtfs", str(city / "tariff.toml"), "--gtfs", str(city / "gtfs")]
-    monkeypatch.setattr("sys.argv", [*line, "-o", str(tmp_path / "out")])
-    assert main() == 0
+    arguments = [*line, "-o", str(tmp_path / "out")]
+    assert main(arguments) == 0
     said = capsys.readouterr().out
     assert "fare_leg_rules.txt: " in said and "E1: a ride is priced by its set of 2 zones" in said
-    assert main() == 1  # the folder is full now
+    assert main(arguments) == 1  # the folder is full now
     assert "not an empty folder" in capsys.readouterr().err
-    monkeypatch.setattr("sys.argv", [*line, "-o", str(tmp_path / "out2"), "--json"])
-    assert main() == 0
+    arguments = [*line, "-o", str(tmp_path / "out2"), "--json"]
+    assert main(arguments) == 0
     assert json.loads(capsys.readouterr().out)["losses"]
     line[2] = str(tmp_path / "absent.toml")
-    monkeypatch.setattr("sys.argv", [*line, "-o", str(tmp_path / "out3")])
-    assert main() == 1
+    arguments = [*line, "-o", str(tmp_path / "out3")]
+    assert main(arguments) == 1
     assert "absent.toml: No such file" in capsys.readouterr().err

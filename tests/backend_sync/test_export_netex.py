@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from backend_sync.tariffs.book import read_tariff
-from backend_sync.tariffs.export import main
 from backend_sync.tariffs.export_netex import export_netex, netex_losses
 from backend_sync.tariffs.gtfs import read_feed
+from backend_sync.tariffs.main import main
 from backend_sync.tariffs.price_list import price_list
 from backend_sync.tariffs.zoned import zoned_feed
 from tests.backend_sync.feed_files import folder
@@ -95,14 +95,14 @@ def test_ages_are_said_and_odd_names_are_well_formed(tmp_path):
     assert "a%20%3C1%3E" in next(root.iter(f"{N}ScheduledStopPoint")).get("id")
 
 
-def test_the_subset_names_its_own_losses(tmp_path, capsys, monkeypatch):
+def test_the_subset_names_its_own_losses(tmp_path, capsys):
     place = SHIPPED / "mikkeli"
     authored, feed, _, _ = written(place / "tariff.toml", place / "gtfs", tmp_path / "one")
     codes = {loss.code for loss in netex_losses(authored, feed)}
     assert {"E19", "E20"} <= codes and "E5" not in codes
     line = ["export", "netex-subset", str(place / "tariff.toml"), "--gtfs", str(place / "gtfs")]
-    monkeypatch.setattr("sys.argv", [*line, "-o", str(tmp_path / "two")])
-    assert main() == 0
+    arguments = [*line, "-o", str(tmp_path / "two")]
+    assert main(arguments) == 0
     assert "fares.xml: 1," in capsys.readouterr().out
     assert (tmp_path / "one" / "fares.xml").read_bytes() == (
         tmp_path / "two" / "fares.xml"

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from backend_sync.tariffs.book import read_tariff
 from backend_sync.tariffs.gtfs import GtfsError
-from backend_sync.tariffs.import_fares import import_fares, main
+from backend_sync.tariffs.import_fares import import_fares
 from backend_sync.tariffs.losses import CODES, report
+from backend_sync.tariffs.main import main
 from backend_sync.tariffs.tariff_text import tariff_text
 from tests.backend_sync.feed_files import archive, folder
 
@@ -355,18 +356,18 @@ def test_transcollines_names_what_it_lacks(real_data, tmp_path):
 # --- the command ---
 
 
-def test_the_command_writes_toml_and_prints_losses(tmp_path, capsys, monkeypatch):
+def test_the_command_writes_toml_and_prints_losses(tmp_path, capsys):
     feed, out = archive(tmp_path / "feed.zip", **V2), tmp_path / "tariff.toml"
-    monkeypatch.setattr("sys.argv", ["import", str(feed), "-o", str(out), "--json"])
-    assert main() == 0
+    arguments = ["import", str(feed), "-o", str(out), "--json"]
+    assert main(arguments) == 0
     (loss,) = json.loads(capsys.readouterr().out)["losses"]
     assert (loss["code"], loss["about"]) == ("L1", CODES["L1"])
-    monkeypatch.setattr("sys.argv", ["import", str(feed)])
-    assert main() == 0
+    arguments = ["import", str(feed)]
+    assert main(arguments) == 0
     printed = capsys.readouterr()
-    assert printed.out == out.read_text() and "1 losses" in printed.err
-    monkeypatch.setattr("sys.argv", ["import", str(tmp_path / "absent.zip")])
-    assert main() == 1
+    assert printed.out == out.read_text() and "1 loss\n" in printed.err
+    arguments = ["import", str(tmp_path / "absent.zip")]
+    assert main(arguments) == 1
     assert "no such file" in capsys.readouterr().err
 
 
