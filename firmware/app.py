@@ -6,6 +6,7 @@ Source: architecture.md 4; trust.md 4.2 (the field is kept 300 ms after an unkno
 """
 
 import gc
+import sys
 
 from card_layouts.answers import TAP_AGAIN, unfinished
 from card_layouts.cards.conversation import converse, forget_traces
@@ -21,11 +22,11 @@ from firmware.package_checks import package_checks
 from firmware.package_slots import PackageSlots
 from firmware.ports import MANY
 from firmware.tap import Tap
-from firmware.tap_ticket import TicketTap
 from firmware.ui.text import idle_lines, show_answer
 from firmware.updates import JOURNAL_ROOM, Updates
 
 REPOLL_STEP_MS = 50
+TICKET_MODULE = "tornello_ticket"  # as tools/build_image.py calls it
 SHOWN_MS = 2000  # how long an answer stays on the screen
 
 
@@ -50,7 +51,6 @@ class Validator:
             ports.signals,
             window,
         )
-        self.ticket_tap = TicketTap(self.tap)
         self.dock = Dock(
             ports.link, journal, self.updates, ports.keys, self.clock, ports.link_entropy
         )
@@ -170,8 +170,7 @@ class Validator:
             answer = self.tap.two_cards()
         else:
             self.load_packages()
-            tap = self.tap if reader.iso_dep else self.ticket_tap
-            answer = converse(tap.run(uid), tap.frame, reader.exchange)
+            answer = converse(self._tapped(uid), self.tap.frame, reader.exchange)
         reader.release()
         show_answer(self._ports.screen, answer)
         after = self._ports.clock.ticks_ms()
@@ -184,7 +183,17 @@ class Validator:
             self._repoll_until = after + REPOLL_MS
         self.journal.idle()
         forget_traces()
+        sys.modules.pop(TICKET_MODULE, None)
         gc.collect()  # never inside the conversation: a tap ends with a clean heap
+
+    def _tapped(self, uid):
+        """Return the conversation of one tap, by the kind of card."""
+        if self._ports.reader.iso_dep:
+            return self.tap.run(uid)
+        # In the image it is a module of its own: it needs its heap only for as long as a ticket.
+        from firmware.tap_ticket import TicketTap
+
+        return TicketTap(self.tap).run(uid)
 
     def _show_idle(self):
         self._shown_until = -1

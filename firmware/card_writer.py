@@ -73,12 +73,10 @@ class CardWriter:
 
     `profile`: dict with device, authority, operator, terminal, cluster, generation, key_version and
     what the trip adds (line, trip, stop, zone, direction, shift). `clock` is a DeviceClock, the
-    other ports are those of ports.py. `session_of(frame)` makes the session with the kind of card.
+    other ports are those of ports.py.
     """
 
-    def __init__(
-        self, profile, clock, entropy, journal, keys, signals, window=None, session_of=Session
-    ):
+    def __init__(self, profile, clock, entropy, journal, keys, signals, window=None):
         self.profile = profile
         self.clock = clock
         self.entropy = entropy
@@ -87,7 +85,7 @@ class CardWriter:
         self.signals = signals
         self.window = window or Window()
         self.frame = bytearray(FRAME_BYTES)
-        self.session = session_of(self.frame)
+        self.session = Session(self.frame)
         self.activated_ms = 0  # how long the reader took to find the card; the app may tell
         self.mode = 0
         self.tariff = None  # a validator's; named in its refusals

@@ -70,7 +70,8 @@ class Tap(CardWriter):
         self.tariff = tariff
         self.hotlist = hotlist
         self.lease = lease
-        self._shown = []  # seq of our records that were shown green since power-up
+        # Since power-up: seq of our records, or (uid, count, second) of tickets, shown green.
+        self.shown = []
 
     def two_cards(self):
         """Answer for two cards in the field: no exchange, no entry."""
@@ -169,7 +170,7 @@ class Tap(CardWriter):
         result = yield from self.settle(seen, pending, green)
         if result != OUTCOME_COMMITTED or seen.n != pending[0] or not green(seen):
             return False
-        self._show(seen.newest["seq"])
+        self.show(seen.newest["seq"])
         return True
 
     def _same_journey(self, seen):
@@ -193,9 +194,9 @@ class Tap(CardWriter):
             return ALREADY_SHOWN
         if not 0 <= self._age(seen) <= GRACE_S:
             return 0
-        if newest["seq"] in self._shown:
+        if newest["seq"] in self.shown:
             return ALREADY_SHOWN
-        self._show(seen.newest["seq"])
+        self.show(seen.newest["seq"])
         return ACCEPTED_GRACE
 
     def _accepted_in_run(self, seq):
@@ -210,10 +211,11 @@ class Tap(CardWriter):
     def _age(self, seen):
         return seen.time - seen.newest["time"]
 
-    def _show(self, seq):
-        if len(self._shown) >= SHOWN_MAX:
-            self._shown.pop(0)
-        self._shown.append(seq)
+    def show(self, what):
+        """Remember what green was shown for: it opens nothing twice."""
+        if len(self.shown) >= SHOWN_MAX:
+            self.shown.pop(0)
+        self.shown.append(what)
 
     # The charge -----------------------------------------------------------------------
 
@@ -235,7 +237,7 @@ class Tap(CardWriter):
         self.mark(STAGE)
         known = yield from self.commit(seen, INTENT_TYPE, payload, seq, self.gate_opened())
         if known == COMMITTED:
-            self._show(values["seq"])
+            self.show(values["seq"])
             return ACCEPTED
         return TAP_AGAIN if known == NOT_SENT else HOLD_AGAIN
 

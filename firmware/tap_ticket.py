@@ -36,13 +36,12 @@ from card_layouts.records.entries_tap import (
     REASON_NO_PRODUCT,
     REASON_NOT_GENUINE,
 )
-from firmware.card_writer import AUTH, COMMITTED, DECIDE, NOT_SENT, READ, STAGE, CardWriter
+from firmware.card_writer import AUTH, COMMITTED, DECIDE, NOT_SENT, READ, STAGE
 from firmware.tap_card import Refused
 from firmware.tap_decide import place_of, refuse_tariff
 
 GRACE_S = 10  # a re-tap here so soon is the same tap, or somebody behind the passenger
 SETTLED_S = 60 + GRACE_S  # a ticket keeps whole minutes
-SHOWN_MAX = 16  # more tickets than pass a gate in GRACE_S
 PAGES_WRITTEN = 3
 
 # By the numbers of tourist_ticket: usable, void, used up, not started in time, expired, wrong zone.
@@ -70,34 +69,34 @@ class TicketSession(Session):
         return tourist_ticket.commit(self)
 
 
-class TicketTap(CardWriter):
-    """One validator's taps of tickets; lists, lease and tariff are those its `tap` has."""
+class TicketTap:
+    """One tap of a ticket at the validator whose `tap` (tap.py) has lists, lease and journal.
+
+    Made for one tap and forgotten after it: what lasts is the other's.
+    """
 
     def __init__(self, tap):
-        ports = tap.clock, tap.entropy, tap.journal, tap.keys, tap.signals, tap.window
-        super().__init__(tap.profile, *ports, TicketSession)
-        self.lease = None
         self._tap = tap
-        self._shown = []  # (uid, count, second) of tickets that were shown green
+        self._session = TicketSession(tap.frame)
 
     def run(self, uid):
         """Treat the ticket `uid` (7 bytes) as one tap; return its answer, as `Tap.run`."""
         tap = self._tap
-        self.tariff, self.hotlist, self.lease = tap.tariff, tap.hotlist, tap.lease
-        seen = self.begin(bytes(uid))
-        return (yield from self.answered(seen, self._ticket(seen)))
+        seen = tap.begin(bytes(uid))
+        return (yield from tap.answered(seen, self._ticket(seen)))
 
     def _ticket(self, seen):
-        action, self.listed = self.lookup(seen.uid)
+        tap = self._tap
+        action, tap.listed = tap.lookup(seen.uid)
         ticket_key, k_slot = self._keys(seen.uid)
         yield from self._open(seen, ticket_key)
-        self.mark(AUTH)
+        tap.mark(AUTH)
         seen.phase = PHASE_READ
-        ticket = yield from tourist_ticket.read_ticket(self.session, seen.uid, k_slot)
+        ticket = yield from tourist_ticket.read_ticket(self._session, seen.uid, k_slot)
         seen.counter = ticket.counter
-        self.mark(READ)
+        tap.mark(READ)
         barred = _barred(ticket, action)
-        pending = self.journal.find_open(seen.uid)
+        pending = tap.journal.find_open(seen.uid)
         if pending is not None and self._settled(seen, ticket, pending, k_slot, barred):
             return ACCEPTED_SETTLED
         if barred:
@@ -109,7 +108,7 @@ class TicketTap(CardWriter):
     def _keys(self, uid):
         """Return both keys of a ticket. Raises: Refused on a device that takes no tickets."""
         try:
-            return self.keys.ticket_keys(self.profile["key_version"], uid)
+            return self._tap.keys.ticket_keys(self._tap.profile["key_version"], uid)
         except RangeError:
             raise Refused(REASON_NOT_GENUINE, journalled=False)
 
@@ -117,8 +116,8 @@ class TicketTap(CardWriter):
         """Prove the key. A stranger's ticket has another one: nothing on it is worth a slot."""
         seen.phase = PHASE_AUTH
         try:
-            random = self.entropy.random_bytes(RANDOM_BYTES)
-            yield from self.session.authenticate(key, random, TripleDes)
+            random = self._tap.entropy.random_bytes(RANDOM_BYTES)
+            yield from self._session.authenticate(key, random, TripleDes)
         except NakError:
             raise Refused(REASON_NOT_GENUINE, journalled=False)
 
@@ -127,78 +126,82 @@ class TicketTap(CardWriter):
         if action == HOT_KILL and not ticket.void:
             seen.phase = PHASE_STAGE
             try:
-                yield from tourist_ticket.void_ticket(self.session)
+                yield from tourist_ticket.void_ticket(self._session)
             except (CardLost, CardStatusError):
                 pass  # the next tap anywhere tries again
-        return self.refuse(seen, reason)
+        return self._tap.refuse(seen, reason)
 
     # Taps that were made already ------------------------------------------------------
 
     def _settled(self, seen, ticket, pending, k_slot, barred):
         """End our open entry; return whether it was this passenger's unfinished tap."""
         n, seq = pending
-        result = tourist_ticket.settle(ticket, n, self.journal.device, k_slot)
+        result = tourist_ticket.settle(ticket, n, self._tap.journal.device, k_slot)
         just_now = seen.clock == CLOCK_UNSET or seen.time - ticket.last_s <= SETTLED_S
         last = result == OUTCOME_COMMITTED and ticket.counter == n
         let_through = last and just_now and not barred
-        self.end_open(seen, seq, result, let_through)
+        self._tap.end_open(seen, seq, result, let_through)
         if let_through:
-            self._show(seen, n)
+            self._tap.show((seen.uid, n, seen.time))
         return let_through
 
     def _shown_now(self, seen, count):
         """Return whether green was shown for this very tap a moment ago: it opens nothing twice."""
-        for uid, shown, second in self._shown:
-            if uid == seen.uid and shown == count and 0 <= seen.time - second <= GRACE_S:
-                return True
+        for row in self._tap.shown:
+            if isinstance(row, tuple) and row[:2] == (seen.uid, count):
+                if 0 <= seen.time - row[2] <= GRACE_S:
+                    return True
         return False
-
-    def _show(self, seen, count):
-        if len(self._shown) >= SHOWN_MAX:
-            self._shown.pop(0)
-        self._shown.append((seen.uid, count, seen.time))
 
     # The use --------------------------------------------------------------------------
 
     def _use(self, seen, ticket, k_slot):
+        tap = self._tap
         seen.phase = PHASE_DECIDE
         place = self._decide(seen, ticket)
-        seq = self.next_seq()
-        slot = tourist_ticket.next_slot(ticket, k_slot, seen.time, self.journal.device)
+        seq = tap.next_seq()
+        slot = tourist_ticket.next_slot(ticket, k_slot, seen.time, tap.journal.device)
         payload = self._entry(seen, ticket, slot, place)
-        self.mark(DECIDE)
+        tap.mark(DECIDE)
         seen.phase = PHASE_STAGE
-        yield from tourist_ticket.stage(self.session, ticket, slot)
-        self.mark(STAGE)
-        known = yield from self.commit(seen, TICKET_TYPE, payload, seq, self.gate_opened())
+        yield from tourist_ticket.stage(self._session, ticket, slot)
+        tap.mark(STAGE)
+        cards = tap.session
+        tap.session = self._session  # a commit speaks through it
+        try:
+            known = yield from tap.commit(seen, TICKET_TYPE, payload, seq, tap.gate_opened())
+        finally:
+            tap.session = cards
         if known == COMMITTED:
-            self._show(seen, ticket.counter + 1)
+            tap.show((seen.uid, ticket.counter + 1, seen.time))
             return ACCEPTED
         return TAP_AGAIN if known == NOT_SENT else HOLD_AGAIN
 
     def _decide(self, seen, ticket):
         """Return the Place of this tap. Raises: Refused."""
-        if ticket.header["authority"] != self.profile["authority"]:
+        tap = self._tap
+        if ticket.header["authority"] != tap.profile["authority"]:
             raise Refused(REASON_AUTHORITY)  # its zones are another authority's
         if seen.clock == CLOCK_UNSET:
             raise Refused(REASON_CLOCK_UNSET)
-        reason, degraded = refuse_tariff(self.tariff, seen.time)
+        reason, degraded = refuse_tariff(tap.tariff, seen.time)
         if reason:
             raise Refused(reason)
-        self.mode |= degraded
+        tap.mode |= degraded
         try:
-            place = place_of(self.tariff, self.profile)
+            place = place_of(tap.tariff, tap.profile)
         except RangeError:
             raise Refused(REASON_NO_PRICE)
         reason = REASONS[tourist_ticket.refusal(ticket, seen.time, place.zone)]
-        reason = reason or self.lease.allows(seen.time, seen.clock, 0, self.journal)
-        if not self.journal.admits_tap():
+        reason = reason or tap.lease.allows(seen.time, seen.clock, 0, tap.journal)
+        if not tap.journal.admits_tap():
             raise Refused(REASON_JOURNAL_FULL, journalled=False)
         if reason:
             raise Refused(reason)
         return place
 
     def _entry(self, seen, ticket, slot, place):
+        tap = self._tap
         values = {
             "uid": seen.uid,
             "header": ticket.header_bytes,
@@ -211,12 +214,12 @@ class TicketTap(CardWriter):
             "zone": place.zone,
             "to_zone": place.to_zone,
             "group": ticket.header["group"],
-            "tariff": self.tariff.version,
-            "semantics": self.tariff.semantics,
-            "mode": self.mode,
+            "tariff": tap.tariff.version,
+            "semantics": tap.tariff.semantics,
+            "mode": tap.mode,
         }
         for name in PLACE:
-            values[name] = self.profile.get(name, 0)
+            values[name] = tap.profile.get(name, 0)
         return TICKET.pack(values)
 
 

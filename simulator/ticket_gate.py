@@ -37,6 +37,17 @@ class TicketKeys(Keys):
         return keys
 
 
+class _Tickets:
+    """What the app does with a ticket: a TicketTap for each tap."""
+
+    def __init__(self, tap: Any) -> None:
+        self.frame, self.tap = tap.frame, tap
+
+    def run(self, uid: bytes) -> Any:
+        """Return the conversation of one tap."""
+        return TicketTap(self.tap).run(uid)
+
+
 class TicketGate(Device):
     """A validator as `Device`, tapped with tickets; `seconds` may be moved by `watch`."""
 
@@ -45,7 +56,7 @@ class TicketGate(Device):
         self.keys = TicketKeys(self.number)
         super().boot()
         self.card_tap = self.tap
-        self.tap: Any = TicketTap(self.card_tap)
+        self.tap: Any = _Tickets(self.card_tap)
 
 
 @cache

@@ -16,14 +16,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from firmware.tools.bundling import BundleError, bundle
+from firmware.tools.bundling import Apart, BundleError, bundles
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRY = "firmware.boards.unix.board"
 OURS = ("firmware", "card_layouts")
 BUILD_DIR = ROOT / "firmware" / "build"
 IMAGE_NAME = "tornello.romfs"
-MODULE = "tornello"  # the one module in the image
+MODULE = "tornello"  # the module in the image
+TICKET = Apart("firmware.tap_ticket", "TicketTap", f"{MODULE}_ticket")  # loaded when one comes
 
 
 class ImageError(RuntimeError):
@@ -31,13 +32,17 @@ class ImageError(RuntimeError):
 
 
 class Image(NamedTuple):
-    """What was built: size in bytes, `sha256` as text, the modules in it, its joined source."""
+    """What was built: size in bytes, `sha256` as text, the modules in it, its joined sources.
+
+    `apart` is the source of the ticket's module, `joined` that of everything else.
+    """
 
     path: Path
     size: int
     sha256: str
     modules: list[str]
     joined: Path
+    apart: Path
 
 
 def build_image(out: Path | None = None, entry: str = ENTRY, root: Path = ROOT) -> Image:
@@ -45,22 +50,26 @@ def build_image(out: Path | None = None, entry: str = ENTRY, root: Path = ROOT) 
     out = out or BUILD_DIR / IMAGE_NAME
     out.parent.mkdir(parents=True, exist_ok=True)
     names = closure(entry, root)
-    joined = out.with_suffix(".py.txt")  # no tool should take it for a source
     try:
-        text = bundle({name: path.read_text("utf-8") for name, path in names.items()}, entry)
+        sources = {name: path.read_text("utf-8") for name, path in names.items()}
+        texts = bundles(sources, entry, MODULE, TICKET)
     except BundleError as error:
         raise ImageError(str(error)) from None
-    joined.write_text(text, "utf-8")
+    # No tool should take them for sources: hence their names.
+    joined = out.with_suffix(".py.txt")
+    ticket = out.with_name(f"{out.stem}_ticket.py.txt")
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder) / "rom"
         tree.mkdir()
-        _compile(joined, joined.stem, tree / f"{MODULE}.mpy")
+        for path, module in ((joined, MODULE), (ticket, TICKET.module)):
+            path.write_text(texts[module], "utf-8")
+            _compile(path, path.stem, tree / f"{module}.mpy")
         beside = out.with_name(out.name + ".new")
         _run([sys.executable, "-m", "mpremote", "romfs", "--no-mpy", "--output", str(beside),
               "build", str(tree)], "romfs")  # fmt: skip
         beside.replace(out)
     body = out.read_bytes()
-    return Image(out, len(body), hashlib.sha256(body).hexdigest(), sorted(names), joined)
+    return Image(out, len(body), hashlib.sha256(body).hexdigest(), sorted(names), joined, ticket)
 
 
 def closure(entry: str, root: Path = ROOT) -> dict[str, Path]:

@@ -12,9 +12,12 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Iterator
+from typing import NamedTuple
 
+from firmware.tools.apart import apart
 from firmware.tools.constants import Module, read_modules, replaced
-from firmware.tools.shaking import Name, Reached, bound_in, defined_by, is_ours
+from firmware.tools.shaking import ENTRY_FUNCTION, Name, Reached, bound_in, defined_by, is_ours
+from firmware.tools.unused import without_unused
 
 # What stands behind these tests is chosen when the bundle is made.
 THIS_RUNTIME = "sys.implementation.name == 'micropython'"
@@ -25,8 +28,23 @@ class BundleError(RuntimeError):
     """The sources use a form that cannot be joined; the message says where."""
 
 
+class Apart(NamedTuple):
+    """A class that gets a module of its own: `label` of our module `source`, in `module`."""
+
+    source: str
+    label: str
+    module: str
+
+
 def bundle(sources: dict[str, str], entry: str) -> str:
     """Return one source that does what importing `entry` did. Raises: BundleError."""
+    return bundles(sources, entry, "main")["main"]
+
+
+def bundles(
+    sources: dict[str, str], entry: str, main: str, split: Apart | None = None
+) -> dict[str, str]:
+    """Return {module: source}: `main`, and the one that `split` asks for. Raises: BundleError."""
     modules = read_modules(sources)
     values = {id(node): value for module in modules.values()
               for node, value in replaced(modules, module)}  # fmt: skip
@@ -39,6 +57,17 @@ def bundle(sources: dict[str, str], entry: str) -> str:
             if id(unit) in reached.units:
                 joiner = Joiner(name, modules[name], labels, values)
                 body.extend(joiner.units(unit))
+    body = without_unused(body, ENTRY_FUNCTION)
+    parts = {main: body}
+    if split is not None:
+        label = labels.of(split.source, split.label)
+        if label is None:
+            raise BundleError(f"{split.source}: {split.label} is not reached")
+        parts[split.module] = apart(body, ENTRY_FUNCTION, label, main, split.module)
+    return {name: _source(part, labels) for name, part in parts.items()}
+
+
+def _source(body: list[ast.stmt], labels: Labels) -> str:
     lines = [*sorted(labels.external_imports(body)), ""]
     tree = ast.fix_missing_locations(ast.Module(body, []))
     return "\n".join(lines) + ast.unparse(tree) + "\n"

@@ -86,7 +86,7 @@ class Validator:
         """Return the flash, and what RAM tells about cards."""
         tap = self.device.tap
         flash = hashlib.sha256(self.device.flash.snapshot()).digest()
-        return flash, tuple(getattr(tap, "_shown", ())), tap._unknown_uid
+        return flash, tuple(getattr(tap, "shown", ())), tap._unknown_uid
 
     def complaints(self, card: DesfireCard) -> list[str]:
         """Check the journal against the card; entries still open are a complaint too."""

@@ -186,8 +186,11 @@ def test_what_sells_and_inspects_tickets_is_not_in_a_validators_image(image):
     held = {name.rpartition(".")[2] for name in image.modules}
     assert {"tap_ticket", "tourist_ticket", "triple_des"} <= held
     assert not held & {"tourist_sale", "tourist_inspection", "triple_des_cpython"}
-    joined = image.joined.read_text()
-    assert "FACTORY_KEY" not in joined and "def key_pages" not in joined, "nothing that sells"
+    joined, ticket = image.joined.read_text(), image.apart.read_text()
+    assert "class TicketTap" in ticket and "class TripleDes" in ticket
+    assert "class TicketTap" not in joined and "class TripleDes" not in joined
+    for text in (joined, ticket):
+        assert "FACTORY_KEY" not in text and "def key_pages" not in text, "nothing that sells"
 
 
 def test_the_same_sources_give_the_same_image_without_paths_of_this_machine(tmp_path, image):

@@ -1,9 +1,12 @@
 """The joined module does what its sources do."""
 
+import ast
+import sys
+
 import pytest
 
 from firmware.tools.build_image import ENTRY, ROOT, closure
-from firmware.tools.bundling import BundleError, bundle
+from firmware.tools.bundling import Apart, BundleError, bundle, bundles
 
 ONE = """
 from firmware.two import LIMIT, Thing, twice
@@ -91,3 +94,85 @@ def test_the_validator_holds_no_builder_and_no_cpython_twin():
     assert "firmware.tap" in names and "firmware.dock" in names
     assert not [n for n in names if n.endswith(("_cpython", "_builder")) or ".tools" in n]
     assert all(path.is_relative_to(ROOT) for path in names.values())
+
+
+APART_ONE = """
+from firmware.two import SHARED, used
+
+UNUSED = (1, 2)
+
+
+class Plain:
+    def asked(self):
+        return SHARED
+
+    def never_asked(self):
+        return only_for_it()
+
+
+def only_for_it():
+    return 1
+
+
+def main(seldom):
+    if seldom:
+        from firmware.rare import Rare
+
+        return Rare().tell()
+    return [Plain().asked(), used()]
+"""
+APART_TWO = """
+SHARED = [5]
+
+
+def used():
+    return 6
+
+
+def helper():
+    return 7
+"""
+APART_RARE = """
+from firmware.two import SHARED, helper
+
+
+class Rare:
+    def tell(self):
+        return [SHARED, helper()]
+"""
+
+
+def test_a_class_may_get_a_module_of_its_own_that_shares_what_both_need(tmp_path, monkeypatch):
+    sources = {"firmware": "", "firmware.one": APART_ONE, "firmware.two": APART_TWO}
+    sources["firmware.rare"] = APART_RARE
+    split = Apart("firmware.rare", "Rare", "seldom_part")
+    texts = bundles(sources, "firmware.one", "main_part", split)
+    for name, text in texts.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    main = __import__("main_part")
+    assert main.main(False) == [[5], 6]
+    assert "seldom_part" not in sys.modules, "it is loaded where it is named, no earlier"
+    told = main.main(True)
+    assert told == [[5], 7] and told[0] is main.SHARED, "one object, not a copy"
+    assert "helper" not in texts["main_part"] and "def used" not in texts["seldom_part"]
+    sys.modules.pop("seldom_part")
+    sys.modules.pop("main_part")
+
+
+def test_what_no_code_names_stays_out():
+    text = bundle({"firmware": "", "firmware.one": APART_ONE, "firmware.two": APART_TWO,
+                   "firmware.rare": APART_RARE}, "firmware.one")  # fmt: skip
+    assert "never_asked" not in text and "only_for_it" not in text and "UNUSED" not in text
+    assert "def asked" in text
+
+
+def test_nothing_of_ours_looks_a_name_up_by_text():
+    """Or leaving methods out that no code names would be wrong."""
+    for name, path in closure(ENTRY).items():
+        called = {
+            node.func.id
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
+        assert not called & {"getattr", "setattr", "eval", "exec", "globals"}, name
