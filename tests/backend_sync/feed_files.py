@@ -36,3 +36,8 @@ def _merged(changes: dict[str, str | bytes | None]) -> dict[str, str | bytes]:
     merged: dict[str, str | bytes | None] = dict(SMALL)
     merged.update({f"{name}.txt": text for name, text in changes.items()})
     return {name: text for name, text in merged.items() if text is not None}
+
+
+def calls(*rows: str) -> str:
+    """Return a stop_times.txt of "trip,stop,order,departure" rows."""
+    return "trip_id,stop_id,stop_sequence,departure_time\n" + "".join(f"{r}\n" for r in rows)
