@@ -22,6 +22,7 @@ KEYS = [bytes([0x10 * number + 1]) * 16 for number in range(5)]
 ZERO = bytes(16)
 CBC = 2
 AGAIN_MS = 5000
+LOST = "lost"
 GONE = "the card is gone; lay it on the reader and begin again"
 FREE_SETTINGS, CLOSED_PICC, CLOSED, FROZEN = 0x0F, 0x08, 0x00, 0xF8
 FORMAT, FREE_MEMORY, CREATE_STANDARD, CHANGE_KEY = 0xFC, 0x6E, 0xCD, 0xC4
@@ -128,7 +129,8 @@ class SiliconBench:
         except CardStatusError as error:
             return f"{error.status:02X}"
         except CardLost:
-            return "lost"
+            self.scene = ""
+            return LOST
         except (LayoutError, SealError) as error:  # an answer no session of ours would take
             return str(error)
         return "00"
@@ -198,18 +200,24 @@ class SiliconBench:
         Raises: SceneFailed; CounterError if the card's master key is unknown.
         """
         if self.scene != scene:
-            self.scene = ""
             try:
-                self._emptied()
-                if scene == "blank":
-                    # No version byte: DES keys carry theirs.
-                    self._must("factory key", self._change_own_key(0x00, ZERO))
-                else:
-                    self._filled(scene)
-            except CardLost:
-                raise CounterError(GONE) from None
-            self.scene = scene
+                self._make(scene)
+            except CardLost:  # once more: the air may lose an answer
+                try:
+                    self._make(scene)
+                except CardLost:
+                    raise CounterError(GONE) from None
         self.activate()
+
+    def _make(self, scene: str) -> None:
+        self.scene = ""
+        self._emptied()
+        if scene == "blank":
+            # No version byte: DES keys carry theirs.
+            self._must("factory key", self._change_own_key(0x00, ZERO))
+        else:
+            self._filled(scene)
+        self.scene = scene
 
     def give_back(self) -> None:
         """Leave an empty card with the factory's key. Raises: CounterError."""

@@ -11,7 +11,7 @@ from card_layouts.cards.conversation import FRAME_BYTES, converse
 from card_layouts.cards.ulc_layout import PAGE_COUNTER
 from card_layouts.cards.ultralight_c import FACTORY_KEY, Session, counter_of
 from card_layouts.crypto.triple_des_cpython import TripleDes
-from edge_agent.counter.silicon_bench import SiliconBench
+from edge_agent.counter.silicon_bench import LOST, SiliconBench
 from edge_agent.ports import CardReader, Clock, Entropy
 
 WHOLE = "whole old or whole new"
@@ -73,7 +73,9 @@ def asked_again(bench: SiliconBench) -> str:
     for number in (0, 1):
         said = block(bytes((0xB2 | number,))) or b""
         again = said[:1] in (b"\x02", b"\x03") and said[1:] == b"\x00"
-        words.add("last block again" if again else "R(ACK)" if _is_ack(said) else said.hex())
+        words.add(
+            "last block again" if again else "R(ACK)" if _is_ack(said) else said.hex() or LOST
+        )
     return ", ".join(sorted(words, key=lambda word: word == "R(ACK)"))
 
 
@@ -92,7 +94,7 @@ def torn_by_hand(bench: SiliconBench, ask: Callable[[str], None]) -> str:
         ask(f"Lift {lift} of {LIFTS}: press Enter and then take the card away.")
         for number in range(1, 256):
             stage = FOUR_FILES.format(mark=f"{number:02X}")
-            if "lost" in bench.run(f"@app; {stage}; C7"):
+            if LOST in bench.run(f"@app; {stage}; C7"):
                 break
         ask("Lay the card on the reader again and press Enter.")
         bench.activate()

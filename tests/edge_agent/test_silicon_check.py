@@ -217,3 +217,12 @@ def test_a_report_of_lines_can_be_read_without_a_program(tmp_path):
     desk = desk_with(factory_card())._replace(clock=TickingClock())
     silicon_check.run(options("--yes", "--report", str(path)), desk)
     assert "7.2 | GetValue through the write right alone | @app; " in path.read_text()
+
+
+def test_an_answer_the_air_lost_is_asked_for_once_more(report):
+    desk = desk_with(factory_card())
+    gone = [Tear(exchange=at, cut=Cut("in", 0), back_after_polls=1) for at in (90, 333, 700)]
+    desk.open_reader("").field.plan(*gone)
+    code, checks, _ = check(None, report=report, desk=desk)
+    assert code == 0 and not different(checks)
+    assert desk.open_reader("").field.tears_met == gone
