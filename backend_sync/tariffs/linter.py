@@ -151,7 +151,9 @@ def _archived(authored: Authored) -> Iterator[Authored]:
 
 def judge(case: Case) -> Report:
     """Return what the rules find in one tariff."""
-    found = [_finding(case, rule, problem) for rule in RULES for problem in rule.find(case)]
+    # A tariff that ends before it begins has no day to judge: nothing else would be true of it.
+    rules = RULES if case.book.valid_from <= case.book.valid_to else (BY_ID["dates"],)
+    found = [_finding(case, rule, problem) for rule in rules for problem in rule.find(case)]
     waivers = list(_waivers(case))
     findings, accepted, used = [], [], set()
     for finding in found:
@@ -161,7 +163,7 @@ def judge(case: Case) -> Report:
             accepted.append((finding, matching[0].reason))
         else:
             findings.append(finding)
-    for waiver in waivers:
+    for waiver in waivers if rules is RULES else ():
         if id(waiver) not in used:
             findings.append(_idle(case, waiver))
     return Report(in_order(findings), accepted, case.authored, case.feed)

@@ -27,6 +27,7 @@ COMMANDS = {
     "diff": ("backend_sync.tariffs.commands.diff", "what changes for whom; 1 when anything does"),
     "whatif": ("backend_sync.tariffs.commands.whatif", "recorded taps under another tariff"),
     "import": ("backend_sync.tariffs.import_fares", "draft a tariff from a feed's GTFS fares"),
+    "export": ("backend_sync.tariffs.export", "write it as GTFS Fares v2 or a NeTEx subset"),
 }
 EXIT_CODES = "exit codes: 0 done, nothing found; 1 findings, or it cannot be done; 2 wrong use"
 

@@ -311,12 +311,10 @@ def _unknown(place: Place, path: KeyPath, node: _Node) -> Finding:
 
 
 def _ill_formed(place: Place, path: KeyPath, value: Any, want: str) -> Finding:
-    number = _float_in(value)
-    remedy = (
-        ""
-        if number is None
-        else f'a float is no amount: write {number * 100:.0f} or "{number:.2f}"'
-    )
+    number, remedy = _float_in(value), ""
+    if number is not None:
+        text = f"{number:.2f}" if "amount" in want else f"{number:g}"
+        remedy = f'a float is not what was written: write "{text}" as text'
     return _error(place, "form", f"{dotted(path)} = {_shown(value)}", f"wanted {want}", remedy)
 
 

@@ -95,7 +95,7 @@ def test_every_fault_is_named_with_its_place_and_remedy(tmp_path):
         "tariff.toml:5: unknown-key: timezoen is no key of a tariff; did you mean timezone?",
         "tariff.toml:13: form: prices.value.adult = [2.51, 338, '4.15']; "
         'wanted cents as a whole number, or an amount as text such as "2.51"; '
-        'a float is no amount: write 251 or "2.51"',
+        'a float is not what was written: write "2.51" as text',
         'tariff.toml:17: form: products.value.kind = "wallet"; '
         'wanted one of "ticket", "ticket_pack", "pass", "purse", "per_use"',
     ]
