@@ -72,6 +72,7 @@ class Draft:
     first_day: datetime.date
     last_day: datetime.date
     losses: list[Loss]
+    notes: tuple[str, ...] = ()  # what is odd about the feed itself
     left_out: list[str] = field(default_factory=list)  # comments: products that were not carried
 
 

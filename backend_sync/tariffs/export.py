@@ -16,8 +16,6 @@ from backend_sync.tariffs.gtfs_archive import open_source
 from backend_sync.tariffs.losses import report
 from backend_sync.tariffs.zoned import zoned_feed
 
-HELP = "a tariff as GTFS Fares v2 or as a NeTEx subset, and what they cannot say"
-
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("format", choices=("gtfs", "netex-subset"), help="what to write")

@@ -17,8 +17,6 @@ from backend_sync.tariffs.import_v2 import import_v2
 from backend_sync.tariffs.losses import Loss, report
 from backend_sync.tariffs.tariff_text import tariff_text
 
-HELP = "a tariff drafted from a feed's GTFS fares, and what they lose"
-
 
 def import_fares(path: Path, network: str = "", agency: str = "") -> Draft:
     """Return the draft of the fares in the feed `path`. Raises: GtfsError."""
@@ -42,6 +40,7 @@ def import_fares(path: Path, network: str = "", agency: str = "") -> Draft:
             f"{path.name}: no fare is left to carry ({len(draft.losses)} losses); wanted one with "
             "an amount and a ride it is for\n" + report(draft.losses)
         )
+    draft.notes = feed.warnings
     return draft
 
 
@@ -65,4 +64,6 @@ def run(options: argparse.Namespace) -> int:
     else:
         print(text, end="")
     print(report(draft.losses, options.json), file=stream)
+    for note in draft.notes:
+        print(f"feed: {note}", file=sys.stderr)
     return 0

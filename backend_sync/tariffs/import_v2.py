@@ -169,7 +169,7 @@ class _Importer:
             self.name, title(self.feed), self.zones, self._zones_from(),
             {area.area_id: area.name for area in self.fares.areas}, list(self.groups.values()),
             [family for family in families if family.cells], windows,
-            self.currency, self.feed.timezone, first, last, self.losses, self._left_out(),
+            self.currency, self.feed.timezone, first, last, self.losses, left_out=self._left_out(),
         )  # fmt: skip
 
     def _zones_from(self) -> str:

@@ -353,7 +353,9 @@ def test_transcollines_names_what_it_lacks(real_data, tmp_path):
 
 
 def test_the_command_writes_toml_and_prints_losses(tmp_path, capsys):
-    feed, out = archive(tmp_path / "feed.zip", **V2), tmp_path / "tariff.toml"
+    headways = "trip_id,start_time,end_time,headway_secs\nt,06:00:00,09:00:00,600\n"
+    feed = archive(tmp_path / "feed.zip", frequencies=headways, **V2)
+    out = tmp_path / "tariff.toml"
     arguments = ["import", str(feed), "-o", str(out), "--json"]
     assert main(arguments) == 0
     (loss,) = json.loads(capsys.readouterr().out)["losses"]
@@ -362,6 +364,7 @@ def test_the_command_writes_toml_and_prints_losses(tmp_path, capsys):
     assert main(arguments) == 0
     printed = capsys.readouterr()
     assert printed.out == out.read_text() and "1 loss\n" in printed.err
+    assert "feed: frequencies.txt:2: trip 't' repeats by headway" in printed.err
     arguments = ["import", str(tmp_path / "absent.zip")]
     assert main(arguments) == 1
     assert "no such file" in capsys.readouterr().err
