@@ -16,6 +16,7 @@ AREAS = {
     "journal": "simulator.bench_journal",
     "edge": "simulator.bench_edge",
     "ledger": "simulator.bench_ledger",
+    "fares": "simulator.bench_fares",
 }
 PLANTS = {"double-program": "journal"}  # planted fault -> the area whose row must fail
 

@@ -7,6 +7,7 @@ equal taps meet more often than equal seconds do.
 
 from card_layouts.fares import inputs as i
 from card_layouts.fares.engine import rate
+from card_layouts.fares.mounted import Tariff
 
 REMEMBERED_MAX = 100_000
 
@@ -14,14 +15,14 @@ REMEMBERED_MAX = 100_000
 class Memo:
     """Decides under one mounted Tariff; remembers what it said. Full, it starts anew."""
 
-    def __init__(self, tariff, most=REMEMBERED_MAX):
+    def __init__(self, tariff: Tariff, most: int = REMEMBERED_MAX) -> None:
         self.tariff = tariff
         self.most = most
-        self.known = {}
+        self.known: dict[tuple[int, ...], tuple[int, ...]] = {}
         self.asked = 0
         self.decided = 0
 
-    def rate(self, card, tap):
+    def rate(self, card: list[int], tap: list[int]) -> tuple[int, ...]:
         """Return the decision for CARD and TAP as a tuple in the order of DECISION."""
         self.asked += 1
         if tap[i.T_FLAGS] & i.FLAG_SAME_DEVICE:

@@ -125,11 +125,11 @@ def _prepare(t, card, tap, d):
     reason = find_trip(t, tap)
     read_clock(t, tap)
     d[D_DAY] = t.day
-    if t.day < t.valid_from or t.day > t.valid_to and not tap[T_FLAGS] & FLAG_LATE_TARIFF:
-        return REFUSED_TARIFF
     reason = reason or choose_book(t, tap)
     if reason:
         return reason
+    if t.day < t.valid_from or t.day > t.valid_to and not tap[T_FLAGS] & FLAG_LATE_TARIFF:
+        return REFUSED_TARIFF
     read_rider(t, card)
     d[D_GROUP] = t.group
     keep_counters(t, card, d)

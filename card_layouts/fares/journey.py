@@ -83,16 +83,19 @@ def _in_time(t, card):
 
 
 def set_minutes(t, zones):
-    """Return the minutes of a paid set: as listed, else of its longest run, 0 without any."""
+    """Return the minutes of a paid set: as listed, else the largest of a listed set in it."""
     runs = u16(t.transfer, s.TRANSFER_FIRST_RUN)
     if runs == s.NONE16 or not zones:
         return 0
+    longest = first = 0
     if zones != zones_hull(zones) and t.transfer[s.TRANSFER_SET_COUNT]:
         t.read(s.TRANSFER_SETS, u16(t.transfer, s.TRANSFER_FIRST_SET), t.listed)
         for i in range(t.transfer[s.TRANSFER_SET_COUNT]):
-            if u16(t.listed, 4 * i) == zones:
+            listed = u16(t.listed, 4 * i)
+            if listed == zones:
                 return u16(t.listed, 4 * i + 2)
-    longest = first = 0
+            if not listed & ~zones:
+                longest = max(longest, u16(t.listed, 4 * i + 2))
     for zone in range(1, t.zone_count + 2):
         inside = zone <= t.zone_count and zones >> (15 - zone) & 1
         if inside and not first:

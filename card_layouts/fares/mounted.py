@@ -5,6 +5,8 @@ money, write); their names stand here because a first assignment to a new attrib
 instance's dictionary, and nothing may allocate between reading a card and answering it.
 """
 
+from array import array
+
 from card_layouts.fares import sections as s
 from card_layouts.fares.offers import OFFER_SIZE
 from card_layouts.fares.package import Package
@@ -69,9 +71,9 @@ class Tariff(Package):
         # surcharge asked for last
         self.surcharge_number = self.surcharge_fair = self.surcharge_once = self.right_night = 0
         # offers
-        self.offer = [0] * OFFER_SIZE
-        self.best = [0] * OFFER_SIZE
-        self.kept = [0] * OFFER_SIZE  # the pass beside which companions are charged
+        self.offer = array("i", [0] * OFFER_SIZE)
+        self.best = array("i", [0] * OFFER_SIZE)
+        self.kept = array("i", [0] * OFFER_SIZE)  # the pass beside which companions are charged
         self.found = self.balance = self.asked = self.too_many = 0
 
     def mount(self):

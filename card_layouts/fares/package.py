@@ -22,6 +22,7 @@ Records are in `sections.py`. Source: decisions.md D26, D31; tariff-model.md sec
 """
 
 import sys
+from array import array
 
 from card_layouts.errors import LayoutError, RangeError
 from card_layouts.fares import sections as s
@@ -31,7 +32,7 @@ FORMAT = 2
 SEMANTICS = 1
 HEADER_BYTES = 64
 DIRECTORY_BYTES = 8
-RESIDENT_MAX = 3072
+RESIDENT_MAX = 2048
 TAIL_BYTES = 128
 NO_DAY = -1
 
@@ -45,19 +46,19 @@ class Package:
     def __init__(self, read_into):
         self.read_into = read_into
         self.read_count = 0  # flash reads since the caller last set it to 0
-        self.header = bytearray(HEADER_BYTES)
-        self.directory = bytearray(DIRECTORY_BYTES * s.SECTION_MAX)
         self.resident = bytearray(RESIDENT_MAX)
-        self._at = [0] * (s.SECTION_MAX + 1)  # offset of each section in the file
-        self._count = [0] * (s.SECTION_MAX + 1)
-        self._size = [0] * (s.SECTION_MAX + 1)
+        none = [0] * (s.SECTION_MAX + 1)
+        self._at = array("I", none)  # offset of each section in the file
+        self._count = array("H", none)
+        self._size = array("H", none)
         self.authority = self.version = self.semantics = self.shift = 0
         self.valid_from = self.valid_to = self.base_day = self.stride = 0
-        self.book_count = self.columns = 0
+        self.book_count = self.columns = self._resident_first = 0
 
     def mount(self):
         """Read header, directory and resident block. Raises: LayoutError for what is no package."""
-        head = self.header
+        # One buffer serves twice: header and directory are parsed, then the resident block comes.
+        head = self.resident
         self.read_into(0, head)
         if head[0:4] != MAGIC:
             raise LayoutError("package.magic: found %r, wanted %r" % (bytes(head[0:4]), MAGIC))
@@ -75,19 +76,18 @@ class Package:
         self.shift = u16(head, 34)
         if head[7] > s.SECTION_MAX or not 1 <= self.columns <= s.COLUMNS_MAX:
             raise LayoutError("package: %d sections, %d columns" % (head[7], self.columns))
-        self.read_into(HEADER_BYTES, self.directory)
-        self._parse_directory(head[7])
         size = u16(head, 32)
         if size > RESIDENT_MAX:
             raise LayoutError("package.resident: %d bytes, at most %d" % (size, RESIDENT_MAX))
-        self.read_into(HEADER_BYTES + DIRECTORY_BYTES * head[7], self.resident)
+        self._parse_directory(head, head[7])
+        self._resident_first = HEADER_BYTES + DIRECTORY_BYTES * head[7]
+        self.read_into(self._resident_first, head)
 
-    def _parse_directory(self, count):
-        rows = self.directory
+    def _parse_directory(self, rows, count):
         for section in range(s.SECTION_MAX + 1):
             self._count[section] = 0
         for i in range(count):
-            at = DIRECTORY_BYTES * i
+            at = HEADER_BYTES + DIRECTORY_BYTES * i
             section = rows[at]
             if not 1 <= section <= s.SECTION_MAX:
                 continue  # a later section that this engine needs not know
@@ -107,8 +107,7 @@ class Package:
 
     def resident_at(self, section):
         """Return where a resident section starts in `resident`."""
-        first = HEADER_BYTES + DIRECTORY_BYTES * self.header[7]
-        return self._at[section] - first if self._count[section] else 0
+        return self._at[section] - self._resident_first if self._count[section] else 0
 
     def read(self, section, index, buffer):
         """Fill `buffer` from record `index` on. Raises: RangeError if there is no such record."""
