@@ -26,7 +26,8 @@ from firmware.ui.text import idle_lines, show_answer
 from firmware.updates import JOURNAL_ROOM, Updates
 
 REPOLL_STEP_MS = 50
-TICKET_MODULE = "tornello_ticket"  # as tools/build_image.py calls it
+# As tools/build_image.py calls the image's modules for seldom uses.
+SELDOM = ("tornello_ticket", "tornello_cipher", "tornello_signature")
 SHOWN_MS = 2000  # how long an answer stays on the screen
 
 
@@ -142,6 +143,7 @@ class Validator:
             self._show_idle()
         docked = self.dock.tick()
         if self._untidy and not docked:
+            forget_seldom()
             gc.collect()  # frames and checks of the dock leave holes a tap would stumble over
         self._untidy = docked
         if docked:
@@ -183,7 +185,7 @@ class Validator:
             self._repoll_until = after + REPOLL_MS
         self.journal.idle()
         forget_traces()
-        sys.modules.pop(TICKET_MODULE, None)
+        forget_seldom()
         gc.collect()  # never inside the conversation: a tap ends with a clean heap
 
     def _tapped(self, uid):
@@ -229,6 +231,12 @@ class Validator:
                 self._show_idle()
                 return
         self._ports.signals.signal("fault", "message")
+
+
+def forget_seldom():
+    """Give back the heap of the modules that were loaded for one ticket or one docking."""
+    for name in SELDOM:
+        sys.modules.pop(name, None)
 
 
 def open_hotlist(base, overlay):

@@ -1,7 +1,7 @@
-"""Puts what only one seldom used class needs into a module of its own.
+"""Puts what only one seldom used class or function needs into a module of its own.
 
 A board that has it loaded for the length of one tap needs its heap no longer than that. The module
-takes what it shares from the main one; the function that names the class imports it there.
+takes what it shares from the main one; the code that names the class imports it there.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import ast
 
 from firmware.tools.shaking import defined_by
+from firmware.tools.unused import globals_read
 
 
 def apart(body: list[ast.stmt], entry: str, root: str, main: str, module: str) -> list[ast.stmt]:
-    """Take out of `body` what only the class `root` needs; return the statements of `module`.
+    """Take out of `body` what only `root` needs; return the statements of `module`.
 
     Shape: `body` as joined, changed in place; `main` and `module` are the two modules' names.
     """
@@ -25,7 +26,7 @@ def apart(body: list[ast.stmt], entry: str, root: str, main: str, module: str) -
     own = {label for unit in moved for label in defined_by(unit)}
     for unit in body:
         _import_inside(unit, root, module)
-    shared = sorted(set().union(*map(_read_in, moved)) & (defined.keys() - own))
+    shared = sorted(set().union(*map(globals_read, moved)) & (defined.keys() - own))
     taken = [ast.ImportFrom(main, [ast.alias(name) for name in shared], 0)] if shared else []
     return [*taken, *moved]
 
@@ -37,16 +38,8 @@ def _reached(waiting: list[ast.stmt], defined: dict[str, ast.stmt], without: set
         unit = waiting.pop()
         if id(unit) not in found:
             found.add(id(unit))
-            waiting += [defined[name] for name in _read_in(unit) - without if name in defined]
+            waiting += [defined[name] for name in globals_read(unit) - without if name in defined]
     return found
-
-
-def _read_in(unit: ast.stmt) -> set[str]:
-    return {
-        node.id
-        for node in ast.walk(unit)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-    }
 
 
 def _import_inside(unit: ast.stmt, root: str, module: str) -> None:
@@ -56,5 +49,9 @@ def _import_inside(unit: ast.stmt, root: str, module: str) -> None:
             if not isinstance(block, list):
                 continue
             for at, statement in reversed(list(enumerate(block))):
-                if not hasattr(statement, "body") and root in _read_in(statement):
+                if not hasattr(statement, "body") and _names(statement, root):
                     block.insert(at, ast.ImportFrom(module, [ast.alias(root)], 0))
+
+
+def _names(statement: ast.stmt, root: str) -> bool:
+    return any(isinstance(node, ast.Name) and node.id == root for node in ast.walk(statement))

@@ -24,7 +24,13 @@ OURS = ("firmware", "card_layouts")
 BUILD_DIR = ROOT / "firmware" / "build"
 IMAGE_NAME = "tornello.romfs"
 MODULE = "tornello"  # the module in the image
-TICKET = Apart("firmware.tap_ticket", "TicketTap", f"{MODULE}_ticket")  # loaded when one comes
+# Loaded when needed, dropped afterwards (app.py): the cipher of a ticket and its tap, checking a
+# signature. What another part names stands before that part.
+APART = (
+    Apart("card_layouts.crypto.triple_des", "TripleDes", f"{MODULE}_cipher"),
+    Apart("firmware.tap_ticket", "TicketTap", f"{MODULE}_ticket"),
+    Apart("card_layouts.crypto.ed25519", "verify_steps", f"{MODULE}_signature"),
+)
 
 
 class ImageError(RuntimeError):
@@ -34,7 +40,7 @@ class ImageError(RuntimeError):
 class Image(NamedTuple):
     """What was built: size in bytes, `sha256` as text, the modules in it, its joined sources.
 
-    `apart` is the source of the ticket's module, `joined` that of everything else.
+    `apart` are the sources of the modules for seldom uses, `joined` that of everything else.
     """
 
     path: Path
@@ -42,7 +48,7 @@ class Image(NamedTuple):
     sha256: str
     modules: list[str]
     joined: Path
-    apart: Path
+    apart: list[Path]
 
 
 def build_image(out: Path | None = None, entry: str = ENTRY, root: Path = ROOT) -> Image:
@@ -52,16 +58,18 @@ def build_image(out: Path | None = None, entry: str = ENTRY, root: Path = ROOT) 
     names = closure(entry, root)
     try:
         sources = {name: path.read_text("utf-8") for name, path in names.items()}
-        texts = bundles(sources, entry, MODULE, TICKET)
+        texts = bundles(sources, entry, MODULE, APART)
     except BundleError as error:
         raise ImageError(str(error)) from None
     # No tool should take them for sources: hence their names.
     joined = out.with_suffix(".py.txt")
-    ticket = out.with_name(f"{out.stem}_ticket.py.txt")
+    apart = [
+        out.with_name(out.stem + split.module.removeprefix(MODULE) + ".py.txt") for split in APART
+    ]
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder) / "rom"
         tree.mkdir()
-        for path, module in ((joined, MODULE), (ticket, TICKET.module)):
+        for path, module in zip([joined, *apart], texts, strict=True):
             path.write_text(texts[module], "utf-8")
             _compile(path, path.stem, tree / f"{module}.mpy")
         beside = out.with_name(out.name + ".new")
@@ -69,7 +77,7 @@ def build_image(out: Path | None = None, entry: str = ENTRY, root: Path = ROOT) 
               "build", str(tree)], "romfs")  # fmt: skip
         beside.replace(out)
     body = out.read_bytes()
-    return Image(out, len(body), hashlib.sha256(body).hexdigest(), sorted(names), joined, ticket)
+    return Image(out, len(body), hashlib.sha256(body).hexdigest(), sorted(names), joined, apart)
 
 
 def closure(entry: str, root: Path = ROOT) -> dict[str, Path]:

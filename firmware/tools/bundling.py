@@ -29,7 +29,7 @@ class BundleError(RuntimeError):
 
 
 class Apart(NamedTuple):
-    """A class that gets a module of its own: `label` of our module `source`, in `module`."""
+    """What gets a module of its own: `label` of our module `source`, in `module`."""
 
     source: str
     label: str
@@ -42,9 +42,9 @@ def bundle(sources: dict[str, str], entry: str) -> str:
 
 
 def bundles(
-    sources: dict[str, str], entry: str, main: str, split: Apart | None = None
+    sources: dict[str, str], entry: str, main: str, splits: tuple[Apart, ...] = ()
 ) -> dict[str, str]:
-    """Return {module: source}: `main`, and the one that `split` asks for. Raises: BundleError."""
+    """Return {module: source}: `main`, and those that `splits` ask for. Raises: BundleError."""
     modules = read_modules(sources)
     values = {id(node): value for module in modules.values()
               for node, value in replaced(modules, module)}  # fmt: skip
@@ -59,7 +59,7 @@ def bundles(
                 body.extend(joiner.units(unit))
     body = without_unused(body, ENTRY_FUNCTION)
     parts = {main: body}
-    if split is not None:
+    for split in splits:
         label = labels.of(split.source, split.label)
         if label is None:
             raise BundleError(f"{split.source}: {split.label} is not reached")

@@ -8,6 +8,7 @@ only it needed. Nothing of ours looks a name up by text (a test watches that).
 from __future__ import annotations
 
 import ast
+import symtable
 from collections.abc import Iterable
 
 
@@ -30,12 +31,23 @@ def _asked_for(body: Iterable[ast.stmt]) -> tuple[set[str], set[str]]:
     """Return (every attribute that is named, every name that is read)."""
     attributes, names = set(), set()
     for unit in body:
-        for node in ast.walk(unit):
-            if isinstance(node, ast.Attribute):
-                attributes.add(node.attr)
-            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-                names.add(node.id)
+        names |= globals_read(unit)
+        attributes |= {node.attr for node in ast.walk(unit) if isinstance(node, ast.Attribute)}
     return attributes, names
+
+
+def globals_read(unit: ast.stmt) -> set[str]:
+    """Return the module's names a statement reads: not those that a function binds itself."""
+    found: set[str] = set()
+    waiting = [symtable.symtable(ast.unparse(ast.fix_missing_locations(unit)), "joined", "exec")]
+    while waiting:
+        scope = waiting.pop()
+        waiting += scope.get_children()
+        outermost = scope.get_type() == "module"
+        for symbol in scope.get_symbols():
+            if symbol.is_referenced() and (outermost or symbol.is_global()):
+                found.add(symbol.get_name())
+    return found
 
 
 def _label(unit: ast.stmt) -> str:

@@ -146,7 +146,7 @@ def test_a_class_may_get_a_module_of_its_own_that_shares_what_both_need(tmp_path
     sources = {"firmware": "", "firmware.one": APART_ONE, "firmware.two": APART_TWO}
     sources["firmware.rare"] = APART_RARE
     split = Apart("firmware.rare", "Rare", "seldom_part")
-    texts = bundles(sources, "firmware.one", "main_part", split)
+    texts = bundles(sources, "firmware.one", "main_part", (split,))
     for name, text in texts.items():
         (tmp_path / f"{name}.py").write_text(text)
     monkeypatch.syspath_prepend(str(tmp_path))
