@@ -12,7 +12,7 @@ from backend_sync.tariffs.forms import cents, percent_tenths, rounded
 from backend_sync.tariffs.model import PriceTable, PriceWhen
 from backend_sync.tariffs.reader import Reader
 from backend_sync.tariffs.source import Finding, KeyPath, Source, dotted
-from card_layouts.cards.zones import zones_bitmap, zones_run
+from card_layouts.cards.zones import zones_bitmap, zones_hull, zones_run
 
 Cells = dict[int, int]  # {mask: cents} of one group
 Report = Callable[[Finding], None]
@@ -263,7 +263,8 @@ class PriceReader(Reader):
                         f"{start} to {end} costs {price}, the way back {cells[mask]}; a card"
                         " that is tapped at the start only has one price for both"
                     )
-        return cells
+        # Who is charged for a stretch, in an upgrade say, pays the price between its ends.
+        return {**{int(zones_hull(mask)): price for mask, price in cells.items()}, **cells}
 
     def _when(
         self, name: str, table: dict[str, Any], windows: dict[str, int]

@@ -12,6 +12,7 @@ from card_layouts.fares import inputs as i
 
 MIKKELI = SHIPPED / "mikkeli" / "tariff.toml"
 TARIFFS = sorted(SHIPPED.glob("*/tariff.toml"))
+EXAMPLE_TOWN = Path(__file__).parents[2] / "simulator" / "example_town" / "gtfs"
 
 
 def explain(capsys, *arguments: object) -> list[str]:
@@ -97,7 +98,7 @@ def test_json_has_every_field_of_the_decision(capsys):
 @pytest.mark.parametrize("path", TARIFFS, ids=lambda path: path.parent.name)
 def test_each_shipped_tariff_explains_its_first_trip(capsys, path):
     trip = (path.parent / "gtfs" / "trips.txt").exists()
-    trips = path.parent / "gtfs" if trip else Path("simulator/example_town/gtfs")
+    trips = path.parent / "gtfs" if trip else EXAMPLE_TOWN
     first = (trips / "trips.txt").read_text().splitlines()[1].split(",")[2]
     assert any(line.startswith("decision:") for line in explain(capsys, path, first))
 
@@ -206,3 +207,20 @@ def test_a_recorded_tap_that_does_not_fit_is_named(capsys, tmp_path, line, said)
     (tmp_path / "taps.jsonl").write_text(line + "\n")
     assert main(["whatif", str(MIKKELI), str(tmp_path / "taps.jsonl")]) == 1
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", TARIFFS, ids=lambda path: path.parent.name)
+def test_whatif_and_diff_of_each_shipped_tariff_with_itself_change_nothing(capsys, tmp_path, path):
+    assert main(["diff", str(path), str(path)]) == 0
+    feed = path.parent / "gtfs"
+    feed = feed if feed.exists() else EXAMPLE_TOWN
+    stop = (feed / "stops.txt").read_text().splitlines()[1].split(",")[0]
+    year = path.read_text().split("valid_to = ")[1][:4]
+    card = {"balance": 5000} if path.parent.name == "ski" else adult(5000)
+    tap = {"at": f"{year}-03-04 12:00", "stop": stop}
+    taps = recorded(tmp_path, {"id": "c", "card": card, "tap": tap})
+    capsys.readouterr()
+    assert main(["whatif", str(path), str(taps), "--base", str(path), "--json"]) == 0
+    (total,) = json.loads(capsys.readouterr().out)["total"]
+    assert total["old"] == total["new"] and total["taps"] == 1
+    assert total["new"] > 0 or path.parent.name == "ski"
