@@ -47,13 +47,14 @@ class ForgetsTheMoney(Tap):
 
     def __init__(self, *parts: Any) -> None:
         super().__init__(*parts)
-        debit = self.session.debit
+        session: Any = self.session
+        debit = session.debit
 
         def only_counters(file_no: int, amount: int) -> Any:
             if file_no != FILE_V:
                 yield from debit(file_no, amount)
 
-        self.session.debit = only_counters
+        session.debit = only_counters
 
 
 def commit_unmarked(state: CardState) -> None:
