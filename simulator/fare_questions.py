@@ -62,6 +62,7 @@ class _Drawer:
             card[i.C_J_START_ZONE] = zone
             card[i.C_J_ZONES] = zones_run(zone, zone)
             card[i.C_J_START_MINUTE] = minute - below(200)
+            card[i.C_J_TIME] = 60 * card[i.C_J_START_MINUTE]
             card[i.C_J_CHARGED] = 251
             card[i.C_J_COMPANIONS] = below(2)
             card[i.C_J_PAID_BY] = below(5)

@@ -30,7 +30,7 @@ def free_transfer(t, card):
     no_surcharge(t)
     fee = 0
     if product[s.P_FLAGS] & s.PRODUCT_SURCHARGE:
-        fee = surcharge(t, t.book, kind_of(product), 1 + t.heads, 0, card[C_J_NIGHT])
+        fee = surcharge(t, t.book, kind_of(product), 1 + t.covered, 0, card[C_J_NIGHT])
     offer = t.offer
     offer[o.O_NEW] = 0
     offer[o.O_ZONES] = card[C_J_ZONES]

@@ -15,6 +15,7 @@ from card_layouts.fares.clock import read_clock
 from card_layouts.fares.continuing import free_transfer
 from card_layouts.fares.inputs import (
     C_BALANCE,
+    C_PURSE_COMPANIONS,
     D_AMOUNT,
     D_CHARGED,
     D_CLIP,
@@ -24,6 +25,7 @@ from card_layouts.fares.inputs import (
     D_KIND,
     D_OWN,
     D_REASON,
+    D_RIDER,
     D_RULE,
     D_T_CENTS,
     D_T_DAY,
@@ -131,17 +133,21 @@ def _prepare(t, card, tap, d):
     if t.day < t.valid_from or t.day > t.valid_to and not tap[T_FLAGS] & FLAG_LATE_TARIFF:
         return REFUSED_TARIFF
     read_rider(t, card)
-    d[D_GROUP] = t.group
+    d[D_GROUP] = d[D_RIDER] = t.group
     keep_counters(t, card, d)
     return find_journey(t, card, tap)
 
 
 def _continues(t, card, named):
     """Propose the transfer of an open journey; return whether it is free: then nothing beats it."""
-    if not t.open or not t.inside or named and t.heads > t.covered:
+    if not t.open or not t.inside:
         return False
     if not named:
-        default_party(t, t.covered)
+        # Beside a pass the default party does not travel.
+        purse = t.products[t.paying][s.P_KIND] == s.PRODUCT_PURSE
+        default_party(t, card[C_PURSE_COMPANIONS] if purse else 0)
+    if t.heads > t.covered:
+        return False
     free_transfer(t, card)
     return t.found and not t.best[o.O_TOTAL]
 

@@ -119,7 +119,8 @@ D_HEADS = 46  # companions charged or covered by this tap (INTENT names youths a
 D_YOUTHS = 47
 D_CHILDREN = 48
 D_CLIP = 49  # 1: the sold threshold may cut D_OWN in `activate`
-DECISION_SIZE = 50
+D_RIDER = 50  # the rider's group today, whatever D_GROUP the price was taken for: INTENT.group
+DECISION_SIZE = 51
 
 KIND_REFUSED = 0
 KIND_CHARGE = 1

@@ -53,11 +53,11 @@ def gather_money(t, card, tap, named):
             continue
         if not named:
             default_party(t, card[C_PURSE_COMPANIONS])
-        t.why[source] = _offers_of(t, card, tap, source, named)
+        t.why[source] = _offers_of(t, card, tap, source)
         set_group(t, group)
 
 
-def _offers_of(t, card, tap, source, named):
+def _offers_of(t, card, tap, source):
     """Propose what one source can offer; return its reason if it offers nothing."""
     product = t.products[source]
     if source:
@@ -92,12 +92,7 @@ def _offers_of(t, card, tap, source, named):
     begin_cap(t, card, source, product)
     t.why[source] = WHY_OTHER
     if t.open and t.paying == source and t.own:
-        heads = t.heads
-        if not named:
-            default_party(t, t.covered)  # the journey goes on with its own party
         offer_rest(t, card, tap, source, product, priced)
-        if not named:
-            default_party(t, heads)
     if product[s.P_FLAGS] & s.PRODUCT_NEEDS_PASS:
         why = _extension(t, card, tap, source, product)
     else:

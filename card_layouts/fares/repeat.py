@@ -43,6 +43,7 @@ class Repeater:
     def verdict(self, intent, known=None, terms=(0, 0, 0), same_device=False):
         """Return SAME, DIFFERENT, PRICE_ONLY or UNRATED for the unpacked INTENT fields `intent`.
 
+        `intent["product"]` and its zones are those of the product that `paid_by` names.
         Shape: `known` is a CARD list with the purse, slots, T rows and group of the card before the
         tap as the ledger sold and replayed them, or None; `terms` (length, left, cents) of the P
         row, for an activation; `same_device` whether the record before is the same device's.
@@ -52,7 +53,8 @@ class Repeater:
         if body["kind"] not in RATEABLE or tariff is None or intent["tariff"] != tariff.version:
             return UNRATED
         alone = known is None
-        beside = body["paid_by"] in (0, 5) and intent["rule"] & 15 in _PASS_RULES
+        # A pass carried the holder and another product paid for his companions.
+        beside = intent["rule"] & 15 in _PASS_RULES and intent["rule"] >> 4 != intent["product"]
         if alone and (intent["rule"] & 15 in _NEEDS_ALL or beside):
             return UNRATED
         self.card[:] = known if known else _paying_alone(intent, body)

@@ -170,7 +170,7 @@ def intent_of(tariff, card, tap, d):
         "use_today": row[i.S_TODAY],
         "use_cents": row[i.S_CENTS],
         "concession": d[i.D_CONCESSION],
-        "group": d[i.D_GROUP],
+        "group": d[i.D_RIDER],
         "full": d[i.D_FULL],
         "reduction": d[i.D_REDUCTION],
         "trip": max(tap[i.T_TRIP], 0),
