@@ -16,6 +16,7 @@ from backend_sync.tariffs.losses import Loss
 
 ZONES_MAX = 12
 GROUPS_MAX = 16
+PRODUCTS_MAX = 254
 CENTS_MAX = (1 << 24) - 1
 
 # ISO 4217: minor units that are not two digits.
@@ -117,6 +118,7 @@ def families_of(meetings: dict[str, set[tuple[str, ...]]]) -> list[list[str]]:
 
     `meetings` is {fare: rides it is for}. A fare joins the list whose ids begin most like its own,
     since those of one product often do; lists come back in the order of `meetings`.
+    Raises: GtfsError for more lists than a tariff has products.
     """
     found: list[tuple[list[str], set[tuple[str, ...]]]] = []
     order = {fare: place for place, fare in enumerate(meetings)}
@@ -130,6 +132,11 @@ def families_of(meetings: dict[str, set[tuple[str, ...]]]) -> list[list[str]]:
             taken |= rides
         else:
             found.append(([fare], set(rides)))
+            if len(found) > PRODUCTS_MAX:
+                raise GtfsError(
+                    f"more than {PRODUCTS_MAX} fares for one ride; wanted the products of one "
+                    "authority; import one network"
+                )
     lists = [sorted(fares, key=order.__getitem__) for fares, _taken in found]
     return sorted(lists, key=lambda fares: order[fares[0]])
 

@@ -12,15 +12,18 @@ from backend_sync.tariffs.draft import Draft
 from backend_sync.tariffs.fare_tables import read_v1, read_v2
 from backend_sync.tariffs.gtfs import GtfsError, read_feed
 from backend_sync.tariffs.gtfs_archive import open_source
+from backend_sync.tariffs.gtfs_source import BOUNDS
 from backend_sync.tariffs.import_v1 import import_v1
 from backend_sync.tariffs.import_v2 import import_v2
 from backend_sync.tariffs.losses import Loss, report
 from backend_sync.tariffs.tariff_text import tariff_text
 
+FARE_ROWS_MAX = 50_000  # of one fare file; a large city has some 20,000 leg rules
+
 
 def import_fares(path: Path, network: str = "", agency: str = "") -> Draft:
     """Return the draft of the fares in the feed `path`. Raises: GtfsError."""
-    feed, source = read_feed(path), open_source(path)
+    feed, source = read_feed(path), open_source(path, BOUNDS._replace(rows=FARE_ROWS_MAX))
     newer, older = read_v2(source), read_v1(source)
     if newer is not None and newer.legs:
         draft = import_v2(feed, path.name, newer, network)

@@ -9,9 +9,11 @@ import re
 from backend_sync.tariffs.draft import DraftWindow
 from backend_sync.tariffs.fare_tables import FaresV2, Timeframe
 from backend_sync.tariffs.feed import Feed
+from backend_sync.tariffs.gtfs_source import GtfsError
 from backend_sync.tariffs.losses import Loss
 
 DAY_MINUTES = 1440
+WORK_MAX = 2_000_000  # timeframes times dates: some 500 rows over ten years
 Span = tuple[frozenset[datetime.date], int, int]
 
 
@@ -34,6 +36,12 @@ class Frames:
         self.dates = frozenset(
             date for spans in self.spans.values() for s in spans for date in s[0]
         )
+        work = sum(map(len, self.spans.values())) * len(self.dates)
+        if work > WORK_MAX:
+            raise GtfsError(
+                f"timeframes.txt: {len(fares.frames):,} rows over {len(self.dates):,} dates; "
+                f"wanted at most {WORK_MAX:,} pairs of both; give the services an end"
+            )
         self.whole = {group for group in rows if self.covers([group])}
         self.windows = {
             group: DraftWindow(

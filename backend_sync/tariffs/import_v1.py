@@ -38,7 +38,10 @@ def import_v1(feed: Feed, name: str, fares: FaresV1, agency: str = "") -> Draft:
     losses: list[Loss] = []
     currency, kept = _kept(fares, agency, losses)
     zones = _zones(feed, fares)
-    sets = {fare.fare: _sets(fare, fares.rules, zones, losses) for fare in kept}
+    rules: dict[str, list[FareRule]] = {}
+    for rule in fares.rules:
+        rules.setdefault(rule.fare, []).append(rule)
+    sets = {fare.fare: _sets(fare, rules.get(fare.fare, []), zones, losses) for fare in kept}
     meetings: dict[tuple, dict[str, set[tuple[str, ...]]]] = {}
     for fare in kept:
         alike = (fare.before_boarding, fare.transfers, fare.seconds)
@@ -111,10 +114,9 @@ def _zones(feed: Feed, fares: FaresV1) -> list[str]:
 
 
 def _sets(
-    fare: FareAttribute, rules: list[FareRule], zones: list[str], losses: list[Loss]
+    fare: FareAttribute, own: list[FareRule], zones: list[str], losses: list[Loss]
 ) -> list[frozenset[str]]:
     """Return the zone sets that `fare` is for."""
-    own = [rule for rule in rules if rule.fare == fare.fare]
     if not own:
         return [frozenset({a, b}) for a in zones for b in zones]
     found: list[frozenset[str]] = []

@@ -26,7 +26,6 @@ from backend_sync.tariffs.fare_tables import (
     FareProduct,
     FaresV2,
     LegRule,
-    Medium,
 )
 from backend_sync.tariffs.feed import Feed
 from backend_sync.tariffs.gtfs_source import GtfsError
@@ -160,8 +159,7 @@ class _Importer:
         for medium, of_medium in by_medium.items():
             for keys in families_of(of_medium):
                 families.append(self._family(medium, keys, taken))
-        self._say_unused()
-        self._say_free()
+        left_out = self._say_products()
         first, last = self._validity()
         used = {name for family in families for name in (*family.when, family.window)}
         windows = [w for w in (*self.frames.windows.values(), *self.extra) if w.name in used]
@@ -169,7 +167,7 @@ class _Importer:
             self.name, title(self.feed), self.zones, self._zones_from(),
             {area.area_id: area.name for area in self.fares.areas}, list(self.groups.values()),
             [family for family in families if family.cells], windows,
-            self.currency, self.feed.timezone, first, last, self.losses, left_out=self._left_out(),
+            self.currency, self.feed.timezone, first, last, self.losses, left_out=left_out,
         )  # fmt: skip
 
     def _zones_from(self) -> str:
@@ -177,18 +175,19 @@ class _Importer:
 
     def _family(self, medium: str, keys: list[str], taken: set[str]) -> Family:
         products = [key.split("\0")[0] for key in keys]
-        rows = [r for r in self.fares.products if r.product in products and r.medium == medium]
+        sold = set(products)
+        rows = [r for r in self.fares.products if r.product in sold and r.medium == medium]
         family = Family(
             family_name(products, taken), self._kind(medium), rows[0].name,
             [f"{PRODUCTS}:{row.line} {row.product}" for row in rows],
         )  # fmt: skip
         for ride, rules in self.rides.items():
             for rule in rules:
-                if rule.product in products:
+                if rule.product in sold:
                     self._put(family, ride, rule, medium)
         self._set_times(family)
         fill_runs(family, self.zones)
-        self.transfers.put(family, set(products), self.matched)
+        self.transfers.put(family, sold, self.matched)
         return family
 
     def _kind(self, medium: str) -> str:
@@ -265,60 +264,49 @@ class _Importer:
             raise GtfsError("calendar.txt: no service runs on any date; wanted dates for a tariff")
         return min(days), max(days)
 
-    # --- products that no rule sells ---
+    # --- products that no rule sells, or for nothing ---
 
-    def _sold(self) -> set[str]:
-        return {rule.product for rules in self.rides.values() for rule in rules}
-
-    def _unsold(self) -> dict[str, list[FareProduct]]:
-        rows: dict[str, list[FareProduct]] = {}
+    def _say_products(self) -> list[str]:
+        """Name what is free, unsold or on several media; return the unsold, for a comment."""
+        named = {rule.product for rule in self.fares.legs}
+        rides: dict[str, list[str]] = {}
+        for ride, rules in self.rides.items():
+            for product in {rule.product for rule in rules}:
+                rides.setdefault(product, []).append(f"{ride.start} -> {ride.end}")
+        media = {medium.medium: MEDIA[medium.kind] for medium in self.fares.media}
+        used: dict[str, set[str]] = {}
+        left_out, seen = [], set()
         for row in self.fares.products:
-            if row.product not in {rule.product for rule in self.fares.legs}:
-                rows.setdefault(row.product, []).append(row)
-        return rows
-
-    def _say_free(self) -> None:
-        for row in self.fares.products:
+            place = f"{PRODUCTS}:{row.line}"
+            used.setdefault(row.product, set()).add(row.medium)
             if row.currency == self.currency and not row.amount.strip("+-0."):
-                rides = [
-                    f"{ride.start} -> {ride.end}"
-                    for ride, rules in self.rides.items()
-                    if row.product in {rule.product for rule in rules}
-                ]
-                self.lose(
-                    "N1", f"{PRODUCTS}:{row.line}", f"{row.product} costs nothing"
+                self._say_free(place, row, list(dict.fromkeys(rides.get(row.product, []))))
+            if row.product not in named:
+                left_out.append(
+                    f"{place} {row.product}: {row.amount} {row.currency}"
                     + (f" for rider {row.rider}" if row.rider else "")
-                    + (f" from {', '.join(dict.fromkeys(rides))}" if rides else ""),
-                    "carried as 0; is it free, or not for sale?" if rides else "not carried",
-                )  # fmt: skip
+                    + (f", {row.name}" if row.name else "")
+                )
+                if row.product not in seen:
+                    self.lose(
+                        "L5", place, f"{row.product} ({row.name or 'no name'}) is in no leg rule: "
+                        "where it is valid and how long is unknown",
+                        "left out; its prices stand in a comment",
+                    )  # fmt: skip
+                seen.add(row.product)
+        for product, of_product in used.items():
+            if len(of_product) > 1 and product in rides:
+                said = ", ".join(sorted({media.get(m, "no medium named") for m in of_product}))
+                self.lose("L15", f"{PRODUCTS}:1", f"{product} is sold on {said}", "one a medium")
+        return left_out
 
-    def _say_unused(self) -> None:
-        for product, rows in self._unsold().items():
-            self.lose(
-                "L5", f"{PRODUCTS}:{rows[0].line}",
-                f"{product} ({rows[0].name or 'no name'}) is in no leg rule: where it is valid and "
-                "how long is unknown", "left out; its prices stand in a comment",
-            )  # fmt: skip
-        media: dict[str, list[Medium]] = {}
-        for row in self.fares.products:
-            found = [m for m in self.fares.media if m.medium == row.medium]
-            media.setdefault(row.product, []).extend(found)
-        for product, used in media.items():
-            kinds = {m.medium for m in used}
-            if len(kinds) > 1 and product in self._sold():
-                self.lose(
-                    "L15", f"{PRODUCTS}:1", f"{product} is sold on "
-                    + ", ".join(sorted({MEDIA[m.kind] for m in used})), "one product a medium",
-                )  # fmt: skip
-
-    def _left_out(self) -> list[str]:
-        return [
-            f"{PRODUCTS}:{row.line} {row.product}: {row.amount} {row.currency}"
+    def _say_free(self, place: str, row: FareProduct, rides: list[str]) -> None:
+        self.lose(
+            "N1", place, f"{row.product} costs nothing"
             + (f" for rider {row.rider}" if row.rider else "")
-            + (f", {row.name}" if row.name else "")
-            for rows in self._unsold().values()
-            for row in rows
-        ]
+            + (f" from {', '.join(rides)}" if rides else ""),
+            "carried as 0; is it free, or not for sale?" if rides else "not carried",
+        )  # fmt: skip
 
 
 def import_v2(feed: Feed, name: str, fares: FaresV2, network: str = "") -> Draft:

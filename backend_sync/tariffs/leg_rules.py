@@ -16,6 +16,7 @@ from backend_sync.tariffs.losses import Loss
 
 LEGS = "fare_leg_rules.txt"
 EVERYWHERE = "*"
+WORK_MAX = 10_000_000  # pairs of areas times timeframes times rules: half a minute
 
 
 class Ride(NamedTuple):
@@ -100,6 +101,12 @@ class LegRules:
                     f"({rule.end_frame})", "left out: a tap knows when it starts",
                 )  # fmt: skip
         timed = [rule for rule in legs if not rule.end_frame]
+        work = len(self.zones) ** 2 * len(frames) * len(timed)
+        if work > WORK_MAX:
+            raise GtfsError(
+                f"{LEGS}: {len(timed):,} rules in {len(frames):,} timeframes between "
+                f"{len(self.zones)} areas; wanted at most {WORK_MAX:,} to match; import one network"
+            )
         found: dict[Ride, list[LegRule]] = {}
         for start in self.zones:
             for end in self.zones:

@@ -76,6 +76,7 @@ def shipped(city: str, out: Path):
 
 
 def small(tmp_path, text: str = SMALL):
+    tmp_path.mkdir(exist_ok=True)
     (tmp_path / "tariff.toml").write_text(text)
     return exported(tmp_path / "tariff.toml", folder(tmp_path / "feed"), tmp_path / "out")
 
@@ -158,6 +159,57 @@ def test_a_window_over_midnight_is_cut_by_civil_date(tmp_path):
     assert held.pop(friday) == [(1380, 1440)]
     assert held.pop(friday + datetime.timedelta(1)) == [(0, 240)]
     assert not any(held.values()) and len(held) == 5
+
+
+def held(tmp_path, window: str) -> dict[str, list[tuple[int, int]]]:
+    """Return {civil date: minutes in which the window holds}, for those on which it does."""
+    authored, feed = small(tmp_path, SMALL + window)
+    index = list(authored.source.values["windows"]).index("asked")
+    cut = frames(authored.book, feed, [index])
+    return {
+        f"{date:%a %d}": [(first, last) for first, last, state in cuts if state == (True,)]
+        for cuts, dates in cut.services.items()
+        for date in dates
+        if any(state == (True,) for _first, _last, state in cuts)
+    }
+
+
+def test_minutes_before_the_shift_belong_to_the_day_before(tmp_path):
+    window = '[windows.asked]\ndays = "Fri"\nfrom = "01:00"\nto = "05:00"\n'
+    assert held(tmp_path, window) == {"Fri 02": [(240, 300)], "Sat 03": [(60, 240)]}
+    civil = window + 'date = "civil"\n'
+    assert held(tmp_path / "civil", civil) == {"Fri 02": [(60, 300)]}
+
+
+def test_calendars_hold_on_their_days_or_on_the_others(tmp_path):
+    days = "[calendars.feast]\ndates = [2026-01-06]\n"
+    window = '[windows.asked]\nfrom = "09:00"\nto = "10:00"\n'
+    on = held(tmp_path / "on", days + window + 'calendar = "feast"\n')
+    off = held(tmp_path / "off", days + window + 'not = "feast"\n')
+    assert on == {"Tue 06": [(540, 600)]}
+    assert len(off) == 6 and "Tue 06" not in off
+
+
+def test_a_fee_is_in_the_price_of_what_pays_it_only(tmp_path):
+    more = """
+[products.paper]
+kind = "ticket"
+number = 0
+prices = "value"
+[products.month]
+kind = "pass"
+number = 3
+prices = "value"
+span = { days = 30 }
+"""
+    text = SMALL.replace("cents = 70", 'cents = 70\non = ["purse", "pass"]')
+    authored, feed = small(tmp_path, text + more)
+    amounts = {
+        one.key: {offer.cents[1] for offer in one.offers if (offer.start, offer.end) == (1, 1)}
+        for one in price_list(authored, feed)
+    }
+    # 150 in the quiet hours, 270 with the fee at night; a pass has no fee in GTFS, a ticket none.
+    assert amounts == {"value": {200, 150, 270}, "paper": {200, 150}, "month": {200, 150}}
 
 
 def test_minutes_come_back_by_start_zone(tmp_path):

@@ -293,6 +293,28 @@ def test_more_than_twelve_areas_are_refused(tmp_path):
         )
 
 
+def test_more_work_than_an_authority_gives_is_refused(tmp_path):
+    def refused(message, **changes):
+        with pytest.raises(GtfsError, match=message):
+            import_fares(folder(tmp_path, **{**V2, **changes}))
+
+    many = [f"p{i}" for i in range(255)]
+    products = "fare_product_id,amount,currency\n" + "".join(f"{p},1,EUR\n" for p in many)
+    legs = "fare_product_id\n" + "\n".join(many)
+    refused("more than 254 fares for one ride", fare_products=products, fare_leg_rules=legs)
+    refused(
+        "fare_products.txt:50002: more than 50,000 rows",
+        fare_products=PRODUCTS + "".join(f"x{i},,1,EUR\n" for i in range(50_000)),
+    )
+    frames = "".join(f"g{i},daily,0{i % 9}:00:00,12:00:00\n" for i in range(2000))
+    legs = "".join(f"A,B,g{i},one\n" for i in range(2000))
+    refused(
+        "2,000 rules in 2,000 timeframes between 2 areas; wanted at most 10,000,000",
+        timeframes="timeframe_group_id,service_id,start_time,end_time\n" + frames,
+        fare_leg_rules="from_area_id,to_area_id,from_timeframe_group_id,fare_product_id\n" + legs,
+    )
+
+
 # --- names that TOML or our sets would read otherwise ---
 
 
