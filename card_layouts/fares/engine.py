@@ -15,7 +15,6 @@ from card_layouts.fares.clock import read_clock
 from card_layouts.fares.continuing import free_transfer
 from card_layouts.fares.inputs import (
     C_BALANCE,
-    C_PURSE_COMPANIONS,
     D_AMOUNT,
     D_CHARGED,
     D_CLIP,
@@ -55,7 +54,7 @@ from card_layouts.fares.money import gather_money
 from card_layouts.fares.package import SEMANTICS
 from card_layouts.fares.place import choose_book, find_trip, use_book
 from card_layouts.fares.prices import quote, set_party
-from card_layouts.fares.rider import default_party, named_party, read_rider
+from card_layouts.fares.rider import default_party, named_party, read_rider, unnamed_heads
 from card_layouts.fares.rights import weigh_rights
 from card_layouts.fares.settle import keep_counters, settle_offer, settle_right, write_reasons
 from card_layouts.fares.sources import forget, zones_of
@@ -143,9 +142,7 @@ def _continues(t, card, named):
     if not t.open or not t.inside:
         return False
     if not named:
-        # Beside a pass the default party does not travel.
-        purse = t.products[t.paying][s.P_KIND] == s.PRODUCT_PURSE
-        default_party(t, card[C_PURSE_COMPANIONS] if purse else 0)
+        default_party(t, unnamed_heads(t, card))
     if t.heads > t.covered:
         return False
     free_transfer(t, card)

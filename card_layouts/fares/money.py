@@ -11,7 +11,6 @@ from card_layouts.fares.caps import begin_cap, cut, weigh_span
 from card_layouts.fares.clock import first_bit, window
 from card_layouts.fares.continuing import offer_rest
 from card_layouts.fares.inputs import (
-    C_PURSE_COMPANIONS,
     C_SLOT0,
     C_SLOT_SIZE,
     KIND_CHARGE,
@@ -31,7 +30,7 @@ from card_layouts.fares.inputs import (
 )
 from card_layouts.fares.package import u16
 from card_layouts.fares.prices import quote, set_party
-from card_layouts.fares.rider import admits_party, default_party, set_group
+from card_layouts.fares.rider import admits_party, default_party, set_group, unnamed_heads
 from card_layouts.fares.sources import OTHERWISE, find_product, load, why_not, zones_of
 from card_layouts.fares.surcharges import kind_of, no_surcharge, surcharge
 from card_layouts.fares.wanted import ASK, wanted_zones
@@ -52,7 +51,7 @@ def gather_money(t, card, tap, named):
         if kind != s.PRODUCT_PURSE and kind != s.PRODUCT_TICKET:
             continue
         if not named:
-            default_party(t, card[C_PURSE_COMPANIONS])
+            default_party(t, unnamed_heads(t, card))
         t.why[source] = _offers_of(t, card, tap, source)
         set_group(t, group)
 

@@ -10,6 +10,7 @@ from card_layouts.fares.inputs import (
     C_CONCESSION_UNTIL,
     C_GROUP,
     C_GROUP_UNTIL,
+    C_PURSE_COMPANIONS,
     T_ADULTS,
     T_CHILDREN,
     T_YOUTHS,
@@ -57,6 +58,15 @@ def named_party(t, tap):
         t.children = tap[T_CHILDREN]
     t.heads = t.adults + t.youths + t.children
     return tap[T_ADULTS] >= 0
+
+
+def unnamed_heads(t, card):
+    """Return the companions of a tap that names none: the card's default party.
+
+    In an open journey at most as many as it covers: nobody pays for heads he did not choose.
+    """
+    heads = card[C_PURSE_COMPANIONS]
+    return t.covered if t.open and t.covered < heads else heads
 
 
 def default_party(t, heads):
