@@ -112,29 +112,29 @@ def fare_tables(authored: Authored, feed: Feed) -> dict[str, list[Row]]:
 
 
 class _Times:
-    """Timeframe groups as they are asked for; equal windows share services."""
+    """Timeframe groups as they are asked for; the same times are the same group."""
 
     def __init__(self, feed: Feed) -> None:
         self.rows: list[Row] = []
         self.dates: list[Row] = []
         self._taken = set(feed.services)
         self._services: dict[object, str] = {}
-        self._groups: dict[tuple[int, State], str] = {}
+        self._groups: dict[tuple[Row, ...], str] = {}
 
     def group(self, frames: Frames | None, state: State) -> str:
         """Return the timeframe group of `state`; "" where a product's price never changes."""
         if frames is None:
             return ""
-        key = (id(frames), state)
-        if key not in self._groups:
-            self._groups[key] = f"times-{len(self._groups) + 1}"
-            for cuts, dates in frames.services.items():
-                for first, last, holds in cuts:
-                    if holds == state:
-                        service = self._service(tuple(dates))
-                        times = (_time(first), _time(last))
-                        self.rows.append((self._groups[key], *times, service))
-        return self._groups[key]
+        times = tuple(
+            (_time(first), _time(last), self._service(tuple(dates)))
+            for cuts, dates in frames.services.items()
+            for first, last, holds in cuts
+            if holds == state
+        )
+        if times not in self._groups:
+            self._groups[times] = f"times-{len(self._groups) + 1}"
+            self.rows += [(self._groups[times], *row) for row in times]
+        return self._groups[times]
 
     def _service(self, dates: tuple[object, ...]) -> str:
         if dates not in self._services:
