@@ -30,11 +30,12 @@ def free_transfer(t, card):
     no_surcharge(t)
     fee = 0
     if product[s.P_FLAGS] & s.PRODUCT_SURCHARGE:
-        fee = surcharge(t, t.book, kind_of(product), 1 + t.covered, 0, card[C_J_NIGHT])
+        fee = surcharge(t, t.book, kind_of(product), 1 + t.heads, 0, card[C_J_NIGHT])
     offer = t.offer
     offer[o.O_NEW] = 0
     offer[o.O_ZONES] = card[C_J_ZONES]
-    offer[o.O_COMPANIONS] = t.covered
+    # Who pays a fee here goes on; without one the whole party may still come.
+    offer[o.O_COMPANIONS] = t.heads if fee else t.covered
     offer[o.O_FAIR] = t.fair or t.surcharge_fair
     t.capped = t.cap_clips = t.starts = 0
     t.cap_left = -1
