@@ -8,6 +8,7 @@ import pytest
 
 from backend_sync.tariffs.main import main
 from backend_sync.tariffs.self_test import SHIPPED
+from card_layouts.cards.card_layout import FILE_G, FILE_S, FILE_T, FILE_V, S, T
 from card_layouts.fares import inputs as i
 
 MIKKELI = SHIPPED / "mikkeli" / "tariff.toml"
@@ -224,3 +225,44 @@ def test_whatif_and_diff_of_each_shipped_tariff_with_itself_change_nothing(capsy
     (total,) = json.loads(capsys.readouterr().out)["total"]
     assert total["old"] == total["new"] and total["taps"] == 1
     assert total["new"] > 0 or path.parent.name == "ski"
+
+
+def image(balance: int, **head: int) -> dict:
+    """A card image with the four files that a decision reads, in the project's own layouts."""
+    fields = {**S.unpack(bytes(44)), "layout": 1, "authority": 31, "group": 2, **head}
+    usage = {**T.unpack(bytes(44)), "layout": 1}
+    files = {
+        str(FILE_V): {"type": "value", "value": balance},
+        str(FILE_S): {"type": "backup", "data": bytes(S.pack(fields)).hex()},
+        str(FILE_T): {"type": "backup", "data": bytes(T.pack(usage)).hex()},
+        str(FILE_G): {"type": "cyclic", "records": []},
+    }
+    return {"format": "desfire-ev1-image-1", "applications": {"0523f4": {"files": files}}}
+
+
+def test_a_card_image_is_asked_like_a_card_in_words(capsys, tmp_path):
+    path = tmp_path / "card.json"
+    path.write_text(json.dumps(image(2000, purse_product=1)))
+    told = explain(capsys, MIKKELI, "10", "--value", "20.00", "--stop", "B1", "--to", "C")
+    assert explain(capsys, MIKKELI, "10", "--card", path, "--stop", "B1", "--to", "C") == told
+    path.write_text(json.dumps(image(100, purse_product=1)))
+    lines = explain(capsys, MIKKELI, "10", "--card", path)
+    assert "decision: refused: funds of 2.51 (rule 9)" in lines
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda tree: tree.pop("applications"), "not a card image"),
+        (lambda tree: tree.update(applications={}), "no application of the transit scheme"),
+        (lambda tree: tree["applications"]["0523f4"]["files"].pop("4"), "file 4 is missing"),
+        (lambda tree: tree["applications"]["0523f4"]["files"]["4"].update(data="00"), "wanted"),
+    ],
+)
+def test_a_card_image_that_does_not_fit_is_one_sentence(capsys, tmp_path, change, said):
+    tree = image(2000)
+    change(tree)
+    (tmp_path / "card.json").write_text(json.dumps(tree))
+    assert main(["explain", str(MIKKELI), "10", "--card", str(tmp_path / "card.json")]) == 1
+    err = capsys.readouterr().err
+    assert "card image: " in err and said in err and err.count("\n") == 1

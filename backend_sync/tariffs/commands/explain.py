@@ -12,6 +12,7 @@ from typing import Any
 
 from backend_sync.tariffs import model as m
 from backend_sync.tariffs.book import read_tariff
+from backend_sync.tariffs.card_image import FORMAT, card_of_image
 from backend_sync.tariffs.commands.failure import CommandFailed
 from backend_sync.tariffs.commands.output import print_json
 from backend_sync.tariffs.explain import Explanation
@@ -34,7 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--call", type=int, help="number of the call, where a stop comes twice")
     parser.add_argument("--at", help='wall-clock time, "2025-03-04 08:15" (as scheduled)')
     card = parser.add_argument_group("the card")
-    card.add_argument("--card", type=Path, help="a card in words, JSON")
+    card.add_argument("--card", type=Path, help="a card in words, or a card image; JSON")
     card.add_argument("--group", help="rider group (the oldest)")
     card.add_argument("--value", help="money in the purse, such as 20.00 (50.00 where no --card)")
     card.add_argument("--purse", help="product of the purse (the first that is sold to anyone)")
@@ -68,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         local = _local(options.at) if options.at else None
         place, second = _place_and_time(rater, options, local)
-        card = rater.words.card(_card(rater, options))
+        card = _card(rater, options)
         explanation = Explanation(rater, place, card, _tap(rater, options, place, second))
     except WordsError as error:
         raise CommandFailed(str(error)) from None
@@ -174,10 +175,12 @@ def _local(text: str) -> datetime.datetime:
     return moment.replace(tzinfo=None)
 
 
-def _card(rater: Rater, options: argparse.Namespace) -> dict[str, Any]:
+def _card(rater: Rater, options: argparse.Namespace) -> list[int]:
     words: dict[str, Any] = {"balance": "50.00"}
     if options.card:
         words = _read_json(options.card)
+    if words.get("format") == FORMAT:
+        return card_of_image(words)
     if options.group:
         words["group"] = int(options.group) if options.group.isdecimal() else options.group
     if options.value:
@@ -189,7 +192,7 @@ def _card(rater: Rater, options: argparse.Namespace) -> dict[str, Any]:
     if purse["product"] is not None:
         words["purse"] = purse
     slots = [_slot(text) for text in options.slot]
-    return {**words, "slots": [*words.get("slots", []), *slots]}
+    return rater.words.card({**words, "slots": [*words.get("slots", []), *slots]})
 
 
 def _default_purse(rater: Rater) -> str | None:
