@@ -9,6 +9,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from backend_sync.clocks import SystemClock
 from backend_sync.tariffs.commands.failure import CommandFailed
 from backend_sync.tariffs.commands.output import print_findings
 from backend_sync.tariffs.compile import TariffError
@@ -75,5 +76,5 @@ def parser(asked: str = "") -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.add_options(command)
-        command.set_defaults(run=module.run, parser=command)
+        command.set_defaults(run=module.run, parser=command, clock=SystemClock())
     return top

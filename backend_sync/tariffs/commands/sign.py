@@ -9,7 +9,6 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from backend_sync.clocks import SystemClock
 from backend_sync.keyring.keyfile import KeyFileError, read_keys
 from backend_sync.keyring.signing import Signer
 from backend_sync.tariffs.commands.failure import CommandFailed
@@ -37,7 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     info = package_info(options.package)
     signer = _signer(options.keys, info.authority)
-    made = SystemClock().utc_seconds() if options.made is None else options.made
+    made = options.clock.utc_seconds() if options.made is None else options.made
     fields = manifest_fields(info, made, options.floor, options.target)
     manifest = bytes(MANIFEST.pack(fields))
     signature = signer.sign(manifest_message(manifest))
