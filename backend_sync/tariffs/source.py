@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from backend_sync.tariffs import positions
 from backend_sync.tariffs.forms import wanted
 from backend_sync.tariffs.grammar import KEYS
+from card_layouts.fares.package import MAGIC
 
 KeyPath = tuple[str | int, ...]
 BYTES_MAX = 8 << 20
@@ -132,6 +133,9 @@ def _read_file(
 
 def _text(path: Path, name: str) -> str | Finding:
     raw = path.read_bytes()
+    if raw.startswith(MAGIC):
+        remedy = "name the TOML it was compiled from; `explain --package` asks the package itself"
+        return _error(Place(name, 1), "syntax", "a compiled package", "wanted TOML", remedy)
     if len(raw) > BYTES_MAX:
         return _error(
             Place(name, 1), "syntax", f"{len(raw):,} bytes", f"wanted at most {BYTES_MAX:,}"

@@ -110,6 +110,12 @@ def test_sign_needs_the_authority_s_key(capsys, tmp_path):
     assert code == 1 and "no signing key of authority 31; it has 0, 1" in err
 
 
+def test_a_package_in_the_place_of_a_tariff_is_recognised(capsys, tmp_path):
+    run(capsys, "compile", MIKKELI, "--format", 2, "-o", tmp_path / "m.ttar")
+    code, _out, err = run(capsys, "check", tmp_path / "m.ttar")
+    assert code == 1 and "a compiled package; wanted TOML; name the TOML it was" in err
+
+
 @pytest.mark.parametrize("path", TARIFFS, ids=named)
 def test_the_price_tables_are_those_an_accountant_has_seen(path):
     assert price_tables(read_tariff(path)) == (GOLDEN / f"{named(path)}.txt").read_text()
