@@ -2,6 +2,7 @@
 
 demo.json      what was asked for, and how far it got
 cards/         one image a card
+tickets/       one image a tourist's ticket
 journals/      one flash file a validator, and the issuing office's
 keyring/       key file, register, socket
 tariffs/       what the authorities publish
@@ -16,8 +17,8 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-FORMAT = 1
-FOLDERS = ("cards", "journals", "keyring", "tariffs", "edge", "logs", "devices")
+FORMAT = 2
+FOLDERS = ("cards", "tickets", "journals", "keyring", "tariffs", "edge", "logs", "devices")
 
 
 class DemoError(Exception):
@@ -100,6 +101,9 @@ class DemoFiles:
 
     def card(self, number: int) -> Path:
         return self.root / "cards" / f"card-{number:04d}.json"
+
+    def ticket(self, number: int) -> Path:
+        return self.root / "tickets" / f"ticket-{number + 1}.json"
 
     def journal(self, device: int) -> Path:
         return self.root / "journals" / f"device-{device}.flash"

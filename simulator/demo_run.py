@@ -23,6 +23,7 @@ from simulator.demo_docks import Docks
 from simulator.demo_files import DemoFiles, Settings
 from simulator.demo_show import Show, sentence
 from simulator.demo_taps import Taps, power_on
+from simulator.demo_tickets import read_tickets, ticket_sales
 from simulator.desfire_card import DesfireCard, FileStorage
 from simulator.forger import Forger
 from simulator.passengers import DAY_S, DAYS, KILLED, Step
@@ -75,7 +76,8 @@ class Demo:
         self._start_services()
         self._start_boards()
         cards = [self._card(number) for number in range(1, self.settings.cards + 1)]
-        self.taps = Taps(self.world, self.plan, cards, self._place)
+        tickets = read_tickets(files, self.prng)
+        self.taps = Taps(self.world, self.plan, [*cards, *tickets], self._place)
         self._restore_counts()
         self.docks = Docks(files, self.settings, self.world, self.services, show)
         if self.progress["docked_day"] < 0 and self.progress["step"] == 0:
@@ -132,6 +134,7 @@ class Demo:
                 for s in sales
             ]
         )
+        ledger.import_tickets(ticket_sales(self.files))
         ledger.close()
 
     def _start_boards(self) -> None:
@@ -261,6 +264,8 @@ class Demo:
         return DesfireCard(storage.load(), self.prng.fork(f"card {number}").bytes, storage)
 
     def _balance(self, card: int) -> int:
+        if card >= self.settings.cards:
+            return 0  # a ticket is paid beforehand
         return read_image(self.files.card(card + 1)).balance_cents
 
     def _place(self, step: Step) -> str:

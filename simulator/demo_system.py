@@ -26,6 +26,7 @@ from firmware.tools.provision import write_board
 from simulator.board_process import BoardProcess, micropython_path
 from simulator.clock import WorldClock
 from simulator.demo_files import DemoError, DemoFiles, Settings
+from simulator.demo_tickets import sell_tickets
 from simulator.issuing import IssuingOffice
 from simulator.passengers import Plan, make_plan
 from simulator.prng import Prng
@@ -95,6 +96,7 @@ def prepare(files: DemoFiles, settings: Settings, feed: Feed, plan: Plan) -> Non
         }
         write_board(_profiled(docking), files.device(OFFICE_DEVICE), files.journal(OFFICE_DEVICE))
         issue_cards(files, settings, plan, office)
+        sell_tickets(files, office, Prng(settings.seed).fork("tourists"), FIRST_MIDNIGHT)
         list_cards(files, keyring, plan, fates=("hotlisted",))
     finally:
         keyring.close()

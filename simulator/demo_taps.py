@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 from simulator import passengers as p
 from simulator.board_process import BoardProcess
-from simulator.desfire_card import Cut, DesfireCard
-from simulator.field import FOREVER, Tear, answer_lost, commit_lost, commit_torn
+from simulator.desfire_card import Cut
+from simulator.field import FOREVER, Card, Tear, answer_lost, commit_lost, commit_torn
 from simulator.world import World
 
+TICKET_ACK_LOST = Tear(exchange=8, cut=Cut("out", 0), back_after_polls=1)
 WRITE_RECORD = 0x3B  # the last staging command: nothing is announced yet
 ANSWER_LIMIT_MS = 5_000
 REPOLL_MS = 500  # a validator looks for the same card again for 300 ms
@@ -32,6 +33,7 @@ EXPECTED = {
     p.HOTLISTED: ("REFUSED_LISTED", "REFUSED_BLOCKED"),
     p.KILLED: ("REFUSED_KILLED",),
     p.EXPIRED: ("REFUSED_LEASE",),
+    p.TOURIST: ("ACCEPTED", "ACCEPTED_SETTLED"),
     p.LAST: SETTLED,
 }
 
@@ -56,7 +58,7 @@ class Taps:
         self,
         world: World,
         plan: p.Plan,
-        cards: Sequence[DesfireCard],
+        cards: Sequence[Card],
         stop_of: Callable[[p.Step], str],
     ) -> None:
         self.world = world
@@ -101,6 +103,10 @@ class Taps:
     def _tears(self, step: p.Step) -> list[Tear]:
         if step.kind == p.TORN_BEFORE:
             return [Tear(command=WRITE_RECORD, cut=Cut("in", 0))]
+        if step.kind == p.TOURIST:
+            # Every other tourist slips at the count and holds the ticket on.
+            self.tears[step.kind] += 1
+            return [TICKET_ACK_LOST] if self.tears[step.kind] % 2 == 0 else []
         if step.kind not in p.TEARS:
             return []
         self.tears[step.kind] += 1

@@ -29,6 +29,7 @@ INSUFFICIENT = "insufficient"
 HOTLISTED = "hotlisted"
 KILLED = "killed"
 EXPIRED = "expired lease"
+TOURIST = "tourist ticket"
 LAST = "last tap"
 KINDS = (
     PLAIN,
@@ -41,6 +42,7 @@ KINDS = (
     HOTLISTED,
     KILLED,
     EXPIRED,
+    TOURIST,
     LAST,
 )
 
@@ -54,12 +56,14 @@ SHARES = (
     (HOTLISTED, 12),
     (KILLED, 5),
     (EXPIRED, 6),
+    (TOURIST, 20),
 )
 TEARS = (TORN_COMMIT, TORN_ANSWER, POWER_CUT)
 
 # What the passenger does after a tear: holds the card again, boards elsewhere, or walks away
 # until the last taps (then the ledger keeps the intent open meanwhile).
 SAME, OTHER, AWAY = "same", "other", "away"
+TICKETS = 6  # tourist tickets; as cards they are numbered behind the riders
 TAPS_MIN = 40
 CARDS_MIN = 10
 
@@ -69,7 +73,7 @@ class Step(NamedTuple):
 
     at_s: int
     kind: str
-    card: int
+    card: int  # index of a rider; from len(riders) on, of a tourist's ticket
     validator: int
     trip: int  # index into the feed's trips
     call: int  # position of the stop on that trip
@@ -168,6 +172,8 @@ def _when(prng: Prng, kind: str, validators: int) -> tuple[int, int]:
     pairs = [
         (day, v) for day in range(DAYS) for v in range(validators) if (day, v) != (LEASE_DAY, out)
     ]
+    if kind == TOURIST and validators > 1:  # the last one is another authority's, the ferry's
+        pairs = [(day, v) for day, v in pairs if v != out]
     if kind == KILLED:  # listed in the first night
         pairs = [(day, v) for day, v in pairs if (day == DAYS - 1 if v == out else day >= 1)]
     return prng.choice(pairs)
@@ -180,6 +186,7 @@ class _Walk:
         self.prng = prng
         self.feed = feed
         self.validators = validators
+        self.riders = len(riders)
         self.takers = {
             fate: [i for i, r in enumerate(riders) if r.fate == fate]
             for fate in (PLAIN, INSUFFICIENT, HOTLISTED, KILLED)
@@ -205,6 +212,8 @@ class _Walk:
         return found
 
     def _card(self, event: Event) -> int:
+        if event.kind == TOURIST:
+            return self.riders + self.prng.below(TICKETS)
         fate = event.kind if event.kind in (INSUFFICIENT, HOTLISTED, KILLED) else PLAIN
         takers = self.takers[fate]
         if event.kind == KILLED:  # each in turn: a killed card answers nothing new

@@ -28,6 +28,7 @@ KINDS = {
     "hotlisted",
     "killed",
     "expired lease",
+    "tourist ticket",
 }
 KUOPIO = "kuopio/gtfs_kuopio_finland.zip"
 
@@ -65,6 +66,18 @@ def test_five_hundred_taps_end_in_books_that_agree_with_every_card(kept):
 
 
 @pytest.mark.xdist_group("demo kept")
+@pytest.mark.requirement("W-89", "W-94")
+def test_tourists_ride_on_tickets_paid_beforehand(kept):
+    folder, _, result = kept
+    taps = result["kinds"]["tourist ticket"]
+    counted = {"taps": taps, "used": taps, "open": 0, "doubles": 0, "never_sold": 0}
+    assert {name: result["tickets"][name] for name in counted} == counted
+    counts = [json.loads(path.read_text())["counter"] for path in (folder / "tickets").iterdir()]
+    assert sum(counts) - len(counts) == taps, "each count on a ticket stands in the books"
+    assert result["tickets"]["sold_cents"] == 1600 * len(counts)
+
+
+@pytest.mark.xdist_group("demo kept")
 @pytest.mark.requirement("D11", "D21", "I4")
 def test_cards_and_plain_sqlite_say_the_same_sum(kept, system_command):
     folder, _, result = kept
@@ -93,6 +106,7 @@ def test_entries_that_change_devices_are_all_refused(kept):
 def test_the_ledgers_files_hold_no_uid(kept):
     folder, _, _ = kept
     uids = [json.loads(path.read_text())["card"]["uid"] for path in (folder / "cards").iterdir()]
+    uids += [json.loads(path.read_text())["uid"] for path in (folder / "tickets").iterdir()]
     stored = b"".join(path.read_bytes() for path in folder.glob("ledger.db*"))
     for uid in uids:
         raw = bytes.fromhex(uid)
