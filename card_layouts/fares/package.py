@@ -125,6 +125,18 @@ class Package:
         self.read_count += 1
         self.read_into(self._at[section] + index * self._size[section] + skip, buffer)
 
+    def text(self, reference):
+        """Return the text of a reference, for a screen: this one allocates."""
+        found = b""
+        piece = bytearray(2)
+        while reference < self._count[s.TEXTS]:
+            self.read(s.TEXTS, reference, piece)
+            if 0 in piece:
+                return (found + bytes(piece).split(b"\0")[0]).decode()
+            found += bytes(piece)
+            reference += 1
+        raise RangeError("package.texts: no text at %d" % reference)
+
 
 def u16(data, at):
     """Return the unsigned 16-bit number at byte `at`."""

@@ -10,13 +10,31 @@ Source: tariff-model.md section 3.4; O-3 to O-7.
 """
 
 from card_layouts.errors import RangeError
+from card_layouts.fares import sections as s
+from card_layouts.fares.package import u16, u32
 
 DAY_MINUTES = 1440
+NO_PRICE = 0xFFFFFFFF
 ANYWHERE = ""  # station of a region ticket
 
 # Ticket: (cents, minutes, days, window from, window to, region, station); of minutes, days and
 # window exactly one is set. `station` "*" is a ticket that every station sells for itself.
 CENTS, MINUTES, DAYS, WINDOW_FROM, WINDOW_TO, REGION, STATION = 0, 1, 2, 3, 4, 5, 6
+
+
+def tickets_of(package, card_type):
+    """Return the tickets of a mounted package that a card type (a group number) can be rated by."""
+    tickets = []
+    row = bytearray(12 + 4 * package.columns)
+    for index in range(package.count(s.PER_USE)):
+        package.read(s.PER_USE, index, row)
+        cents = u32(row, 12 + 4 * card_type)
+        if cents == NO_PRICE:
+            continue
+        start, end = u16(row, 4), u16(row, 6)
+        station = package.text(u16(row, 8))
+        tickets.append((cents, u16(row, 2), row[1], start, end, row[0] == 1, station))
+    return tickets
 
 
 def best_price(tickets, accesses, shift_minutes):

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from card_layouts.errors import RangeError
-from card_layouts.fares.pay_per_use import best_price, charge_of
+from card_layouts.fares.pay_per_use import best_price, charge_of, tickets_of
 from card_layouts.fares.refund import best_price_refund, days_used, refund_cents
+from tests.card_layouts.fare_world import mounted, shipped
 
 SHIFT = 240
 DAY = 1440
@@ -77,6 +78,18 @@ def _covers(ticket, start, at, minute, station):
 )
 def test_the_best_of_hour_half_day_day_days_and_region_is_charged(rows, cents):
     assert best_price(TICKETS, rows, SHIFT) == cents
+
+
+@pytest.mark.requirement("O-4", "O-5")
+def test_the_shipped_region_rates_a_card_by_its_type():
+    book, _feed, body = shipped("ski")
+    package = mounted(body)
+    costs = []
+    for group in book.groups:
+        tickets = tickets_of(package, group.number)
+        costs.append(best_price(tickets, [(600, "alpe"), (1000, "alpe")], book.shift_minutes))
+    assert costs == [2200, 3300, 4500, 3900]  # child, junior, adult, senior: a day
+    assert package.text(0) == ""
 
 
 @given(accesses)
