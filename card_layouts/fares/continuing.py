@@ -81,14 +81,15 @@ def _continue(t, card, source, product, priced, paid, zones, extra):
         if whole < 0:
             return
         missing = max(whole - card[C_J_CHARGED], 0)
-        own = whole_own = t.quoted_own
+        own = t.quoted_own
         sold = t.quoted_zones
-        reduction = t.quoted_full - whole_own
+        reduction = t.quoted_full - own
         if t.heads > extra or reduction:
-            # What was own before: the added zones alone count for the holder and his concession.
-            set_party(t, 1, 0, 0, 0)
+            # What was his own before: the rest of the charge beside the companions' price.
+            whole_own = own
             if quote(t, table, paid) >= 0:
-                own = max(whole_own - t.quoted_own, 0)
+                before = max(card[C_J_CHARGED] - t.quoted_others, 0)
+                own = max(whole_own - before, 0)
                 concession = max(reduction - (t.quoted_full - t.quoted_own), 0)
         own = min(missing, own if t.heads > extra else missing)
         others = missing - own

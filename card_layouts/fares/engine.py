@@ -161,10 +161,17 @@ def _ride(t, card, tap, d, named):
         _settle_right(t, card, tap, d, 0, 0)
         return True
     purse = card[C_BALANCE]
-    waived = 1 if total > purse and t.resident[t.book_at + s.BOOK_FLAGS] & s.BOOK_NIGHT_FREE else 0
+    forgiven = t.resident[t.book_at + s.BOOK_FLAGS] & s.BOOK_NIGHT_FREE
+    waived = 1 if total > purse and forgiven else 0
     beside = 1 if t.heads else 0
     if beside:
-        if not _charge_companions(t, card, tap, purse if waived else purse - total):
+        able = _charge_companions(t, card, tap, purse if waived else purse - total)
+        if not able and total and forgiven and not waived:
+            # The purse pays the companions; what is then missing for the fee is let off.
+            waived = 1
+            t.asked = -1
+            able = _charge_companions(t, card, tap, purse)
+        if not able:
             if t.asked < 0:
                 t.too_many = 1  # the pass would carry its holder, but nothing his companions
             elif not waived:

@@ -91,7 +91,8 @@ def complete(t, source, product, kind, order, rule, own, others, fee, concession
     offer[O_RANK] = product[P_RANK]
     offer[O_SOURCE] = source
     offer[O_PAY] = 0 if billed else total
-    offer[O_FULL] = total + concession
+    # Who is billed owes the rider's own price, not the full fare.
+    offer[O_FULL] = total if billed else total + concession
     offer[O_OWN] = own if t.capped else 0
     offer[O_CHARGE] = own + others
     offer[O_SURCHARGE] = fee
@@ -100,7 +101,7 @@ def complete(t, source, product, kind, order, rule, own, others, fee, concession
     first = t.starts and t.capped and kind == KIND_CHARGE
     offer[O_RULE] = RULE_ACTIVATION if first else rule
     offer[O_KIND] = KIND_ACTIVATION if first else kind
-    offer[O_CONCESSION] = t.concession if concession else 0
+    offer[O_CONCESSION] = t.concession if concession and not billed else 0
     offer[O_PAYER] = t.payer if concession else 0
     if billed:
         offer[O_PAYER] = product[P_PAYER]
