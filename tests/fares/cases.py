@@ -9,6 +9,8 @@ numbers, 1 the first of the order, or "everywhere".
 import datetime
 import zoneinfo
 
+from tests.fares.aim import aim
+
 EPOCH = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 ONE_DAY = datetime.timedelta(days=1)
 EDGE_DAYS = [
@@ -26,6 +28,7 @@ PASSES = ("season", "zero", "flex", "school", "school2", "student", "tourist", "
 PURSES = ("value", "value", "value", "best", "senior", "group", "daycap", "weekcap")
 SLOT_MONEY = ("best", "best", "extension", "extension", "group", "senior")
 TAPS_OF_A_CASE = (1, 1, 1, 2, 3)
+AIMED = 85  # of a hundred cases at a cell of the table, the rest anywhere
 
 
 class Case:
@@ -57,7 +60,8 @@ class Drawer:
         taps = [first]
         for _ in range(self.rng.choice(TAPS_OF_A_CASE) - 1):
             taps.append(self.later(taps[-1]))
-        return Case(card, taps, rights)
+        case = Case(card, taps, rights)
+        return aim(self, case) if self.chance(AIMED) else case
 
     # --- taps ---
 
@@ -190,7 +194,7 @@ class Drawer:
 
     def issuer(self):
         if self.town["family"] == "region":
-            return self.rng.choice((31, 31, 32, 77, 78))
+            return self.rng.choice((31, 31, 31, 32, 77, 77, 78)) if self.chance(97) else 78
         return 78 if self.chance(2) else 31
 
     def group(self, names, purse):
@@ -288,13 +292,18 @@ class Drawer:
         }
 
     def journey(self, tap, card):
-        filled = [slot + 1 for slot, held in enumerate(card["slots"]) if held]
+        filled = [  # a best price that paid has been started
+            slot + 1
+            for slot, held in enumerate(card["slots"])
+            if held and (held["start"] or held["mechanism"] != MECHANISM["best"])
+        ]
         paid_by = self.rng.choice((0, 0, *filled, *filled))
         if paid_by == 0 and card["purse"] and card["purse"]["product"] == 11:
             paid_by = 5
         limit = self.rng.choice((45, 60, 70, 80, 85, 90, 100, 120))
         age = limit + self.rng.randint(-7, 12) if self.chance(55) else self.rng.randrange(60)
-        zones = self.some_zones() | ({self.rng.choice(self.order)} if self.chance(50) else set())
+        zones = sorted(self.some_zones() | {self.rng.choice(self.order)})
+        zones = frozenset(range(zones[0], zones[-1] + 1))
         if self.chance(40):
             zones = frozenset(self.order)
         time = tap["seconds"] - self.rng.choice((10, 119, 120, 121, 299, 300, 301, 60 * age))

@@ -24,17 +24,17 @@ COLUMNS = (
     "fair",  # X-13 the kindest reading decided
 )
 CHARGED = "charge transfer upgrade heads company fee foreign picked"
-PASS = "ended second transfer company fee group"
+PASS = "ended second transfer company fee"
 APPLIES = {
     "single": "charge fee picked",
     "value": f"{CHARGED} fair",
     "season": f"start {PASS} foreign",
     "zero": "start ended second transfer company billed",
-    "flex": f"start quota {PASS} used-up".replace("used-up", ""),
+    "flex": f"start quota {PASS} group",
     "best": f"{CHARGED} start ended capped group",
     "school": "window ended transfer quota billed company group",
     "school2": "window ended transfer quota billed company group",
-    "student": f"start {PASS}",
+    "student": f"start {PASS} group",
     "senior": "charge window transfer upgrade group fee picked",
     "tourist": "start ended second transfer company fee",
     "group": "charge transfer upgrade heads billed company fee picked",

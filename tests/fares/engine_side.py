@@ -8,7 +8,6 @@ import datetime
 from backend_sync.tariffs.book import read_tariff
 from backend_sync.tariffs.gtfs import read_feed
 from backend_sync.tariffs.network import derive
-from backend_sync.tariffs.network import derive
 from backend_sync.tariffs.package_writer import write_package
 from backend_sync.tariffs.zoned import zoned_feed
 from card_layouts.fares import engine

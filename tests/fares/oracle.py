@@ -11,7 +11,14 @@ Source: tariff-model.md section 3; requirements.md W-29..W-91; section 1.6.
 import datetime
 import zoneinfo
 
-from tests.fares import oracle_feed, oracle_money, oracle_offer, oracle_rights, oracle_tariff
+from tests.fares import (
+    oracle_feed,
+    oracle_journey,
+    oracle_money,
+    oracle_offer,
+    oracle_rights,
+    oracle_tariff,
+)
 from tests.fares.oracle_tariff import CLASSES, service_date
 
 EPOCH = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
@@ -22,6 +29,8 @@ LATE_MINUTES_MAX = 60
 def read_world(folder, tariff, feed):
     """Return the books and the feed that a case is asked about."""
     book = oracle_tariff.read_book(folder, tariff)
+    for _area, other in book["others"]:
+        other["service_day"] = book.get("service_day", "00:00")  # one clock a package
     return {"book": book, "feed": oracle_feed.read_feed(feed)}
 
 
@@ -60,13 +69,13 @@ def _place(world, card, tap):
         if tap["call"] is not None:
             _order, stop, scheduled = trip["calls"][tap["call"]]
             ahead_stops = [call[1] for call in trip["calls"][tap["call"] :]]
-    book, reason = _book_of(world, stop, line, tap)
-    if reason:
-        return None, reason
     utc = EPOCH + datetime.timedelta(seconds=tap["seconds"])
     clock = world["book"]  # the wall clock and the service day are those of the first book
     zone = zoneinfo.ZoneInfo(clock["timezone"])
     wall = utc.astimezone(zone).replace(tzinfo=None, second=0, microsecond=0)
+    book, reason = _book_of(world, stop, line, tap)
+    if reason:
+        return None, reason
     here = oracle_tariff.stop_zones(book, feed, stop) if stop is not None else frozenset()
     ahead = frozenset().union(
         here, *(oracle_tariff.stop_zones(book, feed, other) for other in ahead_stops)
@@ -152,7 +161,6 @@ def _rider_group(ask):
     kindest = service_date(ask["clock"], ask["wall"] - FIVE_MINUTES)
     if card["group_until"] is not None and kindest > card["group_until"]:
         name = oracle_tariff.next_group(book, name)
-    group = book["groups"][name]
     if card["concession"] and card["concession_until"] is not None:
         if kindest > card["concession_until"]:
             name = oracle_tariff.full_group(book, name)
@@ -179,6 +187,7 @@ def _decide(ask):
     if journey == "pass-back":
         return refused("pass-back")
     ask["journey"] = journey
+    ask["party"] = oracle_journey.party_of(ask, journey)
     transfers = oracle_money.transfer_offers(ask)
     free = [offer for offer in transfers if offer["total"] == 0 and not offer["extra"]]
     if free:
@@ -187,10 +196,12 @@ def _decide(ask):
     ask["rights"] = rights
     best = min(rights, key=lambda offer: offer["key"]) if rights else None
     best = oracle_money.with_companions(ask, best) if best else None
-    if best is not None and best["total"] == 0:
+    if best is not None and best["total"] == 0 and not best.get("waived"):
         return _said(ask, best, _not_asked(ask, whys))
     money, money_whys = oracle_money.purse_offers(ask)
     whys = {**whys, **money_whys}
+    if best is not None and best["total"] == 0:  # free because the purse cannot pay the night fee
+        return _said(ask, best, whys)
     chosen = _cheapest(ask, transfers, best, money)
     if chosen is None:
         offers = transfers + ([best] if best else []) + money

@@ -89,7 +89,7 @@ def transfer_offers(ask):
         return []
     if not ask["picked"] <= journey["zones"]:
         return []
-    party = party_of(ask, journey)
+    party = ask["party"]
     covered, extra = extra_heads(party, journey["companions"])
     persons = 1 + heads(covered)
     if heads(extra) and not _may_take_more(ask, journey):
@@ -116,16 +116,21 @@ def transfer_offers(ask):
         if journey["slot"] == 0:
             add_cap(offer, ask, use, journey["zones"])
     price(offer, ask, journey["product"], 0, cost, persons + heads(extra), boarding=heads(extra))
+    if offer["total"]:
+        offer["companions"] = heads(party)  # who pays a fee is who goes on
     offer["key"] = (0, journey["product"].get("rank", 50), journey["slot"])
     return [offer]
 
 
 def _may_take_more(ask, journey):
-    """A pass has no price for heads; a purse takes those that its product admits, while it lasts."""
+    """A pass has no price for heads; a purse takes those its product admits, while it lasts."""
     if journey["product"]["kind"] not in ("purse", "ticket"):
         return False
+    product, group = journey["product"], ask["group"]
+    if not oracle_tariff.admits(ask["book"], product, group) and "else" not in product:
+        return False
     ended = journey["slot"] and why_ended(ask, journey["held"])
-    return not ended and companions_allowed(ask, journey["product"])
+    return not ended and companions_allowed(ask, product)
 
 
 def companions_allowed(ask, product):
@@ -143,11 +148,15 @@ def companions_allowed(ask, product):
 
 
 def party_of(ask, journey):
-    """Return who travels on in an open journey: who is named, else whom the journey covers."""
-    if ask["tap"]["companions"] is not None:
+    """Return who travels: who is named; else the default party, of it at most who is covered.
+
+    In an open journey nobody pays for heads that he did not choose at this tap.
+    """
+    if ask["tap"]["companions"] is not None or journey is None:
         return ask["party"]
-    own = ask["book"]["groups"][ask["group"]]["class"]
-    return {**dict.fromkeys(CLASSES, 0), own: journey["companions"]}
+    return {
+        age_class: min(count, journey["companions"]) for age_class, count in ask["party"].items()
+    }
 
 
 def extra_heads(party, covered):
@@ -186,6 +195,7 @@ def starting(ask, book, product, slot, zone, zones):
         "extra": 0,
         "own": 0,
         "own_in_cap": 0,
+        "free_by_cap": False,
         "row": None,
         "activates": 0,
         "caps": dict(ask["card"]["caps"]),

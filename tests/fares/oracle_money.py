@@ -10,7 +10,6 @@ from tests.fares.oracle_journey import (
     extra_heads,
     heads,
     open_journey,
-    party_of,
     starting,
     transfer_offers,
 )
@@ -24,6 +23,7 @@ from tests.fares.oracle_offer import (
     why_ended,
 )
 from tests.fares.oracle_tariff import service_date
+from tests.fares.oracle_wanted import wanted_sets
 
 __all__ = ["open_journey", "purse_offers", "transfer_offers", "with_companions"]
 
@@ -75,6 +75,7 @@ def with_companions(ask, right):
         "surcharge": right["surcharge"] + money["surcharge"],
         "companions": heads(ask["party"]),
         "night": right["night"] or money["night"],
+        "fairness": money["fairness"] if right["fairness"] == "none" else right["fairness"],
         **{name: money[name] for name in OF_THE_JOURNEY},
     }
 
@@ -87,6 +88,8 @@ def _purse(ask, product, slot, held, zones, holder):
     """Return (offers, "") of one purse product, or ([], why not)."""
     if slot and (why := why_ended(ask, held)):
         return [], why
+    if not companions_allowed(ask, product):
+        return [], "companions"
     priced, group, otherwise = product, ask["group"], False
     admitted = oracle_tariff.admits(ask["book"], product, ask["group"])
     if not admitted or not _in_window(ask, product):
@@ -95,8 +98,6 @@ def _purse(ask, product, slot, held, zones, holder):
         priced = ask["book"]["products"][product["else"]]
         group = oracle_tariff.age_group(ask["book"], ask["book"]["groups"][ask["group"]]["class"])
         otherwise = True
-    if not companions_allowed(ask, product):
-        return [], "companions"
     if product.get("needs") == "pass":
         return _extension(ask, product, priced, group, slot, zones) if holder else ([], "group")
     use = {
@@ -132,32 +133,6 @@ def _window_reading(ask, use):
         for name, wall in ask["readings"]
         if oracle_tariff.in_window(ask["book"], ask["feed"], use["product"]["window"], wall)
     ][0]
-
-
-def wanted_sets(ask, default):
-    """Return [(zone of the tap, set of zones wanted)], one for each zone the stop lies in."""
-    return [
-        (zone, wanted)
-        for zone in ask["book"]["zones"]["order"]
-        if zone in ask["here"]
-        for wanted in _wanted_from(ask, default, zone)
-    ]
-
-
-def _wanted_from(ask, default, zone):
-    picked, here = ask["picked"], frozenset([zone])
-    if picked:
-        return [picked | here]
-    if not default:
-        return [here]
-    if zone in default:
-        return [default]
-    if default & ask["ahead"]:
-        return [oracle_tariff.span_of(ask["book"], here | (default & ask["ahead"]))]
-    away = ask["book"]["zones"].get("away", "start")
-    if away == "end":
-        return [oracle_tariff.span_of(ask["book"], here | ask["ahead"])]
-    return [] if away == "ask" else [here]
 
 
 def _charges(ask, use, zone, wanted):
@@ -200,7 +175,7 @@ def _upgrade(ask, use, zone, wanted):
     if wanted <= journey["zones"] and ask["here"] & journey["zones"]:
         return []
     table, group = use["priced"]["prices"], use["group"]
-    party = party_of(ask, journey)
+    party = ask["party"]
     covered, extra = extra_heads(party, journey["companions"])
     target = oracle_tariff.span_of(ask["book"], journey["zones"] | wanted)
     sold = oracle_tariff.sold_as(ask["book"], table, group, target, ask["ahead"])
@@ -224,8 +199,9 @@ def _upgrade(ask, use, zone, wanted):
     _concession(offer, ask, table, group, sold, own, before)
     offer["charged"] = journey["charged"] + offer["own"] + rest + new
     offer["companions"] = heads(party)
-    place = ask["book"]["zones"]["order"].index(zone)
-    offer["key"] = (*key(use["product"], slot, offer), place)
+    order = ask["book"]["zones"]["order"]
+    offer["key"] = (*key(use["product"], slot, offer), order.index(zone))
+    offer["zone"] = min(ask["here"] & sold or {zone}, key=order.index)
     return [offer]
 
 
@@ -281,11 +257,12 @@ def _concession(offer, ask, table, group, sold, own, before=None):
     rest = _reduction(ask, table, group, sold)
     if before is not None:
         rest = max(0, rest - _reduction(ask, table, group, before))
-    if rest > 0 and own:
+    billed = offer["payer"] != NOBODY  # the holder is billed what the rider would have paid
+    if rest > 0 and own and not billed and not offer["free_by_cap"]:
         row = ask["book"]["groups"][group]
         offer["full"] += rest
         offer["concession"] = row.get("concession", 0)
-        offer["payer"] = offer["payer"] or row.get("payer", NOBODY)
+        offer["payer"] = row.get("payer", NOBODY)
 
 
 def _reduction(ask, table, group, sold):

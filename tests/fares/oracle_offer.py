@@ -149,6 +149,7 @@ def _clip(offer, product, left):
     full = offer["own"]
     clips = product["cap"].get("overshoot", "clip") == "clip"
     offer["own"] = offer["own_in_cap"] = min(full, left) if clips or left == 0 else full
+    offer["free_by_cap"] = full > 0 and offer["own"] == 0  # the full fare would be free, too
     if offer["own"] < full and offer["kind"] != "upgrade":
         offer["rule"] = "capped charge" if offer["own"] else "cap free"
 

@@ -5,7 +5,7 @@ Source: tariff-model.md sections 3.2 step 8 and 3.3.
 
 import datetime
 
-from tests.fares import oracle_journey, oracle_money, oracle_offer, oracle_tariff
+from tests.fares import oracle_journey, oracle_offer, oracle_tariff, oracle_wanted
 from tests.fares.oracle_tariff import service_date
 
 NEVER = datetime.date(9999, 12, 31)
@@ -46,7 +46,7 @@ def issued(ask, held):
         at_home = book is ask["book"] or (right and _lies_in(ask, book))
         if at_home:
             return book, product, oracle_tariff.named(book, held["zones"]), ""
-    row = accepted(ask, held["product"])
+    row = accepted(ask, held)
     if row is None:
         return ask["book"], None, frozenset(), "foreign"
     product = ask["book"]["products"][row["as"]]
@@ -60,13 +60,15 @@ def _lies_in(ask, book):
     return stop is not None and bool(oracle_tariff.stop_zones(book, ask["feed"], stop))
 
 
-def accepted(ask, product_number):
+def accepted(ask, held):
     """Return the row of `[[foreign]]` that admits this issuer's product here, or None."""
-    purse = ask["card"]["purse"] is not None and product_number == ask["card"]["purse"]["product"]
     for row in ask["book"].get("foreign", []):
-        if row["authority"] == ask["card"]["issuer"]:
-            if row.get("product") == product_number or ("product" not in row and purse):
-                return row
+        if row["authority"] != ask["card"]["issuer"]:
+            continue
+        if row.get("product") == held["product"]:
+            return row
+        if "product" not in row and held is ask["card"]["purse"]:
+            return row
     return None
 
 
@@ -194,8 +196,12 @@ def _offer(ask, book, product, slot, held, zones):
 
 
 def _reading(ask, book, product, held, zones):
-    """Return the first reading of the clock by which alone the right is valid, "none" the clock."""
+    """Return the first reading of the clock by which alone the right is used like this."""
+    days = [service_date(ask["clock"], wall) for _name, wall in ask["readings"]]
+    counted = "travel_days" in product.get("span", {}) and held["start"] and held["day"] in days
     for name, wall in ask["readings"]:
+        if counted and service_date(ask["clock"], wall) != held["day"]:
+            continue
         if not why_not({**ask, "readings": [(name, wall)]}, book, product, held, zones):
             return name
     return "none"
@@ -217,7 +223,7 @@ def _add_list_price(offer, ask, book, product, zones):
         here = oracle_tariff.stop_zones(book, ask["feed"], ask["stop"])
         ask = {**ask, "book": book, "here": here, "ahead": here, "picked": frozenset()}
     table, group, prices = product["shadow"], ask["group"], []
-    for zone, wanted in oracle_money.wanted_sets(ask, zones):
+    for zone, wanted in oracle_wanted.wanted_sets(ask, zones):
         if zone not in zones:
             continue
         sold = oracle_tariff.sold_as(book, table, group, wanted, ask["ahead"])
@@ -251,10 +257,8 @@ def activate(decision, length, left, cents):
 
 
 def without_surcharge(ask, offer):
-    """A pass whose holder has no money for the night fee rides, and is counted; or it is refused."""
-    books = [ask["world"]["book"], *(book for _area, book in ask["world"]["book"]["others"])]
-    book = [book for book in books if book["authority"] == offer["authority"]][0]
-    if book.get("night_without_purse", "ride_and_count") == "refuse":
+    """A pass whose holder has no money for the night fee rides and is counted, or is refused."""
+    if ask["book"].get("night_without_purse", "ride_and_count") == "refuse":
         return offer
     full = offer["full"] - offer["surcharge"]
-    return {**offer, "amount": 0, "surcharge": 0, "full": full, "total": 0}
+    return {**offer, "amount": 0, "surcharge": 0, "full": full, "total": 0, "waived": True}

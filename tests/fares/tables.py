@@ -155,7 +155,7 @@ def _held(product, name, zones, told):
     return {
         "mechanism": next((m for key, m in MECHANISM.items() if name.startswith(key)), 1),
         "product": product["number"],
-        "zones": zones or "everywhere",
+        "zones": zones or (frozenset() if "needs" in product else "everywhere"),
         "last": _date(told.get("until")),
         "usage": True,
         "start": start,

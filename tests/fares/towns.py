@@ -179,7 +179,7 @@ def _surcharges(rng):
     night = {
         "window": "night",
         "cents": rng.choice((100, 60, "1.50")),
-        "on": rng.choice((["purse"], ["purse", "single", "pass"], ["purse", "pass"])),
+        "on": rng.choice((["purse", "single"], ["purse", "single", "pass"], ["purse", "pass"])),
         "on_transfer": rng.random() < 0.3,
         "once_per_journey": rng.random() < 0.8,
         "per_person": rng.random() < 0.6,
