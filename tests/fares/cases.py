@@ -239,7 +239,7 @@ class Drawer:
         days = span.get("days", self.products[name].get("cap", {}).get("days", 0))
         length = days if isinstance(days, int) else self.rng.randint(*days)
         left = span.get("travel_days", self.products[name].get("uses", 0))
-        cents = self.rng.choice((900, 2000, 5500)) if "cap" in self.products[name] else 0
+        cents = self.rng.choice((150, 900, 2000, 5500)) if "cap" in self.products[name] else 0
         return length or 90, left, cents
 
     def held(self, name, day):

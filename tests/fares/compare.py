@@ -37,6 +37,11 @@ def asked(world, card, tap, rights):
     if decision.get("activates"):
         row = oracle_rights.activate(decision, *rights[decision["activates"]])
         decision = {**decision, "row": row}
+        over = decision["own_in_cap"] - rights[decision["activates"]][2]
+        if decision["clips"] and over > 0:  # a first charge above the whole threshold is cut, too
+            for name in ("amount", "full", "charged"):
+                decision[name] -= over
+            decision["rule"] = "capped charge"
     return decision
 
 

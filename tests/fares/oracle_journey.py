@@ -196,6 +196,7 @@ def starting(ask, book, product, slot, zone, zones):
         "own": 0,
         "own_in_cap": 0,
         "free_by_cap": False,
+        "clips": False,
         "row": None,
         "activates": 0,
         "caps": dict(ask["card"]["caps"]),
