@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from card_layouts.errors import LayoutError
-from card_layouts.fares.tariff import Tariff
+from card_layouts.fares.clock import offset_minutes
+from card_layouts.fares.mounted import Tariff
+from card_layouts.fares.package import memory_reader
 from card_layouts.packages.hotlist_layout import G_MAX, HOT_NAMES, HOT_NONE
 from card_layouts.packages.lease import LEASE
 
@@ -164,17 +166,19 @@ def every_tariff(folder: Path) -> dict[tuple[int, int], Tariff]:
 def read_tariff(name: str, body: bytes) -> Tariff:
     """Return the tariff that reads `body`. Raises: CatalogueError naming the file."""
     try:
-        return Tariff(lambda offset, size: body[offset : offset + size])
+        tariff = Tariff(memory_reader(body))
+        tariff.mount()
     except LayoutError as error:
         raise CatalogueError(f"{name}: {error}") from None
+    return tariff
 
 
 def _day_starts(tariff: Tariff, day: int) -> int:
     """Return the UTC second at which a service day starts by the tariff's wall clock and shift."""
-    wall = day * 86400 + tariff.shift_minutes * 60
+    wall = day * 86400 + tariff.shift * 60
     # The offset in force around then: once as if the wall clock were UTC, once corrected.
-    guess = wall - (tariff.wall_minute(wall) * 60 - wall // 60 * 60)
-    return max(0, wall - (tariff.wall_minute(max(0, guess)) - max(0, guess) // 60) * 60)
+    guess = max(0, wall - offset_minutes(tariff, wall) * 60)
+    return max(0, wall - offset_minutes(tariff, guess) * 60)
 
 
 def _listed_card(place: str, row: Any) -> Listed:

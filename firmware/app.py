@@ -30,6 +30,13 @@ REPOLL_STEP_MS = 50
 SELDOM = ("tornello_ticket", "tornello_cipher", "tornello_signature")
 SHOWN_MS = 2000  # how long an answer stays on the screen
 
+# Messages of the vehicle's computer and of keys: what each word's numbers are put down as.
+MESSAGES = {
+    "place": ("line", "trip", "call", "stop"),  # where we are now (W-36); -1 = not known
+    "zones": ("picked",),  # the next passenger picks a set of zones, a mask (W-34, W-64)
+    "party": ("adults", "youths", "children"),  # ... and pays for so many others (W-62)
+}
+
 
 class Validator:
     """One device. `ports`: clock, entropy, reader, flash, link, screen, signals, keys."""
@@ -60,6 +67,7 @@ class Validator:
         self._repoll_until = -1
         # Boards that are told of cards (card_news) need not look by themselves.
         self._poll_ms = profile.get("poll_ms", 0)
+        self._tariff = None
         self._said = None
         self._untidy = False
         self._shown_until = -1
@@ -112,11 +120,17 @@ class Validator:
             self._ports.signals.signal("package", f"{ROLE_NAMES[role]} {package.version} switched")
 
     def _use_tariff(self, package):
+        """Mount a tariff's body. One Tariff is made and kept: its buffers are large."""
         self.tap.tariff = None
-        if package is not None:
-            from card_layouts.fares.tariff import Tariff
+        if package is None:
+            return
+        if self._tariff is None:
+            from card_layouts.fares.mounted import Tariff
 
-            self.tap.tariff = Tariff(package.read)
+            self._tariff = Tariff(package.read_into)
+        self._tariff.read_into = package.read_into
+        self._tariff.mount()
+        self.tap.tariff = self._tariff
 
     def _use_lease(self, package):
         self.tap.lease = Lease()
@@ -175,6 +189,8 @@ class Validator:
             answer = converse(self._tapped(uid), self.tap.frame, reader.exchange)
         reader.release()
         show_answer(self._ports.screen, answer)
+        if not unfinished(answer):
+            self._forget_choices()
         after = self._ports.clock.ticks_ms()
         self._shown_until = after + SHOWN_MS
         if answer == TAP_AGAIN or unfinished(answer):
@@ -210,7 +226,7 @@ class Validator:
     # What the vehicle and the driver say ----------------------------------------------
 
     def take_message(self, text):
-        """Take a message: "place LINE TRIP STOP DIRECTION TO_ZONE" moves us (W-36).
+        """Take a message of the vehicle or the driver; see MESSAGES.
 
         "docked" says that the dock's contact has closed.
         Anything else, or numbers that are none, changes nothing and is counted as a fault.
@@ -219,8 +235,8 @@ class Validator:
         if words == ["docked"]:
             self.dock.announce()
             return
-        names = ("line", "trip", "stop", "direction", "to_zone")
-        if words and words[0] == "place" and len(words) == len(names) + 1:
+        names = MESSAGES.get(words[0]) if words else None
+        if names is not None and len(words) == len(names) + 1:
             try:
                 values = [int(word) for word in words[1:]]
             except ValueError:
@@ -232,11 +248,19 @@ class Validator:
                 return
         self._ports.signals.signal("fault", "message")
 
+    def _forget_choices(self):
+        """What was chosen for one passenger is not for the next one."""
+        for name in MESSAGES["zones"] + MESSAGES["party"]:
+            self.profile.pop(name, None)
+
 
 def forget_seldom():
     """Give back the heap of the modules that were loaded for one ticket or one docking."""
     for name in SELDOM:
-        sys.modules.pop(name, None)
+        if name in sys.modules:
+            # MicroPython leaves a removed value in its table, where the collector still finds it.
+            sys.modules[name] = None
+            del sys.modules[name]
 
 
 def open_hotlist(base, overlay):

@@ -90,7 +90,7 @@ class CardWriter:
         self.mode = 0
         self.tariff = None  # a validator's; named in its refusals
         self.hotlist = None  # a validator's
-        self.choice = None  # what this tap was priced at
+        self.priced = None  # the Pricing of this tap, once there is an amount to tell
         self.listed = 0  # g of the hotlist's entry for this card
         self._ms = [0] * len(PHASES)
         self._mark = self._start = 0
@@ -110,7 +110,7 @@ class CardWriter:
         self._ms[ACTIVATE] = self.activated_ms
         self._start = self._mark = self.clock.ticks_ms()
         self.mode = self.listed = 0
-        self.choice = None
+        self.priced = None
         now, source = self.clock.now()
         return Seen(uid, now, source, self._attempts)
 
@@ -174,7 +174,7 @@ class CardWriter:
                 reason,
                 seen.phase,
                 seen,
-                self.choice,
+                self.priced,
                 self.listed,
                 self.tariff,
                 self.profile,

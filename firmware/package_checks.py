@@ -12,13 +12,15 @@ def package_checks(k_cfg, journal, profile, slots, clock):
     """Return {role: check(read, manifest)}; a check raises LayoutError or SealError."""
 
     def tariff(read, manifest):
-        from card_layouts.fares.tariff import Tariff
+        from card_layouts.fares.package import HEADER_BYTES, SEMANTICS, read_header
 
-        found = Tariff(read)
-        if found.authority != manifest["authority"] or found.version != manifest["version"]:
-            raise LayoutError(f"tariff: authority {found.authority} version {found.version}")
-        if found.authority != profile["authority"]:
-            raise LayoutError(f"tariff: of {found.authority}, this is {profile['authority']}")
+        found, version, semantics = read_header(read(0, HEADER_BYTES))
+        if found != manifest["authority"] or version != manifest["version"]:
+            raise LayoutError(f"tariff: authority {found} version {version}")
+        if found != profile["authority"]:
+            raise LayoutError(f"tariff: of {found}, this is {profile['authority']}")
+        if semantics > SEMANTICS:
+            raise LayoutError(f"tariff: semantics {semantics}, known up to {SEMANTICS} (D26)")
 
     def hotlist(read, manifest):
         from card_layouts.packages.hotlist import KIND_BASE, HotlistFile

@@ -56,6 +56,12 @@ class Package:
         self.size = MANIFEST.get(manifest64, "size")
         self.floor = floor
 
+    def read_into(self, offset, buf):
+        """Fill `buf` from the body; allocates nothing. Raises: LayoutError beyond its end."""
+        if offset + len(buf) > self.size:
+            raise LayoutError("package: bytes beyond %d" % self.size)
+        self._flash.read(self._body_at + offset, buf)
+
     def read(self, offset, n):
         """Return n bytes of the body. Raises: LayoutError beyond its end."""
         if offset < 0 or n < 0 or offset + n > self.size:

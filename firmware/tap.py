@@ -29,6 +29,7 @@ from card_layouts.cards.transit_app import block_steps, stage_block, stage_debit
 from card_layouts.cards.transit_record import SEQ_MASK, add_debit
 from card_layouts.codec.timestamps import CLOCK_UNSET
 from card_layouts.errors import LayoutError, SealError
+from card_layouts.fares.inputs import D_AMOUNT
 from card_layouts.packages.hotlist_layout import HOT_BLOCK, HOT_KILL, HOT_REFUSE
 from card_layouts.records.entries import BLOCK as BLOCK_TYPE
 from card_layouts.records.entries import INTENT as INTENT_TYPE
@@ -43,13 +44,14 @@ from card_layouts.records.entries_tap import (
     REASON_JOURNAL_FULL,
     REASON_KILLED,
     REASON_LISTED,
+    REASON_TARIFF,
     REASON_TWO_CARDS,
     TERMINAL_HAND_HELD,
 )
 from firmware.card_writer import AUTH, COMMITTED, DECIDE, NOT_SENT, READ, STAGE, CardWriter
 from firmware.journal import JournalFull
 from firmware.tap_card import Refused, open_card, read_card
-from firmware.tap_decide import choose, refuse_card, refuse_tariff, ride
+from firmware.tap_decide import Pricing, degraded, refuse_card, ride
 from firmware.tap_entries import block, intent
 from firmware.tap_harvest import harvest
 
@@ -70,6 +72,7 @@ class Tap(CardWriter):
         self.tariff = tariff
         self.hotlist = hotlist
         self.lease = lease
+        self.pricing = Pricing()
         # Since power-up: seq of our records, or (uid, count, second) of tickets, shown green.
         self.shown = []
 
@@ -177,8 +180,7 @@ class Tap(CardWriter):
         """Return whether a tap now would be covered by what the newest record has paid."""
         if seen.clock == CLOCK_UNSET or self._age(seen) <= GRACE_S or self.tariff is None:
             return True
-        reason, choice = choose(seen.head, seen.newest, self.tariff, self.profile, seen.time)
-        return not reason and choice.charge.amount == 0
+        return self.pricing.covers(seen, self.tariff, self.profile)
 
     def _grace(self, seen):
         """Return an answer if this is the tap this device committed a moment ago, else 0.
@@ -221,19 +223,19 @@ class Tap(CardWriter):
 
     def _charge(self, seen):
         seen.phase = PHASE_DECIDE
-        choice = self._decide(seen)
-        cents = choice.charge.amount
+        yield from self._decide(seen)
+        pricing = self.pricing
+        cents = pricing.decision[D_AMOUNT]
         seq = self.next_seq()
-        values = self.follow(seen, seq, KIND_DEBIT if cents else KIND_PASS, seen.b)
+        values = self.follow(seen, seq, pricing.kind(), seen.b)
         add_debit(values, cents)
-        ride(values, choice, self.tariff.authority, self.profile.get("line", 0))
+        ride(values, pricing.decision, self.profile.get("line", 0))
         record = self.chain(seen, values)
-        payload = intent(
-            seen.uid, record, seen.newest, choice, self.tariff, self.profile, self.mode
-        )
+        payload = intent(seen, record, pricing, self.tariff, self.profile, self.mode)
+        usage = pricing.usage_to_write(seen.head)
         self.mark(DECIDE)
         seen.phase = PHASE_STAGE
-        yield from stage_debit(self.session, cents, record)
+        yield from stage_debit(self.session, cents, record, usage)
         self.mark(STAGE)
         known = yield from self.commit(seen, INTENT_TYPE, payload, seq, self.gate_opened())
         if known == COMMITTED:
@@ -242,23 +244,30 @@ class Tap(CardWriter):
         return TAP_AGAIN if known == NOT_SENT else HOLD_AGAIN
 
     def _decide(self, seen):
-        """Return the Choice of this tap. Raises: Refused."""
+        """Fill the decision of this tap. Shape: a conversation. Raises: Refused."""
         reason = refuse_card(seen.head, seen.n, self.profile, seen.time, seen.clock)
+        if not reason and self.tariff is None:
+            reason = REASON_TARIFF
         if not reason:
-            reason, degraded = refuse_tariff(self.tariff, seen.time)
-            self.mode |= degraded
-        if not reason:
-            reason, choice = choose(seen.head, seen.newest, self.tariff, self.profile, seen.time)
-            self.choice = choice
-            if choice is not None:
-                cents = choice.charge.amount
-                limit = self.lease.allows(seen.time, seen.clock, cents, self.journal)
-                reason = limit or reason
+            pricing = self.pricing
+            pricing.begin(seen, self.profile, self._same_device(seen.newest))
+            reason = yield from pricing.decide(self.session, seen, self.tariff)
+            self.mode |= degraded(self.tariff)
+            if pricing.asks():
+                self.priced = pricing
+                cents = pricing.decision[D_AMOUNT]
+                reason = self.lease.allows(seen.time, seen.clock, cents, self.journal) or reason
         if not self.journal.admits_tap():
             reason = REASON_JOURNAL_FULL
         if reason:
             raise Refused(reason, reason != REASON_JOURNAL_FULL)
-        return choice
+
+    def _same_device(self, newest):
+        """Return whether this device wrote the record, and in the run it is on now (R-22)."""
+        journal = self.journal
+        run_seq = journal.counters.values["run_seq"] & SEQ_MASK
+        mine = newest["device"] == journal.device and newest["epoch"] == journal.epoch
+        return mine and newest["seq"] >= run_seq
 
     def reason_of(self, error):
         """A debit beyond the purse is insufficient funds, whatever the record said (D5)."""

@@ -1,16 +1,56 @@
 """What a tap writes into the journal: the 96-byte payloads of INTENT, OUTCOME, BLOCK, REFUSAL.
 
-Every field of R-21 and every input of re-rating (D14) is filled in here and nowhere else. Usage
-fields stay 0: products that count use (file T) are not on this path yet.
+Every field of R-21 and every input of re-rating (D14) is filled in here and nowhere else.
 
 Source: SPEC.md section 3; decisions.md D14, D15; rerate.py reads these fields back.
 """
 
 from card_layouts.cards.card_layout import G_BYTES
-from card_layouts.cards.zones import zone_bit
+from card_layouts.cards.zones import zones_first
+from card_layouts.fares.inputs import (
+    C_ISSUER,
+    C_PURSE_PRODUCT,
+    C_PURSE_ZONES,
+    D_AMOUNT,
+    D_CHILDREN,
+    D_COMPANIONS,
+    D_CONCESSION,
+    D_DAY,
+    D_DAY_BEFORE,
+    D_FULL,
+    D_GROUP,
+    D_PERIOD_BEFORE,
+    D_PRODUCT,
+    D_REDUCTION,
+    D_RIDER,
+    D_RULE,
+    D_SLOT,
+    D_YOUTHS,
+    S_CENTS,
+    S_DAY,
+    S_LEFT,
+    S_LENGTH,
+    S_PRODUCT,
+    S_START,
+    S_TODAY,
+    S_ZONES,
+    T_CALL,
+    T_PICKED,
+    T_STOP,
+    T_TRIP,
+    slot_at,
+)
 from card_layouts.records.entries import BODY_END, H_END
 from card_layouts.records.entries import UID_END as PREFIX_END
-from card_layouts.records.entries_tap import BLOCK, CALL_NONE, INTENT, OUTCOME, REFUSAL
+from card_layouts.records.entries_tap import (
+    BLOCK,
+    CALL_NONE,
+    INTENT,
+    OUTCOME,
+    REFUSAL,
+    STOP_NONE,
+    TRIP_NONE,
+)
 
 PHASE_MS_MAX = 2047
 NO_RECORD = bytes(G_BYTES)
@@ -28,6 +68,26 @@ JOURNEY = (
     "companions",
     "night",
 )
+# What the decision says, field by field.
+DECIDED = (
+    ("concession", D_CONCESSION),
+    ("group", D_RIDER),
+    ("full", D_FULL),
+    ("reduction", D_REDUCTION),
+    ("youths", D_YOUTHS),
+    ("children", D_CHILDREN),
+    ("rule", D_RULE),
+    ("day_sum", D_DAY_BEFORE),
+    ("period_sum", D_PERIOD_BEFORE),
+)
+# The T row of the right that was used, as it was before (D14).
+USED = (
+    ("use_start", S_START),
+    ("use_length", S_LENGTH),
+    ("use_left", S_LEFT),
+    ("use_today", S_TODAY),
+    ("use_cents", S_CENTS),
+)
 PHASES = ("activate", "auth", "read", "decide", "stage", "flash", "commit", "total")
 
 
@@ -43,31 +103,43 @@ def announce(uid, record):
 def where(profile):
     """Return the fields that say where a BLOCK or REFUSAL happened."""
     values = {}
-    for name in ("line", "trip", "stop", "operator", "shift"):
+    for name in ("line", "operator", "shift"):
         values[name] = profile.get(name, 0)
+    values["trip"] = profile.get("trip", -1) & TRIP_NONE
+    values["stop"] = profile.get("stop", -1) & STOP_NONE
     return values
 
 
-def intent(uid, record, newest, choice, tariff, profile, mode):
-    """Return an INTENT: `newest` fields as found, `choice` as `tap_decide.Choice`."""
-    charge = choice.charge
-    values = announce(uid, record)
+def intent(seen, record, pricing, tariff, profile, mode):
+    """Return an INTENT of the card `seen`; `pricing` is the Pricing of this tap."""
+    card, tap, d = pricing.card, pricing.tap, pricing.decision
+    values = announce(seen.uid, record)
     for name in JOURNEY:
-        values["was_" + name] = newest[name]
-    for name in ("terminal", "operator", "trip", "stop", "shift"):
+        values["was_" + name] = seen.newest[name]
+    for name in ("terminal", "operator", "shift"):
         values[name] = profile.get(name, 0)
-    values["concession"] = charge.concession
-    values["group"] = choice.rider.group
-    values["full"] = charge.full
-    values["reduction"] = charge.reduction
-    values["call"] = CALL_NONE
-    values["picked"] = zone_bit(choice.place.to_zone)
-    values["product"] = choice.rider.product
-    values["product_authority"] = choice.issuer
-    values["product_zones"] = choice.rider.zones
+    values["trip"] = tap[T_TRIP] & TRIP_NONE
+    values["call"] = tap[T_CALL] & CALL_NONE
+    values["stop"] = tap[T_STOP] & STOP_NONE
+    values["picked"] = tap[T_PICKED]
+    for name, place in DECIDED:
+        values[name] = d[place]
+    slot = d[D_SLOT]
+    values["product_authority"] = card[C_ISSUER]
+    values["product"] = card[C_PURSE_PRODUCT]
+    values["product_zones"] = card[C_PURSE_ZONES]
+    if slot:
+        at = slot_at(slot - 1)
+        values["product"] = card[at + S_PRODUCT]
+        values["product_zones"] = card[at + S_ZONES]
+        for name, place in USED:
+            values[name] = card[at + place]
+        day = card[at + S_DAY]
+        values["use_counted"] = 1 if day and day == d[D_DAY] else 0
+        if not values["use_counted"]:
+            values["use_today"] = 0
     values["tariff"] = tariff.version
     values["semantics"] = tariff.semantics
-    values["rule"] = charge.rule
     values["mode"] = mode
     return INTENT.pack(values)
 
@@ -108,8 +180,8 @@ def block(uid, record, action, listed, was_b, hotlist, profile, mode):
     return BLOCK.pack(values)
 
 
-def refusal(uid, reason, phase, seen, choice, listed, tariff, profile, mode):
-    """Return a REFUSAL; `choice` None when nothing was priced, `tariff` None when there is none."""
+def refusal(uid, reason, phase, seen, pricing, listed, tariff, profile, mode):
+    """Return a REFUSAL; `pricing` None when nothing was priced, `tariff` None without one."""
     values = where(profile)
     values["uid"] = uid
     values["observed"] = seen.record
@@ -126,11 +198,12 @@ def refusal(uid, reason, phase, seen, choice, listed, tariff, profile, mode):
     if tariff is not None:
         values["tariff"] = tariff.version
         values["semantics"] = tariff.semantics
-    if choice is not None:
-        values["asked"] = choice.charge.amount
-        values["rule"] = choice.charge.rule
-        values["to_zone"] = choice.place.to_zone
-        values["product"] = choice.rider.product
-        values["group"] = choice.rider.group
-        values["companions"] = choice.rider.companions
+    if pricing is not None:
+        d = pricing.decision
+        values["asked"] = d[D_AMOUNT]
+        values["rule"] = d[D_RULE]
+        values["to_zone"] = zones_first(pricing.tap[T_PICKED])
+        values["product"] = d[D_PRODUCT]
+        values["group"] = d[D_GROUP]
+        values["companions"] = d[D_COMPANIONS]
     return REFUSAL.pack(values)

@@ -13,9 +13,11 @@ from card_layouts.answers import ACCEPTED, ACCEPTED_SETTLED, ALREADY_SHOWN, HOLD
 from card_layouts.cards import tourist_ticket
 from card_layouts.cards.conversation import CardLost, CardStatusError
 from card_layouts.cards.ultralight_c import ACK, RANDOM_BYTES, NakError, Session
+from card_layouts.cards.zones import zones_first
 from card_layouts.codec.timestamps import CLOCK_UNSET
 from card_layouts.crypto.triple_des import TripleDes
 from card_layouts.errors import RangeError
+from card_layouts.fares.inputs import T_SECONDS
 from card_layouts.packages.hotlist_layout import HOT_KILL, HOT_NONE
 from card_layouts.records.entries import TICKET as TICKET_TYPE
 from card_layouts.records.entries_service import TICKET
@@ -25,20 +27,19 @@ from card_layouts.records.entries_tap import (
     PHASE_DECIDE,
     PHASE_READ,
     PHASE_STAGE,
-    REASON_AUTHORITY,
     REASON_CARD_EXPIRED,
     REASON_CLOCK_UNSET,
     REASON_COUNTER_END,
     REASON_JOURNAL_FULL,
     REASON_KILLED,
     REASON_LISTED,
-    REASON_NO_PRICE,
     REASON_NO_PRODUCT,
     REASON_NOT_GENUINE,
+    REASON_TARIFF,
 )
 from firmware.card_writer import AUTH, COMMITTED, DECIDE, NOT_SENT, READ, STAGE
 from firmware.tap_card import Refused
-from firmware.tap_decide import place_of, refuse_tariff
+from firmware.tap_decide import degraded, place_in, where
 
 GRACE_S = 10  # a re-tap here so soon is the same tap, or somebody behind the passenger
 SETTLED_S = 60 + GRACE_S  # a ticket keeps whole minutes
@@ -158,10 +159,10 @@ class TicketTap:
     def _use(self, seen, ticket, k_slot):
         tap = self._tap
         seen.phase = PHASE_DECIDE
-        place = self._decide(seen, ticket)
+        zone = self._decide(seen, ticket)
         seq = tap.next_seq()
         slot = tourist_ticket.next_slot(ticket, k_slot, seen.time, tap.journal.device)
-        payload = self._entry(seen, ticket, slot, place)
+        payload = self._entry(seen, ticket, slot, zone)
         tap.mark(DECIDE)
         seen.phase = PHASE_STAGE
         yield from tourist_ticket.stage(self._session, ticket, slot)
@@ -178,29 +179,30 @@ class TicketTap:
         return TAP_AGAIN if known == NOT_SENT else HOLD_AGAIN
 
     def _decide(self, seen, ticket):
-        """Return the Place of this tap. Raises: Refused."""
+        """Return the zone of this tap, one of the ticket's if it can be. Raises: Refused."""
         tap = self._tap
-        if ticket.header["authority"] != tap.profile["authority"]:
-            raise Refused(REASON_AUTHORITY)  # its zones are another authority's
         if seen.clock == CLOCK_UNSET:
             raise Refused(REASON_CLOCK_UNSET)
-        reason, degraded = refuse_tariff(tap.tariff, seen.time)
+        if tap.tariff is None:
+            raise Refused(REASON_TARIFF)
+        place = tap.pricing.tap
+        where(place, tap.profile)
+        place[T_SECONDS] = seen.time
+        header = ticket.header
+        reason, zones = place_in(tap.tariff, place, header["authority"])
         if reason:
             raise Refused(reason)
-        tap.mode |= degraded
-        try:
-            place = place_of(tap.tariff, tap.profile)
-        except RangeError:
-            raise Refused(REASON_NO_PRICE)
-        reason = REASONS[tourist_ticket.refusal(ticket, seen.time, place.zone)]
+        tap.mode |= degraded(tap.tariff)
+        zone = zones_first(zones & header["zones"] or zones)
+        reason = REASONS[tourist_ticket.refusal(ticket, seen.time, zone)]
         reason = reason or tap.lease.allows(seen.time, seen.clock, 0, tap.journal)
         if not tap.journal.admits_tap():
             raise Refused(REASON_JOURNAL_FULL, journalled=False)
         if reason:
             raise Refused(reason)
-        return place
+        return zone
 
-    def _entry(self, seen, ticket, slot, place):
+    def _entry(self, seen, ticket, slot, zone):
         tap = self._tap
         values = {
             "uid": seen.uid,
@@ -211,8 +213,7 @@ class TicketTap:
             "writes": PAGES_WRITTEN,  # written before the entry is: a torn one leaves no entry
             "time": seen.time,
             "clock": seen.clock,
-            "zone": place.zone,
-            "to_zone": place.to_zone,
+            "zone": zone,
             "group": ticket.header["group"],
             "tariff": tap.tariff.version,
             "semantics": tap.tariff.semantics,

@@ -9,7 +9,8 @@ import hashlib
 from card_layouts.cards.card_layout import aid_bytes
 from card_layouts.crypto.an10922 import card_key
 from card_layouts.crypto.kdf import block_key, device_key, device_label
-from card_layouts.fares.tariff import Tariff
+from card_layouts.fares.mounted import Tariff
+from card_layouts.fares.package import memory_reader
 from card_layouts.packages.hotlist import Hotlist
 from card_layouts.records.entries_tap import TERMINAL_GATE
 from firmware.device_clock import DeviceClock
@@ -94,7 +95,8 @@ class BenchBoard:
             "generation": GENERATION,
             "key_version": KEY_VERSION,
             "line": 17,
-            "trip": 400,
+            "trip": 0,
+            "call": 0,
             "stop": 0,
             "direction": 1,
             "shift": 5,
@@ -115,7 +117,7 @@ class BenchBoard:
             BenchEntropy(),
             self.journal,
             self.keys,
-            Tariff(reader_of(tariff)),
+            mounted(tariff),
             Hotlist(reader_of(hotlist)),
             Lease(lease),
             Silent(),
@@ -132,6 +134,13 @@ class BenchBoard:
                 length = steps.send(exchange(frame, length))
         except StopIteration as end:
             return end.value
+
+
+def mounted(body):
+    """Return the Tariff over a package in memory."""
+    tariff = Tariff(memory_reader(body))
+    tariff.mount()
+    return tariff
 
 
 def reader_of(body):

@@ -4,7 +4,6 @@ import tempfile
 from pathlib import Path
 
 from card_layouts.crypto.kdf import block_key, device_key
-from card_layouts.fares.tariff_builder import build
 from card_layouts.packages.hotlist_builder import build_base
 from card_layouts.packages.hotlist_layout import HOT_BLOCK
 from firmware.journal_provision import provision
@@ -16,6 +15,7 @@ from simulator.flash import Flash
 from simulator.issuing import LIMIT_CENTS, IssuingOffice
 from simulator.passengers import Rider
 from simulator.prng import Prng
+from simulator.small_tariffs import count_tariff
 
 OFFICE = 9
 FARE_CENTS = 250
@@ -56,9 +56,7 @@ def make_cards(count: int) -> list[DesfireCard]:
 
 def flat_tariff() -> bytes:
     """Return a tariff body: one zone, one price, an hour's transfer that never applies here."""
-    return build(
-        AUTHORITY, 1, b"EUR", 0, 16383, [[[FARE_CENTS]]], [(0, 0)], [0], [1], [(1, 8, 0)], [(0, 0)]
-    )
+    return count_tariff([[FARE_CENTS]], AUTHORITY, transfer_minutes=0, utc_offset=0)
 
 
 def long_hotlist() -> bytes:

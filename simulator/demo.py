@@ -14,8 +14,8 @@ from pathlib import Path
 
 from backend_sync.keyring.keyfile import KeyFileError
 from backend_sync.ports import KeyringError
-from backend_sync.tariffs.compile import TariffError
 from backend_sync.tariffs.gtfs import GtfsError
+from backend_sync.tariffs.source import TariffFault
 from edge_agent.counter.card_image import CardImageError
 from simulator import demo_system, passengers
 from simulator.board_process import BoardFailed
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
         ImageError,
         KeyFileError,
         KeyringError,
-        TariffError,
+        TariffFault,
         ServiceError,
         BoardFailed,
         WorldStuck,

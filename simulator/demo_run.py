@@ -271,7 +271,7 @@ class Demo:
     def _place(self, step: Step) -> str:
         """Return the message that tells a validator where its vehicle is (W-36)."""
         trip = self.feed.trips[step.trip]
-        return f"place {trip.line & 1023} {step.trip} {trip.stops[step.call]} {trip.direction} 0"
+        return f"place {trip.line & 1023} {step.trip} {step.call} {trip.stops[step.call]}"
 
     def _where(self, step: Step) -> tuple[str, str]:
         trip = self.feed.trips[step.trip]

@@ -14,11 +14,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from backend_sync import tariffs
 from backend_sync.keyring.keyfile import make_keys, write_keys
 from backend_sync.keyring.local import KEY_FILE, LocalKeyring
 from backend_sync.ports import Keyring
-from backend_sync.tariffs.compile import compile_tariff, load_toml, zone_order
+from backend_sync.tariffs.book import read_tariff
 from backend_sync.tariffs.gtfs import Feed, read_feed
+from backend_sync.tariffs.network import derive
+from backend_sync.tariffs.package_writer import write_package
 from card_layouts.codec.timestamps import from_unix
 from firmware.tools import build_image as firmware_image
 from firmware.tools.board_command import board_command
@@ -32,7 +35,9 @@ from simulator.passengers import Plan, make_plan
 from simulator.prng import Prng
 from simulator.services import Service, listens
 
-TOWN_FOLDER = Path(__file__).parent / "example_town"
+TOWN_FEED = Path(__file__).parent / "example_town" / "gtfs"
+TARIFFS = Path(tariffs.__file__).parent / "shipped" / "koivula"
+TOWN_ZONES = "ABCD"
 EDGE = "depot"
 EDGE_AUTHORITY = 1
 OFFICE_DEVICE = 1
@@ -44,21 +49,38 @@ TARIFF_VERSION = 1
 FIRST_MIDNIGHT = int(from_unix(1_780_272_000))
 LEASE_HOURS = 72
 ONE_CENT_MORE = "fare-plus-one-cent"  # a fault planted in the validators' firmware
-FARE = "amount = tariff.price(low, high, rider.group) * persons"
+FARE = ("d[D_AMOUNT] = best[o.O_PAY]", "d[D_FULL] = best[o.O_FULL]")
 OFFICE_NIGHT_S = 2 * 3600  # the cards are issued and the validators docked before the first morning
 
 
 def read_network(settings: Settings) -> Feed:
-    """Return the feed the demo runs on: the one named, or the small town shipped here."""
-    return read_feed(Path(settings.gtfs) if settings.gtfs else TOWN_FOLDER / "gtfs")
+    """Return the feed the demo runs on: the one named, or the small town shipped here.
+
+    Another town's zones take the names of ours, in their order; one without zones is all zone A.
+    Raises: DemoError when it has more zones than our tariff prices.
+    """
+    feed = read_feed(Path(settings.gtfs) if settings.gtfs else TOWN_FEED)
+    names = feed.zones() or [""]
+    if len(names) > len(TOWN_ZONES):
+        raise DemoError(
+            f"{Path(settings.gtfs).name}: {len(names)} zones ({', '.join(names[:8])} ...);"
+            f" the demo's tariff prices at most {len(TOWN_ZONES)}"
+        )
+    if not set(names) <= set(TOWN_ZONES):
+        ours = dict(zip(names, TOWN_ZONES, strict=False))
+        feed = feed._replace(stops=[s._replace(zone=ours.get(s.zone, "")) for s in feed.stops])
+    trips = [trip for trip in feed.trips if all(feed.stops[s].zone for s in trip.stops)]
+    feed = feed._replace(trips=trips or feed.trips)
+    # In the order of packages, so that a trip's index means the same to the plan and a validator.
+    return feed._replace(trips=[feed.trips[run.trip] for run in derive(feed).trips])
 
 
 def draw_plan(settings: Settings, feed: Feed) -> Plan:
     """Return the plan of these settings; the same every time it is asked for."""
     return make_plan(
         Prng(settings.seed).fork("plan"),
-        _served(feed),
-        _zone_count(feed),
+        feed,
+        len(feed.zones()),
         settings.taps,
         settings.cards,
         settings.validators,
@@ -128,10 +150,12 @@ def _dearer_sources(root: Path, folder: Path) -> Path:
     """Copy the firmware's sources and make every fare one cent dearer there, and only there."""
     for name in ("firmware", "card_layouts"):
         shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("build", "*.pyc"))
-    rate = folder / "card_layouts" / "fares" / "rate.py"
-    text = rate.read_text()
-    assert text.count(FARE) == 1, "the line of rate.py that makes a fare has changed"
-    rate.write_text(text.replace(FARE, FARE + " + 1"))
+    settle = folder / "card_layouts" / "fares" / "settle.py"
+    text = settle.read_text()
+    for line in FARE:
+        assert text.count(line) == 1, "the lines of settle.py that make a fare have changed"
+        text = text.replace(line, line + " + (1 if best[o.O_PAY] else 0)")
+    settle.write_text(text)
     return folder
 
 
@@ -151,8 +175,8 @@ def start_command(files: DemoFiles, board: BoardProcess, trace: bool) -> list[st
 
 def write_tariffs(folder: Path, feed: Feed, settings: Settings) -> None:
     """Compile the shipped tariffs over the feed and lay them where the publisher looks."""
-    for name, authority in (("tariff_town.toml", TOWN), ("tariff_ferry.toml", FERRY)):
-        body = compile_tariff(load_toml(TOWN_FOLDER / name), feed, TARIFF_VERSION)
+    for name, authority in (("tariff.toml", TOWN), ("ferry.toml", FERRY)):
+        body = write_package(read_tariff(TARIFFS / name, TARIFF_VERSION).book, feed)
         (folder / f"authority-{authority}.ttar").write_bytes(body)
 
 
@@ -285,18 +309,6 @@ def _replace(path: Path, text: str) -> None:
     beside = path.with_name(path.name + ".new")
     beside.write_text(text)
     beside.replace(path)
-
-
-def _served(feed: Feed) -> Feed:
-    """Return the feed with only the trips whose every stop has a zone, where zones exist."""
-    if not feed.zones():
-        return feed
-    trips = [trip for trip in feed.trips if all(feed.stops[s].zone for s in trip.stops)]
-    return feed._replace(trips=trips or feed.trips)
-
-
-def _zone_count(feed: Feed) -> int:
-    return len(zone_order(load_toml(TOWN_FOLDER / "tariff_town.toml"), feed))
 
 
 def entries_hash(files: DemoFiles) -> str:

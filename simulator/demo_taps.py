@@ -21,6 +21,7 @@ REPOLL_MS = 500  # a validator looks for the same card again for 300 ms
 BOOT_LIMIT_MS = 60_000
 
 ACCEPTED = ("ACCEPTED",)
+PASS_BACK = "REFUSED_PASS_BACK"  # whoever went through and taps again opens nothing
 SETTLED = ("ACCEPTED", "ACCEPTED_SETTLED", "ACCEPTED_GRACE", "ALREADY_SHOWN")
 EXPECTED = {
     p.PLAIN: ACCEPTED,
@@ -45,9 +46,12 @@ class Tapped(NamedTuple):
     answer: str
     lamp: str
     gate: bool
+    went_through: bool = False  # this gate opened for the card's tap before: what a re-tap follows
 
     @property
     def surprising(self) -> bool:
+        if self.went_through and self.answer == PASS_BACK:
+            return False
         return self.answer not in EXPECTED[self.step.kind]
 
 
@@ -67,6 +71,7 @@ class Taps:
         self.stop_of = stop_of  # the message that tells a validator where its vehicle is
         self.unknown: Counter[int] = Counter()
         self.kinds: Counter[str] = Counter()
+        self.opened: dict[int, int] = {}  # card -> validator whose gate it went through last
         self.tears: Counter[str] = Counter()  # so far, by kind: they alternate between variants
 
     def tap(self, step: p.Step) -> Tapped:
@@ -96,7 +101,12 @@ class Taps:
             self.world.settle()
         board.field.plan()
         board.cut_on_tear = False
-        tapped = _tapped(step, board, first)
+        through = step.kind == p.RETAP and self.opened.get(step.card) == step.validator
+        tapped = _tapped(step, board, first)._replace(went_through=through)
+        if tapped.gate:
+            self.opened[step.card] = step.validator
+        elif step.kind != p.RETAP:
+            self.opened.pop(step.card, None)
         self._count(tapped)
         return tapped
 

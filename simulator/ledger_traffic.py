@@ -19,20 +19,43 @@ from cryptography.hazmat.primitives.cmac import CMAC
 from backend_sync.keyring.local import LocalKeyring
 from card_layouts.cards.card_layout import KIND_DEBIT, G
 from card_layouts.cards.issue import ISSUE, STATE_VERIFIED
+from card_layouts.codec.timestamps import CLOCK_SIGNED
 from card_layouts.crypto.kdf import block_key, device_key, device_label, next_block_key, seal_keys
-from card_layouts.fares.rate import Place, Rider, rate
-from card_layouts.fares.tariff import Tariff
-from card_layouts.fares.tariff_builder import build
+from card_layouts.fares.engine import rate
+from card_layouts.fares.inputs import (
+    C_BALANCE,
+    C_GROUP,
+    C_ISSUER,
+    C_PURSE_PRODUCT,
+    D_AMOUNT,
+    D_CHARGED,
+    D_CONCESSION,
+    D_FULL,
+    D_REDUCTION,
+    D_RULE,
+    D_START_ZONE,
+    D_ZONES,
+    T_CLOCK,
+    T_SECONDS,
+    T_STOP,
+    new_card,
+    new_decision,
+    new_tap,
+)
+from card_layouts.fares.mounted import Tariff
 from card_layouts.records import entries
 from card_layouts.records.chain import chain_start
 from card_layouts.records.entries_tap import (
+    CALL_NONE,
     HOW_ANSWER,
     INTENT,
     OUTCOME,
     OUTCOME_COMMITTED,
     REFUSAL,
+    TRIP_NONE,
 )
 from card_layouts.records.slot import SLOT_MAGIC, SLOTS_PER_BLOCK
+from simulator.small_tariffs import count_tariff, mounted
 
 AUTHORITY, OPERATOR, VERSION = 244, 7, 1
 DEVICES, CARDS = 200, 50_000
@@ -47,24 +70,8 @@ Batch = tuple[str, list[tuple[int, int, int, bytes, list[bytes]]]]
 
 def flat_tariff() -> Tariff:
     """Return a small tariff with four zones and three rider groups."""
-    prices = [
-        [[200 + 100 * more + 20 * group for group in range(GROUPS)] for more in range(ZONES - low)]
-        for low in range(ZONES)
-    ]
-    body = build(
-        AUTHORITY,
-        VERSION,
-        b"EUR",
-        0,
-        16_000,
-        prices,
-        [(0, 0)] * GROUPS,
-        [60] * ZONES,
-        [1, 2, 3, 4],
-        [(1, 0, 0)],
-        [(0, 120)],
-    )
-    return Tariff(lambda at, size: body[at : at + size])
+    prices = [[200 + 100 * more + 20 * group for more in range(ZONES)] for group in range(GROUPS)]
+    return mounted(count_tariff(prices, AUTHORITY, VERSION))
 
 
 class Traffic:
@@ -155,37 +162,48 @@ class Traffic:
         found = []
         for zone in range(1, ZONES + 1):
             for group in range(GROUPS):
-                rider = Rider(group, 1, AUTHORITY, 0, 0)
-                charge = rate(self.tariff, rider, None, Place(zone, 0), 0)
+                d = self._decide(zone, group)
                 body = G.pack(
                     {
                         "kind": KIND_DEBIT,
                         "clock": 1,
-                        "amount": charge.amount,
+                        "amount": d[D_AMOUNT],
                         "zone": zone,
                         "authority": AUTHORITY,
-                        "start_zone": charge.start_zone,
-                        "zones": charge.zones,
-                        "charged": charge.charged,
+                        "start_zone": d[D_START_ZONE],
+                        "zones": d[D_ZONES],
+                        "charged": d[D_CHARGED],
                     }
                 )[7:36]
                 intent = INTENT.pack(
                     {
                         "group": group,
-                        "full": charge.full,
-                        "reduction": charge.reduction,
-                        "concession": charge.concession,
-                        "rule": charge.rule,
+                        "full": d[D_FULL],
+                        "reduction": d[D_REDUCTION],
+                        "concession": d[D_CONCESSION],
+                        "rule": d[D_RULE],
                         "tariff": VERSION,
                         "semantics": 1,
                         "product": 1,
                         "product_authority": AUTHORITY,
                         "operator": OPERATOR,
                         "terminal": 2,
+                        "trip": TRIP_NONE,
+                        "call": CALL_NONE,
+                        "stop": zone - 1,
                     }
                 )
-                found.append((charge.amount, (int.from_bytes(body, "big"), intent)))
+                found.append((d[D_AMOUNT], (int.from_bytes(body, "big"), intent)))
         return found
+
+    def _decide(self, zone: int, group: int) -> list[int]:
+        """Return the decision of a new journey of `group` from a stop in `zone`."""
+        card, tap, decision = new_card(), new_tap(), new_decision()
+        card[C_ISSUER], card[C_PURSE_PRODUCT] = AUTHORITY, 1
+        card[C_GROUP], card[C_BALANCE] = group, 10_000
+        tap[T_STOP], tap[T_SECONDS], tap[T_CLOCK] = zone - 1, FIRST_SECOND, CLOCK_SIGNED
+        rate(self.tariff, card, tap, decision)
+        return decision
 
 
 class _Journal:

@@ -16,6 +16,7 @@ from simulator.prng import Prng
 DAYS = 5
 DAY_S = 86_400
 MORNING_S = 3 * 3600  # UTC: the first tap of a day, 05:00 or 06:00 on Finnish walls
+PASS_BACK_S = 300  # of the shipped tariff
 LEASE_DAY = 3  # counted from 0: the day on which the validator that stayed out must refuse
 
 # Kinds of tap, in the words of the report.
@@ -195,6 +196,7 @@ class _Walk:
         self.away: list[tuple[int, str, int]] = []  # card, tear, validator
         self.rides = [(prng.below(len(feed.trips)), 0) for _ in range(validators)]
         self.now = 0
+        self.tapped: dict[tuple[int, int], int] = {}  # (card, validator) -> second
 
     def steps(self, events: list[Event], last_taps: bool) -> list[Step]:
         found: list[Step] = []
@@ -203,7 +205,7 @@ class _Walk:
             card = self._card(event)
             found.append(self._step(event.kind, card, event.validator, 30 + self.prng.below(400)))
             if event.after in (SAME, OTHER):
-                validator, gap = self._after(event)
+                validator, gap = self._after(event, card)
                 found.append(self._step(RETAP, card, validator, gap, event.kind))
         for number, (card, tear, torn_at) in enumerate(self.away if last_taps else ()):
             # Mostly elsewhere, so that the ledger settles it and not the validator itself.
@@ -219,19 +221,26 @@ class _Walk:
         if event.kind == KILLED:  # each in turn: a killed card answers nothing new
             self.kills += 1
             return takers[self.kills % len(takers)]
-        card = self.prng.choice(takers)
+        # Twice at one gate within minutes is pass-back: refused, and no story of this plan.
+        fresh = [card for card in takers if not self._just_tapped(card, event.validator)]
+        card = self.prng.choice(fresh or takers)
         if event.after == AWAY:
             takers.remove(card)
             self.away.append((card, event.kind, event.validator))
         return card
 
-    def _after(self, event: Event) -> tuple[int, int]:
+    def _just_tapped(self, card: int, validator: int) -> bool:
+        return self.now - self.tapped.get((card, validator), -PASS_BACK_S) < PASS_BACK_S
+
+    def _after(self, event: Event, card: int) -> tuple[int, int]:
         """Return (validator, seconds later) of the re-tap that follows a tear."""
         out = self.validators - 1
         others = [
             v
             for v in range(self.validators)
-            if v != event.validator and not (event.day == LEASE_DAY and v == out)
+            if v != event.validator
+            and not (event.day == LEASE_DAY and v == out)
+            and not self._just_tapped(card, v)
         ]
         if event.after == OTHER and others:
             return self.prng.choice(others), 60 + self.prng.below(240)
@@ -243,6 +252,7 @@ class _Walk:
         if kind != RETAP:
             self._drive(validator)
         trip, call = self.rides[validator]
+        self.tapped[card, validator] = self.now
         return Step(self.now, kind, card, validator, trip, call, tear)
 
     def _drive(self, validator: int) -> None:

@@ -28,8 +28,7 @@ from card_layouts.cards.transit_record import issue_record
 from card_layouts.crypto.an10922 import card_key
 from card_layouts.crypto.kdf import block_key, device_key, device_label, next_block_key
 from card_layouts.crypto.triple_des_cpython import TripleDes
-from card_layouts.fares.tariff import Tariff
-from card_layouts.fares.tariff_builder import build
+from card_layouts.fares.mounted import Tariff
 from card_layouts.records.entries import TYPE_NAMES
 from card_layouts.records.entries_all import layout_of
 from card_layouts.records.entries_tap import TERMINAL_GATE
@@ -47,6 +46,7 @@ from simulator.field import Field, Tear
 from simulator.flash import BLOCK_BYTES, Flash
 from simulator.prng import Prng
 from simulator.reader import DirectReader
+from simulator.small_tariffs import count_tariff, mounted
 
 AUTHORITY, CLUSTER, GENERATION, KEY_VERSION = 244, 0x1234, 1, 1
 AID = aid_bytes(CLUSTER, GENERATION)
@@ -58,6 +58,7 @@ BLOCKS = 4
 NOW = 180_000_000
 FARE, FARE_TWO, PURSE, LIMIT = 250, 338, 2000, 30000
 GATE_A, GATE_B, STATION, ISSUER = 4711, 4712, 9, 8
+PURSE_PRODUCT = 100
 TRANSFER_MINUTES = 60
 
 
@@ -133,23 +134,16 @@ class Random:
         return self._prng.bytes(n)
 
 
-def tariff(zone_count: int = 2) -> Tariff:
+@cache
+def tariff_body(zone_count: int = 2) -> bytes:
     """Return a tariff: one zone 250, both 338; transfers within the hour; stop i in zone i + 1."""
-    prices = [[[FARE], [FARE_TWO]], [[FARE]]] if zone_count == 2 else [[[FARE]]]
-    body = build(
-        AUTHORITY,
-        7,
-        b"EUR",
-        0,
-        16383,
-        prices,
-        [(0, 0)],
-        [TRANSFER_MINUTES] * zone_count,
-        list(range(1, zone_count + 1)),
-        [(100, 8, 0)],
-        [(0, 120)],
-    )
-    return Tariff(lambda offset, size: body[offset : offset + size])
+    prices = [[FARE, FARE_TWO][:zone_count]]
+    return count_tariff(prices, AUTHORITY, 7, PURSE_PRODUCT, TRANSFER_MINUTES)
+
+
+def tariff(zone_count: int = 2) -> Tariff:
+    """Return the same, mounted."""
+    return mounted(tariff_body(zone_count))
 
 
 def lease(**changed: int) -> Lease:
@@ -175,7 +169,7 @@ def head_of(**changed: int) -> bytes:
         "authority": AUTHORITY,
         "serial": 12345678,
         "expires": 511,
-        "purse_product": 100,
+        "purse_product": PURSE_PRODUCT,
         "issued": 2000,
     }
     values.update(changed)
@@ -255,9 +249,9 @@ class Device:
             "generation": GENERATION,
             "key_version": KEY_VERSION,
             "line": 17,
-            "trip": 400,
+            "trip": 0,
+            "call": 0,
             "stop": 0,
-            "direction": 1,
             "shift": 5,
         }
         self.profile.update(parts.get("profile", {}))

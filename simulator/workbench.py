@@ -12,8 +12,9 @@ from typing import Any
 
 from backend_sync.keyring.keyfile import make_keys, write_keys
 from backend_sync.keyring.local import KEY_FILE, LocalKeyring
-from backend_sync.tariffs.compile import compile_tariff, load_toml
+from backend_sync.tariffs.book import read_tariff
 from backend_sync.tariffs.gtfs import read_feed
+from backend_sync.tariffs.package_writer import write_package
 from card_layouts.cards.tourist_sale import recipe_of
 from card_layouts.cards.tourist_ticket import ticket_keys
 from card_layouts.cards.zones import ZONES_ALL
@@ -28,6 +29,7 @@ from firmware.tools.build_image import build_image
 from firmware.tools.provision import write_board
 from simulator.board_process import BoardFailed, BoardProcess, micropython_path
 from simulator.clock import WorldClock
+from simulator.demo_system import TARIFFS, TOWN_FEED
 from simulator.demo_taps import power_on
 from simulator.desfire_card import Cut
 from simulator.field import Card, Tear, answer_lost
@@ -39,7 +41,6 @@ from simulator.ticket_world import Station
 from simulator.ultralight_c import UltralightC
 from simulator.world import World
 
-TOWN = Path(__file__).parent / "example_town"
 AUTHORITY, OPERATOR, DEVICE, OFFICE = 1, 10, 11, 1
 START = 203_000_000  # seconds since 2020: June 2026
 HOUR_MS = 3_600_000
@@ -74,7 +75,8 @@ class Workbench:
         self.clock = WorldClock(START)
         self.world = World(self.clock)
         device, office = _provision(folder / "keyring")
-        write_board(device, self.config_path, self.flash_path)
+        place = {"trip": 0, "call": 0, "stop": 0}
+        write_board({**device, "profile": place}, self.config_path, self.flash_path)
         self.k_block = device["K_block"]  # of the first journal block: the board's file lacks it
         self._install(device["cfg"])
         write_board(office, folder / "office.json", folder / "office.flash")
@@ -134,7 +136,7 @@ class Workbench:
             "rights": RIGHT_DEBIT | RIGHT_BLOCK,
             "time": START,
         }
-        tariff = compile_tariff(load_toml(TOWN / "tariff_town.toml"), read_feed(TOWN / "gtfs"), 1)
+        tariff = write_package(read_tariff(TARIFFS / "tariff.toml").book, read_feed(TOWN_FEED))
         hotlist = build_base(1, [(LISTED, HOT_BLOCK, 1)], AUTHORITY)
         for role, body in ((LEASE, seal_lease(lease, k_cfg)), (TARIFF, tariff), (HOTLIST, hotlist)):
             install(flash, role, body, k_cfg)

@@ -26,7 +26,7 @@ from backend_sync.ledger.results import ALARM_EQUIVOCATION, EQUIVOCATION
 from backend_sync.ledger.tickets import TicketBook, TicketSale, import_tickets
 from backend_sync.ledger.working_set import WorkingSet
 from backend_sync.ports import Clock, Keyring
-from card_layouts.fares.tariff import Tariff
+from card_layouts.fares.mounted import Tariff
 from card_layouts.packages.ack import FLAG_QUARANTINED
 from card_layouts.records.entries import ENDED_BY_OUTCOME
 

@@ -1,20 +1,22 @@
 """Prices every charge again from its own entry (O-17): what the ledger believes of a fare.
 
-`card_layouts.fares.rerate` decides; this module finds the tariff version and remembers answers.
-A price depends on times by the minute only, and on the card not at all, so those are left out of
+`card_layouts.fares.repeat` decides; this module finds the tariff version and remembers answers.
+A price depends on times by the minute only, and on who tapped not at all, so those are left out of
 the key an answer is remembered under. Source: decisions.md D14, D26.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
-from card_layouts.cards.card_layout import KIND_DEBIT, KIND_PASS, G
-from card_layouts.fares.rerate import rerate
-from card_layouts.fares.tariff import Tariff
+from card_layouts.cards.card_layout import G
+from card_layouts.fares.mounted import Tariff
+from card_layouts.fares.place import book_of
+from card_layouts.fares.repeat import DIFFERENT, PRICE_ONLY, RATEABLE, SAME, UNRATED, Repeater
 from card_layouts.records.entries_tap import INTENT
 
 Tariffs = Mapping[tuple[int, int], Tariff]  # (authority, version) -> package
 REMEMBERED_MAX = 200_000
-RATEABLE = (KIND_DEBIT, KIND_PASS)
+BEST_FIRST = (SAME, PRICE_ONLY, DIFFERENT, UNRATED)
 VERDICT_NAMES = ("same", "differences", "price_only", "unrated")
 
 # Who tapped where and when exactly, and on which device: no part of a price.
@@ -23,11 +25,7 @@ _IDENTITY = (
     "h",
     "was_time",
     "was_line",
-    "terminal",
     "operator",
-    "trip",
-    "stop",
-    "call",
     "shift",
     "mode",
 )
@@ -47,8 +45,13 @@ _KEPT = _mask(_BITS)
 _TIME = _BITS - sum(G.find("time"))
 _WAS_TIME = _BITS - sum(INTENT.find("was_time"))
 _WAS_ZONE = _BITS - sum(INTENT.find("was_start_zone"))
+_PAID_BY = _BITS - sum(G.find("paid_by"))
+_SUMS = _BITS - sum(G.find("L"))  # D stands before L
 _TARIFF = _BITS - sum(INTENT.find("tariff"))
 _SECONDS = (1 << 30) - 1
+
+
+Key = tuple[int, int, int, int]
 
 
 class Rerater:
@@ -56,23 +59,62 @@ class Rerater:
 
     def __init__(self, tariffs: Tariffs) -> None:
         self.tariffs = tariffs
-        self.remembered: dict[tuple[int, int, int], int] = {}
+        self.remembered: dict[Key, int] = {}
 
     def verdict(self, payload: bytes, kind: int, authority: int) -> int | None:
         """Return SAME, DIFFERENT, PRICE_ONLY or UNRATED; None for what has no price."""
         if kind not in RATEABLE:
             return None
         whole = int.from_bytes(payload, "big")
-        # Without an open journey the time of the record found says nothing.
-        was = (whole >> _WAS_TIME & _SECONDS) // 60 if whole >> _WAS_ZONE & 63 else 0
-        key = (whole & _KEPT, (whole >> _TIME & _SECONDS) // 60, was)
+        key = _key(whole)
         found = self.remembered.get(key)
         if found is None:
-            tariff = self.tariffs.get((authority, whole >> _TARIFF & 0xFFFF))
-            found = rerate(tariff, INTENT.unpack(payload))[0]
-            if tariff is None:
-                return found  # it may be archived later
+            own, candidates = self._tariffs(authority, whole >> _TARIFF & 0xFFFF)
+            intent = INTENT.unpack(payload)
+            verdicts = [_verdict(tariff, intent) for tariff in candidates]
+            found = min(verdicts, key=BEST_FIRST.index, default=UNRATED)
+            if own is None and found == DIFFERENT:
+                return UNRATED  # its tariff may be archived later
             if len(self.remembered) >= REMEMBERED_MAX:
                 self.remembered.clear()
             self.remembered[key] = found
         return found
+
+    def _tariffs(self, authority: int, version: int) -> tuple[Tariff | None, list[Tariff]]:
+        """Return the authority's own package, and all that may have priced the entry.
+
+        A neighbour's package may hold this authority's book (M10), and whose device it was the
+        entry does not say.
+        """
+        own = self.tariffs.get((authority, version))
+        others = [
+            tariff
+            for (issuer, number), tariff in self.tariffs.items()
+            if number == version and issuer != authority and book_of(tariff, authority) >= 0
+        ]
+        return own, ([own] if own else []) + others
+
+
+def _verdict(tariff: Tariff, intent: dict[str, Any]) -> int:
+    """Return what the entry's own inputs say under `tariff`.
+
+    Whether the record found was this device's own stands in OUTCOME, not in INTENT (D7): a ride
+    that one of the two answers explains is no difference.
+    """
+    repeater = Repeater(tariff)
+    found: int = repeater.verdict(intent)
+    if found == DIFFERENT:
+        found = repeater.verdict(intent, same_device=True)
+    return found
+
+
+def _key(whole: int) -> Key:
+    """Return what a price depends on: the entry without who, times by the minute.
+
+    Seconds count only between the record found and the tap of an open journey (pass-back), the
+    purse's sums only beside a right (a surcharge it cannot pay).
+    """
+    seconds = whole >> _TIME & _SECONDS
+    gap = seconds - (whole >> _WAS_TIME & _SECONDS) if whole >> _WAS_ZONE & 63 else -1
+    sums = whole >> _SUMS & (1 << 52) - 1 if whole >> _PAID_BY & 7 else 0
+    return whole & _KEPT, seconds // 60, gap, sums

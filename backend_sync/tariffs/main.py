@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from backend_sync.clocks import SystemClock
 from backend_sync.tariffs.commands.failure import CommandFailed
 from backend_sync.tariffs.commands.output import print_findings
-from backend_sync.tariffs.compile import TariffError
 from backend_sync.tariffs.gtfs import GtfsError
 from backend_sync.tariffs.source import TariffFault
 from card_layouts.errors import LayoutError, RangeError
@@ -41,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     except TariffFault as fault:
         print_findings(fault.findings)
         return 1
-    except (CommandFailed, TariffError, GtfsError, LayoutError, RangeError) as error:
+    except (CommandFailed, GtfsError, LayoutError, RangeError) as error:
         print(f"tornello tariff: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # `| head` has read enough

@@ -61,14 +61,18 @@ def read_record(session, back):
     return (yield from session.read_records(FILE_G, back, 1, G_BYTES))
 
 
-def stage_debit(session, cents, record):
-    """Stage a tap under K1: 3 exchanges, or 2 when nothing is charged.
+def stage_debit(session, cents, record, usage=None):
+    """Stage a tap under K1: 3 exchanges, 2 when nothing is charged, 1 more when T changes.
+
+    Shape: `usage` the 44 bytes of T to be written, or None.
 
     Raises: CardStatusError BE when the card's purse does not hold `cents`; all is dropped then.
     """
     if cents:
         yield from session.debit(FILE_V, cents)
     yield from session.debit(FILE_C, 1)
+    if usage is not None:
+        yield from session.write_data(FILE_T, 0, usage)
     yield from session.write_record(FILE_G, record)
 
 

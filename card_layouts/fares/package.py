@@ -60,13 +60,7 @@ class Package:
         # One buffer serves twice: header and directory are parsed, then the resident block comes.
         head = self.resident
         self.read_into(0, head)
-        if head[0:4] != MAGIC:
-            raise LayoutError("package.magic: found %r, wanted %r" % (bytes(head[0:4]), MAGIC))
-        if head[4] != FORMAT:
-            raise LayoutError("package.format: found %d, wanted %d" % (head[4], FORMAT))
-        self.semantics = head[5]
-        self.authority = head[6]
-        self.version = u16(head, 8)
+        self.authority, self.version, self.semantics = read_header(head)
         self.valid_from = u16(head, 10)
         self.valid_to = u16(head, 12)
         self.base_day = u16(head, 14)
@@ -136,6 +130,15 @@ class Package:
             found += bytes(piece)
             reference += 1
         raise RangeError("package.texts: no text at %d" % reference)
+
+
+def read_header(head):
+    """Return (authority, version, semantics) of a header. Raises: LayoutError for another one."""
+    if bytes(head[0:4]) != MAGIC:
+        raise LayoutError("package.magic: found %r, wanted %r" % (bytes(head[0:4]), MAGIC))
+    if head[4] != FORMAT:
+        raise LayoutError("package.format: found %d, wanted %d" % (head[4], FORMAT))
+    return head[6], u16(head, 8), head[5]
 
 
 def u16(data, at):

@@ -3,9 +3,7 @@
 The validator writes the inputs of its decision into INTENT (D14): the journey and the T row before,
 where, when, with whom. With what was sold to the card (`known`) the choice among products is
 repeated; without it only the price of the product that paid. A difference is never explained away,
-and what cannot be asked is never called one. Beside `rerate.py`, which speaks of the old engine.
-
-Source: decisions.md D14, D26; SPEC.md "INTENT".
+and what cannot be asked is never called one. Source: decisions.md D14, D26; SPEC.md "INTENT".
 """
 
 from card_layouts.cards.card_layout import (
@@ -19,8 +17,13 @@ from card_layouts.cards.card_layout import (
 from card_layouts.fares import inputs as i
 from card_layouts.fares.clock import service_day
 from card_layouts.fares.engine import activate, rate
-from card_layouts.fares.rerate import DIFFERENT, PRICE_ONLY, SAME, UNRATED
-from card_layouts.records.entries_tap import CALL_NONE
+from card_layouts.records.entries_tap import CALL_NONE, STOP_NONE, TRIP_NONE
+
+SAME = 0
+DIFFERENT = 1
+PRICE_ONLY = 2  # the choice among products cannot be repeated, the price can
+UNRATED = 3  # no inputs or no such tariff: counted, never called a difference
+VERDICTS = ("same", "different", "price only", "unrated")
 
 RATEABLE = (KIND_DEBIT, KIND_PASS, KIND_ACTIVATION)
 START_MINUTE_MASK = 0x7FF  # a G record holds 11 bits, read relative to its time
@@ -99,11 +102,15 @@ def _fill_before(tariff, card, intent, body):
     card[i.C_GROUP] = intent["group"]
     card[i.C_GROUP_UNTIL] = card[i.C_CONCESSION_UNTIL] = 0  # the group applied is what counts
     card[i.C_BALANCE] = (body["L"] - body["D"] + body["amount"]) & MONEY_MASK
+    day = service_day(tariff, body["time"])
+    card[i.C_CAP_DAY] = card[i.C_CAP_START] = day
+    card[i.C_DAY_SUM] = intent["day_sum"]
+    card[i.C_PERIOD_SUM] = intent["period_sum"]
     if 1 <= body["paid_by"] <= i.SLOTS:
         at = i.slot_at(body["paid_by"] - 1)
         card[at + i.S_START] = intent["use_start"]
         card[at + i.S_LENGTH] = intent["use_length"]
-        card[at + i.S_DAY] = service_day(tariff, body["time"]) if intent["use_counted"] else 0
+        card[at + i.S_DAY] = day if intent["use_counted"] else 0
         card[at + i.S_LEFT] = intent["use_left"]
         card[at + i.S_TODAY] = intent["use_today"]
         card[at + i.S_CENTS] = intent["use_cents"]
@@ -125,10 +132,9 @@ def _fill_before(tariff, card, intent, body):
 def _fill_tap(tap, intent, body, same_device):
     tap[i.T_SECONDS] = body["time"]
     tap[i.T_CLOCK] = 0
-    on_trip = intent["call"] != CALL_NONE
-    tap[i.T_TRIP] = intent["trip"] if on_trip else -1
-    tap[i.T_CALL] = intent["call"] if on_trip else -1
-    tap[i.T_STOP] = -1 if on_trip else intent["stop"]
+    tap[i.T_TRIP] = -1 if intent["trip"] == TRIP_NONE else intent["trip"]
+    tap[i.T_CALL] = -1 if intent["call"] == CALL_NONE else intent["call"]
+    tap[i.T_STOP] = -1 if intent["stop"] == STOP_NONE else intent["stop"]
     tap[i.T_PICKED] = intent["picked"]
     tap[i.T_YOUTHS] = intent["youths"]
     tap[i.T_CHILDREN] = intent["children"]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-HEAP_KIB = 128  # live heap; the image, which boards run from flash, comes on top
+HEAP_KIB = 256  # live heap; the image, which boards run from flash, comes on top
 
 BOOT = (
-    "import hashlib, os, sys, vfs\n"
+    "import gc, hashlib, os, sys, vfs\n"
     "path = sys.argv[1]\n"
     "image = bytearray(os.stat(path)[6])\n"
     "file = open(path, 'rb')\n"
@@ -21,7 +21,10 @@ BOOT = (
     "sys.path[:] = ['/rom']\n"
     "image = hashlib.sha256(image).digest()[:16]\n"
     "del path, file, sys.argv[1]\n"
+    # Collected often while it is loaded, so that what stays lies close together.
+    "gc.threshold(2048)\n"
     "from tornello import main\n"
+    "gc.threshold(-1)\n"
     "main(image)\n"
 )
 

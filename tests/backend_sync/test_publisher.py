@@ -10,11 +10,11 @@ from backend_sync.ports import KeyringAbsent, Message
 from backend_sync.publisher import REPEAT_SECONDS, Publisher
 from card_layouts.codec import cbor
 from card_layouts.codec.timestamps import day_of, month_of
-from card_layouts.fares.tariff_builder import build
 from card_layouts.packages.hotlist import Hotlist
 from card_layouts.packages.hotlist_layout import HOT_BLOCK, HOT_NONE
 from card_layouts.packages.lease import check_lease
 from card_layouts.packages.manifest import HOTLIST, LEASE, OVERLAY, TARIFF, check_envelope
+from simulator.small_tariffs import count_tariff
 from tests.backend_sync import sealed_devices as sd
 
 DAY = day_of(sd.NOW)
@@ -92,10 +92,7 @@ class Town:
         return found
 
     def tariff(self, version, price=200):
-        body = build(
-            sd.AUTHORITY, version, b"EUR", DAY - 1, DAY + 100, [[[price]]], [(0, 0)], [60], [1],
-            [], [(0, 120)],
-        )  # fmt: skip
+        body = count_tariff([[price]], sd.AUTHORITY, version, valid=(DAY - 1, DAY + 100))
         (self.folder / f"town-{version}.ttar").write_bytes(body)
 
     def hotlist(self, *numbers):
@@ -230,8 +227,8 @@ def test_what_the_smallest_target_cannot_hold_is_refused_and_the_last_good_stays
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
     [
-        ("bad.ttar", "no tariff", "bad.ttar: tariff.magic"),
-        ("bad.ttar", "", "bad.ttar: tariff.magic"),
+        ("bad.ttar", "no tariff", "bad.ttar: package"),
+        ("bad.ttar", "", "bad.ttar: package"),
         ("hotlist.json", "[", "hotlist.json: Expecting value"),
         ("hotlist.json", '{"cards": [{"card": "00", "action": "block"}]}', "pseudonym of 16 bytes"),
         ("hotlist.json", '{"cards": [{"card": "0", "action": "melt"}]}', "cards[0]: wanted card"),

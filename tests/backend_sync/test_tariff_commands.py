@@ -68,7 +68,7 @@ def test_the_self_test_runs_where_the_linter_is_installed(capsys):
 def test_compile_writes_the_same_bytes_twice(capsys, tmp_path, path):
     bodies = []
     for name in ("one.ttar", "two.ttar"):
-        code, out, err = run(capsys, "compile", path, "--format", 2, "-o", tmp_path / name)
+        code, out, err = run(capsys, "compile", path, "-o", tmp_path / name)
         assert (code, err) == (0, ""), err
         bodies.append((tmp_path / name).read_bytes())
         assert hashlib.sha256(bodies[-1]).hexdigest() in out
@@ -78,7 +78,7 @@ def test_compile_writes_the_same_bytes_twice(capsys, tmp_path, path):
 @pytest.mark.parametrize("rule", ["age-hole", "split-cheaper", "product-price"])
 def test_compile_refuses_errors_and_unaccepted_warnings(capsys, tmp_path, rule):
     out = tmp_path / "body.ttar"
-    code, _said, err = run(capsys, "compile", BROKEN / f"{rule}.toml", "--format", 2, "-o", out)
+    code, _said, err = run(capsys, "compile", BROKEN / f"{rule}.toml", "-o", out)
     assert code == 1 and f": {rule}: " in err and "was not written" in err
     assert not out.exists()
 
@@ -87,7 +87,7 @@ def test_compile_refuses_errors_and_unaccepted_warnings(capsys, tmp_path, rule):
 def test_sign_writes_a_manifest_that_its_public_key_opens(capsys, tmp_path):
     write_keys(tmp_path / "keys.json", make_keys([31], seed="tariff test"))
     body, manifest = tmp_path / "mikkeli.ttar", tmp_path / "mikkeli.manifest"
-    run(capsys, "compile", MIKKELI, "--format", 2, "--version", 7, "-o", body)
+    run(capsys, "compile", MIKKELI, "--version", 7, "-o", body)
     arguments = ("sign", body, "--keys", tmp_path / "keys.json", "-o", manifest)
     code, out, err = run(capsys, *arguments, "--made", 5, "--json")
     assert (code, err) == (0, "")
@@ -104,14 +104,14 @@ def test_sign_writes_a_manifest_that_its_public_key_opens(capsys, tmp_path):
 
 def test_sign_needs_the_authority_s_key(capsys, tmp_path):
     write_keys(tmp_path / "keys.json", make_keys([1], seed="tariff test"))
-    run(capsys, "compile", MIKKELI, "--format", 2, "-o", tmp_path / "m.ttar")
+    run(capsys, "compile", MIKKELI, "-o", tmp_path / "m.ttar")
     arguments = ("sign", tmp_path / "m.ttar", "--keys", tmp_path / "keys.json")
     code, _out, err = run(capsys, *arguments, "-o", tmp_path / "m.manifest")
     assert code == 1 and "no signing key of authority 31; it has 0, 1" in err
 
 
 def test_a_package_in_the_place_of_a_tariff_is_recognised(capsys, tmp_path):
-    run(capsys, "compile", MIKKELI, "--format", 2, "-o", tmp_path / "m.ttar")
+    run(capsys, "compile", MIKKELI, "-o", tmp_path / "m.ttar")
     code, _out, err = run(capsys, "check", tmp_path / "m.ttar")
     assert code == 1 and "a compiled package; wanted TOML; name the TOML it was" in err
 

@@ -47,7 +47,7 @@ def test_without_the_reason_the_odd_trips_refuse_the_compile(capsys, tmp_path, f
     text = TARIFF.read_text()
     (tmp_path / "kuopio.toml").write_text(text[: text.index("[accept]")])
     out = tmp_path / "kuopio.ttar"
-    arguments = ("compile", tmp_path / "kuopio.toml", "--gtfs", feed, "--format", 2, "-o", out)
+    arguments = ("compile", tmp_path / "kuopio.toml", "--gtfs", feed, "-o", out)
     code, _said, err = run(capsys, *arguments)
     assert code == 1 and not out.exists()
     assert "has no call from 17:42 to 34:22; wanted at most 120 minutes between two calls" in err
@@ -58,7 +58,7 @@ def test_without_the_reason_the_odd_trips_refuse_the_compile(capsys, tmp_path, f
 @pytest.mark.requirement("W-36", "D31")
 def test_a_city_compiles_into_128_kib_within_256_mib(tmp_path, feed):
     out = tmp_path / "kuopio.ttar"
-    arguments = ("compile", TARIFF, "--gtfs", feed, "--format", "2", "-o", out)
+    arguments = ("compile", TARIFF, "--gtfs", feed, "-o", out)
     done = subprocess.run(
         [sys.executable, "-c", MEASURED, *map(str, arguments)],
         cwd=ROOT,
@@ -86,7 +86,7 @@ def test_explain_prices_the_twenty_two_sequences_of_the_city(capsys, feed):
 
 def test_explain_answers_from_the_compiled_package_too(capsys, tmp_path, feed):
     body = tmp_path / "kuopio.ttar"
-    run(capsys, "compile", TARIFF, "--gtfs", feed, "--format", 2, "-o", body)
+    run(capsys, "compile", TARIFF, "--gtfs", feed, "-o", body)
     asked = ("explain", TARIFF, "7", "--gtfs", feed, "--at", "2026-03-03 12:00")
     assert run(capsys, *asked) == run(capsys, *asked, "--package", body)
 

@@ -14,7 +14,7 @@ from card_layouts.fares import inputs as i
 from card_layouts.fares.engine import activate, rate
 from card_layouts.fares.mounted import Tariff
 from card_layouts.fares.package import memory_reader
-from card_layouts.records.entries_tap import CALL_NONE
+from card_layouts.records.entries_tap import CALL_NONE, STOP_NONE, TRIP_NONE
 
 SHIPPED = Path(__file__).resolve().parents[2] / "backend_sync" / "tariffs" / "shipped"
 DAY_ZERO = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
@@ -149,7 +149,6 @@ def intent_of(tariff, card, tap, d):
         "companions": d[i.D_COMPANIONS],
         "night": d[i.D_NIGHT],
     }
-    on_trip = tap[i.T_TRIP] >= 0 and tap[i.T_CALL] >= 0
     return {
         "body": G.pack(body)[7:36],
         "was_time": card[i.C_J_TIME],
@@ -173,9 +172,11 @@ def intent_of(tariff, card, tap, d):
         "group": d[i.D_RIDER],
         "full": d[i.D_FULL],
         "reduction": d[i.D_REDUCTION],
-        "trip": max(tap[i.T_TRIP], 0),
-        "stop": max(tap[i.T_STOP], 0),
-        "call": tap[i.T_CALL] if on_trip else CALL_NONE,
+        "trip": tap[i.T_TRIP] & TRIP_NONE,
+        "stop": tap[i.T_STOP] & STOP_NONE,
+        "call": tap[i.T_CALL] & CALL_NONE,
+        "day_sum": d[i.D_DAY_BEFORE],
+        "period_sum": d[i.D_PERIOD_BEFORE],
         "picked": tap[i.T_PICKED],
         "youths": d[i.D_YOUTHS],
         "children": d[i.D_CHILDREN],

@@ -12,8 +12,7 @@ from card_layouts.cards.zones import zones_hull, zones_run, zones_subset
 from card_layouts.fares import inputs as i
 from card_layouts.fares.engine import activate, rate
 from card_layouts.fares.package import RESIDENT_MAX, u16
-from card_layouts.fares.repeat import Repeater
-from card_layouts.fares.rerate import DIFFERENT, PRICE_ONLY, SAME, UNRATED
+from card_layouts.fares.repeat import DIFFERENT, PRICE_ONLY, SAME, UNRATED, Repeater
 from simulator import bench_fares
 from simulator.board_process import micropython_path
 from simulator.fare_questions import questions

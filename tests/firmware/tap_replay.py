@@ -14,7 +14,8 @@ sys.path.insert(0, ".")
 
 from card_layouts.cards.conversation import LOST, converse
 from card_layouts.crypto.kdf import block_key, device_key, device_label
-from card_layouts.fares.tariff import Tariff
+from card_layouts.fares.mounted import Tariff
+from card_layouts.fares.package import memory_reader
 from firmware.device_clock import DeviceClock
 from firmware.journal import Journal
 from firmware.lease import Lease
@@ -129,7 +130,8 @@ def replay(recording):
     Journal.provision(flash, 1, blocks, profile["device"], recording["epoch"], block_key(k_dev))
     journal = Journal(flash, 1, blocks).mount()
     body = unhexlify(recording["tariff"])
-    tariff = Tariff(lambda offset, size: body[offset : offset + size])
+    tariff = Tariff(memory_reader(body))
+    tariff.mount()
     window = Window()
     clock = DeviceClock(world, journal.counters)
     tap = Tap(

@@ -17,7 +17,7 @@ from card_layouts.answers import (
     text_of,
 )
 from card_layouts.cards.card_layout import KIND_DEBIT, KIND_PASS, G, zone_bit
-from card_layouts.fares.rerate import SAME, rerate
+from card_layouts.fares.repeat import PRICE_ONLY, Repeater
 from card_layouts.records.entries import record_from
 from card_layouts.records.entries_tap import (
     GATE_NONE,
@@ -75,13 +75,14 @@ def test_a_debit_takes_ten_exchanges_336_bytes_and_two_slot_programs():
 
 @pytest.mark.requirement("R-21", "D14")
 def test_an_intent_tells_who_where_when_how_much_and_why():
-    device, card = Device(profile={"to_zone": 2}), new_card(head_of(group=0, purse_zones=0))
+    device = Device(profile={"picked": zone_bit(2)})
+    card = new_card(head_of(group=0, purse_zones=0))
     assert device.present(card) == ACCEPTED
     (_, header, intent), (_, _, outcome) = device.entries()
     body = G.unpack(bytes(7) + intent["body"] + intent["h"])
     assert (intent["uid"], header["device"], body["time"], body["clock"]) == (UID, GATE_A, NOW, 1)
     assert (intent["full"], intent["reduction"], body["amount"]) == (FARE_TWO, 0, FARE_TWO)
-    assert (intent["terminal"], intent["operator"], intent["trip"]) == (1, 12, 400)
+    assert (intent["terminal"], intent["operator"], intent["trip"]) == (1, 12, 0)
     assert (intent["tariff"], intent["semantics"], intent["picked"]) == (7, 1, zone_bit(2))
     assert (intent["product"], intent["product_authority"], intent["shift"]) == (100, 244, 5)
     assert outcome["outcome"] == OUTCOME_COMMITTED and outcome["how"] == HOW_ANSWER
@@ -95,12 +96,13 @@ def test_an_intent_tells_who_where_when_how_much_and_why():
 @pytest.mark.requirement("D14", "W-36", "W-29", "W-38")
 def test_every_fare_can_be_rated_again_from_its_entry():
     card = new_card()
-    first, second = Device(GATE_A), Device(GATE_B, profile={"stop": 1})
+    first, second = Device(GATE_A), Device(GATE_B, profile={"call": 1, "stop": 1})
     for device, seconds in ((first, 0), (second, 600), (first, 900), (second, 99999)):
         device.watch.seconds = NOW + seconds
         assert device.present(card) == ACCEPTED
     intents = [f for d in (first, second) for name, _h, f in d.entries() if name == "INTENT"]
-    assert [rerate(tariff(), fields)[0] for fields in intents] == [SAME] * 4
+    repeater = Repeater(tariff())
+    assert [repeater.verdict(fields) for fields in intents] == [PRICE_ONLY] * 4
     amounts = [record["amount"] for record in OnCard(card).records]
     assert amounts[-4:] == [FARE, FARE_TWO - FARE, 0, FARE]
 

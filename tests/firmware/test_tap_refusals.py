@@ -91,7 +91,6 @@ def test_exactly_the_fare_is_enough():
         ({"expires": 10}, e.REASON_CARD_EXPIRED),
         ({"purse_product": 0}, e.REASON_NO_PRODUCT),
         ({"layout": 2}, e.REASON_UNKNOWN_LAYOUT),
-        ({"group": 3}, e.REASON_NO_PRICE),
     ],
 )
 @pytest.mark.requirement("D7")
@@ -253,7 +252,16 @@ def test_an_expired_tariff_goes_on_and_says_so():
 
 
 def test_a_stop_without_a_price_is_refused():
-    refused(Device(profile={"stop": 77}), new_card(), e.REASON_NO_PRICE)
+    nowhere = {"trip": -1, "call": -1, "stop": 77}
+    refused(Device(profile=nowhere), new_card(), e.REASON_NO_PRICE)
+    refused(Device(profile={"trip": 77}), new_card(), e.REASON_NO_PRICE)
+
+
+@pytest.mark.requirement("W-43", "W-46")
+def test_a_group_that_the_tariff_does_not_know_pays_the_full_fare():
+    device, card = Device(), new_card(head_of(group=3))
+    assert device.present(card) == ACCEPTED
+    assert device.entries()[0][2]["full"] == FARE
 
 
 def fill(device, free):

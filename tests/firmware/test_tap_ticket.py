@@ -41,7 +41,7 @@ def test_a_ticket_opens_the_gate_in_nine_exchanges_and_two_entries():
     assert (name, name_of_end) == ("TICKET", "OUTCOME")
     assert card.image.counter == 2
     wanted = {"uid": UID, "counter": 1, "writes": 3, "time": NOW, "authority": AUTHORITY, "zone": 1}
-    wanted |= {"line": 17, "trip": 400, "operator": 12, "shift": 7, "tariff": 7, "group": 2}
+    wanted |= {"line": 17, "trip": 0, "operator": 12, "shift": 7, "tariff": 7, "group": 2}
     wanted |= {"terminal": e.TERMINAL_GATE, "mode": 0}
     assert {field: made[field] for field in wanted} == wanted
     assert made["header"] == b"".join(card.image.user[page] for page in (4, 5, 6))
@@ -89,7 +89,7 @@ def test_green_is_shown_once_for_a_tap_and_the_ticket_goes_on_at_the_next_gate()
         ({"authority": AUTHORITY - 1}, {}, e.REASON_AUTHORITY),
         ({"activate_by": DAY - 1}, {}, e.REASON_CARD_EXPIRED),
         ({}, {"tariff": None}, e.REASON_TARIFF),
-        ({}, {"profile": {"stop": 99}}, e.REASON_NO_PRICE),
+        ({}, {"profile": {"trip": -1, "stop": 99}}, e.REASON_NO_PRICE),
         ({}, {"lease": lease(not_after=NOW - 1)}, e.REASON_LEASE),
     ],
 )

@@ -1,7 +1,6 @@
 """`tornello tariff compile TARIFF -o FILE`: the body that every engine prices by.
 
-Errors and unaccepted warnings refuse it. `--format 1` is the body of the engine that validators
-still run; it takes the older, smaller grammar and is not checked by the rules.
+Errors and unaccepted warnings refuse it: nothing is written then.
 """
 
 import argparse
@@ -11,8 +10,6 @@ from pathlib import Path
 
 from backend_sync.tariffs.commands.failure import CommandFailed
 from backend_sync.tariffs.commands.output import counted, print_findings, print_json
-from backend_sync.tariffs.compile import compile_tariff, load_toml, zone_order
-from backend_sync.tariffs.gtfs import read_feed
 from backend_sync.tariffs.linter import check
 from backend_sync.tariffs.package_writer import write_package
 
@@ -24,9 +21,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gtfs", type=Path, help="its feed; without it zones.feed is used")
     parser.add_argument("-o", "--out", type=Path, required=True, help="where the body is written")
     parser.add_argument("--version", type=_version, default=1, help="version in its header (1)")
-    parser.add_argument(
-        "--format", type=int, choices=(1, 2), default=1, help="layout of the package (1)"
-    )
     parser.add_argument("--json", action="store_true", help="print what was written as JSON")
 
 
@@ -37,10 +31,6 @@ def _version(text: str) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    return _compile_1(options) if options.format == 1 else _compile_2(options)
-
-
-def _compile_2(options: argparse.Namespace) -> int:
     report = check(options.tariff, options.gtfs, options.version)
     if report.findings:
         print_findings(report.findings)
@@ -71,17 +61,4 @@ def _compile_2(options: argparse.Namespace) -> int:
     parts += [f"{len(report.accepted)} warnings accepted"] if report.accepted else []
     print("; ".join(parts))
     print(f"sha256 {digest}")
-    return 0
-
-
-def _compile_1(options: argparse.Namespace) -> int:
-    if options.gtfs is None:
-        options.parser.error("--format 1 needs --gtfs")
-    source, feed = load_toml(options.tariff), read_feed(options.gtfs)
-    body = compile_tariff(source, feed, options.version)
-    zones = zone_order(source, feed)
-    options.out.write_bytes(body)
-    print(f"{options.out}: {len(body):,} bytes, version {options.version}")
-    print(f"zones {', '.join(zones)}; {len(feed.stops)} stops; {', '.join(source['groups'])}")
-    print(f"sha256 {hashlib.sha256(body).hexdigest()}")
     return 0
