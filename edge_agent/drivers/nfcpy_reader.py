@@ -5,6 +5,7 @@ frames go the same way. Its card classes are left aside: they talk to a card bef
 """
 
 import os
+import termios
 import time
 
 import nfc.clf
@@ -26,6 +27,7 @@ FRAME_WAIT_UNIT_S = 4096 / 13.56e6
 ISO_DEP, ULTRALIGHT_ATQA = 0x20, b"\x44\x00"
 DESFIRE_ATQA, DESFIRE_HISTORICAL = b"\x44\x03", b"\x80"
 LIST_TARGETS, TYPE_A_106 = 0x4A, 0
+READER_GONE = (OSError, termios.error)  # pyserial lets the latter out of a port that went away
 
 
 class NfcpyReader:
@@ -44,7 +46,7 @@ class NfcpyReader:
                 raise ReaderError(
                     f"nfcpy:{place}: no reader there; is it plugged in, may you use it?"
                 )
-        except (OSError, ValueError, AssertionError) as error:
+        except (*READER_GONE, ValueError, AssertionError) as error:
             why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
             raise ReaderError(f"nfcpy:{place}: {why}; is it a PN532 on a serial port?") from None
         self.name = f"nfcpy {self._frontend.device}"
@@ -68,7 +70,7 @@ class NfcpyReader:
                 answer = self._blocks.exchange(command)
             else:
                 answer = self._frontend.exchange(command, RAW_TIMEOUT_S)
-        except (nfc.clf.CommunicationError, nfc.tag.TagCommandError, OSError):
+        except (nfc.clf.CommunicationError, nfc.tag.TagCommandError, *READER_GONE):
             self._active = False  # blocks have lost count: only a new activation helps
             raise CardLost() from None
         if answer is None or len(answer) > len(frame):
@@ -91,7 +93,7 @@ class NfcpyReader:
         self._active, self._blocks = False, None
         try:
             self._frontend.sense()  # of nothing: the field goes off
-        except OSError:
+        except READER_GONE:
             pass  # a reader that went away has let go, too; the next `wait` says so
 
     def wait_empty(self, timeout_ms: int) -> bool:
@@ -112,7 +114,7 @@ class NfcpyReader:
         self._active = False
         try:
             self._frontend.close()
-        except OSError:
+        except READER_GONE:
             pass
 
     def _look(self) -> CardFound | None:
@@ -126,8 +128,8 @@ class NfcpyReader:
             ats = self._activate_blocks() if target.sel_res[0] & ISO_DEP else b""
         except nfc.clf.CommunicationError:
             return None  # gone again
-        except OSError as error:
-            raise ReaderError(f"{self.name}: {error}; plug it in again") from None
+        except READER_GONE:
+            raise ReaderError(f"{self.name}: the reader went away; plug it in again") from None
         self._active = True
         atqa, sak = bytes(target.sens_res), target.sel_res[0]
         return CardFound(bytes(target.sdd_res), _kind(atqa, sak, ats), atqa, sak, ats)

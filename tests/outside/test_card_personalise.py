@@ -74,6 +74,16 @@ def test_several_cards_one_torn_are_made_over_nfcpy(started_session, session, tm
     check(office, cards)
 
 
+def test_a_reader_pulled_out_is_said_and_the_batch_stays(started_session, tmp_path):
+    office, card = Office(tmp_path, COUNT), blank(0)
+    with ServedPn532(card) as reader:
+        clerk = Clerk(started_session, office, f"nfcpy:{reader.path}")
+        clerk.says(f"1/{COUNT}  {card_number(AUTHORITY, FIRST)}")
+    clerk.says("1 made, 0 spoilt, 0 unfinished, 2 numbers left")
+    assert clerk.process.wait(60) == 1
+    check(office, [card])
+
+
 def test_a_card_is_read_over_nfcpy(started_session, tmp_path):
     card = blank(5)
     with ServedPn532(card) as reader:
