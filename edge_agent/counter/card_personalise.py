@@ -28,6 +28,7 @@ from edge_agent.ports import CardFound, CardReader, Clock, ManyCards
 WAIT_S = 300
 SWAPPED_MS = 500  # how soon a card is noticed that was laid down for another at once
 CLERK_MAX = (1 << 24) - 1
+REGISTER, ISSUES = ".register", ".issues"  # beside the batch file
 NO_UNDO = (
     "There is no undo: a card that was begun never becomes blank again, nor is its number given to "
     "another. Files beside FILE: .register (every step, durable before the card is touched), "
@@ -59,13 +60,15 @@ def run(options: argparse.Namespace, desk: Desk) -> int:
     """Work on the batch; 0 when it is complete, or the N cards are made."""
     if not 0 <= options.clerk <= CLERK_MAX:
         raise CounterError(f"--clerk {options.clerk}: wanted 0..{CLERK_MAX}")
+    if options.batch.suffix in (REGISTER, ISSUES):
+        raise CounterError(f"{options.batch}: a file of this name is written here; name it .toml")
     batch = read_batch(options.batch)
-    if options.status and not _place(batch, ".register").exists():
+    if options.status and not _place(batch, REGISTER).exists():
         print(f"batch {batch.number}: nothing made yet of {batch.count}")
         return 1
     working = not options.status and options.give_up is None
     station = _station(options, batch) if working else None
-    register = IssueRegister(_place(batch, ".register"), batch)
+    register = IssueRegister(_place(batch, REGISTER), batch)
     try:
         if register.cut_bytes:
             print(f"the last run was cut off: {register.cut_bytes} bytes of a row were left out")
@@ -187,7 +190,7 @@ def _give_up(text: str, register: IssueRegister) -> None:
 def _finish(register: IssueRegister) -> int:
     """Write the finished cards out, say how the batch stands; 0 when it is complete."""
     batch = register.batch
-    issues = _place(batch, ".issues")
+    issues = _place(batch, ISSUES)
     made = register.export(issues)
     spoilt, half = register.in_state(STATE_SPOILT), register.unfinished()
     left = batch.count - made - len(spoilt) - len(half)

@@ -40,6 +40,9 @@ class IssueRegister:
         except BlockingIOError:
             os.close(self._file)
             raise CounterError(f"{path}: another process personalises this batch") from None
+        except OSError as error:
+            os.close(self._file)
+            raise CounterError(f"{path}: {error.strerror}; no card was touched") from None
         except BaseException:
             os.close(self._file)
             raise
@@ -79,19 +82,32 @@ class IssueRegister:
                 raise OSError(28, "the disk is full")
             os.fsync(self._file)
         except OSError as error:
-            raise CounterError(f"{self.path}: {error.strerror}; nothing was done") from None
+            raise CounterError(
+                f"{self.path}: {error.strerror}; make room, then start the same command again: "
+                "the card that lies there goes on, or is begun"
+            ) from None
         self._rows[row["uid"]] = ISSUE.unpack(data)
 
     def export(self, path: Path) -> int:
-        """Write the rows of finished cards to `path`, whole or not at all; return how many."""
+        """Write the rows of finished cards to `path`, whole or not at all; return how many.
+
+        Raises: CounterError.
+        """
         rows = self.in_state(STATE_VERIFIED)
         fresh = path.with_suffix(path.suffix + ".new")
-        with fresh.open("wb") as file:
-            file.write(b"".join(bytes(ISSUE.pack(row)) for row in rows))
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.chmod(0o600)
-        fresh.replace(path)
+        try:
+            fresh.unlink(missing_ok=True)  # of a run that was killed here
+            with open(fresh, "xb", opener=_ours_alone) as file:
+                file.write(b"".join(bytes(ISSUE.pack(row)) for row in rows))
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(path)
+        except OSError as error:
+            fresh.unlink(missing_ok=True)
+            raise CounterError(
+                f"{path}: {error.strerror}; {self.path} has every card: make room, "
+                "then `--status` writes the finished ones"
+            ) from None
         return len(rows)
 
     def close(self) -> None:
@@ -128,3 +144,7 @@ class IssueRegister:
         except LayoutError as error:
             raise CounterError(f"{self.path}: byte {at}: {error}; restore it from a copy") from None
         self._rows[row["uid"]] = row
+
+
+def _ours_alone(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o600)  # UIDs inside

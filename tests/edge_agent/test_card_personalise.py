@@ -1,5 +1,7 @@
 """Cards made in batches: torn, spoilt, refused, killed and begun again; nothing is lost (X-3)."""
 
+import contextlib
+import resource
 import signal
 import subprocess
 import sys
@@ -148,6 +150,58 @@ def test_a_row_that_a_crash_cut_off_is_left_out_and_said(tmp_path, capsys):
     assert office.personalise(one_by_one([blank(2)])) == 0
     assert "11 bytes of a row were left out" in capsys.readouterr().out
     assert len(rows_of(office.issues)) == 2
+
+
+@contextlib.contextmanager
+def disk_of(bytes_max):
+    """Let no file of this process grow beyond `bytes_max`."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_max, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize(
+    ("rows_fit", "words"),
+    [
+        (0, "File too large; no card was touched"),
+        (1.5, "the disk is full; make room, then start the same command again"),
+        (3, "File too large; make room, then start the same command again"),
+        (7.5, "the disk is full; make room, then start the same command again"),
+    ],
+)
+def test_a_full_disk_is_one_sentence_and_the_batch_goes_on(tmp_path, rows_fit, words, capsys):
+    office, cards = Office(tmp_path, 2), [blank(1), blank(2)]
+    with disk_of(int(rows_fit * 64)):
+        assert office.personalise(one_by_one(cards)) == 1
+    assert f"card: {office.register}: {words}" in capsys.readouterr().err
+    assert office.personalise(one_by_one(cards)) == 0
+    rows = rows_of(office.issues)
+    assert [(row["serial"], row["uid"]) for row in rows] == [
+        (FIRST + number, card.uid) for number, card in enumerate(cards)
+    ]
+
+
+def test_finished_cards_that_cannot_be_written_out_are_in_the_register(tmp_path, capsys):
+    office = Office(tmp_path, 1)
+    office.issues.mkdir()
+    assert office.personalise(one_by_one([blank(1)])) == 1
+    assert "has every card: make room" in capsys.readouterr().err
+    office.issues.rmdir()
+    assert office.personalise(one_by_one([]), "--status") == 0
+    assert len(rows_of(office.issues)) == 1
+    assert office.issues.stat().st_mode & 0o077 == 0, "UIDs inside"
+
+
+def test_a_batch_file_is_never_taken_for_what_is_written_beside_it(tmp_path, capsys):
+    office = Office(tmp_path, 1)
+    text = office.batch_file.read_text()
+    office.batch_file = office.batch_file.replace(office.issues)
+    assert office.personalise(one_by_one([blank(1)])) == 1
+    assert "name it .toml" in capsys.readouterr().err
+    assert office.batch_file.read_text() == text
 
 
 def worn(number):
