@@ -74,7 +74,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, desk: Desk, ask: Callable[[str], Any] = input) -> int:
     """Ask everything, print what differs, return 0 if nothing does. Raises: CounterError."""
-    if not options.yes and ask(f"{WARNING}\nType {CONFIRM} to go on: ").strip() != CONFIRM:
+    if not options.yes and _answer(ask, f"{WARNING}\nType {CONFIRM} to go on: ") != CONFIRM:
         raise CounterError("nothing was done")
     reader = desk.open_reader(options.reader)
     about: dict[str, str] = {"reader": reader.name}
@@ -104,6 +104,13 @@ def run(options: argparse.Namespace, desk: Desk, ask: Callable[[str], Any] = inp
     if ended is not None:
         raise ended
     return 1 if any(check.verdict == DIFFERENT for check in checks) else 0
+
+
+def _answer(ask: Callable[[str], Any], words: str) -> str:
+    try:
+        return str(ask(words)).strip()
+    except EOFError:
+        return ""  # nobody sits there
 
 
 def _asked(

@@ -139,6 +139,12 @@ def test_nothing_is_done_without_the_word(report):
     with pytest.raises(CounterError, match="nothing was done"):
         silicon_check.run(options(), desk_with(made), ask)
     assert "THIS WIPES THE CARD" in asked[0]
+
+    def nobody(words):
+        raise EOFError
+
+    with pytest.raises(CounterError, match="nothing was done"):
+        silicon_check.run(options(), desk_with(made), nobody)
     assert image_to_json(made.image) == image_to_json(factory_card().image)
 
 
