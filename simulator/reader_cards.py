@@ -89,8 +89,12 @@ def _kept(path: Path, new: Callable[[Path], Card]) -> Card:
             raise SimError(f"{path}: holds no Ultralight C; --image takes other cards")
         kept = FileStorage(path)
         return DesfireCard(kept.load(), secrets.token_bytes, kept)
-    except (OSError, UnicodeDecodeError, ImageError) as error:
-        raise SimError(f"{path}: {error}") from None
+    except UnicodeDecodeError:
+        raise SimError(f"{path}: no text, so no card image") from None
+    except OSError as error:
+        raise SimError(f"{path}: {error.strerror}") from None
+    except ImageError as error:
+        raise SimError(str(error)) from None
 
 
 def _new_desfire(path: Path) -> Card:

@@ -9,14 +9,16 @@ import select
 import socket
 
 from simulator.field import Card
-from simulator.pcsc_storage import STORAGE_ATR, StorageCard
+from simulator.pcsc_storage import DONE, STORAGE_ATR, UNSUPPORTED, WRONG_LENGTH, StorageCard
 
 HOST, FIRST_PORT, SLOTS = "127.0.0.1", 35963, 2
 POWER_OFF, POWER_ON, RESET, ATR_WANTED = b"\x00", b"\x01", b"\x02", b"\x04"
 # PC/SC part 3: the ATR of a contactless card whose ATS has the historical byte 80 (DESFire).
 ATR = bytes.fromhex("3B8180018080")
-WRONG_LENGTH = b"\x67\x00"
 ISO_DEP = 0x20  # bit of SAK
+# PC/SC part 3: APDUs of class FF are for the reader, which never passes them to a card.
+READER_CLASS, APDU_BYTES_MIN = 0xFF, 4
+GET_UID = bytes.fromhex("CA0000")
 
 
 class ReaderGone(Exception):
@@ -60,6 +62,8 @@ class CardSlot:
         self.card.power_on()  # pcscd may speak to a card that it believes to be on
         if self._storage is not None:
             return self._storage.answer(payload)
+        if payload[0] == READER_CLASS and len(payload) >= APDU_BYTES_MIN:
+            return self.card.uid + DONE if payload[1:4] == GET_UID else UNSUPPORTED
         return self.card.exchange(payload)
 
 

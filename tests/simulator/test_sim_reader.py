@@ -38,6 +38,13 @@ def test_the_virtual_readers_frames_in_any_pieces():
     assert not slot.card.powered
 
 
+def test_the_virtual_reader_itself_tells_the_uid_of_a_desfire():
+    slot = CardSlot(card())
+    assert slot.feed(framed(b"\x01", H("FFCA000000"))) == framed(UID + H("9000"))
+    assert slot.feed(framed(H("FFCA010000"), H("FF00000002D402"))) == framed(H("6A81"), H("6A81"))
+    assert slot.feed(framed(b"\xff")) == framed(H("1C")), "one byte is no APDU"
+
+
 @pytest.mark.parametrize("ending", [b"\x00", b"\x02"])
 def test_power_off_and_reset_forget_what_was_not_committed(ending):
     slot = CardSlot(card({1: value_file(rights=0xEEEE)}))
@@ -189,6 +196,8 @@ def test_when_pcscd_goes_it_says_so(capsys):
         (["--pcsc", "--cards", "2", "--ultralight", "1"], "the virtual reader has 2 slots"),
         (["--pty", "--cards", "16", "--ultralight", "1"], "17 cards: a field takes at most 16"),
         (["--pty", "--image", __file__], "test_sim_reader.py"),
+        (["--pty", "--image", sys.executable], "no text, so no card image"),
+        (["--pty", "--image", str(ROOT)], f"{ROOT}: Is a directory\n"),
         (["--pty", "--ultralight-image", __file__], "holds no Ultralight C; --image takes other"),
     ],
 )
