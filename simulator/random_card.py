@@ -17,6 +17,7 @@ STANDARD, BACKUP, VALUE, LINEAR, CYCLIC = 0xCD, 0xCB, 0xCC, 0xC1, 0xC0
 WRITE_DATA, WRITE_RECORD = 0x3D, 0x3B
 OK = b"\x00"
 KEY_TYPES = (0x00, 0x40, 0x80)
+ISO_FILES = 0x20
 PLAIN = b"\x00"
 FREE_RIGHTS = b"\xee\xee"
 FREE_SETTINGS = 0x0F
@@ -51,22 +52,29 @@ class RandomCard:
         return self.card.exchange(bytes((code,)) + body)[:1] == OK
 
     def _applications(self) -> None:
-        for _ in range(self.prng.below(5)):
+        for _ in range(self.prng.between(1, 4)):
             aid = self.prng.bytes(2) + bytes((self.prng.below(0xF0),))
             keys = self.prng.choice(KEY_TYPES) | self.prng.between(1, 14)
+            iso = self.prng.below(3) == 0
+            if iso:  # with an ISO file id, and with a DF name or without
+                name = self.prng.choice(WORDS)[: self.prng.below(17)]
+                tail = bytes((keys | ISO_FILES,)) + self.prng.bytes(2) + name
+            else:
+                tail = bytes((keys,))
             self._send(SELECT, bytes(3))
             if not any(aid) or not self._send(
-                CREATE_APPLICATION, aid + bytes((FREE_SETTINGS, keys))
+                CREATE_APPLICATION, aid + bytes((FREE_SETTINGS,)) + tail
             ):
                 continue
             self._send(SELECT, aid)
             for number in range(32):
                 if self.prng.below(6) == 0:
-                    self._file(aid, number)
+                    self._file(aid, number, iso)
 
-    def _file(self, aid: bytes, number: int) -> None:
+    def _file(self, aid: bytes, number: int, iso: bool) -> None:
         code = self.prng.choice((STANDARD, BACKUP, VALUE, LINEAR, CYCLIC))
-        head = bytes((number,)) + PLAIN + FREE_RIGHTS
+        fid = self.prng.bytes(2) if iso and code != VALUE else b""
+        head = bytes((number,)) + fid + PLAIN + FREE_RIGHTS
         if code == VALUE:
             self._value(head)
             return
@@ -132,6 +140,9 @@ def listing(image: Image) -> dict[str, Any]:
                 "settings": f"{app.settings:02x}",
                 "key_kind": app.kind,
                 "key_versions": [key.version for key in app.keys],
+                "iso_files": app.iso_files,
+                "iso_fid": app.iso_fid,
+                "df_name": app.df_name.hex(),
                 "files": [
                     {"number": number, **_listed(file)}
                     for number, file in sorted(app.files.items())
@@ -147,10 +158,11 @@ def _listed(file: File) -> dict[str, Any]:
     if isinstance(file, ValueFile):
         names = ("lower", "upper", "limited_credit", "limited_enabled", "free_get", "value")
         return {"kind": "value", **common, **{name: getattr(file, name) for name in names}}
+    assert isinstance(file, DataFile | RecordFile), "there are three shapes of files"
+    common["iso_fid"] = file.iso_fid
     if isinstance(file, DataFile):
         kind = "backup" if file.backup else "standard"
         return {"kind": kind, **common, "size_bytes": len(file.data), "data": file.data.hex()}
-    assert isinstance(file, RecordFile), "there are three shapes of files"
     return {
         "kind": "cyclic" if file.cyclic else "linear",
         **common,
@@ -165,9 +177,13 @@ def text_of(made: dict[str, Any]) -> str:
     lines = [f"uid {made['uid']}"]
     for app in made["applications"]:
         keys = f"{len(app['key_versions'])} {app['key_kind']} keys"
-        lines.append(f"application {app['aid']}  settings {app['settings']}  {keys}")
+        name = f"  DF name {app['df_name']}" if app["df_name"] else ""
+        fid = "" if app["iso_fid"] is None else f"  ISO file id {app['iso_fid']:04x}"
+        lines.append(f"application {app['aid']}  settings {app['settings']}  {keys}{fid}{name}")
         for file in app["files"]:
             head = f"  file {file['number']:2}  {file['kind']:8}  rights {file['rights']}"
+            if file.get("iso_fid") is not None:
+                head += f"  ISO {file['iso_fid']:04x}"
             lines.append(f"{head}  mode {file['comm']}  {_contents_text(file)}")
     return "\n".join(lines) + "\n"
 

@@ -4,6 +4,7 @@ Each part has its own module with `add_options(parser)` and `run(options) -> exi
 """
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from simulator import sim_card, sim_reader, sim_tears
 
 PARTS = (
     ("reader", sim_reader, "a PN532 or PC/SC reader with cards, for libnfc, nfcpy, pyscard ..."),
-    ("card", sim_card, "what the card model answers, and what that rests on"),
+    ("card", sim_card, "what the card model answers and why; a random foreign card"),
     ("tears", sim_tears, "a card torn away at every byte and internal write of every flow"),
 )
 
@@ -32,8 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))
-    except BrokenPipeError:
-        return 0  # `| head` had enough
+    except BrokenPipeError:  # `| head` had enough; the interpreter must not find out at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("\nsim: ended by Ctrl-C", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

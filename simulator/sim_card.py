@@ -6,12 +6,13 @@
 
 import argparse
 import json
+import sys
 from collections import Counter
 from pathlib import Path
 
 from edge_agent.counter.silicon_answers import EVIDENCE, NAMES, NEVER_GIVEN, Cell
-from simulator.desfire_card.image_json import image_to_json
 from edge_agent.counter.silicon_trials import trials
+from simulator.desfire_card.image_json import image_to_json
 from simulator.desfire_trials import TrialFailed, run_trial
 from simulator.random_card import RandomCard, listing, text_of
 
@@ -24,18 +25,20 @@ MEANINGS = {
 }
 UNSURE = "P?"
 UNTESTED, FAILED = "-", "!"
+EXIT_CODES = "Exit codes: 0 done, 1 a cell fails or is untested, or no file, 2 wrong use."
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `sim card`."""
-    parser.add_argument(
-        "what",
-        choices=("coverage", "random"),
-        help="coverage: the table of commands and answers; random: a card of unknown applications",
-    )
-    parser.add_argument("--seed", type=int, default=1, help="random: the same seed, the same card")
-    parser.add_argument("-o", type=Path, metavar="IMAGE", dest="image", help="random: write it")
-    parser.add_argument("--json", action="store_true", help="random: print JSON")
+    parser.epilog = EXIT_CODES
+    whats = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
+    table = "the table of commands and answers, each with its evidence"
+    whats.add_parser("coverage", help=table, description=f"Print {table}.", epilog=EXIT_CODES)
+    what = "a card of unknown applications, and what is on it"
+    chance = whats.add_parser("random", help=what, description=f"Make {what}.", epilog=EXIT_CODES)
+    chance.add_argument("--seed", type=int, default=1, help="the same seed, the same card (1)")
+    chance.add_argument("-o", type=Path, metavar="IMAGE", dest="image", help="write its image")
+    chance.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,7 +51,11 @@ def random_card(options: argparse.Namespace) -> int:
     image = RandomCard(options.seed).image
     made = listing(image)
     if options.image is not None:
-        options.image.write_text(image_to_json(image), encoding="ascii")
+        try:
+            options.image.write_text(image_to_json(image), encoding="ascii")
+        except OSError as error:
+            print(f"sim card: {options.image}: {error.strerror}", file=sys.stderr)
+            return 1
     print(json.dumps(made, indent=1) if options.json else text_of(made), end="")
     return 0
 

@@ -157,7 +157,8 @@ class _Survey:
         if answer is not None and len(answer) == 2:
             count = answer[1] & 0x0F
             more["settings"], more["key_kind"] = answer[0], KIND_OF_BITS.get(answer[1] & 0xC0)
-            more["iso_files"] = bool(answer[1] & 0x20)
+            # Not every card gives this bit back: without it nothing is known of ISO ids.
+            more["iso_files"] = True if answer[1] & 0x20 else None
         more["key_versions"] = self._key_versions(aid, count or 14)
         self._open(aid, 0)
         numbers = self._try(self.session.file_ids())

@@ -34,15 +34,15 @@ def test_a_tap_differs_in_purse_counter_and_one_new_record():
 def test_foreign_contents_differ_by_byte_ranges():
     image = RandomCard(3).image
     before = card_of(image)
-    app = image.applications[bytes.fromhex("10b705")]
-    data = bytearray(app.files[11].data)
+    app = image.applications[bytes.fromhex("94dcb6")]
+    data = bytearray(app.files[6].data)
     data[3:5] = bytes(byte ^ 0xFF for byte in data[3:5])
     data[20] ^= 1
-    app.files[11] = replace(app.files[11], data=bytes(data))
+    app.files[6] = replace(app.files[6], data=bytes(data))
     places = [line.place for line in differences(before, card_of(image))]
     assert places == [
-        "Application 05B710 / File 11: bytes 3..4",
-        "Application 05B710 / File 11: byte 20",
+        "Application B6DC94 / File 6: bytes 3..4",
+        "Application B6DC94 / File 6: byte 20",
     ]
 
 

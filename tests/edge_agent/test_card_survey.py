@@ -45,12 +45,12 @@ def opened(image):
 
 
 def as_told(card):
-    """Leave away what GetFileSettings of the card model does not tell: free reading of values."""
-    apps = tuple(
-        replace(app, files=tuple(replace(file, free_get=None) for file in app.files))
-        for app in card.applications
-    )
-    return replace(card, applications=apps)
+    """Leave away what GetFileSettings does not tell: free reading of values, ISO ids and names."""
+    apps = []
+    for app in card.applications:
+        files = tuple(replace(file, free_get=None, iso_fid=None) for file in app.files)
+        apps.append(replace(app, files=files, iso_files=None, iso_fid=None, df_name=b""))
+    return replace(card, applications=tuple(apps))
 
 
 def test_an_open_foreign_card_reads_from_a_reader_as_from_its_image(tmp_path):
