@@ -7,6 +7,7 @@ leaves out stays not known.
 from collections.abc import Callable
 
 from edge_agent.counter.card_contents import Card, CardImageError
+from edge_agent.counter.card_image import FORMATS
 from edge_agent.counter.card_tree import parse_json
 from edge_agent.counter.explain_page import printable
 from edge_agent.counter.import_flipper import FIRST_WORD, import_flipper
@@ -51,6 +52,8 @@ def _cards(data: bytes, where: str, name: str) -> Cards:
         shown = f"'{printable(start[:12])}'" if start else "nothing: it is empty"
         raise CardImageError(f"{where}: starts with {shown}; {WANTED}")
     tree = parse_json(data, where)
+    if isinstance(tree.value, dict) and tree.value.get("format") in FORMATS:
+        raise CardImageError(f"{where}: an image already, no dump; `card explain` reads it")
     if is_metrodroid(tree):
         _need(name, where, "Metrodroid JSON", "metrodroid")
         return "Metrodroid", [lambda: metrodroid_card(tree)]

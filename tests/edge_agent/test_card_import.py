@@ -279,6 +279,13 @@ def test_import_explains_at_once_and_writes_the_image_once(tmp_path, capsys):
     assert "--format said metrodroid" in capsys.readouterr().err
 
 
+def test_an_image_is_known_as_one_and_not_as_a_damaged_dump(tmp_path, capsys):
+    image = tmp_path / "card.json"
+    image.write_text(image_to_json(RandomCard(1).image))
+    assert cli.main(["import", str(image)]) == 1
+    assert "an image already, no dump; `card explain` reads it" in capsys.readouterr().err
+
+
 def test_no_sample_of_anybody_else_is_kept_here():
     folder = Path(__file__).parent
     assert not [path for path in folder.rglob("*") if path.suffix in (".nfc", ".xml", ".mfd")]
