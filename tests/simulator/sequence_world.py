@@ -4,12 +4,12 @@ Bytes choose what happens, so that hypothesis can shrink a failure and a seed ca
 """
 
 from edge_agent.counter.silicon_answers import EVIDENCE, cell_of
+from edge_agent.counter.silicon_trials import trials
 from simulator.desfire_card import Cut, CutAt, DesfireCard, Mains, PowerLost
 from simulator.desfire_card.image import KEY_BYTES, DataFile, RecordFile, ValueFile
 from simulator.desfire_card.memory import free_bytes
 from simulator.desfire_card.transaction import finished
 from simulator.desfire_host import Host, StatusError
-from edge_agent.counter.silicon_trials import trials
 from simulator.desfire_trials import AID, KEYS, OTHER_AID, SCENES
 from simulator.prng import Prng
 

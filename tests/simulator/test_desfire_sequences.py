@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge_agent.counter.silicon_answers import EVIDENCE
-from simulator.desfire_card import image_from_json, image_to_json, transaction
 from edge_agent.counter.silicon_trials import trials
+from simulator.desfire_card import image_from_json, image_to_json, transaction
 from simulator.desfire_trials import KEYS, run_trial
 from simulator.prng import Prng
 from simulator.sim import main
