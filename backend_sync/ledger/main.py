@@ -21,6 +21,7 @@ from backend_sync.keyring.remote import RemoteKeyring
 from backend_sync.ledger import report as figures
 from backend_sync.ledger import show
 from backend_sync.ledger.database import Database
+from backend_sync.ledger.engine import fare_hashes
 from backend_sync.ledger.ledger import Ledger
 from backend_sync.ledger.replay import replay
 from backend_sync.ledger.statement import find_card, statement
@@ -76,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         ("import-issues", _import_issues, "enter issued cards from a file of 64-byte ISSUE rows"),
         ("import-sales", _import_sales, "enter paid sales from a JSON list"),
         ("import-tickets", _import_tickets, "enter sold tourist tickets from a JSON list"),
+        ("engine", _engine, "the fare engine's files, by hash: those of the validators' image"),
         ("lapse", _lapse, "rule X: mark intents without evidence for 90 days"),
     ):
         sub = commands.add_parser(name, help=words, description=words)
@@ -220,6 +222,11 @@ def _import_tickets(options: argparse.Namespace) -> Answer:
     with _ledger(options) as ledger:
         count = ledger.import_tickets(rows)
     return 0, {"new": count}, [f"{count} tickets are new"]
+
+
+def _engine(_options: argparse.Namespace) -> Answer:
+    found = fare_hashes()
+    return 0, found, [f"{digest}  {name}" for name, digest in found.items()]
 
 
 def _lapse(options: argparse.Namespace) -> Answer:

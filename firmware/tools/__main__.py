@@ -6,20 +6,26 @@ import argparse
 import sys
 from pathlib import Path
 
-from firmware.tools.build_image import ImageError, build_image, report
+from firmware.tools.build_image import ROOT, ImageError, build_image, report
+from firmware.tools.fare_hashes import fare_hashes
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one tool; 0 = done, 1 = it cannot be built."""
     parser = argparse.ArgumentParser(prog="tornello firmware", description=__doc__)
     tools = parser.add_subparsers(dest="tool", required=True)
-    image = tools.add_parser("image", help="build the romfs image and print its sizes")
+    image = tools.add_parser(
+        "image", help="build the romfs image, print its sizes and its fare engine"
+    )
     image.add_argument("--output", type=Path, default=None)
     tools.add_parser("heap", help="print the smallest heap the validator runs in")
     chosen = parser.parse_args(arguments)
     try:
         if chosen.tool == "image":
-            print(report(build_image(chosen.output)))
+            image_built = build_image(chosen.output)
+            print(report(image_built))
+            for name, digest in fare_hashes(image_built.modules, ROOT).items():
+                print(f"{digest}  {name}")
         else:
             from firmware.tools.measure_heap import smallest_heap_kib
 
