@@ -89,19 +89,3 @@ NAMES: dict[str, str] = {command: name for command, name, _ in _rows()}
 EVIDENCE: dict[Cell, str] = {
     (command, status): tag for command, _, cells in _rows() for status, tag in cells.items()
 }
-
-
-def cell_of(frame: bytes, answer: bytes, continued: str = "") -> Cell:
-    """Return the cell an exchange falls into; `continued` names the command an AF goes on with."""
-    if frame[:1] == b"\x00":
-        known = f"iso {frame[1]:02X}" if len(frame) > 1 else ""
-        return (known if known in NAMES else "iso --"), answer[-2:].hex().upper()
-    wrapped = frame[:1] == b"\x90"
-    if wrapped and len(answer) >= 2 and answer[-2] != 0x91:
-        return "iso --", answer[-2:].hex().upper()
-    code = frame[1:2] if wrapped else frame[:1]
-    command = code.hex().upper() or "--"
-    status = f"{answer[-1] if wrapped else answer[0]:02X}"
-    if command == "AF" and continued:
-        command = continued
-    return (command if command in NAMES else "--"), status

@@ -1,1 +1,1 @@
-"""Adapters to this machine: serial ports, clocks, random numbers."""
+"""Adapters to this machine: serial ports, card readers, clocks, random numbers."""

@@ -3,7 +3,7 @@
 Bytes choose what happens, so that hypothesis can shrink a failure and a seed can replay one.
 """
 
-from edge_agent.counter.silicon_answers import EVIDENCE, cell_of
+from edge_agent.counter.silicon_answers import EVIDENCE, NAMES
 from edge_agent.counter.silicon_trials import trials
 from simulator.desfire_card import Cut, CutAt, DesfireCard, Mains, PowerLost
 from simulator.desfire_card.image import KEY_BYTES, DataFile, RecordFile, ValueFile
@@ -340,3 +340,19 @@ def play(entropy):
     world = World(entropy)
     world.run()
     return world
+
+
+def cell_of(frame, answer, continued=""):
+    """Return the cell an exchange falls into; `continued` names the command an AF goes on with."""
+    if frame[:1] == b"\x00":
+        known = f"iso {frame[1]:02X}" if len(frame) > 1 else ""
+        return (known if known in NAMES else "iso --"), answer[-2:].hex().upper()
+    wrapped = frame[:1] == b"\x90"
+    if wrapped and len(answer) >= 2 and answer[-2] != 0x91:
+        return "iso --", answer[-2:].hex().upper()
+    code = frame[1:2] if wrapped else frame[:1]
+    command = code.hex().upper() or "--"
+    status = f"{answer[-1] if wrapped else answer[0]:02X}"
+    if command == "AF" and continued:
+        command = continued
+    return (command if command in NAMES else "--"), status
