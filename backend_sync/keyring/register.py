@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS card (
     generation INTEGER NOT NULL,
     issue BLOB NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS card_number ON card (authority, serial);
 CREATE TABLE IF NOT EXISTS device (
     device INTEGER NOT NULL,
     epoch INTEGER NOT NULL,
@@ -86,7 +87,8 @@ class Register:
     def add_cards(self, cards: Sequence[Card]) -> None:
         """Enter issued cards; the same row again changes nothing.
 
-        Raises: KeyringRefused when a card is there with another serial, and enters none of them.
+        Raises: KeyringRefused when a card is there with another serial, or another card with its
+        serial, and enters none of them.
         """
         self.database.execute("BEGIN IMMEDIATE")
         try:
@@ -112,6 +114,12 @@ class Register:
                 # Neither UID nor serial: this sentence is read outside the keyring.
                 raise KeyringRefused(
                     f"issue row of card {card.pseudonym.hex()}: its serial is not the register's"
+                )
+            same = "SELECT COUNT(*) FROM card WHERE authority = ? AND serial = ?"
+            if self.database.execute(same, (card.authority, card.serial)).fetchone() != (1,):
+                raise KeyringRefused(
+                    f"issue row of card {card.pseudonym.hex()}: another card has its serial; two "
+                    "deliveries with the same numbers?"
                 )
 
     def uids(self) -> Iterable[tuple[bytes, bytes]]:

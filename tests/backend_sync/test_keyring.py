@@ -177,6 +177,8 @@ def test_a_row_that_contradicts_the_register_enters_nothing(ring):
     ring.pseudonyms([sd.issue_row(1)])
     with pytest.raises(ports.KeyringRefused, match="its serial is not the register's"):
         ring.pseudonyms([sd.issue_row(2), sd.issue_row(1, serial=99)])
+    with pytest.raises(ports.KeyringRefused, match="two deliveries with the same numbers"):
+        ring.pseudonyms([sd.issue_row(3), sd.issue_row(2, serial=1)])
     assert ring.register.card_count() == 1
     assert ring._find_card(sd.uid(2))[1] is False
     assert ring.pseudonyms([sd.issue_row(1), sd.uid(1)]) == ring.pseudonyms([sd.uid(1)] * 2)
