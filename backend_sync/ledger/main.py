@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from backend_sync.catalogue import every_tariff
 from backend_sync.clocks import SystemClock
 from backend_sync.keyring.keyfile import KeyFileError
 from backend_sync.keyring.local import LocalKeyring
@@ -23,6 +24,7 @@ from backend_sync.ledger import show
 from backend_sync.ledger.database import Database
 from backend_sync.ledger.engine import fare_hashes
 from backend_sync.ledger.ledger import Ledger
+from backend_sync.ledger.recorded_taps import recorded_taps
 from backend_sync.ledger.replay import replay
 from backend_sync.ledger.statement import find_card, statement
 from backend_sync.ledger.tickets import TicketSale, ticket_cases, ticket_figures
@@ -77,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         ("import-issues", _import_issues, "enter issued cards from a file of 64-byte ISSUE rows"),
         ("import-sales", _import_sales, "enter paid sales from a JSON list"),
         ("import-tickets", _import_tickets, "enter sold tourist tickets from a JSON list"),
+        ("taps", _taps, "every stored ride as JSON lines, for `tornello tariff whatif`"),
         ("engine", _engine, "the fare engine's files, by hash: those of the validators' image"),
         ("lapse", _lapse, "rule X: mark intents without evidence for 90 days"),
     ):
@@ -179,6 +182,17 @@ def _replay(options: argparse.Namespace) -> Answer:
             + (f" ({reasons})" if reasons else "")
         ],
     )
+
+
+def _taps(options: argparse.Namespace) -> Answer:
+    folder = Path(options.place)
+    folder = (folder if folder.is_dir() else folder.parent) / "tariffs"
+    tariffs = every_tariff(folder)
+    if not tariffs:
+        raise CommandError(f"{folder}: no published tariffs (*.ttar); the rides cannot be read")
+    with _books(options) as database, closing(_keyring(options)) as keyring:
+        lines = list(recorded_taps(database, keyring, tariffs))
+    return 0, {"taps": [json.loads(line) for line in lines]}, lines
 
 
 def _import_issues(options: argparse.Namespace) -> Answer:

@@ -11,6 +11,7 @@ import subprocess
 import pytest
 
 from card_layouts.records.entries import ACTION, BLOCK, INTENT
+from simulator.demo_system import TARIFFS, TOWN_FEED
 from tests.simulator import demo_runs
 from tests.simulator.demo_runs import ROOT, command, play
 
@@ -100,6 +101,39 @@ def test_entries_that_change_devices_are_all_refused(kept):
     swapped = command("backend_sync", "ledger", "replay", folder, "--swap-devices", "--json")
     said = json.loads(swapped.stdout)
     assert said["refused"] == said["entries"] > result["ledger_taps"]
+
+
+@pytest.mark.xdist_group("demo kept")
+@pytest.mark.requirement("W-114", "O-17")
+def test_the_weeks_rides_cost_the_same_again_and_more_under_a_dearer_tariff(kept, tmp_path):
+    folder, _, result = kept
+    said = command("backend_sync", "ledger", "taps", folder)
+    assert said.returncode == 0, said.stderr
+    (tmp_path / "rides.jsonl").write_text(said.stdout)
+    assert len(said.stdout.splitlines()) > result["rerated"]["rateable"] * 9 // 10
+
+    def priced(tariff):
+        words = (
+            "tariff",
+            "whatif",
+            tariff,
+            tmp_path / "rides.jsonl",
+            "--gtfs",
+            TOWN_FEED,
+            "--json",
+        )
+        found = command("backend_sync", *words)
+        assert found.returncode == 0, found.stderr
+        (whole,) = json.loads(found.stdout)["total"]
+        return whole["old"], whole["new"]
+
+    was, again = priced(TARIFFS / "tariff.toml")
+    assert was == again > 0
+    text = (TARIFFS / "tariff.toml").read_text()
+    assert text.count("adult = [240, 320") == 1
+    (tmp_path / "dear.toml").write_text(text.replace("adult = [240, 320", "adult = [250, 330"))
+    (tmp_path / "ferry.toml").write_text((TARIFFS / "ferry.toml").read_text())
+    assert priced(tmp_path / "dear.toml")[1] > was
 
 
 @pytest.mark.xdist_group("demo kept")
