@@ -48,6 +48,7 @@ K0, K1, K2, K3, K4 = 0, 1, 2, 3, 4
 S_BYTES, P_BYTES, T_BYTES, J_BYTES, G_BYTES = 44, 108, 44, 92, 44
 G_RECORDS = 11  # created; the card shows ten
 P_SLOTS, P_SLOT_AT, P_SLOT_BYTES = 4, 12, 24
+T_ROW_BYTES = 9  # a usage row shares no byte with another; before row 0 stands T.layout
 
 # A G record: 7 bytes that tell who wrote it, the body, 8 bytes of chain.
 PREFIX_BYTES, BODY_BYTES, H_BYTES = 7, 29, 8
@@ -107,6 +108,15 @@ def aid_bytes(cluster, generation):
 def p_slot_at(index):
     """Return the byte of file P where right `index`, 0..3, starts."""
     return P_SLOT_AT + P_SLOT_BYTES * index
+
+
+def blank_row(index, k):
+    """Return the bytes of file T from T_ROW_BYTES * `index` on: a row unused since sale `k`, 0..3.
+
+    The station's key may write T and not read it: the row is put as a whole.
+    """
+    usage = T.pack({"layout": CARD_LAYOUT, "t_k%d" % index: k})
+    return usage[T_ROW_BYTES * index : T_ROW_BYTES * (index + 1)]
 
 
 # A row is a name and its width in bits; the formatter would break the pairs.

@@ -20,6 +20,7 @@ from card_layouts.cards.card_layout import (
     P_SLOT_BYTES,
     S_BYTES,
     T_BYTES,
+    T_ROW_BYTES,
     p_slot_at,
 )
 from card_layouts.errors import RangeError
@@ -27,16 +28,17 @@ from card_layouts.errors import RangeError
 COPIES = 2  # rights that fit the inspector's copy
 
 
-def stage_product(session, head, slot, right, copy, record):
-    """Stage a product under K2: S, its right, both copies in J, A, C, record: 7 exchanges.
+def stage_product(session, head, slot, right, usage, copy, record):
+    """Stage a product under K2: S, right, usage row, both copies in J, A, C, record: 8 exchanges.
 
     Shape: `head` 44 bytes of S with the right in its directory; `right` the 24 bytes of P slot
-    0..3; `copy` 0 or 1, where the inspector finds it.
+    0..3; `usage` its blank row of T; `copy` 0 or 1, where the inspector finds it.
     """
     if len(right) != P_SLOT_BYTES or not 0 <= copy < COPIES:
         raise RangeError("product: %d bytes, copy %d; 24 and 0..1 wanted" % (len(right), copy))
     yield from session.write_data(FILE_S, 0, head)
     yield from session.write_data(FILE_P, p_slot_at(slot), right)
+    yield from session.write_data(FILE_T, T_ROW_BYTES * slot, usage)
     yield from session.write_data(FILE_J, 0, head)
     yield from session.write_data(FILE_J, S_BYTES + P_SLOT_BYTES * copy, right)
     yield from _stage_action(session, 1, record)

@@ -83,7 +83,7 @@ class LoadFlow(Service):
 class ProductFlow(Service):
     """A right and its copies."""
 
-    name, title, exchanges, byte_count = "product", "a station loads a product", 17, 652
+    name, title, exchanges, byte_count = "product", "a station loads a product", 18, 685
 
     def service(self) -> Load:
         return Product(2, RIGHT)

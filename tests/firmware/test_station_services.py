@@ -1,5 +1,7 @@
 """Products, refunds and unblocking at a station: what they cost, what they leave, and only once."""
 
+from dataclasses import replace
+
 import pytest
 
 from card_layouts.answers import ACCEPTED, LOADED, LOADED_BEFORE
@@ -8,13 +10,16 @@ from card_layouts.cards.card_layout import (
     FILE_J,
     FILE_P,
     FILE_S,
+    FILE_T,
     KIND_PRODUCT,
     KIND_REFUND,
     KIND_UNBLOCK,
     M_CALENDAR,
+    M_FIRST_USE,
     P_SLOT,
     G,
     S,
+    T,
     p_slot_at,
 )
 from card_layouts.packages.hotlist_layout import HOT_BLOCK, HOT_KILL
@@ -38,6 +43,7 @@ from simulator.tap_world import (
     Device,
     NoHotlist,
     OnCard,
+    head_of,
     lease,
     new_card,
 )
@@ -78,7 +84,7 @@ def cost(card):
 def test_a_product_goes_into_head_right_and_both_copies():
     card = new_card()
     answer, device = serve(card, Product(2, RIGHT, copy=1))
-    assert answer == LOADED and cost(card) == (17, 652)
+    assert answer == LOADED and cost(card) == (18, 685)
     head = S.unpack(data_of(card, FILE_S))
     assert (head["d_product2"], head["d_zones2"], head["d_last2"]) == (41, 6, 2600)
     assert data_of(card, FILE_P)[p_slot_at(2) : p_slot_at(3)] == RIGHT
@@ -87,7 +93,29 @@ def test_a_product_goes_into_head_right_and_both_copies():
     assert (after.purse, after.actions, after.newest["kind"]) == (PURSE, 2, KIND_PRODUCT)
     name, _header, fields = device.entries()[0]
     assert (name, fields["kind"], fields["slot"]) == ("ACTION", service.ACT_PRODUCT, 2)
+    assert fields["use_reset"] == 1 << 2
     assert fields["slot_bytes"] == RIGHT
+
+
+@pytest.mark.requirement("W-56", "D32")
+@pytest.mark.parametrize("slot", range(4))
+def test_a_sale_blanks_the_usage_of_its_own_slot_and_of_no_other(slot):
+    card = new_card(head_of(d_k0=3, d_k1=3, d_k2=3, d_k3=3))
+    widths = {name: T.find(name)[1] for name in T.unpack(bytes(T.size)) if name != "layout"}
+    full = {name: 2**width - 1 for name, width in widths.items()}
+    files = card.image.applications[AID].files
+    files[FILE_T] = replace(files[FILE_T], data=T.pack({"layout": 1, **full}))
+    right = P_SLOT.pack({"mechanism": M_FIRST_USE, "slot": slot, "product": 41, "length": 30})
+    assert serve(card, Product(slot, right))[0] == LOADED
+    head, usage = S.unpack(data_of(card, FILE_S)), T.unpack(data_of(card, FILE_T))
+    assert head[f"d_k{slot}"] == (usage[f"t_k{slot}"] + 1) % 4 == 0
+    assert head[f"d_usage{slot}"] == 1, "first use is counted in T"
+    for name, most in full.items():
+        own = name.startswith("t_") and name.endswith(str(slot)) and not name.startswith("t_k")
+        assert usage[name] == (0 if own else most), name
+    assert usage["layout"] == 1
+    assert serve(card, Product(slot, right), order=ORDER._replace(k=3))[0] == LOADED
+    assert S.unpack(data_of(card, FILE_S))[f"d_k{slot}"] == 1
 
 
 def test_a_refund_pays_the_whole_purse_out_and_blocks_the_card():

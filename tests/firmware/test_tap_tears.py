@@ -26,7 +26,7 @@ POSITIONS = {
     "debit": (345, 13),
     "transfer": (316, 12),
     "load": (462, 14),
-    "product": (672, 16),
+    "product": (708, 17),
     "refund": (481, 14),
     "block": (316, 12),
     "unblock": (569, 15),
