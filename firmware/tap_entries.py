@@ -19,6 +19,7 @@ from card_layouts.fares.inputs import (
     D_DAY_BEFORE,
     D_FULL,
     D_GROUP,
+    D_PAID_BY,
     D_PERIOD_BEFORE,
     D_PRODUCT,
     D_REDUCTION,
@@ -34,6 +35,7 @@ from card_layouts.fares.inputs import (
     S_START,
     S_TODAY,
     S_ZONES,
+    SLOTS,
     T_CALL,
     T_PICKED,
     T_STOP,
@@ -124,14 +126,18 @@ def intent(seen, record, pricing, tariff, profile, mode):
     values["picked"] = tap[T_PICKED]
     for name, place in DECIDED:
         values[name] = d[place]
-    slot = d[D_SLOT]
+    # Beside a right that carries its holder another product may pay for his companions: `rule`
+    # names the right, `product` what paid.
+    paying = d[D_PAID_BY] if 1 <= d[D_PAID_BY] <= SLOTS else 0
+    slot = paying or d[D_SLOT]
     values["product_authority"] = card[C_ISSUER]
     values["product"] = card[C_PURSE_PRODUCT]
     values["product_zones"] = card[C_PURSE_ZONES]
+    if paying:
+        values["product"] = card[slot_at(paying - 1) + S_PRODUCT]
+        values["product_zones"] = card[slot_at(paying - 1) + S_ZONES]
     if slot:
         at = slot_at(slot - 1)
-        values["product"] = card[at + S_PRODUCT]
-        values["product_zones"] = card[at + S_ZONES]
         for name, place in USED:
             values[name] = card[at + place]
         day = card[at + S_DAY]
