@@ -101,7 +101,9 @@ def _fill_before(tariff, card, intent, body):
     card[i.C_ISSUER] = intent["product_authority"]
     card[i.C_GROUP] = intent["group"]
     card[i.C_GROUP_UNTIL] = card[i.C_CONCESSION_UNTIL] = 0  # the group applied is what counts
-    card[i.C_BALANCE] = (body["L"] - body["D"] + body["amount"]) & MONEY_MASK
+    # What the card let be taken was there, whatever its sums say.
+    before = (body["L"] - body["D"] + body["amount"]) & MONEY_MASK
+    card[i.C_BALANCE] = max(before, body["amount"])
     day = service_day(tariff, body["time"])
     card[i.C_CAP_DAY] = card[i.C_CAP_START] = day
     card[i.C_DAY_SUM] = intent["day_sum"]
