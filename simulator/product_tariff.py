@@ -1,10 +1,10 @@
 """A tariff with one product of every kind a card holds, small enough to reckon in one's head.
 
-Two zones, prices by their number, no transfers: every tap is a ride of its own, so that what a
+Two zones, prices by their number. Without transfers every tap is a ride of its own, so that what a
 product counts can be seen. For worlds, tears and tests.
 """
 
-from functools import cache
+from functools import cache, partial
 
 from backend_sync.tariffs.model import (
     CLASS_ADULT,
@@ -26,6 +26,7 @@ from backend_sync.tariffs.model import (
     PriceTable,
     Product,
     Surcharge,
+    Transfer,
     Window,
 )
 from backend_sync.tariffs.package_writer import write_package
@@ -40,8 +41,9 @@ EVERYBODY = 0b1111
 
 
 @cache
-def product_tariff(authority: int, version: int = 7) -> bytes:
-    """Return the package of `authority`; stop i lies in zone i + 1."""
+def product_tariff(authority: int, transfer_minutes: int = 0, version: int = 7) -> bytes:
+    """Return the package of `authority`; stop i lies in zone i + 1. No minutes, no transfers."""
+    transfers = (Transfer("all", (transfer_minutes,) * 2, pass_back_s=0),)
     return write_package(
         Book(
             authority=authority,
@@ -61,7 +63,8 @@ def product_tariff(authority: int, version: int = 7) -> bytes:
                 _table("thirty", dict.fromkeys(range(3), CAP_30), 2 * CAP_30),
                 _table("day", dict.fromkeys(range(3), CAP_DAY), CAP_DAY),
             ),
-            products=_products(),
+            products=_products(0 if transfer_minutes else None),
+            transfers=transfers if transfer_minutes else (),
             windows=(
                 Window("night", from_minute=1380, to_minute=300),
                 Window("school", weekdays=0x1F, from_minute=420, to_minute=1020),
@@ -77,27 +80,28 @@ def product_tariff(authority: int, version: int = 7) -> bytes:
     )
 
 
-def _products() -> tuple[Product, ...]:
+def _products(transfer: int | None) -> tuple[Product, ...]:
     """Return them in the order of their numbers."""
+    purse = partial(_purse_product, transfer=transfer)
     first_use, dates = SPAN_FIRST_USE, SPAN_DATES
     return (
-        _purse(VALUE, 50),
+        purse(VALUE, 50),
         _pass(SEASON, 10, span=first_use, days=(30, 30)),
         _pass(FLEX, 20, span=first_use, days=(90, 90), travel_days=30),
         _pass(
             *(SCHOOL, 12), span=dates, first_day=2000, last_day=2500, window=1, trips_per_day=2,
             shadow=0, payer=PAYER_SPONSOR, surcharge=False,
         ),
-        _purse(BEST, 40, cap=Cap(1, 30)),
-        _purse(DAY_CAP, 50, cap=Cap(2, 1)),
+        purse(BEST, 40, cap=Cap(1, 30)),
+        purse(DAY_CAP, 50, cap=Cap(2, 1)),
         _pass(ZERO, 11, span=first_use, days=(365, 365), shadow=0, payer=PAYER_HOLDER),
-        _purse(GROUP, 30, billed=True, payer=PAYER_HOLDER),
+        purse(GROUP, 30, billed=True, payer=PAYER_HOLDER),
         Product(RIDES, "rides", KIND_PACK, 30, EVERYBODY, span=first_use, days=(90, 90), uses=10),
-        _purse(SENIOR, 45, groups=1 << OLD, window=2, otherwise=VALUE),
+        purse(SENIOR, 45, groups=1 << OLD, window=2, otherwise=VALUE),
     )  # fmt: skip
 
 
-def _purse(number: int, rank: int, groups: int = EVERYBODY, **more: object) -> Product:
+def _purse_product(number: int, rank: int, groups: int = EVERYBODY, **more: object) -> Product:
     return Product(
         *(number, f"purse{number}", KIND_PURSE, rank, groups),
         prices=0, companions=COMPANIONS_ANY, companions_max=31, **more,  # type: ignore[arg-type]

@@ -18,7 +18,6 @@ from simulator.tears.search import Explored, Singles, explore, pairs, singles
 
 NAMES = {flow.name: flow for flow in FLOWS}
 EXIT_CODES = "Exit codes: 0 nothing wrong, 1 something is wrong, 2 wrong use."
-LEFT_OUT = "  (not there: product activation, which waits for the fares engine)"
 DOUBLES, TRIPLES = 2, 3
 
 
@@ -28,7 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     plants = [f"  {name:<14}{plant.what}" for name, plant in PLANTS.items()]
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = "\n".join(
-        ["flows:", *rows, LEFT_OUT, "", "planted mistakes:", *plants, "", EXIT_CODES]
+        ["flows:", *rows, "", "planted mistakes:", *plants, "", EXIT_CODES]
     )
     parser.add_argument(
         "--flow", choices=("all", *NAMES), default="all", metavar="FLOW", help="which flow (all)"

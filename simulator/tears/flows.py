@@ -9,10 +9,11 @@ from simulator.tears.services import (
     RefundFlow,
     UnblockFlow,
 )
-from simulator.tears.taps import Block, Debit, Kill, Retap, Transfer
+from simulator.tears.taps import Activation, BestPrice, Block, Debit, Kill, Retap, Transfer
 from simulator.tears.ticket import TicketTap
 
 FLOWS: tuple[Flow, ...] = (
-    *(Debit(), Transfer(), LoadFlow(), ProductFlow(), RefundFlow(), Block(), UnblockFlow()),
+    *(Debit(), Transfer(), Activation(), BestPrice()),
+    *(LoadFlow(), ProductFlow(), RefundFlow(), Block(), UnblockFlow()),
     *(Kill(), KeyChange(), Inspection(), Retap(), TicketTap()),
 )

@@ -2,20 +2,36 @@
 
 from functools import cache
 
-from card_layouts.answers import ACCEPTED, HOLD_AGAIN
+from card_layouts.answers import ACCEPTED, HOLD_AGAIN, LOADED
 from card_layouts.cards.card_layout import (
+    CHANNEL_COUNTER,
+    FILE_T,
     KIND_ACTIVATION,
     KIND_DEBIT,
     KIND_PASS,
+    M_BEST,
+    M_FIRST_USE,
+    P_SLOT,
+    T,
+    zone_bit,
 )
 from card_layouts.packages.hotlist_layout import HOT_BLOCK, HOT_KILL
+from firmware.station import Order
+from firmware.station_services import Product
 from firmware.tap import Tap
 from simulator.desfire_card import Image, Transcript
 from simulator.field import answer_lost
+from simulator.product_tariff import BEST as BEST_PRODUCT
+from simulator.product_tariff import CAP_30, product_tariff
+from simulator.product_tariff import SEASON as SEASON_PRODUCT
+from simulator.small_tariffs import mounted
 from simulator.tap_world import (
+    AUTHORITY,
     FARE,
     GATE_A,
     GATE_B,
+    NOW,
+    STATION,
     UID,
     Device,
     NoHotlist,
@@ -28,6 +44,11 @@ from simulator.tears.terminals import Validator
 GATE_C = GATE_B + 1
 RIDES = (KIND_DEBIT, KIND_PASS, KIND_ACTIVATION)
 BLOCK_G = 3
+FIRST_DAY = NOW // 86_400
+SEASON, BEST = (
+    P_SLOT.pack({"mechanism": m, "product": n, "zones": zone_bit(1), "length": 30, "price": cents})
+    for m, n, cents in ((M_FIRST_USE, SEASON_PRODUCT, 0), (M_BEST, BEST_PRODUCT, CAP_30))
+)
 
 
 class Debit(Flow):
@@ -66,6 +87,39 @@ class Transfer(Debit):
         for gate in gates:
             gate.later(600)
         return Scene(fresh(_travelled()), [*gates])
+
+
+class Activation(Debit):
+    """The first use of a season."""
+
+    name, title, exchanges, byte_count = "activation", "a season starts at its first use", 12, 472
+    fare = 0
+    right = SEASON
+    row = (FIRST_DAY, 30, 0)  # start, length and cents left once it is over
+    hours = 0  # between the sale, or what was tapped before, and this tap
+
+    def start(self) -> Scene:
+        gates = [Validator(product_gate(number)) for number in (GATE_A, GATE_B)]
+        for gate in gates:
+            gate.later(self.hours * 3600)
+        return Scene(fresh(_sold(self.right, self.hours > 0)), [*gates])
+
+    def complaint(self, first: OnCard, last: OnCard, greens: int) -> str:
+        usage = T.unpack(last.data[FILE_T])
+        row = (usage["t_start0"], usage["t_length0"], usage["t_cents0"])
+        if row != self.row:
+            return f"usage {row}, wanted {self.row}"
+        return super().complaint(first, last, greens)
+
+
+class BestPrice(Activation):
+    """A later fare of a best-price product: the purse and what is left to the cap fall together."""
+
+    name, title, exchanges, byte_count = "best", "a fare counts towards a best price", 12, 458
+    fare = FARE
+    right = BEST
+    row = (FIRST_DAY, 30, CAP_30 - 2 * FARE)
+    hours = 2  # the first fare's journey is over
 
 
 class Retap(Debit):
@@ -111,6 +165,23 @@ class Kill(Block):
         if greens or (last.counter, last.purse) != (0, first.purse):
             return f"C {last.counter}, purse {last.purse}, gates opened {greens} times"
         return ""
+
+
+def product_gate(number: int) -> Device:
+    """Return a gate that knows every product."""
+    body = product_tariff(AUTHORITY, transfer_minutes=60)
+    return Device(number, tariff=mounted(body))
+
+
+@cache
+def _sold(right: bytes, used: bool) -> Image:
+    """Return a card that holds a right in slot 0, `used` once."""
+    card, desk = new_card(), Device(STATION, station=True)
+    order = Order(501, 2, 1, 0, CHANNEL_COUNTER)
+    assert desk.present(card, order=order, service=Product(0, right)) == LOADED
+    if used:
+        assert product_gate(GATE_C).present(card) == ACCEPTED
+    return card.image
 
 
 @cache

@@ -25,6 +25,8 @@ from tests import figures
 POSITIONS = {
     "debit": (345, 13),
     "transfer": (316, 12),
+    "activation": (482, 13),
+    "best": (470, 14),
     "load": (462, 14),
     "product": (708, 17),
     "refund": (481, 14),
