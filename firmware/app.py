@@ -11,6 +11,7 @@ import sys
 from card_layouts.answers import TAP_AGAIN, unfinished
 from card_layouts.cards.conversation import converse, forget_traces
 from card_layouts.errors import LayoutError, SealError
+from card_layouts.fares.mounted import Tariff
 from card_layouts.packages.manifest import HOTLIST, LEASE, OVERLAY, ROLE_NAMES, TARIFF
 from card_layouts.records.entries import BOOT
 from firmware.boot_entry import boot_entry
@@ -43,6 +44,8 @@ class Validator:
 
     def __init__(self, ports, journal, partitions, publics, profile, window=None):
         self._ports = ports
+        # Before everything else: its buffers are the largest pieces and stay as long as the device.
+        self._tariff = Tariff(None)
         self.journal = journal
         self.profile = profile
         self.clock = DeviceClock(ports.clock, journal.counters)
@@ -67,7 +70,6 @@ class Validator:
         self._repoll_until = -1
         # Boards that are told of cards (card_news) need not look by themselves.
         self._poll_ms = profile.get("poll_ms", 0)
-        self._tariff = None
         self._said = None
         self._untidy = False
         self._shown_until = -1
@@ -120,14 +122,10 @@ class Validator:
             self._ports.signals.signal("package", f"{ROLE_NAMES[role]} {package.version} switched")
 
     def _use_tariff(self, package):
-        """Mount a tariff's body. One Tariff is made and kept: its buffers are large."""
+        """Mount a tariff's body."""
         self.tap.tariff = None
         if package is None:
             return
-        if self._tariff is None:
-            from card_layouts.fares.mounted import Tariff
-
-            self._tariff = Tariff(package.read_into)
         self._tariff.read_into = package.read_into
         self._tariff.mount()
         self.tap.tariff = self._tariff

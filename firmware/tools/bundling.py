@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from firmware.tools.apart import apart
 from firmware.tools.constants import Module, read_modules, replaced
+from firmware.tools.names import borrow_names
 from firmware.tools.shaking import ENTRY_FUNCTION, Name, Reached, bound_in, defined_by, is_ours
 from firmware.tools.unused import without_unused
 
@@ -64,13 +65,19 @@ def bundles(
         if label is None:
             raise BundleError(f"{split.source}: {split.label} is not reached")
         parts[split.module] = apart(body, ENTRY_FUNCTION, label, main, split.module)
-    return {name: _source(part, labels) for name, part in parts.items()}
+    imports = {name: _imports(part, labels) for name, part in parts.items()}
+    borrowed = borrow_names({name: imports[name] + part for name, part in parts.items()}, main)
+    texts = {name: _source(imports[name] + part) for name, part in parts.items()}
+    texts[main] += "".join(f"{line}\n" for line in borrowed)
+    return texts
 
 
-def _source(body: list[ast.stmt], labels: Labels) -> str:
-    lines = [*sorted(labels.external_imports(body)), ""]
-    tree = ast.fix_missing_locations(ast.Module(body, []))
-    return "\n".join(lines) + ast.unparse(tree) + "\n"
+def _imports(body: list[ast.stmt], labels: Labels) -> list[ast.stmt]:
+    return ast.parse("\n".join(sorted(labels.external_imports(body)))).body
+
+
+def _source(body: list[ast.stmt]) -> str:
+    return ast.unparse(ast.fix_missing_locations(ast.Module(body, []))) + "\n"
 
 
 def leaves_first(entry: str, modules: dict[str, Module], reached: Reached) -> list[str]:

@@ -164,7 +164,7 @@ def test_what_no_code_names_stays_out():
     text = bundle({"firmware": "", "firmware.one": APART_ONE, "firmware.two": APART_TWO,
                    "firmware.rare": APART_RARE}, "firmware.one")  # fmt: skip
     assert "never_asked" not in text and "only_for_it" not in text and "UNUSED" not in text
-    assert "def asked" in text
+    assert "is asked" in text, "by a name that another has, too"
 
 
 def test_nothing_of_ours_looks_a_name_up_by_text():
