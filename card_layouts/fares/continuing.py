@@ -100,6 +100,8 @@ def _continue(t, card, source, product, priced, paid, zones, extra):
             return
         others += more
     counted = cut(t, own, zones)
+    if t.inside and source:
+        t.capped = 0  # heads alone begin no span: only the holder's part counts
     if counted < own and not counted:
         concession = 0
     offer = t.offer

@@ -177,8 +177,10 @@ def _ride(t, card, tap, d, named):
             elif not waived:
                 t.asked += total
             return False
-        total += t.kept[o.O_TOTAL]
-    elif total > purse and not waived:
+        total = t.kept[o.O_TOTAL] + (0 if waived else total)
+    elif waived:
+        total = 0  # what is let off makes no other offer the cheaper one
+    elif total > purse:
         t.asked = total
         return False
     t.own = 1
