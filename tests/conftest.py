@@ -29,6 +29,7 @@ BUDGET_S = {
 def pytest_addoption(parser):
     group = parser.getgroup("tornello")
     group.addoption("--full", action="store_true", help="run tests marked full too")
+    group.addoption("--mutants", action="store_true", help="try every mutant of the fare engine")
     group.addoption("--fast", action="store_true", help="leave out tests marked system")
     group.addoption("--trace-to", metavar="FILE", help="write requirement -> tests as JSON")
     group.addoption("--summary-to", metavar="FILE", help="write counts and figures as JSON")
@@ -49,7 +50,8 @@ def pytest_collection_modifyitems(config, items):
     if config.getoption("--trace-to"):
         Path(config.getoption("--trace-to")).write_text(json.dumps(trace))
         return
-    left_out = {"full"} if not config.getoption("--full") else set()
+    left_out = {"full", "mutants"} if not config.getoption("--full") else set()
+    left_out -= {"mutants"} if config.getoption("--mutants") else set()
     left_out |= {"system", "full"} if config.getoption("--fast") else set()
     chosen = [item for item in items if not left_out & {mark.name for mark in item.iter_markers()}]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])

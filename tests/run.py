@@ -57,6 +57,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("-k", metavar="EXPR", help="only tests whose name matches, as in pytest")
     parser.add_argument("--fast", action="store_true", help="lint, and tests without processes")
     parser.add_argument("--full", action="store_true", help="the large figures too (an hour)")
+    parser.add_argument(
+        "--mutants", action="store_true", help="every mutant of the fare engine too"
+    )
     parser.add_argument("--requirements", action="store_true", help="list every id with its tests")
     parser.add_argument("--json", action="store_true", help="with --requirements: as JSON")
     parser.add_argument("-n", default="2", help="workers of pytest (2); 0 for none")
@@ -169,7 +172,7 @@ def run_pytest(options: argparse.Namespace, paths: list[str]) -> tuple[dict[str,
         command = [sys.executable, "-m", "pytest", "-q", "-n", options.n, "--dist", "loadgroup"]
         command += ["--summary-to", str(summary), *paths]
         command += ["-k", options.k] if options.k else []
-        command += [f"--{tier}" for tier in ("fast", "full") if getattr(options, tier)]
+        command += [f"--{tier}" for tier in ("fast", "full", "mutants") if getattr(options, tier)]
         command += ["-x"] if options.x else []
         code = subprocess.run(command, stdin=subprocess.DEVNULL).returncode
         found = json.loads(summary.read_text()) if summary.exists() else {}

@@ -15,17 +15,18 @@ DATES = {"event": datetime.date(2025, 6, 6)}
 
 
 # Cells that need luck besides (a night, a stop outside, a purse that pays for others) come often.
-LUCK = {"single fee": 9, "value heads": 9, "best heads": 14, "best upgrade": 12, "group heads": 8}
+LUCK = {"single fee": 9, "value heads": 9, "best heads": 14, "best upgrade": 16, "group heads": 8}
 LUCK |= {"school company": 9, "school2 company": 12, "school2 used up": 7, "school used up": 5}
-LUCK |= {"extension charge": 6, "extension fee": 14, "senior upgrade": 9, "best start": 7}
+LUCK |= {"extension charge": 6, "extension fee": 14, "senior upgrade": 13}
 LUCK |= {"daycap upgrade": 10, "weekcap upgrade": 10, "group upgrade": 8, "pack fee": 9}
-LUCK |= {"value upgrade": 4, "value fair": 5, "event transfer": 5, "school2 transfer": 7}
+LUCK |= {"value upgrade": 4, "value fair": 5, "school2 transfer": 7}
 LUCK |= {"zero transfer": 7, "best ended": 6, "student start": 6, "event transfer": 8}
 LUCK |= {
     "school transfer": 6,
     "student transfer": 5,
     "year company": 8,
-    "best start": 13,
+    "year transfer": 4,
+    "best start": 17,
     "school used up": 8,
 }
 OFTEN = {"company": 6, "fee": 5, "start": 4, "second": 4, "transfer": 3, "heads": 6}
@@ -57,11 +58,25 @@ def aim(drawer, case):
             _fill_purse(drawer, card, product["number"] if slot == 0 else 1)
     if wish in ("transfer", "upgrade", "heads"):
         card["journey"] = _journey(drawer, tap, slot, product, wish)
+    if wish == "upgrade" and rng.random() < 0.35:
+        _together(rng, tap, card["journey"])
+    if wish in ("company", "fee") and rng.random() < 0.2:
+        card["balance"] = rng.randrange(900)  # enough for one of them, perhaps
     return case
+
+
+def _together(rng, tap, journey):
+    """Go on with company that was paid for, whoever of the party rode free before."""
+    party = rng.choice(((0, 0, 1), (0, 0, 2), (1, 0, 0), (2, 0, 0), (1, 0, 1)))
+    tap["companions"] = party
+    journey["companions"] = max(0, sum(party) - rng.choice((0, 0, 0, 1)))
+    journey["charged"] = rng.choice((150, 300, 356, 500, 900)) + rng.randrange(60)
 
 
 def _when(drawer, tap, name, wish):
     rng = drawer.rng
+    if wish in ("window", "fair") and rng.random() < 0.3:
+        return _border(drawer, tap)
     hours = HOURS["fee"] if wish == "fee" else HOURS["school"]
     if wish in ("window", "fair") or (wish not in ("fee",) and not name.startswith("school")):
         return
@@ -74,6 +89,14 @@ def _when(drawer, tap, name, wish):
     tap["seconds"] = drawer.seconds(midnight + datetime.timedelta(minutes=minute))
     if tap["trip"] is not None:  # a trip's plan would be a second reading of the clock
         tap.update(stop=drawer.rng.choice(drawer.stops), trip=None, call=None)
+
+
+def _border(drawer, tap):
+    """Stand within minutes of a service day's end, the tariff's first day among them."""
+    day = drawer.rng.choice((0, 0, drawer.rng.randrange(365)))
+    begins = datetime.datetime(2025, 1, 1) + day * ONE_DAY
+    minutes = drawer.shift + drawer.rng.randint(-6, 6)
+    tap["seconds"] = drawer.seconds(begins + datetime.timedelta(minutes=minutes))
 
 
 def _who(drawer, card, product, wish):

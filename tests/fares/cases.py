@@ -306,6 +306,8 @@ class Drawer:
         zones = frozenset(range(zones[0], zones[-1] + 1))
         if self.chance(40):
             zones = frozenset(self.order)
+        if len(zones) > 2 and self.chance(30):  # two ends, as a set with a hole is sold
+            zones = frozenset((min(zones), max(zones)))
         time = tap["seconds"] - self.rng.choice((10, 119, 120, 121, 299, 300, 301, 60 * age))
         return {
             "authority": self.rng.choice((31, 31, 31, 32)),

@@ -125,7 +125,7 @@ def add_cap(offer, ask, use, wanted):
     if held["start"] is None or not any(cap_is_open(held, day) for day in days):
         row.update(start=ask["day"])
         offer.update(row=row, activates=use["slot"], own_in_cap=offer["own"])
-        if offer["own"]:
+        if offer["own"] and offer["kind"] != "upgrade":  # going on stays going on
             offer.update(kind="activation", rule="activation")
         offer["clips"] = product["cap"].get("overshoot", "clip") == "clip"
     else:

@@ -73,7 +73,7 @@ def _prices(rng, family, zones):
         "cash": {"by": value["by"], "derive": _rule("value", 125, "up_to_10")},
         "day": {
             "by": value["by"],
-            "derive": _rule("value", rng.randint(180, 320), "half_up_to_10"),
+            "derive": _rule("value", rng.choice((100, rng.randint(180, 320))), "half_up_to_10"),
         },
         "zero": {
             "by": "flat",
@@ -82,7 +82,7 @@ def _prices(rng, family, zones):
     }
     if family == "letters":
         adult = {"A": 250, "B": 250, "C": 250, "AB": 280, "BC": 280, "D": 280}
-        adult |= {"CD": 420, "ABC": 460, "A+D": 530, "ABCD": 600}
+        adult |= {"CD": 420, "ABC": 460, "A+C": 500, "A+D": 530, "ABCD": 600}
         half = {"derive": {"from": "adult", "percent": 52, "round": "half_up_to_10"}}
         prices["extension"] = {"by": "set", "adult": adult}
         prices["extension"] |= dict.fromkeys(("child", "youth", "senior", "student"), half)
@@ -196,7 +196,18 @@ def _transfers(rng, family, zones):
     back["pass_back"] = rng.choice(("charge", "refuse"))
     value = {"by_start_zone": {zones[0]: rng.choice((60, 90)), "*": 120}}
     if family == "letters":
-        value = {"by_set": {"AB": 80, "BC": 80, "CD": 80, "D": 80, "ABC": 90, "*": 100}}
+        value = {
+            "by_set": {
+                "AB": 80,
+                "BC": 80,
+                "CD": 80,
+                "D": 80,
+                "ABC": 90,
+                "A+C": 60,
+                "A+D": 75,
+                "*": 100,
+            }
+        }
         if rng.random() < 0.5:
             value["by_start_zone"] = {"A": 85, "*": 70}
     return {
