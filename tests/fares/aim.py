@@ -94,7 +94,8 @@ def _when(drawer, tap, name, wish):
 def _border(drawer, tap):
     """Stand within minutes of a service day's end, the tariff's first day among them."""
     day = drawer.rng.choice((0, 0, drawer.rng.randrange(365)))
-    begins = datetime.datetime(2025, 1, 1) + day * ONE_DAY
+    first = datetime.datetime.combine(datetime.date(2025, 1, 1), datetime.time())
+    begins = first + day * ONE_DAY
     minutes = drawer.shift + drawer.rng.randint(-6, 6)
     tap["seconds"] = drawer.seconds(begins + datetime.timedelta(minutes=minutes))
 
