@@ -92,7 +92,7 @@ def test_random_pairs_find_mistakes_too_and_one_pair_is_played_again_by_its_seed
     assert again.examples[0] == found.examples[2]
 
 
-@pytest.mark.parametrize("arguments", [("--list",), ("--flow", "activation"), ("--pairs", "-1")])
+@pytest.mark.parametrize("arguments", [("--list",), ("--flow", "reading"), ("--pairs", "-1")])
 def test_wrong_use_ends_with_2(capsys, arguments):
     with pytest.raises(SystemExit) as end:
         said(capsys, *arguments)
