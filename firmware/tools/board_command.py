@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-HEAP_KIB = 256  # live heap; the image, which boards run from flash, comes on top
+HEAP_KIB = 144  # live heap; the image, which boards run from flash, comes on top
 
 BOOT = (
     "import gc, hashlib, os, sys, vfs\n"
