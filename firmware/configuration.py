@@ -22,7 +22,7 @@ def keys_of(config):
     """Return the Keys port of a configuration."""
     masters = {}
     for generation, named in config["card_keys"].items():
-        keys = {}
+        keys: dict[object, bytes] = {}
         for name, key in named.items():
             if name[0] == "K":  # not PICC: no validator has it
                 keys[int(name[1:])] = unhexlify(key)

@@ -3,7 +3,7 @@
 import functools
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from backend_sync.tariffs.memo import Memo
@@ -80,6 +80,9 @@ def test_the_order_of_the_slots_changes_nothing_but_their_numbers(place, order):
     tariff, rows = asked()
     card, tap = list(rows[place][0]), rows[place][1]
     card[i.C_J_AUTHORITY] = 0
+    held = [card[i.slot_at(n) + i.S_PRODUCT] for n in range(4) if card[i.slot_at(n)]]
+    # Of two sales of one product that are equal by every key, the lower slot is taken.
+    assume(len(held) == len(set(held)))
     moved = list(card)
     for to, source in enumerate(order):
         here, there = i.slot_at(to), i.slot_at(source)
