@@ -26,9 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     rows = [f"  {flow.name:<11}{flow.title}" for flow in FLOWS]
     plants = [f"  {name:<14}{plant.what}" for name, plant in PLANTS.items()]
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = "\n".join(
-        ["flows:", *rows, "", "planted mistakes:", *plants, "", EXIT_CODES]
-    )
+    parser.epilog = "\n".join(["flows:", *rows, "", "planted mistakes:", *plants, "", EXIT_CODES])
     parser.add_argument(
         "--flow", choices=("all", *NAMES), default="all", metavar="FLOW", help="which flow (all)"
     )
