@@ -148,7 +148,7 @@ def load_journey(card, newest):
     for place, name in JOURNEY:
         card[place] = newest[name]
     card[C_J_AUTHORITY] = newest["authority"] if newest["start_zone"] else 0
-    card[C_J_START_MINUTE] = start_minute(newest)
+    card[C_J_START_MINUTE] = max(start_minute(newest), 0)
 
 
 def has_usage(card):

@@ -14,7 +14,10 @@ from card_layouts.cards.card_layout import (
     PREFIX_BYTES,
     G,
 )
+from card_layouts.cards.transit_record import START_MINUTE_MASK, SUM_MASK
+from card_layouts.errors import LayoutError, RangeError
 from card_layouts.fares import inputs as i
+from card_layouts.fares.card_lists import JOURNEY, load_journey
 from card_layouts.fares.clock import service_day
 from card_layouts.fares.engine import activate, rate
 from card_layouts.records.entries_tap import CALL_NONE, STOP_NONE, TRIP_NONE
@@ -23,11 +26,8 @@ SAME = 0
 DIFFERENT = 1
 PRICE_ONLY = 2  # the choice among products cannot be repeated, the price can
 UNRATED = 3  # no inputs or no such tariff: counted, never called a difference
-VERDICTS = ("same", "different", "price only", "unrated")
 
 RATEABLE = (KIND_DEBIT, KIND_PASS, KIND_ACTIVATION)
-START_MINUTE_MASK = 0x7FF  # a G record holds 11 bits, read relative to its time
-MONEY_MASK = (1 << 26) - 1  # D and L are sums modulo 2^26
 _PREFIX = bytes(PREFIX_BYTES)
 _TAIL = bytes(8)
 # These decisions rest on a pass beside the product that paid: the price alone cannot be asked.
@@ -55,6 +55,8 @@ class Repeater:
         tariff = self.tariff
         if body["kind"] not in RATEABLE or tariff is None or intent["tariff"] != tariff.version:
             return UNRATED
+        if body["paid_by"] > i.PAID_BILLED:
+            return DIFFERENT  # nothing on a card has that number
         alone = known is None
         # A pass carried the holder and another product paid for his companions.
         beside = intent["rule"] & 15 in _PASS_RULES and intent["rule"] >> 4 != intent["product"]
@@ -63,7 +65,10 @@ class Repeater:
         self.card[:] = known if known else _paying_alone(intent, body)
         _fill_before(tariff, self.card, intent, body)
         _fill_tap(self.tap, intent, body, same_device)
-        rate(tariff, self.card, self.tap, self.decision)
+        try:
+            rate(tariff, self.card, self.tap, self.decision)
+        except (RangeError, LayoutError):
+            return DIFFERENT  # a validator with this package could not have priced it either
         if self.decision[i.D_ACTIVATES]:
             activate(self.decision, *terms)
         if not _agrees(self.decision, intent, body):
@@ -83,7 +88,7 @@ _PASS_RULES = (
 def _paying_alone(intent, body):
     """Return a CARD that holds only the product that paid."""
     card = i.new_card()
-    if body["paid_by"] in (0, 5):
+    if body["paid_by"] in (i.PAID_PURSE, i.PAID_BILLED):
         card[i.C_PURSE_PRODUCT] = intent["product"]
         card[i.C_PURSE_ZONES] = intent["product_zones"]
         return card
@@ -102,7 +107,7 @@ def _fill_before(tariff, card, intent, body):
     card[i.C_GROUP] = intent["group"]
     card[i.C_GROUP_UNTIL] = card[i.C_CONCESSION_UNTIL] = 0  # the group applied is what counts
     # What the card let be taken was there, whatever its sums say.
-    before = (body["L"] - body["D"] + body["amount"]) & MONEY_MASK
+    before = (body["L"] - body["D"] + body["amount"]) & SUM_MASK
     card[i.C_BALANCE] = max(before, body["amount"])
     day = service_day(tariff, body["time"])
     card[i.C_CAP_DAY] = card[i.C_CAP_START] = day
@@ -116,19 +121,10 @@ def _fill_before(tariff, card, intent, body):
         card[at + i.S_LEFT] = intent["use_left"]
         card[at + i.S_TODAY] = intent["use_today"]
         card[at + i.S_CENTS] = intent["use_cents"]
-    card[i.C_J_AUTHORITY] = intent["was_authority"] if intent["was_start_zone"] else 0
-    card[i.C_J_START_ZONE] = intent["was_start_zone"]
-    card[i.C_J_ZONES] = intent["was_zones"]
-    written = intent["was_time"] // 60
-    start = written - ((written - intent["was_start_minute"]) & START_MINUTE_MASK)
-    card[i.C_J_START_MINUTE] = max(start, 0)
-    card[i.C_J_CHARGED] = intent["was_charged"]
-    card[i.C_J_TRANSFERS] = intent["was_transfers"]
-    card[i.C_J_PAID_BY] = intent["was_paid_by"]
-    card[i.C_J_COMPANIONS] = intent["was_companions"]
-    card[i.C_J_NIGHT] = intent["was_night"]
-    card[i.C_J_TIME] = intent["was_time"]
-    card[i.C_J_LINE] = intent["was_line"]
+    was = {"authority": intent["was_authority"], "start_minute": intent["was_start_minute"]}
+    for _place, name in JOURNEY:
+        was[name] = intent["was_" + name]
+    load_journey(card, was)
 
 
 def _fill_tap(tap, intent, body, same_device):

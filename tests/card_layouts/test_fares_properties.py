@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from backend_sync.tariffs.memo import Memo
 from backend_sync.tariffs.network import derive
+from card_layouts.cards.card_layout import KIND_DEBIT
 from card_layouts.cards.zones import zones_hull, zones_run, zones_subset
 from card_layouts.fares import inputs as i
 from card_layouts.fares.engine import activate, rate
 from card_layouts.fares.package import RESIDENT_MAX, u16
 from card_layouts.fares.repeat import DIFFERENT, PRICE_ONLY, SAME, UNRATED, Repeater
+from card_layouts.records.entries_tap import INTENT
 from simulator import bench_fares
 from simulator.board_process import micropython_path
 from simulator.fare_questions import questions
@@ -231,3 +233,15 @@ def test_what_stays_in_ram_fits_the_resident_block(name):
     assert u16(body, 32) <= RESIDENT_MAX
     assert len(body) % 4 == 0
     assert zones_run(1, 1) == 0x4000
+
+
+@pytest.mark.requirement("D16", "O-17")
+@given(st.binary(min_size=96, max_size=96))
+def test_whatever_an_entry_says_repeating_it_ends_with_a_verdict(payload):
+    """An authentic entry of a broken device must not stop the ledger."""
+    tariff, _rows = asked()
+    intent = INTENT.unpack(payload)
+    intent["tariff"] = tariff.version
+    kind = (KIND_DEBIT << 3 | intent["body"][0] & 7).to_bytes(1, "big")
+    intent["body"] = kind + intent["body"][1:]
+    assert Repeater(tariff).verdict(intent) in (DIFFERENT, PRICE_ONLY, UNRATED)
