@@ -8,7 +8,7 @@ Source: architecture.md 4; trust.md 4.2 (the field is kept 300 ms after an unkno
 import gc
 import sys
 
-from card_layouts.answers import TAP_AGAIN, unfinished
+from card_layouts.answers import AMBER, TAP_AGAIN, lamp_of, unfinished
 from card_layouts.cards.conversation import converse, forget_traces
 from card_layouts.errors import LayoutError, SealError
 from card_layouts.fares.mounted import Tariff
@@ -25,18 +25,13 @@ from firmware.ports import MANY
 from firmware.tap import Tap
 from firmware.ui.text import idle_lines, show_answer
 from firmware.updates import JOURNAL_ROOM, Updates
+from firmware.vehicle_messages import forget_choices, read_message
 
 REPOLL_STEP_MS = 50
 # As tools/build_image.py calls the image's modules for seldom uses.
 SELDOM = ("tornello_ticket", "tornello_cipher", "tornello_signature")
 SHOWN_MS = 2000  # how long an answer stays on the screen
-
-# Messages of the vehicle's computer and of keys: what each word's numbers are put down as.
-MESSAGES = {
-    "place": ("line", "trip", "call", "stop"),  # where we are now (W-36); -1 = not known
-    "zones": ("picked",),  # the next passenger picks a set of zones, a mask (W-34, W-64)
-    "party": ("adults", "youths", "children"),  # ... and pays for so many others (W-62)
-}
+KEPT_MS = 20_000  # how long a choice waits for its card, and an unfinished tap for its end
 
 
 class Validator:
@@ -152,6 +147,7 @@ class Validator:
         if card_news or self._repoll_until >= 0 or self._poll_ms:
             self._look()
         if 0 <= self._shown_until <= now:
+            forget_choices(self.profile)
             self._show_idle()
         docked = self.dock.tick()
         if self._untidy and not docked:
@@ -187,10 +183,12 @@ class Validator:
             answer = converse(self._tapped(uid), self.tap.frame, reader.exchange)
         reader.release()
         show_answer(self._ports.screen, answer)
-        if not unfinished(answer):
-            self._forget_choices()
         after = self._ports.clock.ticks_ms()
-        self._shown_until = after + SHOWN_MS
+        if lamp_of(answer) == AMBER:
+            self._shown_until = after + KEPT_MS  # the same passenger tries again, with his choice
+        else:
+            self._shown_until = after + SHOWN_MS
+            forget_choices(self.profile)
         if answer == TAP_AGAIN or unfinished(answer):
             self._present = None  # the same card may finish it without having been away
         if not unfinished(answer):
@@ -224,32 +222,20 @@ class Validator:
     # What the vehicle and the driver say ----------------------------------------------
 
     def take_message(self, text):
-        """Take a message of the vehicle or the driver; see MESSAGES.
+        """Take a message of vehicle_messages.py, or "docked": the dock's contact has closed.
 
-        "docked" says that the dock's contact has closed.
-        Anything else, or numbers that are none, changes nothing and is counted as a fault.
+        Anything else, or a number out of its range, changes nothing and is counted as a fault.
         """
-        words = text.split()
-        if words == ["docked"]:
+        if text.split() == ["docked"]:
             self.dock.announce()
             return
-        names = MESSAGES.get(words[0]) if words else None
-        if names is not None and len(words) == len(names) + 1:
-            try:
-                values = [int(word) for word in words[1:]]
-            except ValueError:
-                values = []
-            for name, value in zip(names, values):
-                self.profile[name] = value
-            if values:
-                self._show_idle()
-                return
-        self._ports.signals.signal("fault", "message")
-
-    def _forget_choices(self):
-        """What was chosen for one passenger is not for the next one."""
-        for name in MESSAGES["zones"] + MESSAGES["party"]:
-            self.profile.pop(name, None)
+        values = read_message(text)
+        if values is None:
+            self._ports.signals.signal("fault", "message")
+            return
+        self.profile.update(values)
+        self._show_idle()
+        self._shown_until = self._ports.clock.ticks_ms() + KEPT_MS
 
 
 def forget_seldom():

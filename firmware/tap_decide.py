@@ -55,6 +55,7 @@ from card_layouts.fares.inputs import (
     FLAG_SAME_DEVICE,
     FLAG_TRIP_RESET,
     KIND_REFUSED,
+    KIND_TRANSFER,
     REFUSED_BOOK,
     REFUSED_FUNDS,
     T_ADULTS,
@@ -191,7 +192,9 @@ class Pricing:
         """Return whether the newest record already pays for a tap here and now."""
         self.begin(seen, profile, False)
         self.tap[T_FLAGS] |= FLAG_TRIP_RESET
-        return self.price(tariff) == 0 and self.decision[D_AMOUNT] == 0
+        # A right covers nothing by itself: its first use or travel day must be written first.
+        d = self.decision
+        return self.price(tariff) == 0 and d[D_KIND] == KIND_TRANSFER and d[D_AMOUNT] == 0
 
     def asks(self):
         """Return whether there is an amount to be told: a price, or one that cannot be paid."""

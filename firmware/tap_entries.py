@@ -2,7 +2,7 @@
 
 Every field of R-21 and every input of re-rating (D14) is filled in here and nowhere else.
 
-Source: SPEC.md section 3; decisions.md D14, D15; rerate.py reads these fields back.
+Source: SPEC.md section 3; decisions.md D14, D15; fares/repeat.py reads these fields back.
 """
 
 from card_layouts.cards.card_layout import G_BYTES
@@ -208,6 +208,7 @@ def refusal(uid, reason, phase, seen, pricing, listed, tariff, profile, mode):
         d = pricing.decision
         values["asked"] = d[D_AMOUNT]
         values["rule"] = d[D_RULE]
+        values["zone"] = zones_first(tariff.here)
         values["to_zone"] = zones_first(pricing.tap[T_PICKED])
         values["product"] = d[D_PRODUCT]
         values["group"] = d[D_GROUP]

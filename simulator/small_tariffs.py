@@ -30,6 +30,7 @@ def count_tariff(
     transfer_minutes: int = 60,
     utc_offset: int = 120,
     valid: tuple[int, int] = (0, 16_000),
+    pass_back_s: int = 0,
 ) -> bytes:
     """Return a package: one purse product, prices by the number of zones, one stop in each zone.
 
@@ -61,7 +62,7 @@ def count_tariff(
                     companions_max=31,
                 ),
             ),
-            transfers=(Transfer("value", (transfer_minutes,) * zones, pass_back_s=0),),
+            transfers=(Transfer("value", (transfer_minutes,) * zones, pass_back_s=pass_back_s),),
             feed_zones={chr(ord("A") + zone): zone + 1 for zone in range(zones)},
             version=version,
             utc_offsets=((0, utc_offset),),

@@ -52,6 +52,7 @@ T_ROW_BYTES = 9  # a usage row shares no byte with another; before row 0 stands 
 
 # A G record: 7 bytes that tell who wrote it, the body, 8 bytes of chain.
 PREFIX_BYTES, BODY_BYTES, H_BYTES = 7, 29, 8
+COMPANIONS_MAX = 31  # whom a record can name besides the holder: 5 bits of G and S
 
 KIND_ISSUE = 1
 KIND_DEBIT = 2

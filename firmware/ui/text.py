@@ -1,6 +1,7 @@
 """What stands on a small screen: words in lines of sixteen letters."""
 
 from card_layouts.answers import lamp_of, text_of
+from card_layouts.cards.zones import zones_first, zones_last
 
 COLUMNS = 16
 LINES = 5
@@ -30,10 +31,15 @@ def idle_lines(profile):
     lines = ["Present card"]
     if profile.get("line", 0):
         lines.append("Line %d" % profile["line"])
-    if profile.get("stop", 0):
+    if profile.get("stop", 0) > 0:
         lines.append("Stop %d" % profile["stop"])
-    if profile.get("to_zone", 0):
-        lines.append("To zone %d" % profile["to_zone"])
+    if profile.get("picked", 0):
+        lines.append(
+            "Zones %d to %d" % (zones_first(profile["picked"]), zones_last(profile["picked"]))
+        )
+    heads = profile.get("adults", 0) + profile.get("youths", 0) + profile.get("children", 0)
+    if heads:
+        lines.append("For %d persons" % (1 + heads))
     return lines
 
 

@@ -7,7 +7,9 @@ import pytest
 from card_layouts.records.entries import BOOT, INTENT, OUTCOME, TICKET
 from card_layouts.records.entries_device import BOOT as BOOT_ENTRY
 from card_layouts.records.slot import SLOT_HEADER, Sealer
+from edge_agent.counter.card_image import read_image
 from firmware import VERSION
+from firmware.app import KEPT_MS
 from firmware.boot_entry import version_number
 from firmware.journal import Journal
 from firmware.partitions import FLASH_BYTES, JOURNAL_BLOCKS, JOURNAL_FIRST
@@ -22,6 +24,7 @@ from simulator.ultralight_c import UltralightC
 from simulator.workbench import ACK_LOST, HOUR_MS, Workbench, smallest_heap_kib
 
 pytestmark = pytest.mark.system
+WRITE_RECORD = 0x3B
 HEAP_SPARE_KIB = 8  # of what the simulated boards are given
 
 
@@ -68,6 +71,48 @@ def test_a_card_pays_at_a_real_micropython_process_with_the_heap_locked_in_the_w
     bench.world.run_for(HOUR_MS)
     assert answers(bench.tap(answer_lost(1))) == ["HOLD_AGAIN", "ACCEPTED_SETTLED"]
     assert entries(bench) == [INTENT, OUTCOME] * 2
+
+
+def balance(bench):
+    return read_image(bench.flash_path.with_name("card.json")).balance_cents
+
+
+@pytest.mark.requirement("W-62", "W-64")
+def test_a_party_is_paid_by_the_next_card_and_forgotten_with_its_tap_or_after_a_while(bench):
+    bench.power_on()
+
+    def paid(*messages, wait_ms=0):
+        before = balance(bench)
+        for message in messages:
+            bench.board.press(message)
+        bench.world.settle()
+        bench.world.run_for(wait_ms)
+        bench.tap()
+        bench.world.run_for(HOUR_MS * 5 // 4)
+        return before - balance(bench)
+
+    alone = paid()
+    assert alone > 0
+    assert paid("party 1 0 0") == 2 * alone
+    assert paid() == alone
+    assert paid("party 1 0 0", wait_ms=KEPT_MS + 1000) == alone
+    assert paid("party 99 0 0", "party 1 0") == alone
+    assert bench.board.signals.count(("fault", "message")) == 2
+
+
+@pytest.mark.requirement("W-62")
+def test_a_party_outlasts_a_card_that_was_taken_away_too_soon(bench):
+    bench.power_on()
+    full = balance(bench)
+    bench.tap()
+    alone = full - balance(bench)
+    bench.world.run_for(2 * HOUR_MS)
+    bench.board.press("party 1 0 0")
+    bench.world.settle()
+    torn = Tear(command=WRITE_RECORD, cut=Cut("in", 0))
+    assert answers(bench.tap(torn))[-1] == "TAP_AGAIN"
+    assert answers(bench.tap())[-1] == "ACCEPTED"
+    assert full - balance(bench) == 3 * alone > 0
 
 
 @pytest.mark.requirement("D15")

@@ -6,7 +6,7 @@ product of every kind (simulator/product_tariff.py). The service day of NOW is a
 
 import pytest
 
-from card_layouts.answers import ACCEPTED
+from card_layouts.answers import ACCEPTED, HOLD_AGAIN
 from card_layouts.cards.card_layout import (
     CARD_GROUP,
     FILE_P,
@@ -23,6 +23,7 @@ from card_layouts.fares import inputs as i
 from card_layouts.fares.repeat import PRICE_ONLY, UNRATED, Repeater
 from card_layouts.records.entries_tap import REASON_FUNDS
 from simulator import product_tariff as p
+from simulator.field import answer_lost
 from simulator.tap_world import (
     NOW,
     PURSE,
@@ -301,3 +302,14 @@ def test_a_tap_writes_neither_rights_nor_head_and_only_its_own_row():
     after = OnCard(world.card).data
     assert {n: bytes(after[n]) for n in before} == before
     assert world.row(1) == world.row(2) == (0, 0, 0, 0, 0, 0)
+
+
+@pytest.mark.requirement("I14", "W-54", "W-68")
+def test_a_season_that_must_begin_first_covers_no_unfinished_tap():
+    """Settling an old fare elsewhere is no ride on the season: that is written before green."""
+    world = World({**SEASON, "zones": zone_bit(2)})
+    gate = world.gates[0]
+    assert gate.present(world.card, answer_lost()) == HOLD_AGAIN
+    gate.profile["call"] = gate.profile["stop"] = 1
+    assert world.tap(NOW + 2 * HOUR_S) == ACCEPTED
+    assert world.newest["kind"] == KIND_ACTIVATION

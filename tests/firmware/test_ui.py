@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from card_layouts.answers import ANSWERS, ROW
+from card_layouts.cards.zones import zone_bit
 from firmware.ui.text import COLUMNS, LAMP_WORDS, LINES, idle_lines, wrap
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -37,6 +38,15 @@ def test_a_word_longer_than_a_line_is_cut():
 
 def test_between_taps_the_screen_says_where_the_validator_believes_it_is():
     assert idle_lines({"line": 7, "stop": 12}) == ["Present card", "Line 7", "Stop 12"]
+    assert idle_lines({"line": 7, "stop": -1}) == ["Present card", "Line 7"]
+
+
+@pytest.mark.requirement("W-62", "W-64")
+def test_what_the_passenger_chose_stands_on_the_screen_until_he_taps():
+    chosen = {"picked": zone_bit(1) | zone_bit(2), "adults": 1, "children": 2}
+    lines = idle_lines(chosen)
+    assert lines[1:] == ["Zones 1 to 2", "For 4 persons"]
+    assert len(lines) <= LINES and all(len(line) <= COLUMNS for line in lines)
 
 
 def test_the_screen_draws_a_bar_for_the_lamp_and_lines_below_it():

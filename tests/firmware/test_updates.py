@@ -181,6 +181,7 @@ def test_a_lost_link_goes_on_where_it_stopped():
     assert deliver(board.updates, envelope, ONE)[0] == m.RESULT_SWITCHED
 
 
+@pytest.mark.requirement("W-115", "W-116", "W-117")
 def test_a_package_of_tomorrow_is_stored_and_comes_into_force_by_itself():
     board = Board()
     board.install(1, ONE)
