@@ -11,7 +11,7 @@ from card_layouts.cards.zones import zones_count, zones_first, zones_hull, zones
 from card_layouts.errors import RangeError
 from card_layouts.fares import sections as s
 
-# What 93 persons together can pay within 16 bits of a card is the linter's to judge.
+# What 32 persons together can pay within 16 bits of a card is the linter's to judge.
 PRICE_MAX = s.NO_PRICE - 1
 
 Prices = dict[int, dict[int, int]]  # {mask: {group: cents}}

@@ -13,7 +13,6 @@ from backend_sync.tariffs.book import read_tariff
 from backend_sync.tariffs.gtfs import read_feed
 from backend_sync.tariffs.network import derive
 from backend_sync.tariffs.rater import Place, Rater
-from backend_sync.tariffs.rides import rides, zone_sequences
 from backend_sync.tariffs.sequences import sequence_lines, sequences
 from backend_sync.tariffs.when import date
 from backend_sync.tariffs.zoned import zoned_feed
@@ -21,6 +20,7 @@ from card_layouts.cards.zones import zone_bit, zones_count, zones_hull
 from card_layouts.fares import inputs as i
 from card_layouts.fares.engine import rate
 from tests import figures
+from tests.backend_sync.rides import rides, zone_sequences
 
 MIKKELI = Path(__file__).parents[2] / "backend_sync" / "tariffs" / "shipped" / "mikkeli"
 A, B, C, D = (int(zone_bit(zone)) for zone in (1, 2, 3, 4))

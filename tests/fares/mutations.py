@@ -11,7 +11,6 @@ from pathlib import Path
 ENGINE = Path(__file__).resolve().parents[2] / "card_layouts" / "fares"
 NOT_RULES = {"__init__", "inputs", "sections"}  # names and numbers only
 NOT_RULES |= {"mounted"}  # sizes and first values of memory that every tap fills anew
-NOT_RULES |= {"rate", "rerate", "tariff", "tariff_builder"}  # the engine before this one
 SWAPPED = {
     ast.Lt: ast.LtE,
     ast.LtE: ast.Lt,

@@ -256,7 +256,7 @@ def _products(rng):
     products["student"] |= {"span": {"days": 30, "from": "first_use"}, "personal": True}
     products["senior"] |= {"else": "value", "personal": True}
     products["tourist"]["span"] = {"days": [1, 60], "from": "first_use"}
-    products["group"]["companions"] = {"class": "any", "max": 60}
+    products["group"]["companions"] = {"class": "any", "max": 31}
     products["event"]["span"] = {"from": datetime.date(2025, 6, 6), "to": datetime.date(2025, 6, 8)}
     products["daycap"]["cap"] = {"threshold": "day", "days": 1, "overshoot": clip}
     products["weekcap"]["cap"] = {"threshold": "season30", "days": 7, "overshoot": clip}
