@@ -48,14 +48,6 @@ NO_FORMAT = 0x01
 RECORDS_SEEN = G_RECORDS - 1
 
 
-def read_head(session):
-    """Return (C, 44 bytes of S, 44 bytes of the newest G record): 3 exchanges under K1."""
-    counter = yield from session.get_value(FILE_C)
-    head = yield from session.read_data(FILE_S, 0, S_BYTES)
-    newest = yield from session.read_records(FILE_G, 0, 1, G_BYTES)
-    return counter, head, newest
-
-
 def read_record(session, back):
     """Return the 44-byte record that is `back` places behind the newest, 0..9: 1 exchange."""
     return (yield from session.read_records(FILE_G, back, 1, G_BYTES))

@@ -28,11 +28,6 @@ def to_unix(seconds):
     return seconds + EPOCH_UNIX
 
 
-def minute_of(seconds):
-    """Return minutes since 2020, rounded down."""
-    return seconds // 60
-
-
 def day_of(seconds):
     """Return days since 2020-01-01 UTC. The service day is the tariff's, not this one (D2)."""
     return seconds // 86400

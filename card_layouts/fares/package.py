@@ -34,7 +34,6 @@ HEADER_BYTES = 64
 DIRECTORY_BYTES = 8
 RESIDENT_MAX = 2048
 TAIL_BYTES = 128
-NO_DAY = -1
 
 
 class Package:
@@ -154,16 +153,6 @@ def u24(data, at):
 def u32(data, at):
     """Return the unsigned 32-bit number at byte `at`."""
     return data[at] | data[at + 1] << 8 | data[at + 2] << 16 | data[at + 3] << 24
-
-
-def choose_version(packages, day):
-    """Return the mounted package with the highest version valid on service day `day`, or None."""
-    best = None
-    for package in packages:
-        if package.valid_from <= day <= package.valid_to:
-            if best is None or package.version > best.version:
-                best = package
-    return best
 
 
 def memory_reader(data):

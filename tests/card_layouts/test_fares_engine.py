@@ -295,19 +295,6 @@ def test_the_service_day_follows_the_wall_clock_on_the_nights_of_change():
         assert world.decision[i.D_DAY] == service_day
 
 
-@pytest.mark.requirement("W-115", "W-116", "W-117")
-def test_the_highest_version_valid_on_the_day_is_taken():
-    book, feed, _body = shipped("mikkeli")
-    old = dataclasses.replace(book, version=3, valid_to=1900)
-    new = dataclasses.replace(book, version=4, valid_from=1890)
-    packages = [mounted(write_package(each, feed)) for each in (new, old)]
-    versions = [
-        getattr(package.choose_version(packages, day), "version", None)
-        for day in (1800, 1889, 1890, 1900, 1901, book.valid_to + 1)
-    ]
-    assert versions == [None, 3, 4, 4, 4, None]
-
-
 def test_what_is_no_package_is_refused_when_it_is_mounted():
     body = bytearray(shipped("mikkeli")[2])
     for at, value, said_so in ((0, 0, "magic"), (4, 1, "format"), (33, 255, "resident")):
