@@ -5,8 +5,6 @@ Each draws a component alone (`draw`); together they `join` them into the master
 """
 
 import argparse
-import os
-import stat
 from pathlib import Path
 
 from edge_agent.counter.desk import CounterError, Desk
@@ -20,6 +18,7 @@ from edge_agent.counter.key_components import (
     masters_text,
     parse_component,
 )
+from edge_agent.counter.key_files import read_key_file, write_key_file
 
 GENERATION_MAX = 15  # four bits of the application's number (D3)
 
@@ -40,14 +39,14 @@ def run(options: argparse.Namespace, desk: Desk) -> int:
     """Do one step. Raises: CounterError."""
     if options.step == "draw":
         component = draw(desk.entropy.random_bytes)
-        _write(options.file, component_text(component))
+        write_key_file(options.file, component_text(component))
         _print_checks(f"component in {options.file}, check values:", component)
         print("Write it down or keep the file where only you can read it; never both in one place.")
         return 0
     if not 1 <= options.generation <= GENERATION_MAX:
         raise CounterError(f"--generation {options.generation}: wanted 1..{GENERATION_MAX}")
-    masters = join([_read(path) for path in options.components])
-    _write(options.out, masters_text(masters, options.generation))
+    masters = join([parse_component(read_key_file(path), str(path)) for path in options.components])
+    write_key_file(options.out, masters_text(masters, options.generation))
     _print_checks(f"masters of generation {options.generation} in {options.out}:", masters)
     print(f"{NOTICE}\nNext: tornello keyring init FOLDER --masters {options.out}, then destroy it.")
     return 0
@@ -57,28 +56,3 @@ def _print_checks(title: str, keys: Component) -> None:
     print(title)
     for name, value in keys.items():
         print(f"  {name:<6} {check_value(value)}")
-
-
-def _read(path: Path) -> Component:
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        text = path.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CounterError(f"{path}: cannot be read: {error}") from None
-    if mode & 0o077:
-        raise CounterError(f"{path}: mode {mode:04o} lets others read it; chmod 600 {path}")
-    return parse_component(text, str(path))
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a new file that only its owner reads; never over another."""
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise CounterError(f"{path}: exists already; keys are never overwritten") from None
-    except OSError as error:
-        raise CounterError(f"{path}: cannot be written: {error.strerror}") from None
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())

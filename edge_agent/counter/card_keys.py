@@ -20,8 +20,8 @@ from pathlib import Path
 from card_layouts.cards.card_layout import aid_bytes
 from card_layouts.cards.tourist_ticket import ticket_keys
 from card_layouts.crypto.an10922 import card_key
-from edge_agent.counter.card_tree import read_source
 from edge_agent.counter.desk import CounterError
+from edge_agent.counter.key_files import read_key_file
 
 PICC, PICC_NUMBER = bytes(3), 0x80
 WANTED = "wanted `AID NUMBER KEY`, `master AID NUMBER KEY`, `ticket KEY` or `ticket-master KEY`"
@@ -84,7 +84,7 @@ def read_keys(options: argparse.Namespace) -> KeyRing:
     """Return the keys of --keys and the ids of --aid. Raises: CounterError naming the line."""
     ring = KeyRing()
     if options.keys is not None:
-        text = read_source(options.keys).decode("ascii", "replace")
+        text = read_key_file(options.keys, "wanted a file of keys (--help)")
         if text.lstrip().startswith("{"):
             _take_device(ring, text, str(options.keys))
             return ring

@@ -5,7 +5,6 @@ holds every master key of the scheme. Source: decisions.md D5, D10; SECURITY.md.
 """
 
 import json
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from card_layouts.cards.transit_record import issue_record
 from card_layouts.crypto.an10922 import card_key
 from edge_agent.counter.desk import CounterError
 from edge_agent.counter.issue_batch import IssueBatch
+from edge_agent.counter.key_files import read_key_file
 
 KEY_VERSION = 1
 APPLICATION_KEYS = ("K0", "K1", "K2", "K3", "K4")
@@ -59,13 +59,7 @@ class IssueStation:
 
 def read_station(path: Path) -> IssueStation:
     """Read the station's key file. Raises: CounterError; no key is ever in its words."""
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CounterError(f"{path}: cannot be read ({error}); make it with {PROVISION}") from None
-    if mode & 0o077:
-        raise CounterError(f"{path}: mode {mode:04o} lets others read the keys; chmod 600 {path}")
+    text = read_key_file(path, f"make it with {PROVISION}")
     try:
         found = json.loads(text)
         generation = found["generation"]

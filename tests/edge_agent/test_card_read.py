@@ -54,6 +54,7 @@ def test_keys_by_the_line_open_a_used_card_and_json_says_the_same(tmp_path, caps
     keys, card = tmp_path / "keys", tap_world.new_card()
     tap_world.Device().present(card)
     aid = tap_world.AID.hex()
+    keys.touch(0o600)
     keys.write_text(
         "\n".join(f"master {aid} {n} {k.hex()}" for n, k in enumerate(tap_world.MASTERS))
     )
@@ -81,6 +82,19 @@ def test_no_card_and_two_cards_are_a_sentence_each(capsys):
 
 def test_a_file_that_holds_no_keys_is_refused(tmp_path, capsys):
     wrong = tmp_path / "wrong.json"
+    wrong.touch(0o600)
     wrong.write_text('{"card_keys": {"1": {"K1": "zz"}}, "aid": 1}')
     assert read(blank(1), "--keys", wrong) == 1
     assert "not what `tornello keyring provision` prints" in capsys.readouterr().err
+
+
+@pytest.mark.requirement("D10")
+def test_a_key_file_that_others_may_read_or_that_is_not_there_is_refused(tmp_path, capsys):
+    keys = tmp_path / "keys"
+    keys.write_text("ticket " + "00" * 16)
+    keys.chmod(0o644)
+    assert read(blank(1), "--keys", keys) == 1
+    said = capsys.readouterr().err
+    assert f"chmod 600 {keys}" in said and "00" * 16 not in said
+    assert read(blank(1), "--keys", tmp_path / "none") == 1
+    assert "cannot be read" in capsys.readouterr().err

@@ -25,6 +25,7 @@ def read(card, tmp_path, *keys, aids=()):
     parser = argparse.ArgumentParser()
     add_source_options(parser, many=True)
     path = tmp_path / "keys"
+    path.touch(0o600)
     path.write_text("# keys of a test\n" + "\n".join(keys))
     more = [word for aid in aids for word in ("--aid", aid)]
     options = parser.parse_args(["reader", "--keys", str(path), *more])
@@ -139,6 +140,7 @@ def test_explain_on_a_reader_with_keys_names_every_field(tmp_path):
 @pytest.mark.parametrize("numbers", [(), (1,), (1, 2), (0, 1, 2, 3)])
 def test_a_card_on_the_reader_is_written_down_as_it_was_read(numbers, tmp_path, capsys):
     keys, image = tmp_path / "keys", tmp_path / "image.json"
+    keys.touch(0o600)
     keys.write_text("\n".join(map(master, numbers)))
     parser = argparse.ArgumentParser()
     card_dump.add_options(parser)
