@@ -17,10 +17,11 @@ MEMORY_KIB_MAX = 256 * 1024
 BODY_BYTES_MAX = 128 * 1024
 # Runs one command in a process of its own and says its largest memory.
 MEASURED = """
-import resource, sys
+import sys
 from backend_sync.tariffs.main import main
+from tests.peak_memory import peak_kib
 code = main(sys.argv[1:])
-print("KiB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print("KiB", peak_kib())
 sys.exit(code)
 """
 
