@@ -13,7 +13,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
@@ -26,7 +26,7 @@ from backend_sync.ledger.ledger import Ledger
 from backend_sync.mqtt import MqttBroker
 from backend_sync.package_versions import PackageVersions, VersionsError
 from backend_sync.packages import Packages
-from backend_sync.ports import KeyringError
+from backend_sync.ports import Broker, Clock, Keyring, KeyringError
 from backend_sync.publisher import Publisher
 from backend_sync.quarantine import Quarantine
 from backend_sync.status import StatusFile
@@ -39,22 +39,34 @@ PUBLISH_EVERY_MS = 500
 RETRY_SECONDS = 0.5
 
 
-class Service:
-    """Everything of one ledger service, made once and ticked."""
+class ClosableKeyring(Keyring, Protocol):
+    """A keyring that is let go at the end: of another process, or of this one."""
 
-    def __init__(self, config: Config) -> None:
-        self.clock = SystemClock() if config.clock is None else FileClock(config.clock)
-        self.stop = threading.Event()
+    def close(self) -> None:
+        """Give it back."""
+
+
+class Service:
+    """Everything of one ledger service, made once and ticked; `build` wires the real world's."""
+
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        keyring: ClosableKeyring,
+        broker: Broker,
+        stop: threading.Event,
+    ) -> None:
+        self.clock = clock
+        self.stop = stop
         self.folder = config.packages
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.keyring = RemoteKeyring(config.keyring)
+        self.keyring = keyring
         self.tariffs = every_tariff(self.folder)
         self.ledger = Ledger(
             config.database, self.clock, self.keyring, self.tariffs, config.authority
         )
-        self.broker = MqttBroker(
-            config.host, config.port, config.client_id, LISTENED, config.queue_messages
-        )
+        self.broker = broker
         self.intake = Intake(
             self.broker,
             self.ledger,
@@ -134,11 +146,19 @@ class Service:
             "acks": counts.acks,
             "last_ack_s": counts.last_ack_s,
             "published": self.publisher.published,
-            "dropped": self.broker.dropped,
+            "dropped": getattr(self.broker, "dropped", 0),
             "last_error": counts.last_error,
             "publisher_error": self.publisher.last_error,
         }
         self.status.write(status, self.clock.monotonic_ms(), at_once)
+
+
+def build(config: Config) -> Service:
+    """Wire a service to the machine's clock, the keyring's process and the MQTT broker."""
+    clock = SystemClock() if config.clock is None else FileClock(config.clock)
+    keyring = RemoteKeyring(config.keyring)
+    broker = MqttBroker(config.host, config.port, config.client_id, LISTENED, config.queue_messages)
+    return Service(config, clock, keyring, broker, threading.Event())
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -152,7 +172,7 @@ def main(arguments: Sequence[str]) -> int:
         if options.check:
             print(json.dumps(dict(as_settings(config)), indent=1))
             return 0
-        service = Service(config)
+        service = build(config)
     except (ConfigError, VersionsError, OSError, SQLAlchemyError) as error:
         print(f"ledger: {error}", file=sys.stderr)
         return 1

@@ -13,7 +13,7 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from backend_sync.app import Service
+from backend_sync.app import build
 from backend_sync.config import read_config
 from card_layouts.codec import cbor
 from card_layouts.packages.ack import ACK, split_ack_batch
@@ -97,7 +97,7 @@ def tick_until(service, wanted, ticks=200):
 def test_the_service_posts_acknowledges_and_publishes_over_a_real_broker(installed, capsys):
     folder, port, device = installed
     keyring = keyring_process(folder)
-    service = Service(read_config(folder / "ledger.toml"))
+    service = build(read_config(folder / "ledger.toml"))
     with broker(port):
         edge = Edge(port)
         edge.send("state", json.dumps({"online": True, "edge": sd.EDGE}).encode(), retain=True)
@@ -135,7 +135,7 @@ def ack_seq(edge):
 def test_a_broker_killed_in_the_middle_is_found_again_and_everything_drains(installed):
     folder, port, device = installed
     keyring = keyring_process(folder)
-    service = Service(read_config(folder / "ledger.toml"))
+    service = build(read_config(folder / "ledger.toml"))
     for _ in range(3):
         service.tick()  # no broker yet
     first = broker(port).start()
