@@ -12,22 +12,15 @@ from card_layouts.cards.card_layout import (
     KIND_PRODUCT,
     KIND_REFUND,
     KIND_UNBLOCK,
-    P_SLOT,
     S,
-    blank_row,
 )
+from card_layouts.cards.directory import enter_right
 from card_layouts.cards.transit_app import block_steps, stage_load
 from card_layouts.cards.transit_record import add_action, add_debit, add_load
 from card_layouts.cards.transit_service import stage_product, stage_refund, stage_unblock
 from card_layouts.packages.lease import RIGHT_LOAD, RIGHT_SELL, RIGHT_UNBLOCK
 from card_layouts.records.entries_service import ACT_LOAD, ACT_PRODUCT, ACT_REFUND, ACT_UNBLOCK
 from card_layouts.records.entries_tap import REASON_BLOCKED, REASON_COUNTER_END
-
-INSTANCES = 4  # d_k and t_k count sales modulo this
-# Fields of a right that file T counts: one of them not 0, and no tap can judge it without T.
-COUNTED = ("length", "travel_days", "trips_day")
-# Field of the directory in S, field of the right: the directory says in short what is in P.
-DIRECTORY = ("mechanism", "mechanism", "product", "product", "zones", "zones", "last", "last_day")
 
 
 class Load:
@@ -68,15 +61,9 @@ class Product(Load):
     def fill(self, values, seen, order):
         """Put the right into the head's directory; what an earlier sale used is no longer its."""
         add_action(values)
-        bought = P_SLOT.unpack(self.bought)
         head = dict(seen.head)
-        for i in range(0, len(DIRECTORY), 2):
-            head["d_%s%d" % (DIRECTORY[i], self.slot)] = bought[DIRECTORY[i + 1]]
-        head["d_usage%d" % self.slot] = 1 if any(bought[name] for name in COUNTED) else 0
-        sold_before = head["d_k%d" % self.slot]
-        head["d_k%d" % self.slot] = (sold_before + 1) % INSTANCES
+        self.usage = enter_right(head, self.slot, self.bought)
         self.head = S.pack(head)
-        self.usage = blank_row(self.slot, sold_before)
         return {"slot": self.slot, "slot_bytes": self.bought, "use_reset": 1 << self.slot}
 
     def stage(self, session, record):
