@@ -17,7 +17,7 @@ from backend_sync.tariffs.gtfs import read_feed
 from backend_sync.tariffs.memo import Memo
 from backend_sync.tariffs.network import derive
 from backend_sync.tariffs.package_writer import write_package
-from backend_sync.tariffs.zoned import zoned_feed
+from backend_sync.tariffs.zoned import dated_feed
 from card_layouts.fares import inputs as i
 from card_layouts.fares.engine import rate
 from card_layouts.fares.mounted import Tariff
@@ -73,7 +73,7 @@ class Measured:
 def prepared(count: int) -> tuple[bytes, list[Question]]:
     """Return the package measured and the questions asked of it."""
     authored = read_tariff(TARIFF / "tariff.toml")
-    feed = zoned_feed(authored.source, read_feed(TARIFF / "gtfs"))
+    feed = dated_feed(authored.source, read_feed(TARIFF / "gtfs"))
     body = write_package(authored.book, feed)
     return body, questions(authored.book, derive(feed), count, SEED)
 

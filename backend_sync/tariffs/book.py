@@ -100,7 +100,7 @@ class _Reader(Reader):
             windows=tuple(rows),
             calendars=tuple(when.calendar(name) for name in calendars),
             surcharges=tuple(self._surcharge(n, windows) for n in values.get("surcharges", {})),
-            feed_zones={name: i for i, name in enumerate(self.zones.order, 1)},
+            **self._stops(),
             version=version,
             decimals=values.get("decimals", 2),
             semantics=values.get("semantics", 1),
@@ -126,6 +126,23 @@ class _Reader(Reader):
 
     def _zones_key(self, key: str, default: Any) -> Any:
         return self.values["zones"].get(key, default)
+
+    def _stops(self) -> dict[str, Any]:
+        """Return what says in which zones a stop lies: our own names before `zones.alias`."""
+        alias, number = self._zones_key("alias", {}), self.zones.number
+        renamed = {
+            name: self.index(("zones", "alias", name), "zone", zone, number)
+            for name, zone in alias.items()
+        }
+        return {
+            "zones_from": tuple(name_list(self._zones_key("from", m.BY_ZONE_ID))),
+            "other_zone": renamed.pop("*", 0),
+            "feed_zones": {**renamed, **number},
+            "stop_zones": {
+                stop: self._mask(("zones", "stops", stop), words)
+                for stop, words in self._zones_key("stops", {}).items()
+            },
+        }
 
     def _payer(self, name: str | None) -> int:
         if name is None:
@@ -262,16 +279,8 @@ class _Reader(Reader):
                 said = f"{path.name} is of authority {other.authority}"
                 self.fault(("areas", name), said, f"wanted {areas[name]['authority']}")
             agencies = tuple(name_list(areas[name].get("agencies", [])))
-            zones = {**other.feed_zones, **self._renamed(authored)}
-            books.append(dataclasses.replace(other, agencies=agencies, feed_zones=zones))
+            books.append(dataclasses.replace(other, agencies=agencies))
         return tuple(books)
-
-    def _renamed(self, other: "Authored") -> dict[str, int]:
-        """Return the zones of another book for the names that the stops have in this one."""
-        alias = other.source.values["zones"].get("alias", {})
-        names = {name: alias.get(name, alias.get("*")) for name in self.zones.order}
-        known = other.book.feed_zones
-        return {name: known[to] for name, to in names.items() if to in known and name not in known}
 
     def _acceptance(self, row: dict[str, Any], index: int) -> m.Acceptance:
         products = self.values["products"]

@@ -72,14 +72,18 @@ class Explanation:
         if trip is None:
             return words
         line = feed.lines[trip.line]
-        ahead = next(
-            segment.ahead
+        segment = next(
+            segment
             for segment in reversed(self.rater.segments(trip))
             if segment.first_call <= self.place.call
         )
+        own = self.rater.zone_mask(self.place.stop)
+        if segment.here != own:
+            # Only zones.brief adds zones to a stop.
+            words += f", a short visit from {self._zones(segment.here & ~own)} (zones.brief)"
         return (
             f"{words}; trip {trip.trip_id} of line {line.name}, call {self.place.call + 1} of"
-            f" {len(trip.stops)}, zones ahead {self._zones(ahead)}"
+            f" {len(trip.stops)}, zones ahead {self._zones(segment.ahead)}"
         )
 
     def _clock(self) -> str:

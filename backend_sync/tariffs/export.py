@@ -14,7 +14,7 @@ from backend_sync.tariffs.export_netex import export_netex, netex_losses
 from backend_sync.tariffs.gtfs import read_feed
 from backend_sync.tariffs.gtfs_archive import open_source
 from backend_sync.tariffs.losses import report
-from backend_sync.tariffs.zoned import zoned_feed
+from backend_sync.tariffs.zoned import dated_feed
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     if options.out.exists() and (not options.out.is_dir() or any(options.out.iterdir())):
         raise CommandFailed(f"{options.out}: not an empty folder; wanted a new one")
     authored = read_tariff(options.tariff)
-    feed = zoned_feed(authored.source, read_feed(options.gtfs))
+    feed = dated_feed(authored.source, read_feed(options.gtfs))
     if options.format == "gtfs":
         rows = export_fares(authored, feed, open_source(options.gtfs), options.out)
         losses = export_losses(authored, feed)

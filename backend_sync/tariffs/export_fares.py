@@ -17,6 +17,8 @@ from backend_sync.tariffs.feed import Feed
 from backend_sync.tariffs.gtfs_source import Source
 from backend_sync.tariffs.price_list import Offer, Priced, minutes_after, price_list
 from backend_sync.tariffs.timeframes import Frames, State
+from backend_sync.tariffs.zoned import stop_masks
+from card_layouts.cards.zones import zones_list
 
 Row = tuple[object, ...]
 
@@ -200,11 +202,9 @@ def _transfers(book: m.Book, one: Priced, groups: dict[str, Offer]) -> Iterable[
 
 def _stop_areas(book: m.Book, feed: Feed) -> Iterable[Row]:
     for stop in feed.stops:
-        for zone in dict.fromkeys((stop.zone, *stop.areas)):
-            if zone in book.zones:
-                yield zone, stop.stop_id
-        if len(book.zones) == 1 and not {stop.zone, *stop.areas} & {*book.zones}:
-            yield book.zones[0], stop.stop_id
+        (mask, *_others) = stop_masks((book, *book.others), stop)
+        for zone in zones_list(mask):
+            yield book.zones[zone - 1], stop.stop_id
 
 
 def _is_ours(book: m.Book, agency: str) -> bool:

@@ -9,6 +9,7 @@ from backend_sync.tariffs import model as m
 from backend_sync.tariffs.book import Authored
 from backend_sync.tariffs.feed import Feed
 from backend_sync.tariffs.losses import Loss
+from backend_sync.tariffs.zoned import zone_names
 
 
 def export_losses(authored: Authored, feed: Feed) -> list[Loss]:
@@ -28,7 +29,7 @@ def _of_book(authored: Authored, feed: Feed) -> Iterator[Loss]:
         clock = f"{book.shift_minutes // 60:02}:{book.shift_minutes % 60:02}"
         yield Loss("E11", at, f"a service day begins at {clock}",
                    "windows are written out by date; spans and caps are not")  # fmt: skip
-    several = [stop.stop_id for stop in feed.stops if len({stop.zone, *stop.areas} - {""}) > 1]
+    several = [stop.stop_id for stop in feed.stops if len(zone_names(book, stop)) > 1]
     if several:
         said = f"{len(several)} stops lie in several zones, {several[0]} first"
         yield Loss("E12", str(place("zones")), said, "in all their areas: which one counts is open")

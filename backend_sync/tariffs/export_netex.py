@@ -22,6 +22,7 @@ from backend_sync.tariffs.feed import Feed
 from backend_sync.tariffs.losses import Loss
 from backend_sync.tariffs.price_list import Priced, price_list
 from backend_sync.tariffs.timeframes import EPOCH
+from backend_sync.tariffs.zoned import zone_names
 
 NAMESPACE = "http://www.netex.org.uk/netex"
 FILE = "fares.xml"
@@ -92,7 +93,7 @@ class _Writer:
                 location = _child(point, "Location")
                 _text(location, "Longitude", f"{stop.lon:.6f}")
                 _text(location, "Latitude", f"{stop.lat:.6f}")
-            zones = [z for z in dict.fromkeys((stop.zone, *stop.areas)) if z in self.book.zones]
+            zones = zone_names(self.book, stop)
             if zones:
                 refs = _child(point, "tariffZones")
                 for zone in zones:

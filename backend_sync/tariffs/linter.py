@@ -15,7 +15,7 @@ from backend_sync.tariffs.gtfs import GtfsError, read_feed
 from backend_sync.tariffs.rules import network, prices, products, when
 from backend_sync.tariffs.rules.case import Case, Problem, RuleFunction
 from backend_sync.tariffs.source import Finding, TariffFault
-from backend_sync.tariffs.zoned import zoned_feed
+from backend_sync.tariffs.zoned import dated_feed
 
 ERROR, WARNING = "error", "warning"
 
@@ -47,7 +47,7 @@ RULES = tuple(Rule(*row) for row in (
     ("zone-order", ERROR, "each zone of the feed is in zones.order, and the other way round",
      "correct zones.order, or rename with zones.alias", network.zone_order),
     ("zone-count", ERROR, "at most 12 zones, and 10 stretches of zones a trip",
-     "join zones, or name the trips in zones.brief", network.zone_count),
+     "join zones, or split the line", network.zone_count),
     ("product-price", ERROR, "each product has a price table, each table a product",
      "delete the table, or accept it with a reason", prices.product_price),
     ("dates", ERROR, "validity runs forward, versions follow each other, calendars cover it",
@@ -103,7 +103,7 @@ class Report(NamedTuple):
     findings: list[Finding]  # errors and unaccepted warnings
     accepted: list[tuple[Finding, str]]  # with the reason
     authored: Authored | None  # None when the file could not be read as a tariff
-    feed: Feed | None  # with this tariff's zones
+    feed: Feed | None
 
     @property
     def is_clean(self) -> bool:
@@ -126,7 +126,7 @@ def check(path: Path, gtfs: Path | None = None, version: int = 1) -> Report:
 
 
 def feed_of(authored: Authored, gtfs: Path | None = None) -> Feed | None:
-    """Return the tariff's feed, its stops in this tariff's zones; None where none is named."""
+    """Return the tariff's feed, its days moved as the tariff says; None where none is named."""
     named = authored.source.get("zones", "feed")
     path = gtfs or (authored.source.path.parent / named if named else None)
     if path is None:
@@ -134,7 +134,7 @@ def feed_of(authored: Authored, gtfs: Path | None = None) -> Feed | None:
     if not path.exists():
         at = "" if gtfs else f"{authored.source.place('zones', 'feed')}: "
         raise GtfsError(f"{at}{path}: no such file; wanted a GTFS zip or folder")
-    return zoned_feed(authored.source, read_feed(path))
+    return dated_feed(authored.source, read_feed(path))
 
 
 def _archived(authored: Authored) -> Iterator[Authored]:

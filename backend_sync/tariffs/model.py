@@ -42,6 +42,8 @@ THROUGH_FREE = 0  # zones passed between two taps are not added
 AWAY_START, AWAY_END, AWAY_ASK = 0, 1, 2  # away from the default zones: here / to the end / refuse
 LEAN_AHEAD, LEAN_DOWN = 0, 1  # equal prices: the set holding the zones ahead / the lower zones
 
+BY_ZONE_ID, BY_STOP_AREA = "stops.zone_id", "stop_areas"  # Book.zones_from
+
 # Payers of a reduction; numbers from 2 on are positions in Book.payers + 2.
 PAYER_NOBODY, PAYER_HOLDER, PAYER_SPONSOR = 0, 1, 2
 
@@ -244,7 +246,11 @@ class Book:
     windows: tuple[Window, ...] = ()
     calendars: tuple[Calendar, ...] = ()
     surcharges: tuple[Surcharge, ...] = ()
+    # Where stops lie (`zoned.py`): by what of the feed, under which names, and single stops.
+    zones_from: tuple[str, ...] = (BY_ZONE_ID,)
     feed_zones: dict[str, int] = field(default_factory=dict)  # zone_id or area of the feed -> zone
+    other_zone: int = 0  # zone of every other name, and of none; 0 = a stop is then not ours
+    stop_zones: dict[str, int] = field(default_factory=dict)  # stop_id -> mask, over the feed's
     agencies: tuple[str, ...] = ()  # agency_id contracted by this authority; () = all others
     version: int = 1
     decimals: int = 2

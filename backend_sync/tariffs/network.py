@@ -93,18 +93,35 @@ def derive(feed: Feed) -> Network:
     return Network(stop_lists, patterns, profiles, services, blocks, trips)
 
 
-def segments(stop_list: Sequence[int], mask: Callable[[int], int]) -> tuple[Segment, ...]:
-    """Return the segments of `stop_list`, where `mask(stop index)` is the zones of that stop."""
+def segments(
+    stop_list: Sequence[int], mask: Callable[[int], int], is_brief: bool = False
+) -> tuple[Segment, ...]:
+    """Return the segments of `stop_list`, where `mask(stop index)` is the zones of that stop.
+
+    `is_brief`: short visits are not counted (`zones.brief`). A visit is a stretch between two
+    stretches of the same zones; it is short if neither has fewer calls. Its stops then lie in the
+    zones around it, too, and nobody who boards before it has its zones ahead.
+    """
+    masks = [mask(stop) for stop in stop_list]
+    firsts = [call for call in range(len(masks)) if not call or masks[call] != masks[call - 1]]
+    ends = [*firsts[1:], len(masks)]
     found: list[Segment] = []
-    ahead = 0
-    for call in range(len(stop_list) - 1, -1, -1):
-        here = mask(stop_list[call])
-        ahead |= here
-        if found and found[-1].here == here:
-            found[-1] = Segment(call, here, ahead)
-        else:
-            found.append(Segment(call, here, ahead))
+    later = 0
+    for at in range(len(firsts) - 1, -1, -1):
+        around = _around(masks, firsts, ends, at) if is_brief else 0
+        here = masks[firsts[at]]
+        found.append(Segment(firsts[at], here | around, here | around | later))
+        later |= around or here
     return tuple(reversed(found))
+
+
+def _around(masks: list[int], firsts: list[int], ends: list[int], at: int) -> int:
+    """Return the zones around stretch `at` if it is a short visit, else 0."""
+    if not 0 < at < len(firsts) - 1 or not masks[firsts[at]]:
+        return 0
+    before, own, after = (ends[n] - firsts[n] for n in (at - 1, at, at + 1))
+    around = masks[firsts[at - 1]]
+    return around if around == masks[firsts[at + 1]] and own <= min(before, after) else 0
 
 
 def service_bitmap(feed: Feed, service: str, first: datetime.date, days: int) -> bytes:

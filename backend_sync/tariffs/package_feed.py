@@ -5,31 +5,15 @@ Source: tariff-model.md section 4; network.py derives, this packs.
 
 import datetime
 
-from backend_sync.tariffs.feed import Feed, Stop
+from backend_sync.tariffs.feed import Feed
 from backend_sync.tariffs.model import Book
 from backend_sync.tariffs.network import Network, segments, service_bitmap
 from backend_sync.tariffs.package_records import Texts, u8, u16, within
-from card_layouts.cards.zones import zone_bit
+from backend_sync.tariffs.zoned import brief_patterns, stop_masks
 from card_layouts.errors import RangeError
 from card_layouts.fares import sections as s
 
 EPOCH = datetime.date(2020, 1, 1)
-
-
-def stop_masks(books: tuple[Book, ...], stop: Stop) -> list[int]:
-    """Return the zones of each book that `stop` lies in, as masks.
-
-    A stop that no book names lies in the first book if that has one zone only: a flat tariff.
-    """
-    masks = []
-    for book in books:
-        mask = 0
-        for name in (stop.zone, *stop.areas):
-            mask |= zone_bit(book.feed_zones.get(name, 0))
-        masks.append(mask)
-    if not any(masks) and len(books[0].zones) == 1:
-        masks[0] = zone_bit(1)
-    return masks
 
 
 def contracting_book(books: tuple[Book, ...], agency: str) -> int:
@@ -49,6 +33,7 @@ class FeedSections:
         self.books = books
         self.texts = texts
         self.masks = [stop_masks(books, stop) for stop in feed.stops]
+        self.brief = [brief_patterns(book, feed, network) for book in books]
         self.pattern_stops: list[bytes] = []
         self.segments: list[bytes] = []
 
@@ -88,13 +73,15 @@ class FeedSections:
         for stops in self.network.stop_lists:
             firsts.append(len(self.pattern_stops))
             self.pattern_stops += [u16("pattern stops", stop) for stop in stops]
-        shared: dict[int, tuple[int, int]] = {}
+        shared: dict[tuple[int, ...], tuple[int, int]] = {}
         rows = []
-        for pattern in self.network.patterns:
+        for index, pattern in enumerate(self.network.patterns):
             line, stops = self.feed.lines[pattern.line], self.network.stop_lists[pattern.stop_list]
-            if pattern.stop_list not in shared:
-                shared[pattern.stop_list] = self._add_segments(line.route_id, stops)
-            first, count = shared[pattern.stop_list]
+            brief = tuple(index in patterns for patterns in self.brief)
+            same = (pattern.stop_list, *brief)
+            if same not in shared:
+                shared[same] = self._add_segments(line.route_id, stops, brief)
+            first, count = shared[same]
             where = within("routes", pattern.line, 0x7FFF) | pattern.direction << 15
             rows.append(
                 u16("patterns", firsts[pattern.stop_list], first, where)
@@ -103,11 +90,13 @@ class FeedSections:
             )
         return rows
 
-    def _add_segments(self, route: str, stops: tuple[int, ...]) -> tuple[int, int]:
+    def _add_segments(
+        self, route: str, stops: tuple[int, ...], brief: tuple[bool, ...]
+    ) -> tuple[int, int]:
         first = len(self.segments)
         for i in range(len(self.books)):
             masks = [row[i] for row in self.masks]
-            found = segments(stops, masks.__getitem__)
+            found = segments(stops, masks.__getitem__, brief[i])
             if len(found) == 1 and not found[0].here:
                 continue  # the trip never enters this book
             self.segments += [
@@ -119,7 +108,7 @@ class FeedSections:
         if count > s.SEGMENTS_MAX:
             raise RangeError(
                 f"pattern of route {route}: {count} changes of zone, wanted at most "
-                f"{s.SEGMENTS_MAX}; name its short visits in [zones] brief"
+                f"{s.SEGMENTS_MAX}; join zones, or split the line"
             )
         return first, count
 

@@ -15,7 +15,7 @@ from backend_sync.tariffs.feed import Feed, Trip
 from backend_sync.tariffs.network import Segment, derive, segments
 from backend_sync.tariffs.package_writer import write_package
 from backend_sync.tariffs.taps import CardReader, length
-from card_layouts.cards.zones import zone_bit
+from backend_sync.tariffs.zoned import brief_patterns, stop_masks
 from card_layouts.codec.timestamps import CLOCK_SIGNED
 from card_layouts.fares import inputs as i
 from card_layouts.fares.engine import activate, rate
@@ -43,8 +43,10 @@ class Rater:
         self.body = write_package(authored.book, feed) if body is None else body
         self.tariff = Tariff(memory_reader(self.body))
         self.tariff.mount()
-        runs = derive(feed).trips
+        self.network = derive(feed)
+        runs = self.network.trips
         self.trip_index = {feed.trips[run.trip].trip_id: at for at, run in enumerate(runs)}
+        self.brief = brief_patterns(self.book, feed, self.network)
         self.timezone = zoneinfo.ZoneInfo(authored.book.timezone)
 
     def decide(self, card: list[int], tap: list[int]) -> list[int]:
@@ -83,10 +85,9 @@ class Rater:
 
     def zone_mask(self, stop: int) -> int:
         """Return the zones of a stop in this book."""
-        row, mask = self.feed.stops[stop], 0
-        for name in (row.zone, *row.areas):
-            mask |= int(zone_bit(self.book.feed_zones.get(name, 0)))
-        return mask
+        return stop_masks((self.book, *self.book.others), self.feed.stops[stop])[0]
 
     def segments(self, trip: Trip) -> tuple[Segment, ...]:
-        return segments(trip.stops, self.zone_mask)
+        """Return the stretches of zones of a trip as the package has them."""
+        pattern = self.network.trips[self.trip_index[trip.trip_id]].pattern
+        return segments(trip.stops, self.zone_mask, pattern in self.brief)

@@ -10,7 +10,7 @@ from backend_sync.tariffs.gtfs import read_feed
 from backend_sync.tariffs.price_list import price_list
 from backend_sync.tariffs.rater import Place, Rater
 from backend_sync.tariffs.when import date
-from backend_sync.tariffs.zoned import zoned_feed
+from backend_sync.tariffs.zoned import dated_feed
 from card_layouts.cards.zones import zone_bit
 from card_layouts.fares import inputs as i
 from tests.backend_sync.test_export_fares import CITIES, SHIPPED
@@ -34,7 +34,7 @@ def state_at(one, moment: datetime.datetime):
 @pytest.mark.parametrize("city", CITIES)
 def test_the_engine_asks_what_is_exported(city):
     authored = read_tariff(SHIPPED / city / "tariff.toml")
-    feed = zoned_feed(authored.source, read_feed(SHIPPED / city / "gtfs"))
+    feed = dated_feed(authored.source, read_feed(SHIPPED / city / "gtfs"))
     rater, book = Rater(authored, feed), authored.book
     one = next(p for p in price_list(authored, feed) if p.key == "value")
     stop_in = {}

@@ -16,7 +16,7 @@ from backend_sync.tariffs.losses import CODES
 from backend_sync.tariffs.main import main
 from backend_sync.tariffs.price_list import price_list
 from backend_sync.tariffs.timeframes import frames
-from backend_sync.tariffs.zoned import zoned_feed
+from backend_sync.tariffs.zoned import dated_feed
 from tests.backend_sync.fares_v2_checker import faults
 from tests.backend_sync.feed_files import folder
 
@@ -66,7 +66,7 @@ transfer = "value"
 
 def exported(tariff: Path, feed_path: Path, out: Path):
     authored = read_tariff(tariff)
-    feed = zoned_feed(authored.source, read_feed(feed_path))
+    feed = dated_feed(authored.source, read_feed(feed_path))
     export_fares(authored, feed, open_source(feed_path), out)
     return authored, feed
 
@@ -237,7 +237,7 @@ def test_every_loss_code_of_the_design_is_told_by_some_shipped_tariff(tmp_path):
     told = set()
     for city in [*CITIES, "ski"]:
         authored = read_tariff(SHIPPED / city / "tariff.toml")
-        feed = zoned_feed(authored.source, read_feed(SHIPPED / city / "gtfs"))
+        feed = dated_feed(authored.source, read_feed(SHIPPED / city / "gtfs"))
         losses = export_losses(authored, feed)
         assert all(loss.place.split(":")[1].isdigit() for loss in losses)
         told |= {loss.code for loss in losses}

@@ -10,7 +10,7 @@ from backend_sync.tariffs.export_netex import export_netex, netex_losses
 from backend_sync.tariffs.gtfs import read_feed
 from backend_sync.tariffs.main import main
 from backend_sync.tariffs.price_list import price_list
-from backend_sync.tariffs.zoned import zoned_feed
+from backend_sync.tariffs.zoned import dated_feed
 from tests.backend_sync.feed_files import folder
 from tests.backend_sync.test_export_fares import CITIES, SHIPPED, SMALL
 
@@ -37,7 +37,7 @@ ORDER = {
 
 def written(tariff: Path, feed_path: Path, out: Path):
     authored = read_tariff(tariff)
-    feed = zoned_feed(authored.source, read_feed(feed_path))
+    feed = dated_feed(authored.source, read_feed(feed_path))
     rows = export_netex(authored, feed, out)
     return authored, feed, ET.parse(out / "fares.xml").getroot(), rows
 

@@ -15,7 +15,7 @@ from backend_sync.tariffs.network import derive
 from backend_sync.tariffs.rater import Place, Rater
 from backend_sync.tariffs.sequences import sequence_lines, sequences
 from backend_sync.tariffs.when import date
-from backend_sync.tariffs.zoned import zoned_feed
+from backend_sync.tariffs.zoned import dated_feed
 from card_layouts.cards.zones import zone_bit, zones_count, zones_hull
 from card_layouts.fares import inputs as i
 from card_layouts.fares.engine import rate
@@ -32,7 +32,7 @@ NOON = datetime.time(12, 0)
 def city(real_data):
     authored = read_tariff(MIKKELI / "tariff.toml")
     feed = read_feed(real_data / "kuopio" / "gtfs_kuopio_finland.zip")
-    return Rater(authored, zoned_feed(authored.source, feed))
+    return Rater(authored, dated_feed(authored.source, feed))
 
 
 @pytest.mark.requirement("D31", "W-36")

@@ -7,13 +7,13 @@ import pytest
 
 from backend_sync.tariffs import model as m
 from backend_sync.tariffs.book import read_tariff
-from backend_sync.tariffs.feed import Feed, Stop
+from backend_sync.tariffs.feed import Stop
 from backend_sync.tariffs.grammar import KEYS
 from backend_sync.tariffs.linter import check
 from backend_sync.tariffs.self_test import BROKEN, SHIPPED
 from backend_sync.tariffs.source import read_source
 from backend_sync.tariffs.when import day
-from backend_sync.tariffs.zoned import zoned_feed
+from backend_sync.tariffs.zoned import zone_names
 from card_layouts.cards.zones import zones_bitmap, zones_run
 
 EVERY = Path(__file__).parent / "every_key.toml"
@@ -95,7 +95,7 @@ def test_earlier_zones_other_books_and_payers_are_numbers():
     assert whole.schemes == (m.Scheme(1, (zones_run(1, 2), zones_run(3, 3))),)
     assert whole.accepts == (m.Acceptance(78, 12, 2),)
     (lake,) = whole.others
-    assert lake.agencies == ("lake",) and lake.feed_zones["Inner"] == 1
+    assert lake.agencies == ("lake",) and (lake.feed_zones, lake.other_zone) == ({"Lake": 1}, 1)
     guest = whole.groups[2]
     assert (whole.payers, guest.payer, guest.full) == (("council",), m.PAYER_SPONSOR, 2)
     assert whole.groups[0].following == 2
@@ -106,10 +106,8 @@ def test_earlier_zones_other_books_and_payers_are_numbers():
 @pytest.mark.requirement("W-33", "W-37")
 def test_stops_take_the_tariff_s_zones():
     stops = [Stop("S1", "a", "X"), Stop("S2", "b", ""), Stop("S3", "c", "I", ("Middle", "Q"))]
-    feed = Feed(stops, [], [], (), "Europe/Stockholm", {}, b"", ())
-    zoned = zoned_feed(read_source(EVERY), feed).stops
-    assert [(stop.zone, stop.areas) for stop in zoned] == [
-        ("Inner", ()),
-        ("Inner", ("Middle",)),
-        ("Inner", ("Middle", "Outer")),
+    assert [zone_names(book(), stop) for stop in stops] == [
+        ("Inner",),
+        ("Inner", "Middle"),
+        ("Inner", "Middle", "Outer"),
     ]

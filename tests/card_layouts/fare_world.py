@@ -7,7 +7,7 @@ from pathlib import Path
 from backend_sync.tariffs.book import read_tariff
 from backend_sync.tariffs.gtfs import read_feed
 from backend_sync.tariffs.package_writer import write_package
-from backend_sync.tariffs.zoned import zoned_feed
+from backend_sync.tariffs.zoned import dated_feed
 from card_layouts.cards.card_layout import G
 from card_layouts.cards.zones import zones_bitmap
 from card_layouts.fares import inputs as i
@@ -25,7 +25,7 @@ def shipped(name):
     """Return (Book, Feed as zoned, package body) of a shipped tariff."""
     folder = SHIPPED / name
     authored = read_tariff(folder / "tariff.toml")
-    feed = zoned_feed(authored.source, read_feed(folder / "gtfs"))
+    feed = dated_feed(authored.source, read_feed(folder / "gtfs"))
     return authored.book, feed, write_package(authored.book, feed)
 
 

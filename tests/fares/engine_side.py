@@ -9,7 +9,7 @@ from backend_sync.tariffs.book import read_tariff
 from backend_sync.tariffs.gtfs import read_feed
 from backend_sync.tariffs.network import derive
 from backend_sync.tariffs.package_writer import write_package
-from backend_sync.tariffs.zoned import zoned_feed
+from backend_sync.tariffs.zoned import dated_feed
 from card_layouts.fares import engine
 from card_layouts.fares import inputs as i
 from card_layouts.fares.mounted import Tariff
@@ -24,7 +24,7 @@ class EngineSide:
 
     def __init__(self, folder, feed_folder=None):
         authored = read_tariff(folder / "tariff.toml")
-        feed = zoned_feed(authored.source, read_feed(feed_folder or folder / "gtfs"))
+        feed = dated_feed(authored.source, read_feed(feed_folder or folder / "gtfs"))
         self.book, self.body = authored.book, write_package(authored.book, feed)
         self.tariff = mounted(self.body)
         trips = derive(feed).trips  # in the order of packages and journals

@@ -23,7 +23,7 @@ class Problem(NamedTuple):
 
 class Case(NamedTuple):
     authored: Authored
-    feed: Feed | None  # with the zones of this tariff (`zoned_feed`); None where there is none
+    feed: Feed | None  # None where there is none
     archive: tuple[Authored, ...] = ()
 
     @property

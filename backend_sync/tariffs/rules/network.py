@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 
 from backend_sync.tariffs import model as m
+from backend_sync.tariffs.network import derive, segments
 from backend_sync.tariffs.rules.case import Case, Problem
+from backend_sync.tariffs.zoned import feed_names, stop_masks, zone_mask
+from card_layouts.cards.zones import zones_list
 
 ZONES_MAX = 12
 SEGMENTS_MAX = 10
@@ -17,7 +20,7 @@ def stop_zone(case: Case) -> Iterator[Problem]:
         if _is_priced_elsewhere(case, trip.line):
             continue
         for stop in trip.stops:
-            if stop not in lost and not _zones_of(case, stop):
+            if stop not in lost and not _mask(case, stop):
                 lost[stop] = trip.trip_id
     shown = [case.feed.stops[stop].stop_id for stop in list(lost)[:5]]
     if lost:
@@ -29,10 +32,9 @@ def stop_zone(case: Case) -> Iterator[Problem]:
         )
 
 
-def _zones_of(case: Case, stop: int) -> set[str]:
+def _mask(case: Case, stop: int) -> int:
     assert case.feed is not None
-    row = case.feed.stops[stop]
-    return {zone for zone in (row.zone, *row.areas) if zone in case.book.feed_zones}
+    return stop_masks((case.book, *case.book.others), case.feed.stops[stop])[0]
 
 
 def _is_priced_elsewhere(case: Case, line: int) -> bool:
@@ -44,12 +46,18 @@ def _is_priced_elsewhere(case: Case, line: int) -> bool:
 def zone_order(case: Case) -> Iterator[Problem]:
     if case.feed is None:
         return
-    used = {z for stop in case.feed.stops for z in (stop.zone, *stop.areas) if z}
-    for zone in sorted(used - set(case.book.zones)):
-        said = f'the feed has zone "{zone}"'
-        yield Problem(("zones", "order"), said, f"one of {', '.join(case.book.zones)}")
-    for zone in case.book.zones:
-        if zone not in used:
+    book, used = case.book, 0
+    strange: set[str] = set()
+    theirs = {name for other in book.others for name in other.feed_zones}
+    for stop in case.feed.stops:
+        used |= zone_mask(book, stop)
+        if stop.stop_id not in book.stop_zones and not book.other_zone:
+            strange |= {*feed_names(book, stop)} - {*book.feed_zones} - theirs - {""}
+    for name in sorted(strange):
+        said = f'the feed has zone "{name}"'
+        yield Problem(("zones", "order"), said, f"one of {', '.join(book.zones)}")
+    for number, zone in enumerate(book.zones, 1):
+        if number not in zones_list(used):
             said = f'no stop of the feed lies in zone "{zone}"'
             yield Problem(("zones", "order"), said, "zones that have stops")
 
@@ -61,13 +69,30 @@ def zone_count(case: Case) -> Iterator[Problem]:
     if case.feed is None:
         return
     for stops in sorted({trip.stops for trip in case.feed.trips}):
-        zones = [frozenset(_zones_of(case, stop)) for stop in stops]
-        segments = 1 + sum(a != b for a, b in zip(zones, zones[1:], strict=False))
-        if segments > SEGMENTS_MAX:
+        stretches = len(segments(stops, lambda stop: _mask(case, stop)))
+        if stretches > SEGMENTS_MAX:
             first, last = (case.feed.stops[stop].stop_id for stop in (stops[0], stops[-1]))
-            said = f"a pattern from {first} to {last} changes its zones {segments - 1} times"
+            said = f"a pattern from {first} to {last} changes its zones {stretches - 1} times"
             yield Problem(("zones", "from"), said, f"at most {SEGMENTS_MAX} stretches")
             return
+
+
+def idle_brief(case: Case) -> Iterator[Problem]:
+    """Yield each trip of zones.brief that the feed lacks, or that makes no short visit."""
+    if case.feed is None or not case.book.brief:
+        return
+    network = derive(case.feed)
+    at = {case.feed.trips[run.trip].trip_id: run.pattern for run in network.trips}
+    for name in case.book.brief:
+        path = ("zones", "brief")
+        if name not in at:
+            yield Problem(path, f'the feed has no trip "{name}"', "a trip_id of trips.txt")
+            continue
+        stops = network.stop_lists[network.patterns[at[name]].stop_list]
+        plain, brief = (segments(stops, lambda s: _mask(case, s), flag) for flag in (False, True))
+        if plain == brief:
+            said = f"trip {name} makes no short visit to a zone"
+            yield Problem(path, said, "a trip that leaves zones and comes back, for a few stops")
 
 
 def transfer_zero(case: Case) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ from itertools import combinations, pairwise
 
 from backend_sync.tariffs import model as m
 from backend_sync.tariffs.rules.case import Case, Problem, fare
+from backend_sync.tariffs.rules.network import idle_brief
 
 CAP_DAYS_MAX, TRAVEL_DAYS_MAX, TRIPS_MAX = 511, 127, 15
 
@@ -26,6 +27,7 @@ def unreachable(case: Case) -> Iterator[Problem]:
             said = f"windows.{window.name} meets no day"
             yield Problem(("windows", window.name), said, "days that its calendar has")
     yield from _unused(case)
+    yield from idle_brief(case)
 
 
 def _has_days(case: Case, window: m.Window) -> bool:
