@@ -18,6 +18,7 @@ from tests.fares import (
     oracle_offer,
     oracle_rights,
     oracle_tariff,
+    oracle_visits,
 )
 from tests.fares.oracle_tariff import CLASSES, service_date
 
@@ -61,14 +62,13 @@ def refused(reason):
 
 def _place(world, card, tap):
     """Return what is asked (a dictionary) and "", or None and the reason why nothing can be."""
-    feed, line, ahead_stops, scheduled = world["feed"], None, [], None
+    feed, line, scheduled = world["feed"], None, None
     stop = tap["stop"]
     if tap["trip"] is not None:
         trip = feed["trips"][tap["trip"]]
         line = trip["line"]
         if tap["call"] is not None:
             _order, stop, scheduled = trip["calls"][tap["call"]]
-            ahead_stops = [call[1] for call in trip["calls"][tap["call"] :]]
     utc = EPOCH + datetime.timedelta(seconds=tap["seconds"])
     clock = world["book"]  # the wall clock and the service day are those of the first book
     zone = zoneinfo.ZoneInfo(clock["timezone"])
@@ -76,10 +76,6 @@ def _place(world, card, tap):
     book, reason = _book_of(world, stop, line, tap)
     if reason:
         return None, reason
-    here = oracle_tariff.stop_zones(book, feed, stop) if stop is not None else frozenset()
-    ahead = frozenset().union(
-        here, *(oracle_tariff.stop_zones(book, feed, other) for other in ahead_stops)
-    )
     picked = oracle_tariff.named(book, tap["picked"])
     ask = {
         "world": world,
@@ -90,14 +86,13 @@ def _place(world, card, tap):
         "line": line,
         "stop": stop,
         "picked": picked,
-        "here": here or picked,
-        "ahead": ahead,
         "minute": tap["seconds"] // 60,
         "wall": wall,
         "day": service_date(clock, wall),
         "clock": clock,
-        "last_stop": ahead_stops[-1] if ahead_stops else stop,
     }
+    ask["here"] = oracle_visits.zones_here(ask, book) or picked
+    ask["ahead"] = oracle_visits.zones_ahead(ask, book)
     ask["readings"] = _readings(wall, scheduled)
     return ask, ""
 

@@ -24,7 +24,11 @@ def read_feed(folder):
         call = (int(row["stop_sequence"]), row["stop_id"], _minute(time))
         calls.setdefault(row["trip_id"], []).append(call)
     trips = {
-        row["trip_id"]: {"line": row["route_id"], "calls": sorted(calls.get(row["trip_id"], []))}
+        row["trip_id"]: {
+            "line": row["route_id"],
+            "direction": row.get("direction_id") or "0",
+            "calls": sorted(calls.get(row["trip_id"], [])),
+        }
         for row in _rows(folder, "trips.txt")
     }
     return {"stops": stops, "lines": lines, "trips": trips, "services": _services(folder)}

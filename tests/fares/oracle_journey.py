@@ -5,7 +5,7 @@ Source: tariff-model.md sections 3.2 step 6 and 3.3 (transfer, pass-back); W-15,
 
 import datetime
 
-from tests.fares import oracle_rights, oracle_tariff
+from tests.fares import oracle_rights, oracle_tariff, oracle_visits
 from tests.fares.oracle_offer import NOBODY, add_cap, companions_price, price, why_ended
 from tests.fares.oracle_tariff import CLASSES
 
@@ -224,7 +224,7 @@ def _start_zone(ask, book, product, zones, zone):
     """The zone of the stop with the longest time to change; the first in order on a tie."""
     here = ask["here"]
     if book is not ask["book"] and ask["stop"] is not None:
-        here = oracle_tariff.stop_zones(book, ask["feed"], ask["stop"])
+        here = oracle_visits.zones_here(ask, book)
     row = book["transfer"][product["transfer"]] if "transfer" in product else {}
     order = book["zones"]["order"]
     times = [

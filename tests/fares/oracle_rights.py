@@ -5,7 +5,13 @@ Source: tariff-model.md sections 3.2 step 8 and 3.3.
 
 import datetime
 
-from tests.fares import oracle_journey, oracle_offer, oracle_tariff, oracle_wanted
+from tests.fares import (
+    oracle_journey,
+    oracle_offer,
+    oracle_tariff,
+    oracle_visits,
+    oracle_wanted,
+)
 from tests.fares.oracle_tariff import service_date
 
 NEVER = datetime.date(9999, 12, 31)
@@ -121,7 +127,7 @@ def _covers(ask, book, zones):
     if book is ask["book"]:
         return bool(ask["here"] & zones) and ask["picked"] <= zones
     # What was picked are zones of the book that prices the stop; another one knows none of them.
-    here = oracle_tariff.stop_zones(book, ask["feed"], ask["stop"])
+    here = oracle_visits.zones_here(ask, book)
     return bool(here & zones) and not ask["picked"]
 
 
@@ -210,7 +216,7 @@ def _reading(ask, book, product, held, zones):
 def _blank(ask, book, product, slot, zones):
     here = ask["here"]
     if book is not ask["book"]:
-        here = oracle_tariff.stop_zones(book, ask["feed"], ask["stop"])
+        here = oracle_visits.zones_here(ask, book)
     zone = min(here & zones, key=book["zones"]["order"].index)
     return oracle_journey.starting(ask, book, product, slot, zone, zones)
 
@@ -220,7 +226,7 @@ def _add_list_price(offer, ask, book, product, zones):
     if "shadow" not in product:
         return
     if book is not ask["book"]:
-        here = oracle_tariff.stop_zones(book, ask["feed"], ask["stop"])
+        here = oracle_visits.zones_here(ask, book)
         ask = {**ask, "book": book, "here": here, "ahead": here, "picked": frozenset()}
     table, group, prices = product["shadow"], ask["group"], []
     for zone, wanted in oracle_wanted.wanted_sets(ask, zones):

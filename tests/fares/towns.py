@@ -153,6 +153,8 @@ def _zones(rng, family, zones):
     }
     if family != "flat":
         found["stops"] = {"ab": ["A", "B"], "cd": ["C", "D"]}
+    if family != "flat" and rng.random() < 0.4:
+        found["brief"] = ["zigzag-0655"]
     return found
 
 
@@ -277,7 +279,8 @@ def _neighbour(rng):
     other = _tariff(rng, "neighbour", list("CDXY"))
     other |= {"authority": 32, "name": "Neighbour", "timezone": "Europe/Helsinki"}
     other["zones"] |= {"order": ["C", "D", "X", "Y"], "away": "start"}
-    other["zones"]["stops"] = {"cd": ["C", "D"]}
+    # Stops of its own say: "cd" is ours in two zones, here in one; "d1" the other way round.
+    other["zones"]["stops"] = {"cd": "C", "d1": ["C", "D"], "b1": "C"}
     other["foreign"] = [
         {"authority": 31, "product": 1, "as": "value"},
         *_foreign(rng, 77),
