@@ -16,6 +16,15 @@ LOADED_BEFORE = 37  # the action was on the card already
 TAP_AGAIN = 48  # nothing happened: the card was away before the commit
 HOLD_AGAIN = 49  # nobody knows yet: the same card, here or anywhere, settles it
 ACTION_ORDER = 50  # the card waits for another action first
+# Of a code on paper or a phone; what it shares with a card has the reasons above.
+CODE_UNREADABLE = 56  # not a whole code of ours: scan again
+CODE_FORGED = 57
+CODE_EARLY = 58
+CODE_ENDED = 59
+CODE_ZONE = 60
+CODE_LINE = 61
+CODE_AUTHORITY = 62
+CODE_USED = 63  # accepted by this device before: on this trip, or within its time
 
 GREEN, AMBER, RED = "green", "amber", "red"
 
@@ -56,6 +65,14 @@ ANSWERS = (
     HOLD_AGAIN, "HOLD_AGAIN", AMBER,
     "Not finished - hold the same card again. You will not be charged twice.",
     ACTION_ORDER, "ACTION_ORDER", RED, "Another top-up must be loaded first.",
+    CODE_UNREADABLE, "CODE_UNREADABLE", AMBER, "Not a ticket, or not readable. Show it again.",
+    CODE_FORGED, "CODE_FORGED", RED, "This ticket is not genuine.",
+    CODE_EARLY, "CODE_EARLY", RED, "This ticket is not valid yet.",
+    CODE_ENDED, "CODE_ENDED", RED, "The time of this ticket has ended.",
+    CODE_ZONE, "CODE_ZONE", RED, "This ticket is not valid in this zone.",
+    CODE_LINE, "CODE_LINE", RED, "This ticket is not valid on this line.",
+    CODE_AUTHORITY, "CODE_AUTHORITY", RED, "This ticket is not valid in this area.",
+    CODE_USED, "CODE_USED", RED, "This ticket was already used here.",
 )
 # fmt: on
 ROW = 4

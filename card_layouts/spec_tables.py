@@ -31,6 +31,7 @@ MODULES = (
     "packages.hotlist",
     "packages.hotlist_layout",
     "packages.manifest",
+    "tickets.single",
 )
 GAPS = ("free", "spare")
 MARKED = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -21,7 +21,7 @@ WITH_UID = frozenset(
 )
 WITHOUT_UID = frozenset(
     (entries.OUTCOME, entries.CASH_SALE, entries.SHIFT, entries.CONFIG, entries.TAMPER,
-     entries.BOOT)
+     entries.BOOT, entries.BARCODE)
 )  # fmt: skip
 # A journal with more than 255 torn blocks' worth of slots is 256 ordinals further than expected.
 ORDINALS_TRIED = 4

@@ -45,3 +45,12 @@ def month_of(day):
     march_month = (5 * year_day + 2) // 153
     year = days // 146097 * 400 + era_year + march_month // 10
     return (year - 2020) * 12 + (march_month + 2) % 12
+
+
+def date_of(day):
+    """Return (year, month, day of the month) of a day number."""
+    months = month_of(day)
+    in_month = 1
+    while month_of(day - in_month) == months:
+        in_month += 1
+    return 2020 + months // 12, months % 12 + 1, in_month

@@ -1,8 +1,10 @@
-"""Checking Ed25519 signatures, in one go or in steps that leave the reader alive in between.
+"""Checking and making Ed25519 signatures, in one go or in steps that leave the reader alive.
 
-Only public values pass through here, so nothing needs to take constant time; whoever signs uses
-the `cryptography` package. Source: RFC 8032 section 5.1; point formulas of Hisil, Wong, Carter and
-Dawson 2008 for a = -1 (extended coordinates); Straus' joint multiplication, two bits at a time.
+Checking sees public values only. Signing does the same work for every secret, but Python's integers
+take a time of their own: it is for a device that prints its own tickets, not for the authority's
+key, which signs with the `cryptography` package. Source: RFC 8032 section 5.1; point formulas of
+Hisil, Wong, Carter and Dawson 2008 for a = -1 (extended coordinates); Straus' joint multiplication,
+two bits at a time.
 """
 
 import sys
@@ -66,6 +68,45 @@ def verify_steps(public, message, signature):
         yield
     if _compress(point) != r_bytes:
         raise SealError("ed25519: wrong signature")
+
+
+def sign_steps(seed, public, message):
+    """Sign in about 130 small steps: a generator whose result is the 64-byte signature.
+
+    Shape: seed and public 32 bytes. `public` must be the seed's own: with another one the signature
+    would give the key away, so whoever keeps the two keeps them together.
+    """
+    secret = sha512(bytes(seed))
+    yield
+    r = _from_little(sha512(secret[32:] + bytes(message))) % ORDER
+    yield
+    r_bytes = yield from _base_times_steps(r)
+    h = _from_little(sha512(r_bytes + bytes(public) + bytes(message)))
+    s = (r + h * _clamped(secret)) % ORDER
+    return r_bytes + s.to_bytes(32, "little")
+
+
+def public_steps(seed):
+    """Work out the 32-byte public key of a seed in steps: the generator's result."""
+    return (yield from _base_times_steps(_clamped(sha512(bytes(seed)))))
+
+
+def _clamped(secret):
+    # RFC 8032 5.1.5, step 2.
+    return _from_little(secret[:32]) & (1 << 254) - 8 | 1 << 254
+
+
+def _base_times_steps(scalar):
+    """Multiply the base point; every window adds, the neutral element where it must."""
+    base = (BASE_X, BASE_Y, 1, BASE_X * BASE_Y % P)
+    table = [(0, 1, 1, 0), base]
+    for _ in range(2):
+        table.append(_add(table[len(table) - 1], base))
+    point = (0, 1, 1, 0)
+    for window in range(WINDOWS, -1, -1):
+        point = _add(_double(_double(point)), table[scalar >> 2 * window & 3])
+        yield
+    return _compress(point)
 
 
 def _joint_table(minus_a):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
 
 from card_layouts.errors import SealError
 
@@ -15,3 +18,13 @@ def verify_native(public: bytes, message: bytes, signature: bytes) -> None:
         key.verify(bytes(signature), bytes(message))
     except (InvalidSignature, ValueError) as error:
         raise SealError("ed25519: wrong signature") from error
+
+
+def sign_native(seed: bytes, message: bytes) -> bytes:
+    """Return the 64-byte signature of `message` by the key of a 32-byte seed."""
+    return Ed25519PrivateKey.from_private_bytes(bytes(seed)).sign(bytes(message))
+
+
+def public_native(seed: bytes) -> bytes:
+    """Return the 32-byte public key of a seed."""
+    return Ed25519PrivateKey.from_private_bytes(bytes(seed)).public_key().public_bytes_raw()

@@ -20,6 +20,7 @@ CONFIG = 11
 TAMPER = 12
 BOOT = 13
 TICKET = 14
+BARCODE = 15
 TYPE_NAMES = (
     "",
     "INTENT",
@@ -36,6 +37,7 @@ TYPE_NAMES = (
     "TAMPER",
     "BOOT",
     "TICKET",
+    "BARCODE",
 )
 PAYLOAD_LAYOUT = 1  # of every type above
 RECORD_LAYOUT = 1

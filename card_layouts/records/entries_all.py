@@ -18,6 +18,7 @@ LAYOUTS = {
     (entries.TAMPER, 1): entries_device.TAMPER,
     (entries.BOOT, 1): entries_device.BOOT,
     (entries.TICKET, 1): entries_service.TICKET,
+    (entries.BARCODE, 1): entries_service.BARCODE,
 }
 
 

@@ -1,5 +1,5 @@
 """Entries of counters, drivers, inspectors and ski gates: ACTION, CASH_SALE, INSPECTION, ACCESS,
-TICKET, 96 bytes each.
+TICKET, BARCODE, 96 bytes each.
 
 Source: SPEC.md section 3, D9, X-6, X-8, X-15, O-1..O-9.
 """
@@ -18,6 +18,11 @@ ACT_NOTHING = 8
 
 PAID_CASH, PAID_CARD, PAID_VOUCHER = 1, 2, 3
 ROUNDING_ZERO = 8  # CASH_SALE.rounding is cents + 8
+
+# Of BARCODE.event.
+BARCODE_USED = 1
+BARCODE_REFUSED = 2
+BARCODE_INSPECTED = 3
 
 RESULT_VALID = 1
 RESULT_NONE = 2
@@ -101,7 +106,12 @@ CASH_SALE = Layout("CASH_SALE", 96, table(
     "fiscal", 30,
     "terminal", 4,
     "mode", 8,
-    "free", 247,
+    "order", 24,
+    "call", 8,
+    "picked", 16,
+    "from_minute", 25,
+    "certificate", 16,
+    "free", 158,
 ))
 
 INSPECTION = Layout("INSPECTION", 96, table(
@@ -173,5 +183,26 @@ TICKET = Layout("TICKET", 96, table(
     "group", 4,
     "mode", 8,
     "free", 226,
+))
+
+BARCODE = Layout("BARCODE", 96, table(
+    "single", 240,
+    "time", 30,
+    "clock", 2,
+    "event", 3,
+    "again", 1,
+    "answer", 6,
+    "authority", 8,
+    "zone", 6,
+    "line", 10,
+    "trip", 20,
+    "stop", 16,
+    "operator", 16,
+    "shift", 12,
+    "tariff", 16,
+    "semantics", 6,
+    "terminal", 4,
+    "mode", 8,
+    "free", 364,
 ))
 # fmt: on

@@ -1,4 +1,4 @@
-"""Make codecs.json, codes.json, layouts.json and seals.json without the code they are to check.
+"""Make codecs, codes, layouts, seals and singles.json without the code they are to check.
 
 Bits are joined as text, seals come from the `cryptography` package's own CTR, CMAC and Ed25519,
 COBS and CBOR from the cobs and cbor2 packages. Run: `python tests/vectors/make_vectors.py`; a test
@@ -27,6 +27,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
 from card_layouts.codec.bits import Layout  # noqa: E402
+from tests.vectors.make_singles import make_singles  # noqa: E402
 
 MODULES = (
     "card_layouts.cards.card_layout",
@@ -41,6 +42,7 @@ MODULES = (
     "card_layouts.packages.actions",
     "card_layouts.packages.hotlist_layout",
     "card_layouts.packages.manifest",
+    "card_layouts.tickets.single",
 )
 G_EXAMPLE = (
     "2080499c01e24014000072000195752a0002a40011040005dc1e8088618c006c001520000011223344556677"
@@ -257,7 +259,7 @@ def envelope(k_cfg: bytes, signer: Ed25519PrivateKey) -> bytes:
 def make_all() -> dict[str, str]:
     """Return {file name: text} of every file made here."""
     made = {"codecs": make_codecs(), "codes": make_codes()}
-    made |= {"layouts": make_layouts(), "seals": make_seals()}
+    made |= {"layouts": make_layouts(), "seals": make_seals(), "singles": make_singles()}
     return {name + ".json": _one_case_a_line(data) for name, data in made.items()}
 
 

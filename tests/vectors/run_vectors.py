@@ -20,7 +20,7 @@ from card_layouts.crypto.triple_des import TripleDes  # noqa: E402
 from card_layouts.errors import LayoutError, RangeError, SealError  # noqa: E402
 from card_layouts.packages import ack, actions, lease, manifest  # noqa: E402
 from card_layouts.records import block_page, chain, entries, slot  # noqa: E402
-from tests.vectors import desfire_replay, ultralight_replay  # noqa: E402
+from tests.vectors import desfire_replay, singles_replay, ultralight_replay  # noqa: E402
 
 try:
     import micropython
@@ -80,6 +80,12 @@ def run_ed25519(data, tally):
         ed25519.verify_pure(unhex(public), unhex(message), unhex(signature))
         ed25519.verify(unhex(public), unhex(message), unhex(signature))
         tally.equal("verify", "right", "right")
+    for seed, row in data["sign"]:
+        public, message, signature = data["verify"][row]
+        found = singles_replay.ended(ed25519.public_steps(unhex(seed)))
+        tally.equal("public key", found, public)
+        steps = ed25519.sign_steps(unhex(seed), found, unhex(message))
+        tally.equal("sign", singles_replay.ended(steps), signature)
     for name, public, message, signature in data["refused"]:
         arguments = (unhex(public), unhex(message), unhex(signature))
         tally.refused(name, SealError, ed25519.verify_pure, *arguments)
@@ -274,6 +280,7 @@ RUNNERS = (
     ("codes", run_codes),
     ("layouts", run_layouts),
     ("seals", run_seals),
+    ("singles", singles_replay.replay),
 )
 
 

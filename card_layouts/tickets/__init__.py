@@ -1,0 +1,1 @@
+"""Paper and phone: tickets that are nothing but a signed code."""
