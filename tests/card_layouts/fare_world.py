@@ -130,7 +130,8 @@ def write(card, tap, d):
 def intent_of(tariff, card, tap, d):
     """Return the INTENT fields a device would journal for decision `d`, `card` as it was before."""
     paid_by = d[i.D_PAID_BY]
-    at = i.slot_at(paid_by - 1) if 1 <= paid_by <= 4 else 0
+    paying = i.slot_at(paid_by - 1) if 1 <= paid_by <= 4 else 0
+    at = paying or (i.slot_at(d[i.D_SLOT] - 1) if d[i.D_SLOT] else 0)
     row = card[at : at + i.C_SLOT_SIZE] if at else [0] * i.C_SLOT_SIZE
     body = {
         "kind": 2 if d[i.D_AMOUNT] else 3,
@@ -166,7 +167,7 @@ def intent_of(tariff, card, tap, d):
         "use_length": row[i.S_LENGTH],
         "use_counted": 1 if row[i.S_DAY] and row[i.S_DAY] == d[i.D_DAY] else 0,
         "use_left": row[i.S_LEFT],
-        "use_today": row[i.S_TODAY],
+        "use_today": row[i.S_TODAY] if row[i.S_DAY] == d[i.D_DAY] else 0,
         "use_cents": row[i.S_CENTS],
         "concession": d[i.D_CONCESSION],
         "group": d[i.D_RIDER],
@@ -180,8 +181,8 @@ def intent_of(tariff, card, tap, d):
         "picked": tap[i.T_PICKED],
         "youths": d[i.D_YOUTHS],
         "children": d[i.D_CHILDREN],
-        "product": row[i.S_PRODUCT] if at else card[i.C_PURSE_PRODUCT],
-        "product_zones": row[i.S_ZONES] if at else card[i.C_PURSE_ZONES],
+        "product": row[i.S_PRODUCT] if paying else card[i.C_PURSE_PRODUCT],
+        "product_zones": row[i.S_ZONES] if paying else card[i.C_PURSE_ZONES],
         "product_authority": card[i.C_ISSUER],
         "tariff": tariff.version,
         "rule": d[i.D_RULE],

@@ -60,7 +60,8 @@ def every_intent_is_repeated():
         for fields in world.intents(0) + world.intents(1):
             beside = fields["rule"] >> 4 != fields["product"]
             wanted = UNRATED if beside else PRICE_ONLY  # more needs what was sold
-            assert repeater.verdict(fields, None, sold_terms(world, fields)) == wanted, fields
+            terms = (sold_terms(world, fields),) * 4
+            assert repeater.verdict(fields, None, terms) == wanted, fields
 
 
 @pytest.mark.requirement("W-54", "D33")
