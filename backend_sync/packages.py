@@ -1,4 +1,4 @@
-"""The current packages of every device: tariff, hotlist, overlay, lease.
+"""The current packages of every device: tariff, hotlist, overlay, certificate, lease.
 
 A package is made when something changed or is about to expire; its version rises then and only
 then, and is durable before the package leaves (`package_versions`). It must not know MQTT.
@@ -12,11 +12,22 @@ from typing import Any, NamedTuple
 from backend_sync.catalogue import Catalogue, CatalogueError, Contents, Listed, TariffBody
 from backend_sync.package_versions import PackageVersions
 from backend_sync.ports import Clock, Keyring, KeyringRefused
+from card_layouts.codec.timestamps import day_of
 from card_layouts.packages.hotlist_builder import difference
-from card_layouts.packages.manifest import HOTLIST, LEASE, OVERLAY, ROLE_NAMES, TARIFF
+from card_layouts.packages.manifest import (
+    CERTIFICATE,
+    HOTLIST,
+    LEASE,
+    OVERLAY,
+    ROLE_NAMES,
+    TARIFF,
+)
+from card_layouts.tickets.single import CERTIFICATE_DAYS
 
 SCHEME = 0  # the authority that signs what is the same for all
 HOTLIST_LIFE_S = 7 * 86400
+SELLING = "vehicle"  # the kind of device that gets its certificate by the dock
+CERTIFICATE_YOUNG_DAYS = 10  # then the next one is made: a vehicle may stay away for 20 days
 OVERLAY_CARDS_MAX = 20_000  # then a new base is made: overlays stay within 0.2 MB
 
 
@@ -65,6 +76,7 @@ class Packages:
         self.hotlist: Package | None = None
         self.overlay: Package | None = None
         self.leases: dict[str, Package] = {}
+        self.certificates: dict[str, Package] = {}
         self.last_error = ""
 
     def refresh(self) -> None:
@@ -111,7 +123,10 @@ class Packages:
         """
         shared = [self.tariffs.get(device["authority"]), self.hotlist, self.overlay]
         packages = [package for package in shared if package is not None]
+        certificate = self._certificate(device)
         lease = self._lease(device, packages)
+        if certificate is not None:
+            packages.append(certificate)
         return packages if lease is None else [*packages, lease]
 
     # Tariffs
@@ -192,6 +207,31 @@ class Packages:
         manifest = self._manifest(OVERLAY, SCHEME, version, body)
         manifest["expires"] = self.hotlist.manifest["expires"]
         self.overlay = self._made(Package(name, manifest, body), made_of)
+
+    # Certificates
+
+    def _certificate(self, device: Mapping[str, Any]) -> Package | None:
+        """Return the certificate of a device that sells tickets: the last one while it is young."""
+        if device["kind"] != SELLING:
+            return None
+        number, epoch = device["device"], device["epoch"]
+        name = f"certificate-{number}-{epoch}"
+        last = self.versions.manifests.get(name)
+        today = day_of(self.clock.utc_seconds())
+        first = self.versions.extra[name] if last is not None else 0
+        is_young = last is not None and today < first + CERTIFICATE_YOUNG_DAYS
+        if is_young and name in self.certificates:
+            return self.certificates[name]
+        request = {"device": number, "epoch": epoch, "from_day": first if is_young else today}
+        body = bytes(self.keyring.assemble("certificate", request))
+        if is_young:
+            assert last is not None
+            self.certificates[name] = Package(name, last, body)
+            return self.certificates[name]
+        manifest = self._manifest(CERTIFICATE, device["authority"], today, body)
+        manifest["expires"] = (today + CERTIFICATE_DAYS) * 86_400
+        self.certificates[name] = self._made(Package(name, manifest, body), today)
+        return self.certificates[name]
 
     # Leases
 

@@ -81,6 +81,7 @@ class Keyring(Protocol):
 
         "hotlist", "overlay": {"entries": [(P_L, g, action) ...], "width": 7 | 5, ...} -> body
         "lease": {"device": ..., "epoch": ..., and the LEASE fields} -> 96 B, MACed
+        "certificate": {"device": ..., "epoch": ..., "from_day": ...} -> 106 B, signed
         "dock": {"edge": ..., "month": ..., "devices": [...]} -> [(device, key 16 B) ...]
         "devices": {} -> [{"device", "epoch", "authority", "operator", "edge", "state"} ...]
         "publics": {} -> [(key_id 4 B, public 32 B) ...] of ledger and authorities

@@ -12,7 +12,7 @@ from edge_agent.parcels import Package, Parcels
 # the versions it names; firmware last.
 ORDER = (
     manifest.ROOT, manifest.SNAPSHOT, manifest.TARIFF, manifest.HOTLIST, manifest.OVERLAY,
-    manifest.ACTIONS, manifest.LEASE, manifest.FIRMWARE,
+    manifest.ACTIONS, manifest.LEASE, manifest.CERTIFICATE, manifest.FIRMWARE,
 )  # fmt: skip
 STATED = ("v_root", "v_tariff", "v_hotlist", "v_overlay", "v_actions", "v_lease", "v_firmware",
           "v_snapshot")  # fmt: skip
@@ -110,4 +110,6 @@ def _is_news(package: Package, statement: dict) -> bool:
     # A device may hold tariffs of several authorities; its statement names the highest only.
     if package.role == manifest.TARIFF:
         return True
+    if package.role >= len(STATED):
+        return True  # the device says when it has it
     return package.version > int(statement[STATED[package.role]])

@@ -1,4 +1,4 @@
-"""Bodies that hold UIDs or keys and travel outwards: hotlists, leases, dock keys.
+"""Bodies that hold UIDs or keys and travel outwards: hotlists, leases, certificates, dock keys.
 
 The ledger names cards by pseudonym; here they turn into UIDs, inside the keyring. It must not
 know why a card is listed. Source: decisions D8, D11, D12; card-bits.md HOTLIST_7, LEASE.
@@ -8,13 +8,16 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from backend_sync.keyring.provision import SELLERS
 from backend_sync.keyring.register import Device, Register
 from backend_sync.keyring.signing import Signing
 from backend_sync.ports import KeyringRefused
-from card_layouts.crypto.kdf import dock_key
+from card_layouts.crypto.ed25519_cpython import public_native
+from card_layouts.crypto.kdf import device_key, dock_key, ticket_seed
 from card_layouts.errors import LayoutError, RangeError
 from card_layouts.packages.hotlist_builder import build_base, build_overlay
 from card_layouts.packages.lease import seal_lease
+from card_layouts.tickets.single import CERTIFICATE_DAYS
 
 EDGE_ID = re.compile(r"[a-z0-9-]{1,24}")
 MONTH_MAX = (1 << 16) - 1
@@ -30,6 +33,7 @@ class Assembly:
             "hotlist": self.hotlist,
             "overlay": self.overlay,
             "lease": self.lease,
+            "certificate": self.certificate,
             "dock": self.dock,
             "devices": self.devices,
             "publics": lambda request: self.signing.publics(),
@@ -82,6 +86,30 @@ class Assembly:
         identity = self.active(request["device"], request["epoch"])
         key = self.signing.label(identity.device, identity.epoch, b"cfg")
         return bytes(seal_lease(dict(request), key))
+
+    def certificate(self, request: Mapping[str, Any]) -> bytes:
+        """Return the 106 bytes of {"device", "epoch", "from_day"}: 30 days of selling tickets.
+
+        The number is the first day's: it rises with each renewal.
+        """
+        identity = self.active(request["device"], request["epoch"])
+        if identity.kind not in SELLERS:
+            raise KeyringRefused(
+                f"certificate: device {identity.device} is a {identity.kind},"
+                f" wanted {', '.join(SELLERS)}"
+            )
+        k_dev = device_key(self.signing.root, identity.device, identity.epoch)
+        return self.signing.certified(
+            {
+                "kind": SELLERS[identity.kind],
+                "authority": identity.authority,
+                "device": identity.device,
+                "number": request["from_day"],
+                "from_day": request["from_day"],
+                "until_day": request["from_day"] + CERTIFICATE_DAYS - 1,
+                "public": public_native(ticket_seed(k_dev)),
+            }
+        )
 
     def dock(self, request: Mapping[str, Any]) -> list[tuple[int, bytes]]:
         """Return (device, K_dock) for {"edge", "month", "devices": [...]}; each in newest epoch."""

@@ -111,6 +111,7 @@ class LocalKeyring:
             operator=operator,
             edge=edge,
             publics=dict(self.signing.publics()),
+            signers=self.signing.signers(),
         )
         return config
 

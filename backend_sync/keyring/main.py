@@ -1,4 +1,4 @@
-"""`python -m backend_sync keyring init|serve|provision|status|restored|refuse`: for its operator.
+"""`python -m backend_sync keyring init|serve|provision|certificate ...`: for its operator.
 
 Keys never leave through here but for `provision`, whose answer goes onto one device. Source: D11.
 """
@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import FrameType
 
@@ -22,6 +23,7 @@ from backend_sync.ports import KeyringRefused
 
 SOCKET_FILE = "keyring.sock"
 WAIT_SECONDS = 0.5
+FIRST_DAY = date(2020, 1, 1)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -59,6 +61,13 @@ def _parser() -> argparse.ArgumentParser:
     provision.add_argument("--edge", default="")
     provision.add_argument("--kind", choices=sorted(MASTERS_OF), default="validator")
     provision.add_argument("--first-seq", type=int, default=1)
+
+    certificate = _command(
+        commands, "certificate", _certificate, "let a counter sell single tickets for 30 days"
+    )
+    certificate.add_argument("device", type=int)
+    certificate.add_argument("--epoch", type=int, default=0)
+    certificate.add_argument("--from", dest="first", metavar="YYYY-MM-DD", help="default today")
 
     _command(commands, "status", _status, "count cards and devices")
     _command(commands, "restored", _restored, "the ledger was restored: raise the incarnation")
@@ -124,6 +133,21 @@ def _provision(options: argparse.Namespace) -> int:
         first_seq=options.first_seq,
     )
     print(json.dumps(as_text(config), indent=1))
+    keyring.close()
+    return 0
+
+
+def _certificate(options: argparse.Namespace) -> int:
+    try:
+        first = date.fromisoformat(options.first) if options.first else datetime.now(UTC).date()
+    except ValueError:
+        raise KeyringRefused(f"--from {options.first}: wanted YYYY-MM-DD") from None
+    keyring = LocalKeyring(options.folder)
+    from_day = (first - FIRST_DAY).days
+    request = {"device": options.device, "epoch": options.epoch, "from_day": from_day}
+    certified = keyring.assemble("certificate", request)
+    signers = {str(a): key.hex() for a, key in keyring.signing.signers().items()}
+    print(json.dumps({"certificate": certified.hex(), "signers": signers}, indent=1))
     keyring.close()
     return 0
 

@@ -9,16 +9,21 @@ from typing import Any
 
 from backend_sync.keyring.keyfile import MASTERS, NOTICE, TICKET, Keys
 from backend_sync.ports import KeyringRefused
-from card_layouts.crypto.kdf import block_key, device_key, device_label
+from card_layouts.crypto.ed25519_cpython import public_native
+from card_layouts.crypto.kdf import block_key, device_key, device_label, ticket_seed
+from card_layouts.tickets.single import SELLER_COUNTER, SELLER_VEHICLE
 
 # Which master keys a kind of device works with (card.md T1). K0 and PICC only where cards are made.
 # An inspector reads tickets by their signature, without a key.
 MASTERS_OF = {
     "validator": ("K1", TICKET),
+    "vehicle": ("K1", TICKET),  # a validator that sells single tickets
     "inspector": ("K3",),
     "counter": ("K1", "K2", "K3", TICKET),
     "issuer": (*MASTERS, TICKET),
 }
+# Which kinds sell single tickets, and as what (card_layouts/tickets/single.py).
+SELLERS = {"vehicle": SELLER_VEHICLE, "counter": SELLER_COUNTER, "issuer": SELLER_COUNTER}
 DEVICE_MAX = (1 << 20) - 1
 EPOCH_MAX = 63
 
@@ -28,8 +33,9 @@ def device_config(
 ) -> dict[str, Any]:
     """Return the keys and numbers of one device in one epoch; keys as bytes.
 
-    Shape: card_keys is {generation: {"K1": 16 B, ...}}; publics {key_id 4 B: public 32 B} is the
-    caller's to add. K_block is that of ordinal 0 and stands only in the journal's first block.
+    Shape: card_keys is {generation: {"K1": 16 B, ...}}; publics {key_id 4 B: public 32 B} and
+    signers {authority: public 32 B} are the caller's to add. K_block is that of ordinal 0 and
+    stands only in the journal's first block. `ticket` is there for those who sell.
     Raises: KeyringRefused naming what does not fit.
     """
     if not 1 <= device <= DEVICE_MAX:
@@ -42,7 +48,7 @@ def device_config(
         raise KeyringRefused(f"generation {generation}: the key file has {sorted(keys.masters)}")
     k_dev = device_key(keys.root, device, epoch)
     masters = keys.masters[generation]
-    return {
+    config = {
         "notice": NOTICE,
         "device": device,
         "epoch": epoch,
@@ -60,6 +66,10 @@ def device_config(
             generation: {name: masters[name] for name in MASTERS_OF[kind] if name in masters}
         },
     }
+    if kind in SELLERS:
+        seed = ticket_seed(k_dev)
+        config["ticket"] = {"seed": seed, "public": public_native(seed)}
+    return config
 
 
 def as_text(config: dict[str, Any]) -> dict[str, Any]:

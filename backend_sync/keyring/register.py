@@ -66,7 +66,7 @@ class Device(NamedTuple):
     authority: int
     operator: int
     edge: str
-    kind: str  # validator, counter, issuer, inspector
+    kind: str  # validator, vehicle, counter, issuer, inspector
     generation: int
     first_seq: int
     state: str = "active"

@@ -1,4 +1,4 @@
-"""Acknowledgements and manifests: a MAC for the device, an Ed25519 signature for everybody else.
+"""Acknowledgements, manifests, sellers' certificates: a MAC for the device, Ed25519 for all.
 
 It must not know files or databases. Source: decisions D16, D18; card-bits.md ACK, MANIFEST.
 """
@@ -14,9 +14,15 @@ from backend_sync.keyring.keyfile import Keys
 from backend_sync.ports import KeyringRefused
 from card_layouts.crypto.cmac import cmac
 from card_layouts.crypto.kdf import device_key, device_label
-from card_layouts.errors import RangeError
+from card_layouts.errors import LayoutError, RangeError
 from card_layouts.packages.ack import seal_ack
 from card_layouts.packages.manifest import MANIFEST, MANIFEST_LAYOUT, manifest_message
+from card_layouts.tickets.single import (
+    CERTIFICATE,
+    CERTIFICATE_LAYOUT,
+    certificate_message,
+    read_certificate,
+)
 
 SIGNATURES_KEPT_MAX = 256
 
@@ -54,6 +60,22 @@ class Signing:
     def publics(self) -> list[tuple[bytes, bytes]]:
         """Return (key id, public key) of the ledger and of every authority."""
         return [(s.key_id, s.public) for s in [self.ledger, *self.authorities.values()]]
+
+    def signers(self) -> dict[int, bytes]:
+        """Return {authority: public key}: who certifies sellers of tickets. The scheme does not."""
+        return {a: signer.public for a, signer in self.authorities.items() if a}
+
+    def certified(self, values: Mapping[str, Any]) -> bytes:
+        """Return CERTIFICATE and its authority's signature, 106 bytes. Raises: KeyringRefused."""
+        try:
+            body = bytes(CERTIFICATE.pack({"layout": CERTIFICATE_LAYOUT, **values}))
+            read_certificate(body)
+        except (LayoutError, RangeError, TypeError) as error:
+            raise KeyringRefused(f"certificate: {error}") from None
+        signer = self.authorities.get(values["authority"])
+        if signer is None or not values["authority"]:
+            raise KeyringRefused(f"certificate: no signing key for authority {values['authority']}")
+        return body + signer.sign(certificate_message(body))
 
     def ack_batch(self, acks: Sequence[Mapping[str, Any]]) -> bytes:
         """Return n x 64 | key id | signature for an edge. Raises: KeyringRefused."""

@@ -62,6 +62,11 @@ def device_label(k_dev, label):
     return hmac_sha256(k_dev, label)[:16]
 
 
+def ticket_seed(k_dev):
+    """Return the 32-byte Ed25519 seed with which a device signs the tickets it sells."""
+    return hmac_sha256(k_dev, b"ticket")
+
+
 def block_key(k_dev):
     """Return K_block of the journal block with ordinal 0; every later one follows from it."""
     return device_label(k_dev, b"block")

@@ -18,6 +18,7 @@ SIGNATURES_MAX = 3
 DOMAIN = b"tornello manifest\0"
 
 ROOT, TARIFF, HOTLIST, OVERLAY, ACTIONS, LEASE, FIRMWARE, SNAPSHOT = 0, 1, 2, 3, 4, 5, 6, 7
+CERTIFICATE = 8  # to sell tickets with (tickets/single.py); STATEMENT has no place for its version
 ROLE_NAMES = (
     "root",
     "tariff",
@@ -27,6 +28,7 @@ ROLE_NAMES = (
     "lease",
     "firmware",
     "snapshot",
+    "certificate",
 )
 
 # A row is a name and its width in bits; the formatter would break the pairs.
@@ -100,7 +102,7 @@ def check_manifest_layout(manifest64):
     if values["layout"] != MANIFEST_LAYOUT:
         raise LayoutError("MANIFEST.layout: %d, %d wanted" % (values["layout"], MANIFEST_LAYOUT))
     if values["role"] >= len(ROLE_NAMES):
-        raise LayoutError("MANIFEST.role: %d, 0..7 wanted" % values["role"])
+        raise LayoutError("MANIFEST.role: %d, 0..8 wanted" % values["role"])
 
 
 def check_signatures_steps(manifest64, signatures, publics, threshold=1):

@@ -13,6 +13,7 @@ from backend_sync.keyring import block_keys, keyfile
 from backend_sync.keyring.local import LocalKeyring
 from backend_sync.keyring.provision import as_text
 from card_layouts.crypto.ed25519 import verify
+from card_layouts.crypto.ed25519_cpython import public_native
 from card_layouts.crypto.kdf import device_key, device_label
 from card_layouts.errors import SealError
 from card_layouts.packages import hotlist as hotlist_reader
@@ -20,6 +21,7 @@ from card_layouts.packages.ack import check_ack, split_ack_batch
 from card_layouts.packages.lease import check_lease
 from card_layouts.packages.manifest import LEASE, MANIFEST, check_envelope
 from card_layouts.records.chain import record_h
+from card_layouts.tickets.single import SELLER_VEHICLE, certificate_message, read_certificate
 from tests.backend_sync import sealed_devices as sd
 
 
@@ -373,3 +375,21 @@ def test_keys_without_a_seed_differ_each_time():
 def test_one_process_uses_a_keyring_at_a_time(ring, tmp_path):
     with pytest.raises(keyfile.KeyFileError, match="another process uses this keyring"):
         LocalKeyring(tmp_path / "keyring")
+
+
+@pytest.mark.requirement("D9", "W-99")
+def test_only_who_sells_is_certified_for_thirty_days_by_his_authority(ring):
+    config = ring.provision(77, authority=sd.AUTHORITY, kind="vehicle")
+    ring.provision(78, authority=sd.AUTHORITY)
+    certified = ring.assemble("certificate", {"device": 77, "epoch": 0, "from_day": 2000})
+    values = read_certificate(certified[:42])
+    assert (values["authority"], values["device"], values["number"]) == (sd.AUTHORITY, 77, 2000)
+    assert values["until_day"] - values["from_day"] == 29 and values["kind"] == SELLER_VEHICLE
+    assert values["public"] == config["ticket"]["public"] == public_native(config["ticket"]["seed"])
+    verify(config["signers"][sd.AUTHORITY], certificate_message(certified[:42]), certified[42:])
+    assert 0 not in config["signers"], "the scheme sells nothing"
+    with pytest.raises(ports.KeyringRefused, match="device 78 is a validator"):
+        ring.assemble("certificate", {"device": 78, "epoch": 0, "from_day": 2000})
+    ring.register.refuse_device(77, 0)
+    with pytest.raises(ports.KeyringRefused, match="device 77 epoch 0 is refused"):
+        ring.assemble("certificate", {"device": 77, "epoch": 0, "from_day": 2001})

@@ -13,7 +13,15 @@ from card_layouts.codec.timestamps import day_of, month_of
 from card_layouts.packages.hotlist import Hotlist
 from card_layouts.packages.hotlist_layout import HOT_BLOCK, HOT_NONE
 from card_layouts.packages.lease import check_lease
-from card_layouts.packages.manifest import HOTLIST, LEASE, OVERLAY, TARIFF, check_envelope
+from card_layouts.packages.manifest import (
+    CERTIFICATE,
+    HOTLIST,
+    LEASE,
+    OVERLAY,
+    TARIFF,
+    check_envelope,
+)
+from card_layouts.tickets.single import read_certificate
 from simulator.small_tariffs import count_tariff
 from tests.backend_sync import sealed_devices as sd
 
@@ -342,3 +350,23 @@ def test_a_birth_said_again_sends_nothing_again_and_a_new_one_everything(town):
     assert town.packages() == {}
     town.birth(state("a1-2", {}))
     assert town.packages().keys() == first.keys()
+
+
+@pytest.mark.requirement("D9", "D18")
+def test_a_vehicle_that_sells_has_a_young_certificate_and_nobody_else(town):
+    town.config = town.ring.provision(4711, 2, sd.AUTHORITY, 7, sd.EDGE, kind="vehicle")
+    town.birth()
+    first = town.packages()
+    assert sorted(first) == [TARIFF, HOTLIST, OVERLAY, LEASE, CERTIFICATE]
+    manifest, body = first[CERTIFICATE]
+    values = read_certificate(body[:42])
+    assert (values["device"], values["from_day"], manifest["version"]) == (4711, DAY, DAY)
+    assert manifest["expires"] == (DAY + 30) * 86400
+    town.start()
+    town.birth()
+    assert town.packages() == first, "the same bytes after a restart"
+    town.clock.now += 9 * 86400
+    assert town.packages()[CERTIFICATE] == first[CERTIFICATE]
+    town.clock.now += 86400
+    renewed = town.packages()[CERTIFICATE]
+    assert renewed[0]["version"] == DAY + 10 and renewed[1][:42] != body[:42]
