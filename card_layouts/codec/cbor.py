@@ -97,10 +97,30 @@ def _decode_item(data, at, depth):
 
 
 def _decode_text(data, at, number):
-    try:
-        return str(bytes(data[at : at + number]), "utf-8")
-    except (UnicodeError, ValueError):
+    text = bytes(data[at : at + number])
+    if not _is_utf8(text):
         raise LayoutError("cbor: text at byte %d is not UTF-8" % at)
+    return str(text, "utf-8")
+
+
+def _is_utf8(text):
+    """Return whether bytes are UTF-8 by RFC 3629: MicroPython's own check takes overlong forms."""
+    at = 0
+    while at < len(text):
+        lead = text[at]
+        size = 1 if lead < 0x80 else 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
+        if 0x80 <= lead < 0xC2 or lead > 0xF4 or at + size > len(text):
+            return False
+        # Overlong below, surrogates and beyond U+10FFFF above: the second byte tells.
+        low = 0xA0 if lead == 0xE0 else 0x90 if lead == 0xF0 else 0x80
+        high = 0x9F if lead == 0xED else 0x8F if lead == 0xF4 else 0xBF
+        if size > 1 and not low <= text[at + 1] <= high:
+            return False
+        for i in range(at + 2, at + size):
+            if text[i] & 0xC0 != 0x80:
+                return False
+        at += size
+    return True
 
 
 def _decode_head(data, at):

@@ -123,6 +123,7 @@ def make_codecs() -> dict:
     refused += [["map", "a0"], ["float", "f90000"], ["null", "f6"], ["indefinite", "9fff"]]
     refused += [["long array", "9a7fffffff"], ["deep", "81" * 9 + "80"], ["not UTF-8", "61ff"]]
     refused += [["2^53 + 1", "1b0020000000000001"], ["tag", "c100"], ["cut head", "19ff"]]
+    refused += [["overlong UTF-8", "62c1a4"], ["a surrogate in UTF-8", "63eda080"]]
     return {
         "source": "cobs 1.2 and cbor2 (canonical)",
         "cobs": [[item.hex(), cobs_package.encode(item).hex()] for item in clear],
