@@ -89,6 +89,9 @@ class FrameReader:
         if len(raw) < 1 + CRC_BYTES or raw[0] == 0:
             self.garbled += 1
             return None
+        if len(raw) > 1 + BODY_BYTES_MAX + CRC_BYTES:
+            self.overlong += 1  # zeros make it fit on the wire, and nobody sends it
+            return None
         if _crc(raw[:-CRC_BYTES]) != raw[-CRC_BYTES:]:
             self.bad_crc += 1
             return None

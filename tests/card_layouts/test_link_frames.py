@@ -73,6 +73,14 @@ def test_an_overlong_frame_is_dropped_and_the_next_one_read():
     assert reader.overlong == 1
 
 
+def test_a_body_that_is_too_long_is_dropped_even_if_its_zeros_fit_on_the_wire():
+    raw = b"\x07" + bytes(BODY_BYTES_MAX + 1)
+    wire = cobs.encode(raw + crc32(raw).to_bytes(4, "little"))
+    assert len(wire) <= WIRE_BYTES_MAX
+    reader = FrameReader()
+    assert reader.feed(wire + b"\x00") == [] and reader.overlong == 1
+
+
 def test_the_longest_frame_fits():
     longest = bytes(range(1, 256)) * 4 + b"last"
     assert len(longest) == BODY_BYTES_MAX
