@@ -25,7 +25,8 @@ class EngineSide:
     def __init__(self, folder, feed_folder=None):
         authored = read_tariff(folder / "tariff.toml")
         feed = dated_feed(authored.source, read_feed(feed_folder or folder / "gtfs"))
-        self.book, self.body = authored.book, write_package(authored.book, feed)
+        self.book, self.feed = authored.book, feed
+        self.body = write_package(authored.book, feed)
         self.tariff = mounted(self.body)
         trips = derive(feed).trips  # in the order of packages and journals
         self.trips = {feed.trips[run.trip].trip_id: place for place, run in enumerate(trips)}
