@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from backend_sync.ledger import ranges
 from backend_sync.ledger.decoding import SEQ_LOW_MASK
-from backend_sync.ledger.results import POST_BITS, RULES, rule_of, state_of
+from backend_sync.ledger.results import POST_BITS, RULES, UNAUDITED, rule_of, state_of
 
 Identity = tuple[int, int, int]  # device, epoch, seq mod 2^26
 
@@ -35,6 +35,7 @@ class Card:
     voided: int = 0
     missing: ranges.Ranges = field(default_factory=list)
     newest: int | None = None
+    unaudited: int = UNAUDITED  # whoever loads a card has news of it
     thread: int | None = None  # `newest` as stored: where a walk through history starts
     fresh: bool = False
     intents: list["Intent"] = field(default_factory=list)

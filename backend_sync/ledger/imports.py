@@ -10,7 +10,7 @@ from backend_sync.ledger.accounts import CASH, PREPAID, AccountBook, card_name
 from backend_sync.ledger.database import Database
 from backend_sync.ledger.poster import Poster
 from backend_sync.ledger.resolve import Alarm
-from backend_sync.ledger.results import ALARM_SALE_DIFFERS
+from backend_sync.ledger.results import ALARM_SALE_DIFFERS, AUDITED, BEGIN_AGAIN
 from backend_sync.ledger.schema import cards, issues, sales
 from backend_sync.ports import Keyring
 from card_layouts.cards.issue import ISSUE, STATE_VERIFIED, STATE_WRITTEN
@@ -65,6 +65,7 @@ def import_issues(
                     *(0,) * 6,
                     "",
                     None,
+                    AUDITED,
                 )
             )
         elif not is_issued:
@@ -153,6 +154,6 @@ def _name_unknown(database: Database, seen: list[tuple[int, str, dict[str, int]]
         [(name, issue["authority"], number) for number, name, issue in seen],
     )
     database.run(
-        "UPDATE cards SET issued = 1, issuer = ?, h0 = ? WHERE id = ?",
-        [(issue["authority"], issue["h0"], number) for number, _, issue in seen],
+        "UPDATE cards SET issued = 1, issuer = ?, h0 = ?, unaudited = ? WHERE id = ?",
+        [(issue["authority"], issue["h0"], BEGIN_AGAIN, number) for number, _, issue in seen],
     )

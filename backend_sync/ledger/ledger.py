@@ -13,6 +13,8 @@ from typing import Any
 
 from backend_sync.ledger import arrivals, plants
 from backend_sync.ledger.accounts import AccountBook
+from backend_sync.ledger.audit import CARDS_AT_ONCE, Auditor
+from backend_sync.ledger.batches import CardBatch, import_batches
 from backend_sync.ledger.chains import Chains, leads_to_head
 from backend_sync.ledger.database import Database
 from backend_sync.ledger.equivocation import take_back
@@ -58,6 +60,7 @@ class Ledger:
         self.rerater = Rerater(tariffs)
         self.plant = plants.from_environment()
         self.database = Database(url)
+        self.auditor = Auditor(self.database, keyring, tariffs)
         self.first_seqs: dict[tuple[int, int], int] = {}
 
     def close(self) -> None:
@@ -107,6 +110,14 @@ class Ledger:
         with self.database.transaction():
             return import_issues(self.database, self.keyring, rows, self.currency)
 
+    def import_batches(self, rows: Sequence[CardBatch]) -> int:
+        """Enter what the cards of deliveries were given; return how many deliveries were new."""
+        with self.database.transaction():
+            poster = Poster(self.database, self.plant, self.clock.utc_seconds())
+            count = import_batches(self.database, poster, rows)
+            poster.write([], [])
+        return count
+
     def import_sales(self, sales: Sequence[Sale | tuple[Any, ...]]) -> int:
         """Post paid sales, CASH to PREPAID; return how many were new. The same id is once."""
         with self.database.transaction():
@@ -127,6 +138,10 @@ class Ledger:
             count = import_tickets(self.database, self.keyring, book, poster, rows)
             poster.write([], [])
         return count
+
+    def audit(self, cards_max: int = CARDS_AT_ONCE) -> int:
+        """Repeat the choices of up to so many cards with news; return how many: 0 = none left."""
+        return self.auditor.audit(cards_max)
 
     def lapse(self) -> int:
         """Rule X: mark intents without evidence for 90 days; the passenger keeps the value.

@@ -21,7 +21,9 @@ from backend_sync.keyring.local import LocalKeyring
 from backend_sync.keyring.remote import RemoteKeyring
 from backend_sync.ledger import report as figures
 from backend_sync.ledger import show
+from backend_sync.ledger.batches import CardBatch
 from backend_sync.ledger.database import Database
+from backend_sync.ledger.differences import differences
 from backend_sync.ledger.engine import fare_hashes
 from backend_sync.ledger.ledger import Ledger
 from backend_sync.ledger.recorded_taps import recorded_taps
@@ -75,8 +77,11 @@ def _parser() -> argparse.ArgumentParser:
         ("gaps", _gaps, "what is held of each device, and what is missing"),
         ("forks", _forks, "commits with evidence for and against"),
         ("tickets", _tickets, "tourist tickets: a count used twice, or a ticket nobody sold"),
+        ("audit", _audit, "follow each card through its commits and repeat every choice"),
+        ("differences", _differences, "taps that the ledger would have decided otherwise"),
         ("replay", _replay, "open every stored slot again"),
         ("import-issues", _import_issues, "enter issued cards from a file of 64-byte ISSUE rows"),
+        ("import-batches", _import_batches, "enter what cards were given, from a JSON list"),
         ("import-sales", _import_sales, "enter paid sales from a JSON list"),
         ("import-tickets", _import_tickets, "enter sold tourist tickets from a JSON list"),
         ("taps", _taps, "every stored ride as JSON lines, for `tornello tariff whatif`"),
@@ -91,6 +96,8 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--cards", action="store_true", help="one row a card too")
         if name == "card":
             sub.add_argument("--card", required=True, help="account number or pseudonym")
+        if name == "audit":
+            sub.add_argument("--again", action="store_true", help="every card from its issue on")
         if name == "replay":
             sub.add_argument("--swap-devices", action="store_true", help="all must be refused")
         if name.startswith("import"):
@@ -169,6 +176,23 @@ def _tickets(options: argparse.Namespace) -> Answer:
     return int(bool(cases)), {**counts, "cases": cases}, lines
 
 
+def _audit(options: argparse.Namespace) -> Answer:
+    with _ledger(options) as ledger:
+        if options.again:
+            ledger.auditor.begin_again()
+        cards = sum(iter(ledger.audit, 0))
+        found = ledger.report()
+    figures_of = {"cards": cards, **found["rerated"], "because": found["price_only_because"]}
+    lines = [f"{cards} cards audited", *show.rerated_lines(found)]
+    return int(found["rerated"]["differences"] > 0), figures_of, lines
+
+
+def _differences(options: argparse.Namespace) -> Answer:
+    with _books(options) as database, closing(_keyring(options)) as keyring:
+        found = differences(database, keyring, every_tariff(_tariffs(options)))
+    return int(bool(found)), found, [show.difference_line(row) for row in found]
+
+
 def _replay(options: argparse.Namespace) -> Answer:
     with _books(options) as database, closing(_keyring(options)) as keyring:
         found = replay(database, keyring, options.swap_devices)
@@ -185,8 +209,7 @@ def _replay(options: argparse.Namespace) -> Answer:
 
 
 def _taps(options: argparse.Namespace) -> Answer:
-    folder = Path(options.place)
-    folder = (folder if folder.is_dir() else folder.parent) / "tariffs"
+    folder = _tariffs(options)
     tariffs = every_tariff(folder)
     if not tariffs:
         raise CommandError(f"{folder}: no published tariffs (*.ttar); the rides cannot be read")
@@ -203,6 +226,19 @@ def _import_issues(options: argparse.Namespace) -> Answer:
     with _ledger(options) as ledger:
         count = ledger.import_issues(rows)
     return 0, {"new": count}, [f"{count} cards are new"]
+
+
+def _import_batches(options: argparse.Namespace) -> Answer:
+    try:
+        rows = [
+            CardBatch(int(row["authority"]), int(row["batch"]), bytes.fromhex(row["head"]))
+            for row in json.loads(options.file.read_text(encoding="utf-8"))
+        ]
+    except (ValueError, KeyError, TypeError) as error:
+        raise CommandError(f"{options.file}: not a list of batches: {error!r}") from None
+    with _ledger(options) as ledger:
+        count = ledger.import_batches(rows)
+    return 0, {"new": count}, [f"{count} batches are new"]
 
 
 def _import_sales(options: argparse.Namespace) -> Answer:
@@ -263,6 +299,12 @@ def _books(options: argparse.Namespace) -> Database:
     return Database(_url(options.place), read_only=True)
 
 
+def _tariffs(options: argparse.Namespace) -> Path:
+    """Return the folder of published tariffs beside the ledger."""
+    folder = Path(options.place)
+    return (folder if folder.is_dir() else folder.parent) / "tariffs"
+
+
 def _keyring(options: argparse.Namespace) -> LocalKeyring | RemoteKeyring:
     """Return the keyring beside the ledger: its folder, or its process when that is running."""
     folder = Path(options.place)
@@ -281,5 +323,7 @@ def _ledger(options: argparse.Namespace) -> Iterator[Ledger]:
     """Open the ledger for writing, with its keyring; close both."""
     with closing(_keyring(options)) as keyring:
         authority = getattr(options, "authority", 0)
-        with closing(Ledger(_url(options.place), SystemClock(), keyring, {}, authority)) as ledger:
+        tariffs = every_tariff(_tariffs(options))
+        ledger = Ledger(_url(options.place), SystemClock(), keyring, tariffs, authority)
+        with closing(ledger):
             yield ledger

@@ -12,6 +12,7 @@ from backend_sync.ledger.plants import Plant
 from backend_sync.ledger.resolve import Alarm
 from backend_sync.ledger.results import (
     ALARM_FORK,
+    BEGIN_AGAIN,
     FORK,
     LAPSED,
     OPEN,
@@ -94,6 +95,7 @@ class Poster:
             elif before == POSTED:
                 self._post(intent, -1, "FORK", 1)
             if after == FORK:
+                card.unaudited = BEGIN_AGAIN
                 self.alarms.append(
                     Alarm(
                         ALARM_FORK,
@@ -167,6 +169,7 @@ class Poster:
                     c.voided,
                     ranges.text(c.missing),
                     c.newest,
+                    c.unaudited,
                 )
                 for c in all_cards
                 if c.fresh
@@ -174,7 +177,7 @@ class Poster:
         )
         self.database.run(
             "UPDATE cards SET n=?, d=?, l=?, h=?, b=?, balance_cents=?, debits_cents=?,"
-            " loads_cents=?, posted=?, voided=?, missing=?, newest=? WHERE id=?",
+            " loads_cents=?, posted=?, voided=?, missing=?, newest=?, unaudited=? WHERE id=?",
             [
                 (
                     c.n,
@@ -189,6 +192,7 @@ class Poster:
                     c.voided,
                     ranges.text(c.missing) if c.missing else "",
                     c.newest,
+                    c.unaudited,
                     c.id,
                 )
                 for c in all_cards

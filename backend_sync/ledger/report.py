@@ -12,6 +12,7 @@ from backend_sync.ledger.database import Database
 from backend_sync.ledger.rerating import VERDICT_NAMES
 from backend_sync.ledger.results import COUNTED
 from backend_sync.ledger.tickets import ticket_figures
+from card_layouts.fares.repeat import PRICE_ONLY
 from card_layouts.records.entries import (
     ACCESS,
     ACTION,
@@ -54,6 +55,7 @@ def report(database: Database, with_cards: bool = False) -> dict[str, Any]:
         "suspense_cents": database.value("SELECT coalesce(sum(cents), 0) FROM suspense"),
         "resolved_by": _resolved_by(database),
         "rerated": _rerated(database),
+        "price_only_because": _price_only_because(database),
         "accounts": _accounts(database),
         "unpaid_actions": database.value(
             "SELECT count(*) FROM balances WHERE kind = 'PREPAID' AND cents < 0"
@@ -173,10 +175,26 @@ def _resolved_by(database: Database) -> dict[str, int]:
 
 def _rerated(database: Database) -> dict[str, int]:
     rows = database.rows(
-        "SELECT verdict, count(*) FROM pendings WHERE verdict IS NOT NULL GROUP BY verdict"
+        "SELECT coalesce(c.verdict, p.verdict), count(*) FROM pendings p"
+        " LEFT JOIN choices c ON c.pending = p.id WHERE p.verdict IS NOT NULL GROUP BY 1"
     )
     counts = {VERDICT_NAMES[row[0]]: row[1] for row in rows}
     return {"rateable": sum(counts.values())} | {n: counts.get(n, 0) for n in VERDICT_NAMES}
+
+
+def _price_only_because(database: Database) -> dict[str, int]:
+    """Count the taps whose choice could not be repeated, by why."""
+    rows = database.rows(
+        "SELECT CASE WHEN c.verdict IS NOT NULL THEN 'after a difference'"
+        " WHEN k.unaudited > 0 THEN 'not audited yet'"
+        " WHEN w.pending IS NOT NULL THEN 'behind an open or missing commit'"
+        " ELSE 'card made elsewhere' END, count(*)"
+        " FROM pendings p JOIN cards k ON k.id = p.card"
+        " LEFT JOIN choices c ON c.pending = p.id LEFT JOIN waiting_taps w ON w.pending = p.id"
+        f" WHERE p.verdict IS NOT NULL AND coalesce(c.verdict, p.verdict) = {PRICE_ONLY}"
+        " GROUP BY 1 ORDER BY 1"
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 def _accounts(database: Database) -> dict[str, int]:

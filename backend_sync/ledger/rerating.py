@@ -1,4 +1,6 @@
-"""Prices every charge again from its own entry (O-17): what the ledger believes of a fare.
+"""Prices every charge again from its own entry (O-17), at once when it is posted.
+
+Which product should have paid is asked later, of the whole card (choice.py).
 
 `card_layouts.fares.repeat` decides; this module finds the tariff version and remembers answers.
 A price depends on times by the minute only, and on who tapped not at all, so those are left out of
@@ -69,30 +71,31 @@ class Rerater:
         key = _key(whole)
         found = self.remembered.get(key)
         if found is None:
-            own, candidates = self._tariffs(authority, whole >> _TARIFF & 0xFFFF)
+            is_own, asked = candidates(self.tariffs, authority, whole >> _TARIFF & 0xFFFF)
             intent = INTENT.unpack(payload)
-            verdicts = [_verdict(tariff, intent) for tariff in candidates]
+            verdicts = [_verdict(tariff, intent) for tariff in asked]
             found = min(verdicts, key=BEST_FIRST.index, default=UNRATED)
-            if own is None and found == DIFFERENT:
+            if not is_own and found == DIFFERENT:
                 return UNRATED  # its tariff may be archived later
             if len(self.remembered) >= REMEMBERED_MAX:
                 self.remembered.clear()
             self.remembered[key] = found
         return found
 
-    def _tariffs(self, authority: int, version: int) -> tuple[Tariff | None, list[Tariff]]:
-        """Return the authority's own package, and all that may have priced the entry.
 
-        A neighbour's package may hold this authority's book (M10), and whose device it was the
-        entry does not say.
-        """
-        own = self.tariffs.get((authority, version))
-        others = [
-            tariff
-            for (issuer, number), tariff in self.tariffs.items()
-            if number == version and issuer != authority and book_of(tariff, authority) >= 0
-        ]
-        return own, ([own] if own else []) + others
+def candidates(tariffs: Tariffs, authority: int, version: int) -> tuple[bool, list[Tariff]]:
+    """Return (the authority's own package is here, all that may have priced the entry).
+
+    A neighbour's package may hold this authority's book (M10), and whose device it was the entry
+    does not say.
+    """
+    own = tariffs.get((authority, version))
+    others = [
+        tariff
+        for (issuer, number), tariff in tariffs.items()
+        if number == version and issuer != authority and book_of(tariff, authority) >= 0
+    ]
+    return own is not None, ([own] if own else []) + others
 
 
 def _verdict(tariff: Tariff, intent: dict[str, Any]) -> int:

@@ -51,6 +51,7 @@ ALARM_FORK = "FORK"
 ALARM_RECORD_DIFFERS = "RECORD_DIFFERS"  # a card's record names an entry that says otherwise
 ALARM_UNKNOWN_CARD = "UNKNOWN_CARD"
 ALARM_SALE_DIFFERS = "SALE_DIFFERS"
+ALARM_BATCH_DIFFERS = "BATCH_DIFFERS"  # a batch came again with another head; the first stands
 ALARM_TICKET_TWICE = "TICKET_TWICE"  # several devices had a ticket's ACK for one count
 ALARMS = (
     ALARM_EQUIVOCATION,
@@ -58,8 +59,13 @@ ALARMS = (
     ALARM_RECORD_DIFFERS,
     ALARM_UNKNOWN_CARD,
     ALARM_SALE_DIFFERS,
+    ALARM_BATCH_DIFFERS,
     ALARM_TICKET_TWICE,
 )
+
+
+# Of cards.unaudited: entries or evidence came; and what was audited must be read again.
+AUDITED, UNAUDITED, BEGIN_AGAIN = 0, 1, 2
 
 
 def state_of(bits: int) -> int:

@@ -1,9 +1,9 @@
 """The tables, said once for SQLite and PostgreSQL; made by the Alembic migrations.
 
 Two sorts of tables. *Books* are append-only (a trigger refuses UPDATE and DELETE): entries,
-pendings, resolutions, postings, quarantine, issues, sales, alarms. *Working tables* hold what is
-not settled or only repeats the books for speed: cards, devices, open_intents, sightings,
-early_outcomes, accounts.
+pendings, resolutions, postings, quarantine, batches, issues, sales, alarms. *Working tables* hold
+what is not settled or only repeats the books for speed: cards, devices, open_intents, sightings,
+early_outcomes, accounts; and the audit's: holdings, waiting_taps, choices, differences.
 
 No table holds a UID or a printed card number (D11; a test scans it), and no index lies on
 (card, n) over history (D22): a card's row keeps its head and its holes, and the pendings of a card
@@ -95,6 +95,7 @@ cards = Table(
     _number("voided"),
     Column("missing", Text, nullable=False),  # counters below n that no known commit holds
     _number("newest", null=True),  # end of the thread through pendings.older
+    Column("unaudited", SmallInteger, nullable=False),  # UNAUDITED, BEGIN_AGAIN of results.py; 0
     UniqueConstraint("pseudonym"),
 )
 
@@ -192,6 +193,16 @@ quarantine = Table(
     _word("edge", 24),
     _number("received"),
     UniqueConstraint("device", "epoch", "seq", "hash", "reason"),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    _id(),
+    _number("authority"),
+    _number("batch"),
+    _bytes("head"),  # S as all its cards got it, 44 B
+    UniqueConstraint("authority", "batch"),
 )
 
 issues = Table(
@@ -318,6 +329,42 @@ ticket_sales = Table(
     Index(None, "ticket"),
 )
 
+holdings = Table(  # what each card is known to hold, after its commit n
+    "holdings",
+    metadata,
+    Column("card", Big, ForeignKey("cards.id"), primary_key=True, autoincrement=False),
+    _number("n"),
+    _bytes("head"),  # S, rows of P, T: 44, 96 and 44 B
+    _bytes("rights"),
+    _bytes("usage"),
+    _bytes("record"),  # the newest record without its h, 36 B; empty at n = 0
+    _number("doubt"),
+    _number("newest", null=True),  # cards.newest when it was audited
+)
+
+waiting_taps = Table(  # commits behind the counter that their card's audit has come to
+    "waiting_taps",
+    metadata,
+    Column("pending", Big, ForeignKey("pendings.id"), primary_key=True, autoincrement=False),
+    Column("card", Big, ForeignKey("cards.id"), nullable=False, index=True),
+    _number("n"),
+)
+
+choices = Table(  # verdicts on the whole card; they stand before pendings.verdict
+    "choices",
+    metadata,
+    Column("pending", Big, ForeignKey("pendings.id"), primary_key=True, autoincrement=False),
+    _number("verdict"),
+)
+
+differences = Table(
+    "differences",
+    metadata,
+    Column("pending", Big, ForeignKey("pendings.id"), primary_key=True, autoincrement=False),
+    _word("validator", 200),
+    _word("ledger", 400),
+)
+
 settings = Table(
     "settings",
     metadata,
@@ -326,7 +373,7 @@ settings = Table(
 )
 
 BOOKS = (
-    *(entries, pendings, resolutions, postings, quarantine, issues, sales, alarms),
+    *(entries, pendings, resolutions, postings, quarantine, batches, issues, sales, alarms),
     *(ticket_taps, ticket_results, ticket_sales),
 )
 

@@ -18,7 +18,6 @@ def table(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
 def report_lines(found: dict[str, Any]) -> list[str]:
     """Return the report as text, the sentence about the money last."""
     rules = ", ".join(f"{rule} {count}" for rule, count in found["resolved_by"].items() if count)
-    rated = ", ".join(f"{name} {count}" for name, count in found["rerated"].items())
     types = ", ".join(f"{name} {count}" for name, count in found["entries_by_type"].items())
     held = money(found["suspense_cents"])
     tickets = ", ".join(
@@ -30,7 +29,7 @@ def report_lines(found: dict[str, Any]) -> list[str]:
         f"entries            {found['entries']:>12,}  {types}",
         f"on cards (LIAB)    {money(found['ledger_cards_cents']):>12}  on {found['cards']} cards",
         f"resolved           {sum(found['resolved_by'].values()):>12,}  {rules}",
-        f"re-rated           {found['rerated']['rateable']:>12,}  {rated}",
+        *rerated_lines(found),
         f"open intents       {found['open_intents']:>12,}  {held} in suspense",
         f"forks              {found['forks']:>12,}",
         f"quarantined        {sum(found['quarantine'].values()):>12,}  {found['quarantine'] or ''}",
@@ -43,6 +42,23 @@ def report_lines(found: dict[str, Any]) -> list[str]:
         sentence(found),
     ]
     return [line.rstrip() for line in lines]
+
+
+def rerated_lines(found: dict[str, Any]) -> list[str]:
+    """Return how many taps were repeated, and why of some only the price."""
+    counts = {name: count for name, count in found["rerated"].items() if name != "rateable"}
+    rated = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items())
+    why = ", ".join(f"{count} {reason}" for reason, count in found["price_only_because"].items())
+    lines = [f"re-rated           {found['rerated']['rateable']:>12,}  {rated}"]
+    return lines + [f"  price only: {why}"] * bool(why)
+
+
+def difference_line(row: dict[str, Any]) -> str:
+    """Return one difference: card, device, entry, and both sides."""
+    return (
+        f"card {row['pseudonym'][:12]} n {row['n']}, device {row['device']} epoch {row['epoch']}"
+        f" seq {row['seq']}: the validator {row['validator']}; the ledger {row['ledger']}"
+    )
 
 
 def sentence(found: dict[str, Any]) -> str:

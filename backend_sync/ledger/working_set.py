@@ -13,12 +13,12 @@ from backend_sync.ledger.accounts import AccountBook, unknown_name
 from backend_sync.ledger.cards import Card, Identity, Intent, Sighting
 from backend_sync.ledger.database import Database
 from backend_sync.ledger.decoding import SEQ_LOW_MASK
-from backend_sync.ledger.results import BITS, POST_BITS
+from backend_sync.ledger.results import BITS, POST_BITS, UNAUDITED
 from backend_sync.ledger.schema import sightings
 
 CARD_SQL = (
     "SELECT id, pseudonym, issuer, issued, h0, n, d, l, h, b, balance_cents, debits_cents,"
-    " loads_cents, posted, voided, missing, newest FROM cards WHERE "
+    " loads_cents, posted, voided, missing, newest, unaudited FROM cards WHERE "
 )
 INTENT_SQL = (
     "p.id, p.card, e.device, e.epoch, e.seq, p.n, p.kind, p.at, p.source, p.target, p.cents,"
@@ -135,6 +135,7 @@ class WorkingSet:
             card = Card(*row[:15])
             card.missing = ranges.parse(row[15])
             card.newest = card.thread = row[16]
+            card.unaudited = max(row[17], UNAUDITED)
             self._keep(card)
             fresh.append(card.id)
         self._take_open(fresh)
