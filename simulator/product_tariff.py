@@ -33,7 +33,7 @@ from backend_sync.tariffs.package_writer import write_package
 from card_layouts.cards.zones import zones_run
 from simulator.small_tariffs import small_feed
 
-VALUE, SEASON, FLEX, SCHOOL, BEST, DAY_CAP, ZERO, GROUP, RIDES, SENIOR = range(100, 110)
+VALUE, SEASON, FLEX, SCHOOL, BEST, DAY_CAP, ZERO, GROUP, RIDES, SENIOR, HOURS = range(100, 111)
 FARE, FARE_TWO, CHILD_FARE, YOUTH_FARE, SENIOR_FARE = 250, 338, 120, 170, 130
 CAP_30, CAP_DAY, NIGHT_FEE = 600, 400, 100
 ADULT, CHILD, YOUTH, OLD = range(4)
@@ -98,6 +98,7 @@ def _products(transfer: int | None) -> tuple[Product, ...]:
         purse(GROUP, 30, billed=True, payer=PAYER_HOLDER),
         Product(RIDES, "rides", KIND_PACK, 30, EVERYBODY, span=first_use, days=(90, 90), uses=10),
         purse(SENIOR, 45, groups=1 << OLD, window=2, otherwise=VALUE),
+        _pass(HOURS, 14, span=first_use, days=(24, 24), minutes=60),
     )  # fmt: skip
 
 

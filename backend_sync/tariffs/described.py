@@ -120,10 +120,16 @@ def _product(book: m.Book, product: m.Product) -> Words:
 def _span(product: m.Product) -> str:
     if product.span == m.SPAN_DATES:
         return f"{date(product.first_day)} to {date(product.last_day)}"
+    return SPANS[product.span] + (f", {length_words(product)}" if product.days[1] else "")
+
+
+def length_words(product: m.Product) -> str:
+    """Return how long a product lasts from first use: "30 days", "24 to 72 hours", "90 minutes"."""
     least, most = product.days
-    length = f"{least}" if least == most else f"{least} to {most}"
-    words = f"{product.minutes} minutes" if product.minutes else f"{length} days"
-    return SPANS[product.span] + (f", {words}" if most or product.minutes else "")
+    if product.minutes not in (0, 60):
+        return f"{most * product.minutes} minutes"
+    unit = "hour" if product.minutes else "day"
+    return f"{least if least == most else f'{least} to {most}'} {unit}{'s' * (most != 1)}"
 
 
 def _windows(book: m.Book) -> Parts:

@@ -14,6 +14,7 @@ from backend_sync.tariffs.rater import Place, Rater
 from backend_sync.tariffs.rules.case import Case, minutes_of
 from backend_sync.tariffs.when import date, day
 from card_layouts.fares import inputs as i
+from card_layouts.fares.clock import end_minute
 
 SOURCES = ("purse", "slot 1", "slot 2", "slot 3", "slot 4")
 
@@ -234,7 +235,10 @@ class Explanation:
         words = f"slot {d[i.D_T_SLOT]}"
         if d[i.D_ACTIVATES]:
             words += f" begins {date(d[i.D_T_START])}"
-        if d[i.D_ACTIVATES] and d[i.D_T_LENGTH]:
+        if d[i.D_UNIT]:
+            end = end_minute(d[i.D_T_START], d[i.D_T_CENTS])
+            words += f" and ends {_minute(self.rater, end):%Y-%m-%d %H:%M}"
+        elif d[i.D_ACTIVATES] and d[i.D_T_LENGTH]:
             words += f" and ends {date(d[i.D_T_START] + d[i.D_T_LENGTH] - 1)}"
         product = self.book.product(self._number(d[i.D_T_SLOT]))
         if product is not None and product.cap is not None:

@@ -220,6 +220,10 @@ FORMS: dict[str, Callable[[Any], str]] = {
         "days 1..9999, or [least, most]",
         lambda v: (_is_int(v) and 1 <= v <= 9999) or _is_pair(v, 1, 9999),
     ),
+    "hours count": _either(
+        "hours 1..9999, or [least, most]",
+        lambda v: (_is_int(v) and 1 <= v <= 9999) or _is_pair(v, 1, 9999),
+    ),
     "start": _either(
         '"first_use", "first_use_or_date", "date" or a day such as 2026-08-10',
         lambda v: v in ("first_use", "first_use_or_date", "date") or _is_date(v),

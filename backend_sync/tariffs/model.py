@@ -20,7 +20,7 @@ KINDS = {"ticket": 1, "purse": 2, "pass": 3, "ticket_pack": 4, "per_use": 5}
 
 # M3 SPAN
 SPAN_NONE = 0
-SPAN_FIRST_USE = 1  # `days` service days from first use, or `minutes` from first use
+SPAN_FIRST_USE = 1  # so many service days from first use, or times `minutes`
 SPAN_DATES = 2  # first_day..last_day of the tariff (school year, event)
 SPAN_YEAR = 3  # the calendar year of the sale
 SPAN_FIRST_USE_OR_DATE = 4  # the card says which
@@ -166,8 +166,8 @@ class Product:
     personal: bool = False
     grant: bool = False  # only the authority gives it
     span: int = SPAN_NONE
-    days: tuple[int, int] = (0, 0)  # least and most days sold (SPAN_FIRST_USE*)
-    minutes: int = 0  # span in minutes from first use instead of days
+    days: tuple[int, int] = (0, 0)  # least and most days, or units, sold (SPAN_FIRST_USE*)
+    minutes: int = 0  # of one unit of its length; 0 = service days
     first_day: int = 0  # SPAN_DATES, SPAN_YEAR
     last_day: int = 0
     activate_within: int = 0  # days after the sale, 0 = no limit

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from backend_sync.tariffs import model as m
 from backend_sync.tariffs.book import Authored
-from backend_sync.tariffs.described import window_words
+from backend_sync.tariffs.described import length_words, window_words
 from backend_sync.tariffs.forms import money, rounded
 from backend_sync.tariffs.when import date
 
@@ -43,16 +43,15 @@ def _product(authored: Authored, key: str, product: m.Product) -> Iterator[str]:
         yield f"  {window_words(book, book.windows[when.window])}:"
         yield from _grid(authored, when.prices, groups)
     span = authored.source.get("products", key, "span", default={})
-    if "per_days" in span:
-        yield from _by_days(authored, product, table, groups, span)
+    if per := span.get("per_days", span.get("per_hours")):
+        rounding = span.get("round", "half_up")
+        yield from _by_length(authored, product, table, groups, per, rounding)
 
 
 def _terms(book: m.Book, product: m.Product) -> str:
     words = []
     if product.span in (m.SPAN_FIRST_USE, m.SPAN_FIRST_USE_OR_DATE):
-        least, most = product.days
-        length = f"{least}" if least == most else f"{least} to {most}"
-        words.append(f"{product.minutes} minutes" if product.minutes else f"{length} days")
+        words.append(length_words(product))
     elif product.span == m.SPAN_DATES:
         words.append(f"{date(product.first_day)} to {date(product.last_day)}")
     elif product.span == m.SPAN_YEAR:
@@ -99,19 +98,19 @@ def _line(label: str, cells: list[str]) -> str:
     return f"  {label:<24}" + "".join(f"{cell:>10}" for cell in cells)
 
 
-def _by_days(
+def _by_length(
     authored: Authored,
     product: m.Product,
     table: m.PriceTable,
     groups: list[m.Group],
-    span: dict[str, int | str],
+    base: int,
+    rounding: str,
 ) -> Iterator[str]:
-    base, rounding = int(span["per_days"]), str(span.get("round", "half_up"))
-    for days in sorted({product.days[0], base, product.days[1]}):
-        if product.days[0] <= days <= product.days[1] and days != base:
-            yield f"  for {days} days:"
+    for sold in sorted({product.days[0], base, product.days[1]}):
+        if product.days[0] <= sold <= product.days[1] and sold != base:
+            yield f"  for {sold} {'hours' if product.minutes else 'days'}:"
             scaled = {
-                mask: {g: rounded(cents * days, base, rounding) for g, cents in row.items()}
+                mask: {g: rounded(cents * sold, base, rounding) for g, cents in row.items()}
                 for mask, row in table.prices.items()
             }
             yield from _grid(authored, scaled, groups)

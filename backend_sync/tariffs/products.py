@@ -14,6 +14,7 @@ from backend_sync.tariffs.source import Finding, Source, unknown_name
 from backend_sync.tariffs.when import day
 
 MEDIA = {"desfire": 0, "ultralight-c": 1, "barcode": 2}
+LENGTHS = ("days", "hours", "minutes", "year", "to")
 COMPANIONS = {"own": 1, "own_or_younger": 2, "any": 3}
 
 
@@ -99,19 +100,20 @@ class ProductReader(Reader):
         return None
 
     def _span(self, name: str, span: dict[str, Any]) -> dict[str, Any]:
-        start, days = span.get("from", "first_use"), span.get("days", 0)
-        least, most = (days, days) if isinstance(days, int) else (days[0], days[1])
+        start, unit = span.get("from", "first_use"), span.get("minutes", 60 * ("hours" in span))
+        sold = 1 if "minutes" in span else span.get("hours", span.get("days", 0))
+        least, most = (sold, sold) if isinstance(sold, int) else (sold[0], sold[1])
         found: dict[str, Any] = {
             "activate_within": span.get("activate_within", 365 if span else 0),
             "travel_days": span.get("travel_days", 0),
             "days": (least, most),
-            "minutes": span.get("minutes", 0),
+            "minutes": unit,
             "span": m.SPAN_NONE,
         }
-        lengths = [key for key in ("days", "minutes", "year", "to") if span.get(key)]
+        lengths = [key for key in LENGTHS if span.get(key)]
         if span and len(lengths) != 1:
             said = f"products.{name}.span has {' and '.join(lengths) or 'no length'}"
-            self.fault(("products", name, "span"), said, "wanted one of days, minutes, year, to")
+            self.fault(("products", name, "span"), said, f"wanted one of {', '.join(LENGTHS)}")
         elif span.get("year"):
             found["span"] = m.SPAN_YEAR
         elif isinstance(start, datetime.date):
@@ -132,6 +134,10 @@ class ProductReader(Reader):
         elif span:
             fixed = {"first_use": m.SPAN_FIRST_USE}
             found["span"] = fixed.get(start, m.SPAN_FIRST_USE_OR_DATE)
+        for per, length in (("per_days", "days"), ("per_hours", "hours")):
+            if per in span and length not in span:
+                said = f"products.{name}.span.{per} without {length}"
+                self.fault(("products", name, "span", per), said, f"wanted {length}, or no {per}")
         return found
 
     def _groups(self, name: str, row: dict[str, Any], prices: int | None) -> int:

@@ -15,14 +15,13 @@ from backend_sync.tariffs.feed import Feed, Trip
 from backend_sync.tariffs.network import Segment, derive, segments
 from backend_sync.tariffs.package_writer import write_package
 from backend_sync.tariffs.taps import CardReader, length
+from backend_sync.tariffs.when import EPOCH_UTC, utc_second
 from backend_sync.tariffs.zoned import brief_patterns, stop_masks
 from card_layouts.codec.timestamps import CLOCK_SIGNED
 from card_layouts.fares import inputs as i
 from card_layouts.fares.engine import activate, rate
 from card_layouts.fares.mounted import Tariff
 from card_layouts.fares.package import memory_reader
-
-EPOCH = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 
 
 class Place(NamedTuple):
@@ -76,11 +75,10 @@ class Rater:
 
     def second(self, local: datetime.datetime) -> int:
         """Return the UTC second since 2020 of a wall-clock time without a zone."""
-        moment = local.replace(tzinfo=self.timezone)
-        return int((moment.astimezone(datetime.UTC) - EPOCH).total_seconds())
+        return utc_second(local, self.timezone)
 
     def wall(self, second: int) -> datetime.datetime:
-        moment = EPOCH + datetime.timedelta(seconds=second)
+        moment = EPOCH_UTC + datetime.timedelta(seconds=second)
         return moment.astimezone(self.timezone).replace(tzinfo=None)
 
     def zone_mask(self, stop: int) -> int:

@@ -6,14 +6,16 @@ Source: card_layouts/fares/inputs.py.
 """
 
 import datetime
+import zoneinfo
 from collections.abc import Mapping
 from typing import Any
 
 from backend_sync.tariffs import model as m
 from backend_sync.tariffs.book import Authored
+from backend_sync.tariffs.described import length_words
 from backend_sync.tariffs.forms import cents
 from backend_sync.tariffs.rules.case import fare
-from backend_sync.tariffs.when import day
+from backend_sync.tariffs.when import day, utc_second
 from card_layouts.cards.card_layout import (
     M_BEST,
     M_CALENDAR,
@@ -21,9 +23,11 @@ from card_layouts.cards.card_layout import (
     M_FLEX,
     M_RIDES,
     M_SCHOOL,
+    M_TIMED,
 )
 from card_layouts.cards.zones import ZONES_ALL
 from card_layouts.fares import inputs as i
+from card_layouts.fares.clock import end_minute
 
 CARD_KINDS = ("personal", "holder", "group")
 CARD_KEYS = {
@@ -48,6 +52,7 @@ class CardReader:
 
     def __init__(self, authored: Authored) -> None:
         self.authored, self.book = authored, authored.book
+        self.timezone = zoneinfo.ZoneInfo(authored.book.timezone)
         keys = authored.source.values["products"]
         self.products = dict(zip(keys, authored.book.products, strict=True))
         self.groups = {group.name: group.number for group in authored.book.groups}
@@ -87,7 +92,7 @@ class CardReader:
         place, at = f"slot {index + 1}", i.slot_at(index)
         _known(place, words, SLOT_KEYS)
         product = self.product(place, words.get("product"))
-        start = as_day(words.get("start"))
+        start, begun = self._begun(place, product, words.get("start"))
         zones = self.zones(words.get("zones", ZONES_ALL))
         row[at + i.S_MECHANISM], row[at + i.S_PRODUCT] = mechanism(product), product.number
         row[at + i.S_ZONES] = zones
@@ -101,6 +106,23 @@ class CardReader:
         row[at + i.S_TODAY] = int(words.get("today", 0))
         limit = self.threshold(product, zones, group) if start else 0
         row[at + i.S_CENTS] = self.cents(words.get("cents", limit))
+        if begun:
+            end = begun + row[at + i.S_LENGTH] * product.minutes
+            row[at + i.S_CENTS] = end - end_minute(start, 0)
+
+    def _begun(self, place: str, product: m.Product, value: Any) -> tuple[int, int]:
+        """Return (service day, absolute minute) of a first use; the minute where it is asked."""
+        if value is None or not product.minutes:
+            return as_day(value), 0
+        try:
+            local = datetime.datetime.fromisoformat(str(value))
+        except ValueError:
+            local = None
+        if local is None or len(str(value)) < len("2025-03-04 08:15"):
+            said = f'{place}: start {value!r}, wanted a time such as "2025-03-04 08:15"'
+            raise WordsError(f"{said}: it lasts {length_words(product)}")
+        shifted = local - datetime.timedelta(minutes=self.book.shift_minutes)
+        return day(shifted.date()), utc_second(local, self.timezone) // 60
 
     def threshold(self, product: m.Product, zones: int, group: int) -> int:
         """Return the price at which a product's cap is reached, 0 where it has none."""
@@ -176,13 +198,15 @@ def mechanism(product: m.Product) -> int:
         return M_FLEX
     if product.trips_per_day:
         return M_SCHOOL
+    if product.minutes:
+        return M_TIMED
     if product.kind == m.KIND_PACK:
         return M_RIDES
     return M_CALENDAR if product.span == m.SPAN_DATES else M_FIRST_USE
 
 
 def length(product: m.Product) -> int:
-    """Return the days from first use that a product lasts, the fewest where there is a choice."""
+    """Return the days or units that a product lasts, the fewest where there is a choice."""
     return product.days[0] or (product.cap.days if product.cap is not None else 0)
 
 

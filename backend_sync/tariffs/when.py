@@ -13,6 +13,7 @@ from backend_sync.tariffs.forms import minutes, name_list, weekdays
 from backend_sync.tariffs.reader import Reader
 
 EPOCH = datetime.date(2020, 1, 1)
+EPOCH_UTC = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 DAY_SECONDS = 86_400
 
 
@@ -87,8 +88,7 @@ class WhenReader(Reader):
 
 def _offset(zone: zoneinfo.ZoneInfo, second: int) -> int:
     """Return the minutes to add to UTC for the wall clock, at a UTC second since 2020."""
-    start = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-    moment = start + datetime.timedelta(seconds=second)
+    moment = EPOCH_UTC + datetime.timedelta(seconds=second)
     offset = moment.astimezone(zone).utcoffset() or datetime.timedelta()
     return offset // datetime.timedelta(minutes=1)
 
@@ -101,3 +101,9 @@ def day(value: datetime.date) -> int:
 def date(number: int) -> datetime.date:
     """Return the date of a service day."""
     return EPOCH + datetime.timedelta(days=number)
+
+
+def utc_second(local: datetime.datetime, timezone: zoneinfo.ZoneInfo) -> int:
+    """Return the UTC second since 2020 of a wall-clock time without a zone."""
+    moment = local.replace(tzinfo=timezone).astimezone(datetime.UTC)
+    return int((moment - EPOCH_UTC).total_seconds())

@@ -82,6 +82,7 @@ M_GROUP = 9
 M_ZERO = 10
 M_TOURIST = 11
 M_PAY_PER_USE = 12
+M_TIMED = 13  # from first use, by the minute: t_cents holds its end
 
 CARD_PERSONAL, CARD_HOLDER, CARD_GROUP, CARD_STAFF, CARD_TEST = 0, 1, 2, 3, 4
 

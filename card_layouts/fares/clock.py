@@ -11,6 +11,7 @@ from card_layouts.fares.package import u16, u32
 SKEW_MINUTES = 5
 LATE_MINUTES_MAX = 60
 DAY_MINUTES = 1440
+END_MAX = 0x1FFFF  # of `end_minute`: 17 bits, three months
 _UNJUDGED = 255
 
 
@@ -55,6 +56,15 @@ def offset_minutes(t, seconds):
 def service_day(t, seconds):
     """Return the service day of a UTC second: wall clock minus shift (D2)."""
     return (seconds // 60 + offset_minutes(t, seconds) - t.shift) // DAY_MINUTES
+
+
+def end_minute(start, cents):
+    """Return the last minute (absolute) of a right by the minute from its T row.
+
+    t_start is the service day of its first use, t_cents the minutes after 00:00 UTC of the day
+    before: exact on the nights of clock change, >= 0 in every time zone.
+    """
+    return DAY_MINUTES * (start - 1) + cents
 
 
 def window(t, number):

@@ -11,7 +11,7 @@ Source: tariff-model.md section 3.2; decisions.md D2, D31 to D33.
 from card_layouts.codec.timestamps import CLOCK_UNSET
 from card_layouts.fares import offers as o
 from card_layouts.fares import sections as s
-from card_layouts.fares.clock import read_clock
+from card_layouts.fares.clock import END_MAX, read_clock
 from card_layouts.fares.continuing import free_transfer
 from card_layouts.fares.inputs import (
     C_BALANCE,
@@ -30,6 +30,7 @@ from card_layouts.fares.inputs import (
     D_T_DAY,
     D_T_LEFT,
     D_T_LENGTH,
+    D_UNIT,
     D_VERSION,
     DECISION_SIZE,
     FLAG_LATE_TARIFF,
@@ -97,13 +98,16 @@ def rate(t, card, tap, d):
 def activate(d, length, left, cents):
     """Complete a decision whose D_ACTIVATES is set with what was sold (P row of that slot).
 
-    Shape: `length` days, `left` travel days or rides sold, `cents` the cap's threshold; 0 where
-    the product has none. The threshold that was sold may cut the holder's own part once more.
+    Shape: `length` days or units of the product's minutes, `left` travel days or rides sold,
+    `cents` the cap's threshold; 0 where the product has none. The threshold that was sold may cut
+    the holder's own part once more.
     """
     d[D_T_LENGTH] = length
     if left:
         d[D_T_LEFT] = left - 1 if d[D_T_DAY] else left
-    if cents:
+    if d[D_UNIT]:
+        d[D_T_CENTS] = min(d[D_T_CENTS] + length * d[D_UNIT], END_MAX)
+    elif cents:
         more = d[D_OWN] - cents
         if more > 0 and d[D_CLIP]:
             d[D_AMOUNT] -= more

@@ -30,11 +30,11 @@ S_LAST = 3  # last valid day, or the last day to start when S_USAGE and not star
 S_USAGE = 4  # 1: the T row decides (first use, travel days, trips a day, cap)
 # T row of the slot; all 0 when it belongs to an earlier sale (t_k != d_k: the loader zeroes it):
 S_START = 5  # service day of first use, 0 = not started
-S_LENGTH = 6  # days valid from S_START, inclusive
+S_LENGTH = 6  # days valid from S_START, inclusive; or so many times P_MINUTES
 S_DAY = 7  # last service day counted, 0 = none
 S_LEFT = 8  # travel days or rides left
 S_TODAY = 9  # trips counted on S_DAY
-S_CENTS = 10  # cents left to the cap
+S_CENTS = 10  # cents left to the cap; of a right by the minute: its end (`clock.end_minute`)
 C_CAP_DAY = 54  # service day of C_DAY_SUM
 C_DAY_SUM = 55  # cents the purse paid on that day (day cap)
 C_CAP_START = 56  # first service day of C_PERIOD_SUM
@@ -120,7 +120,8 @@ D_YOUTHS = 47
 D_CHILDREN = 48
 D_CLIP = 49  # 1: the sold threshold may cut D_OWN in `activate`
 D_RIDER = 50  # the rider's group today, whatever D_GROUP the price was taken for: INTENT.group
-DECISION_SIZE = 51
+D_UNIT = 51  # minutes of one unit of the span that begins, 0 = service days
+DECISION_SIZE = 52
 
 KIND_REFUSED = 0
 KIND_CHARGE = 1

@@ -6,10 +6,11 @@ Source: tariff-model.md section 3.2, step 8; W-54 to W-57, W-68 to W-90.
 """
 
 from card_layouts.fares import sections as s
-from card_layouts.fares.clock import first_bit, window
+from card_layouts.fares.clock import DAY_MINUTES, end_minute, first_bit, window
 from card_layouts.fares.inputs import (
     C_SLOT0,
     C_SLOT_SIZE,
+    S_CENTS,
     S_DAY,
     S_LAST,
     S_LEFT,
@@ -121,6 +122,8 @@ def weigh_days(t, card, at, product):
     if card[at + S_USAGE]:
         if card[at + S_START]:
             first = card[at + S_START]
+            if u16(product, s.P_MINUTES):
+                return _weigh_minutes(t, first, end_minute(first, card[at + S_CENTS]))
             if card[at + S_LENGTH]:
                 last = first + card[at + S_LENGTH] - 1
         elif needs_activation(product):
@@ -135,6 +138,25 @@ def weigh_days(t, card, at, product):
         if t.days[i] >= first:
             early = 0
             if t.days[i] <= last:
+                t.day_bits |= 1 << i
+    if t.day_bits:
+        return 0
+    return WHY_EARLY if early else WHY_ENDED
+
+
+def _weigh_minutes(t, first, last):
+    """Return 0, WHY_EARLY or WHY_ENDED for a right by the minute, begun on service day `first`.
+
+    It holds while a reading of the clock is at most minute `last`, as a journey stays open.
+    """
+    # Wall clock of now: only which of two rights ends first is asked of it.
+    t.last_day = (last + t.reading[0] - t.minute - t.shift) // DAY_MINUTES
+    t.day_bits = 0
+    early = 1
+    for i in range(t.readings):
+        if t.days[i] >= first:
+            early = 0
+            if t.minute + t.reading[i] - t.reading[0] <= last:
                 t.day_bits |= 1 << i
     if t.day_bits:
         return 0

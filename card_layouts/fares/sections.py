@@ -59,8 +59,8 @@ BLOCKS = 25  # block number 2 of each trip, NONE16 none
 PER_USE = 26  # region flag, days, minutes 2, from 2, to 2, station name 2, name 2,
 #                price 4 for each column (ones: none)
 LOADS = 27  # channel name 2, groups 2, minimum 4, maximum 4, step 4
-SALES = 28  # of each product: name 2, days from 2, days to 2, activate within 2, refund fee 4,
-#             void minutes 2, media, flags SALE_*
+SALES = 28  # of each product: name 2, least length 2, most 2 (days, or units of P_MINUTES),
+#             activate within 2, refund fee 4, void minutes 2, media, flags SALE_*
 GROUP_NAMES = 29  # name 2, zero 2, ages from, ages to (255 none), penalty 4
 ZONE_NAMES = 30  # name 2, book, zone
 TRANSFER_RUNS = 31  # minutes 2 for each run of zones, by row
@@ -113,7 +113,7 @@ P_WINDOW = 9
 P_OTHERWISE = 10  # 2
 P_FLAGS = 12
 P_SPAN = 13
-P_MINUTES = 14  # 2
+P_MINUTES = 14  # 2: of one unit of its length, 0 = service days
 P_FIRST_DAY = 16  # 2
 P_LAST_DAY = 18  # 2
 P_TRAVEL_DAYS = 20

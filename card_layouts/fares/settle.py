@@ -8,6 +8,7 @@ from card_layouts.cards.zones import zones_first
 from card_layouts.fares import offers as o
 from card_layouts.fares import sections as s
 from card_layouts.fares.caps import day_counts, period_counts
+from card_layouts.fares.clock import end_minute
 from card_layouts.fares.inputs import (
     C_CAP_DAY,
     C_CAP_START,
@@ -60,6 +61,7 @@ from card_layouts.fares.inputs import (
     D_T_TODAY,
     D_T_WRITE,
     D_TRANSFERS,
+    D_UNIT,
     D_WHY0,
     D_YOUTHS,
     D_ZONE,
@@ -224,6 +226,9 @@ def _use(t, card, d, source, product):
         d[D_T_LENGTH] = 0
         d[D_T_LEFT] = quota - 1 if quota else 0
         d[D_ACTIVATES] = source
+        d[D_UNIT] = u16(product, s.P_MINUTES)
+        if d[D_UNIT]:
+            d[D_T_CENTS] = t.minute - end_minute(t.day, 0)  # `activate` adds the length sold
     elif t.consumes == CONSUMES_DAY:
         d[D_T_LEFT] = card[at + S_LEFT] - 1
     if product[s.P_TRIPS_DAY]:

@@ -8,11 +8,12 @@ the ledger checks it.
 from dataclasses import dataclass, field
 from typing import Any
 
-from card_layouts.cards.card_layout import FILE_A, FILE_C, FILE_V, M_EMPTY
+from card_layouts.cards.card_layout import FILE_A, FILE_C, FILE_V, M_EMPTY, M_TIMED
 from card_layouts.cards.card_number import card_number
 from card_layouts.cards.counter import COUNTER_START, KILLED_B, counter_b_n
 from card_layouts.cards.transit_record import SUM_MASK
 from card_layouts.errors import LayoutError
+from card_layouts.fares.clock import end_minute
 from edge_agent.counter.card_contents import CardApplication
 from edge_agent.counter.explain_fields import (
     KINDS,
@@ -109,6 +110,9 @@ def _use(fields: Fields, index: int) -> str:
         return ""
     if fields.usage[f"t_k{index}"] != fields.head[f"d_k{index}"]:
         return "; not used yet"
+    if fields.head[f"d_mechanism{index}"] == M_TIMED:
+        end = end_minute(fields.usage[f"t_start{index}"], fields.usage[f"t_cents{index}"])
+        return f"; in use to {at_second(60 * end)}"
     since, days = on_day(fields.usage[f"t_start{index}"]), fields.usage[f"t_length{index}"]
     return f"; in use since {since} for {days} days"
 

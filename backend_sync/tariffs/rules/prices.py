@@ -279,8 +279,9 @@ def _dearest(case: Case, table: m.PriceTable, groups: int) -> int:
 
 
 def _price_width(case: Case, key: str, product: m.Product, dearest: int) -> Iterator[Problem]:
-    per_days = case.values["products"][key].get("span", {}).get("per_days")
-    price = -(-dearest * product.days[1] // per_days) if per_days else dearest
+    span = case.values["products"][key].get("span", {})
+    per = span.get("per_days", span.get("per_hours"))
+    price = -(-dearest * product.days[1] // per) if per else dearest
     is_tourist = product.media == 1
     most = TOURIST_PRICE_MAX if is_tourist else PRICE_MAX
     if price > most and not (is_tourist and not product.refund.allowed):

@@ -8,6 +8,7 @@ from backend_sync.tariffs.rules.case import Case, Problem, fare
 from backend_sync.tariffs.rules.network import idle_brief
 
 CAP_DAYS_MAX, TRAVEL_DAYS_MAX, TRIPS_MAX = 511, 127, 15
+MEDIA_ULTRALIGHT = 1
 
 
 def unreachable(case: Case) -> Iterator[Problem]:
@@ -106,15 +107,37 @@ def cap_span(case: Case) -> Iterator[Problem]:
             said = f"a cap over {product.cap.days} days"
             yield Problem((*path, "cap", "days"), said, f"at most {CAP_DAYS_MAX}")
         if product.days[1] > CAP_DAYS_MAX:
-            said = f"a span of {product.days[1]} days"
-            yield Problem((*path, "span", "days"), said, f"at most {CAP_DAYS_MAX}")
+            unit = "hours" if product.minutes else "days"
+            said = f"a span of {product.days[1]} {unit}"
+            yield Problem((*path, "span", unit), said, f"at most {CAP_DAYS_MAX}")
+        if product.minutes:
+            yield from _by_the_minute(case, key, product)
         most = min(TRAVEL_DAYS_MAX, product.days[0] or TRAVEL_DAYS_MAX)
-        if product.travel_days > most:
+        if product.travel_days > most and not product.minutes:
             said = f"{product.travel_days} travel days in {product.days[0]} days"
             yield Problem((*path, "span", "travel_days"), said, f"at most {most}")
         if product.trips_per_day > TRIPS_MAX:
             said = f"{product.trips_per_day} trips a day"
             yield Problem((*path, "trips_per_day"), said, f"at most {TRIPS_MAX}")
+
+
+def _by_the_minute(case: Case, key: str, product: m.Product) -> Iterator[Problem]:
+    """A card has room for the minute a right ends, or for what else is counted, not for both."""
+    path, hours = ("products", key, "span"), "hours" in case.values["products"][key]["span"]
+    unit = "hours" if hours else "minutes"
+    beside = [
+        word
+        for word, is_there in (
+            ("travel days", product.travel_days),
+            ("a cap", product.cap is not None),
+            ("an Ultralight C ticket, which counts days", product.media == MEDIA_ULTRALIGHT),
+            ("a purse, which never ends", product.kind == m.KIND_PURSE),
+            ("a ticket, which has minutes", product.kind == m.KIND_TICKET and hours),
+        )
+        if is_there
+    ]
+    for word in beside:
+        yield Problem(path, f"products.{key}: {unit} and {word}", f"{unit} alone, or days")
 
 
 def purse_limit(case: Case) -> Iterator[Problem]:
