@@ -22,28 +22,37 @@ PARTY = (
     ("youths", 0, COMPANIONS_MAX),
     ("children", 0, COMPANIONS_MAX),
 )
+DIGITS_MAX = 7
 MESSAGES = {"place": PLACE, "zones": ZONES, "party": PARTY}
 
 
 def read_message(text):
     """Return what a message changes in the profile as {name: number}, or None if it is none."""
-    words = text.split()
+    words = text.strip(" \r\n").split(" ")
     fields = MESSAGES.get(words[0]) if words else None
     if fields is None or len(words) != len(fields) + 1:
         return None
     values = {}
     for i in range(len(fields)):
         name, least, most = fields[i]
-        try:
-            value = int(words[i + 1])
-        except ValueError:
-            return None
-        if not least <= value <= most:
+        value = _number(words[i + 1])
+        if value is None or not least <= value <= most:
             return None
         values[name] = value
     if fields is PARTY and sum(values.values()) > COMPANIONS_MAX:
         return None
     return values
+
+
+def _number(word):
+    """Return a whole number in plain digits, or None: what int() takes differs by runtime."""
+    digits = word[1:] if word[:1] == "-" else word
+    if not 1 <= len(digits) <= DIGITS_MAX:
+        return None
+    for digit in digits:
+        if not "0" <= digit <= "9":
+            return None
+    return int(word)
 
 
 def forget_choices(profile):

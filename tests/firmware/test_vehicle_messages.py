@@ -37,6 +37,11 @@ def test_a_message_changes_what_it_names(text, values):
         "party 32 0 0",
         "party 20 11 1",
         "party -1 0 0",
+        "zones 1_0",  # what int() or split() takes differs between the runtimes
+        "zones +1",
+        "zones \x1f1",
+        "zones \uff11",
+        "zones\xa01",
         "fare 0",
     ],
 )
