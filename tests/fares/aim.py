@@ -134,6 +134,7 @@ def _hold(drawer, case, name, product, wish, day):
         return 0
     card["slots"][0] = _state(drawer, name, product, wish, day)
     case.rights[1] = drawer.sold(name)
+    drawer.end_near(card["slots"][0], name, case.rights[1][0], case.taps[0], wish)
     if wish == "second":
         card["slots"][3] = _state(drawer, name, product, "start", day)
         case.rights[4] = drawer.sold(name)
@@ -157,7 +158,8 @@ def _state(drawer, name, product, wish, day):
         if wish == "ended":
             held["last"] = day - ONE_DAY
         return held
-    started = wish != "start" and ("days" in product.get("span", {}) or name in ("best", "pack"))
+    from_first_use = not {"days", "hours", "minutes"}.isdisjoint(product.get("span", {}))
+    started = wish != "start" and (from_first_use or name in ("best", "pack"))
     back = rng.choice((length, length, length + 1)) if wish == "ended" else rng.randrange(length)
     held.update(start=day - back * ONE_DAY if started else None, length=length if started else 0)
     held["left"] = 0 if wish == "used up" or not started or not left else rng.randint(1, left)

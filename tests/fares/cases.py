@@ -23,8 +23,17 @@ EDGE_DAYS = [
 EDGE_HOURS = ("00:00", "03:00", "04:00", "04:30", "05:00", "07:00", "09:00", "10:00", "13:00")
 EDGE_HOURS += ("14:00", "16:00", "17:00", "17:30", "23:00")
 MECHANISM = {"season": 2, "zero": 10, "flex": 3, "best": 4, "school": 5, "school2": 5}
-MECHANISM |= {"student": 6, "event": 7, "pack": 8, "group": 9, "tourist": 11, "year": 1}
+MECHANISM |= {
+    "student": 6,
+    "event": 7,
+    "pack": 8,
+    "group": 9,
+    "tourist": 11,
+    "year": 1,
+    "hours": 13,
+}
 PASSES = ("season", "zero", "flex", "school", "school2", "student", "tourist", "event", "year")
+PASSES += ("hours",)
 PURSES = ("value", "value", "value", "best", "senior", "group", "daycap", "weekcap")
 SLOT_MONEY = ("best", "best", "extension", "extension", "group", "senior")
 TAPS_OF_A_CASE = (1, 1, 1, 2, 3)
@@ -146,8 +155,9 @@ class Drawer:
         slots, rights = [None, None, None, None], {}
         names = self.slot_products()
         for slot, name in zip(self.rng.sample(range(4), len(names)), names):
-            slots[slot] = self.held(name, day)
             rights[slot + 1] = self.sold(name)
+            slots[slot] = self.held(name, day)
+            self.end_near(slots[slot], name, rights[slot + 1][0], tap)
         purse = self.purse([name for name in names if name in SLOT_MONEY])
         group = self.group(names, purse)
         concession = {4: 2, 5: 3}.get(group, 0)
@@ -237,6 +247,7 @@ class Drawer:
         """Return what P says of a right: days from first use, travel days or rides, threshold."""
         span = self.products[name].get("span", {})
         days = span.get("days", self.products[name].get("cap", {}).get("days", 0))
+        days = 1 if "minutes" in span else span.get("hours", days)
         length = days if isinstance(days, int) else self.rng.randint(*days)
         left = span.get("travel_days", self.products[name].get("uses", 0))
         cents = self.rng.choice((150, 900, 2000, 5500)) if "cap" in self.products[name] else 0
@@ -245,7 +256,7 @@ class Drawer:
     def held(self, name, day):
         product = self.products[name]
         length, left, cents = self.sold(name)
-        from_first_use = "days" in product.get("span", {}) or name in ("best", "pack")
+        from_first_use = from_first(product) or name in ("best", "pack")
         started = from_first_use and self.chance(75)
         start = None
         if started:
@@ -268,6 +279,22 @@ class Drawer:
             "today": self.rng.choice((0, 1, 2, 3)) if "trips_per_day" in product else 0,
             "cents": self.sum_near(cents) if started and cents else 0,
         }
+
+    def end_near(self, held, name, length, tap, wish=""):
+        """Let a right by the minute that has begun end within minutes of the tap, or in hours."""
+        unit = unit_of(self.products[name])
+        if not unit or held["start"] is None:
+            return
+        left = self.rng.choice((*range(-9, 10), -66, -61, -60, -59, -58, length * unit))
+        if wish:
+            left = -self.rng.randrange(66, 300) if wish == "ended" else abs(left)
+        end = tap["seconds"] // 60 + left
+        held["start"] = self.service_day({"seconds": 60 * (end - length * unit)})
+        midnight = datetime.datetime.combine(held["start"] - ONE_DAY, datetime.time())
+        held["cents"] = (
+            end - int((midnight.replace(tzinfo=datetime.UTC) - EPOCH).total_seconds()) // 60
+        )
+        held["length"] = length
 
     def last_day(self, day, started):
         if self.chance(10):
@@ -322,6 +349,16 @@ class Drawer:
             "time": time,
             "line": 0,
         }
+
+
+def from_first(product):
+    return not {"days", "hours", "minutes"}.isdisjoint(product.get("span", {}))
+
+
+def unit_of(product):
+    """Return the minutes of one unit of a product's length, 0 for service days."""
+    span = product.get("span", {})
+    return span.get("minutes", 60 * ("hours" in span))
 
 
 def _minutes(text):

@@ -42,6 +42,7 @@ APPLIES = {
     "pack": "start quota transfer company fee",
     "event": "ended transfer",
     "year": "ended transfer company fee",
+    "hours": f"start {PASS}",
     "daycap": "charge capped transfer upgrade company fee",
     "weekcap": "charge capped transfer upgrade company fee",
 }

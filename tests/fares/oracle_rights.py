@@ -14,6 +14,7 @@ from tests.fares import (
 )
 from tests.fares.oracle_tariff import service_date
 
+ONE_MINUTE = datetime.timedelta(minutes=1)
 NEVER = datetime.date(9999, 12, 31)
 
 
@@ -92,7 +93,7 @@ def why_not(ask, book, product, held, zones, whatever_zone=False):
         return "early"
     if held["start"] is not None and not any(day >= held["start"] for day in days):
         return "early"
-    if not any(_first_day(held, span) <= day <= last_day(held, span) for day in days):
+    if not any(_lasts(ask, held, span, wall) for _name, wall in ask["readings"]):
         return "ended"
     if not whatever_zone and not _covers(ask, book, zones):
         return "zone"
@@ -106,6 +107,29 @@ def why_not(ask, book, product, held, zones, whatever_zone=False):
     return _why_used_up(product, held, days)
 
 
+def _lasts(ask, held, span, wall):
+    """Return whether this reading of the clock lies within the right's days, or its minutes."""
+    day = service_date(ask["clock"], wall)
+    if held["start"] is None or not unit_minutes(span):
+        return _first_day(held, span) <= day <= last_day(ask, held, span)
+    minute = ask["minute"] - (ask["wall"] - wall) // ONE_MINUTE
+    return day >= held["start"] and minute <= _end(held)
+
+
+def unit_minutes(span):
+    """Return the minutes of one unit of a right's length, 0 where it counts service days."""
+    return span.get("minutes", 60 if "hours" in span else 0)
+
+
+def _end(held):
+    """Return the last minute since 2020: SPEC.md counts it from 00:00 UTC of the day before."""
+    return held["cents"] + _minutes_before(held["start"])
+
+
+def _minutes_before(start):
+    return (start - datetime.date(2020, 1, 2)) // ONE_MINUTE
+
+
 def _first_day(held, span):
     if held["start"] is not None:
         return held["start"]
@@ -113,8 +137,10 @@ def _first_day(held, span):
     return first if isinstance(first, datetime.date) else datetime.date.min
 
 
-def last_day(held, span):
+def last_day(ask, held, span):
     """Return the last service day: of the span from first use, of the dates, or to start."""
+    if held["start"] is not None and unit_minutes(span):
+        return service_date(ask["clock"], ask["wall"] + (_end(held) - ask["minute"]) * ONE_MINUTE)
     last = held["last"] or NEVER
     if isinstance(span.get("to"), datetime.date):
         last = min(last, span["to"])
@@ -166,7 +192,7 @@ def needs_start(product, held):
     if held["start"] is not None:
         return False
     span = product.get("span", {})
-    from_first_use = "days" in span or "minutes" in span
+    from_first_use = "days" in span or unit_minutes(span)
     return from_first_use or "travel_days" in span or product["kind"] == "ticket_pack"
 
 
@@ -192,11 +218,12 @@ def _offer(ask, book, product, slot, held, zones):
     offer = _blank(ask, book, product, slot, zones)
     offer.update(kind="activation" if activates else "pass", rule=rule, activates=activates)
     offer["row"] = row if writes else None
+    offer["unit"], offer["now"] = unit_minutes(span), ask["minute"]
     offer["fairness"] = _reading(ask, book, product, held, zones)
     fees = None if book is ask["book"] else oracle_offer.surcharges_now(ask, book)
     oracle_offer.price(offer, ask, product, 0, 0, persons=1, surcharges=fees)
     _add_list_price(offer, ask, book, product, zones)
-    rank, last = product.get("rank", 50), last_day(held, span)
+    rank, last = product.get("rank", 50), last_day(ask, held, span)
     offer["key"] = (consumes, offer["surcharge"], rank, last, slot)
     return offer
 
@@ -254,6 +281,8 @@ def activate(decision, length, left, cents):
     row["length"] = length
     row["left"] = left
     row["cents"] = cents
+    if decision.get("unit"):
+        row["cents"] = decision["now"] + length * decision["unit"] - _minutes_before(row["start"])
     if left:
         row["left"] = left - 1
         row["day"] = decision["day"]

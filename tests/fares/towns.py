@@ -251,6 +251,7 @@ def _products(rng):
         "weekcap": {"number": 15, **value, "companions": party},
         "school2": {"number": 16, **school, **shadow, "span": dates, "window": "school-b"},
         "year": {"number": 17, "kind": "pass", "prices": "season30", "span": {"year": True}},
+        "hours": {"number": 18, "kind": "pass", "prices": "day"},
     }
     products["zero"]["span"] = {"days": 365, "from": "first_use"}
     products["flex"]["span"] = {"days": 90, "from": "first_use", "travel_days": 30}
@@ -258,6 +259,7 @@ def _products(rng):
     products["student"] |= {"span": {"days": 30, "from": "first_use"}, "personal": True}
     products["senior"] |= {"else": "value", "personal": True}
     products["tourist"]["span"] = {"days": [1, 60], "from": "first_use"}
+    products["hours"]["span"] = rng.choice(({"hours": 24}, {"hours": [1, 72]}, {"minutes": 90}))
     products["group"]["companions"] = {"class": "any", "max": 31}
     products["event"]["span"] = {"from": datetime.date(2025, 6, 6), "to": datetime.date(2025, 6, 8)}
     products["daycap"]["cap"] = {"threshold": "day", "days": 1, "overshoot": clip}
