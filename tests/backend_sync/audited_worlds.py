@@ -11,8 +11,11 @@ from backend_sync.ledger.rerating import VERDICT_NAMES
 from card_layouts.answers import LOADED
 from card_layouts.cards.card_layout import CHANNEL_COUNTER, S
 from card_layouts.cards.issue import ISSUE, STATE_VERIFIED
+from card_layouts.fares import inputs as i
 from card_layouts.records.slot import SLOT_BYTES
 from firmware.station import Order
+from firmware.tap import Tap
+from firmware.tap_decide import Pricing
 from simulator.tap_world import (
     AUTHORITY,
     EPOCH,
@@ -22,14 +25,30 @@ from simulator.tap_world import (
     ROOT_KEY,
     STATION,
     UID,
+    Device,
     head_of,
     recipe,
 )
 from tests.backend_sync.builders import FixedClock
-from tests.firmware.product_worlds import TARIFF, World
+from tests.firmware.product_worlds import LONG_LEASE, TARIFF, World
 
-BATCH = 7
+BATCH, BLIND_GATE = 7, 4713
 TARIFFS = {(AUTHORITY, TARIFF.version): TARIFF}
+
+
+class BlindPricing(Pricing):
+    """Sees no right on any card: it takes the purse although a pass is valid."""
+
+    def begin(self, seen, profile, same_device):
+        super().begin(seen, profile, same_device)
+        for slot in range(i.SLOTS):
+            self.card[i.slot_at(slot) + i.S_MECHANISM] = 0
+
+
+class BlindTap(Tap):
+    def __init__(self, *parts):
+        super().__init__(*parts)
+        self.pricing = BlindPricing()
 
 
 class Town(World):
@@ -40,6 +59,13 @@ class Town(World):
         self.head = head_of(**head)
         if purse:
             self.load(purse)
+        blind = {"tariff": TARIFF, "lease": LONG_LEASE, "profile": dict(profile), "tap": BlindTap}
+        self.gates.append(Device(BLIND_GATE, **blind))
+
+    def tear(self, at, gate, *tears):
+        """Tap at second `at`, torn so; return the answer."""
+        self.gates[gate].watch.seconds = at
+        return self.gates[gate].present(self.card, *tears)
 
     def load(self, cents):
         """Load money at the station."""
@@ -78,7 +104,7 @@ def open_keyring(folder):
     keys = make_keys([AUTHORITY], seed="audit")._replace(root=ROOT_KEY)
     write_keys(folder / "keys.json", keys)
     ring = LocalKeyring(folder)
-    for device in (GATE_A, GATE_B, STATION):
+    for device in (GATE_A, GATE_B, BLIND_GATE, STATION):
         ring.provision(device, EPOCH, AUTHORITY, 12, "edge")
     return ring
 
