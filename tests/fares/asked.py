@@ -9,6 +9,7 @@ import contextlib
 import random
 from pathlib import Path
 
+from backend_sync.tariffs.model import KIND_PURSE
 from backend_sync.tariffs.network import derive
 from backend_sync.tariffs.package_writer import write_package
 from card_layouts.fares import engine
@@ -24,7 +25,7 @@ SHIPPED = ROOT / "backend_sync" / "tariffs" / "shipped"
 FEEDS = {"koivula": ROOT / "simulator" / "example_town" / "gtfs"}
 NAMES = ("mikkeli", "hsl", "turku", "kotka", "koivula")  # those whose taps are priced at once
 SEED = 4_2025
-TOWNS, CASES_A_TOWN, ASKS_A_TARIFF = 12, 110, 400
+TOWNS, CASES_A_TOWN, ASKS_A_TARIFF = 12, 125, 400
 LEAST = 200  # cases in which a property must have said something
 TERMS = (30, 20, 5522)  # what P says of a right of a question: days, travel days or rides, cents
 NEVER = 1 << 30  # what a refused tap costs
@@ -46,7 +47,7 @@ class Place:
 
 
 class Ask:
-    """One card before one reader; `terms` is what P says of the slots: {slot: (days, left, cents)}."""
+    """One card before one reader; `terms`: what P says, {slot: (days, left, cents)}."""
 
     def __init__(self, place, card, tap, terms):
         self.place, self.card, self.tap, self.terms = place, card, tap, terms
@@ -106,7 +107,7 @@ def is_billed(ask, d):
         return True
     held = ask.card[i.slot_at(number - 1) + i.S_PRODUCT] if number else 0
     product = ask.place.book.product(held) if number else None
-    return product is not None and product.billed
+    return product is not None and product.kind == KIND_PURSE and product.billed
 
 
 def slots(card):
@@ -114,6 +115,18 @@ def slots(card):
     for number in range(1, i.SLOTS + 1):
         if card[i.slot_at(number - 1)]:
             yield number, i.slot_at(number - 1)
+
+
+def paying(ask, d):
+    """Return the product of this authority that the journey of `d` was paid by, None elsewhere."""
+    if d[i.D_BOOK_AUTHORITY] != ask.place.book.authority != 0:
+        return None
+    if ask.card[i.C_ISSUER] != ask.place.book.authority:
+        return None
+    slot = d[i.D_PAID_BY]
+    if slot in (0, i.PAID_BILLED):
+        return product_of(ask, ask.card[i.C_PURSE_PRODUCT])
+    return product_of(ask, ask.card[i.slot_at(slot - 1) + i.S_PRODUCT])
 
 
 # --- where they come from -------------------------------------------------------------------------

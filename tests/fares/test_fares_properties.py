@@ -175,12 +175,12 @@ def _singles(party):
 def _paid_alike(ask, alone, whole, each):
     """Return whether the same source pays by the same rule for the same zones, and not by bill."""
     alike = {_paid_as(d) for d in (alone, whole, *each)}
-    payers = {d[i.D_PAID_BY] for d in (whole, *each)}
+    payers = {(d[i.D_PAID_BY], d[i.D_ZONES]) for d in (whole, *each)}
     return len(alike) == 1 and len(payers) == 1 and not is_billed(ask, whole)
 
 
 def _paid_as(d):
-    zones = d[i.D_ZONES] if d[i.D_KIND] == i.KIND_CHARGE else 0
+    zones = d[i.D_ZONES] if d[i.D_KIND] == i.KIND_CHARGE else 0  # beside a pass the company's
     return d[i.D_SLOT], d[i.D_RULE], zones, d[i.D_BOOK_AUTHORITY]
 
 
@@ -230,7 +230,7 @@ def test_fares_property_a_refusal_names_an_amount_that_suffices(asks):
 
 @pytest.mark.requirement("W-68", "D31")
 def test_fares_property_more_money_in_the_purse_never_costs_more(asks):
-    """balance <= more: pay(more) <= pay(balance), unless the purse now pays a fee, or what was billed."""
+    """balance <= more: pay(more) <= pay(balance), unless it now pays a fee or a bill."""
     with exercised("the purse is filled") as count:
         for ask in asks:
             poor = ask.decided()
@@ -271,7 +271,7 @@ def test_fares_property_without_surcharges_the_same_is_paid_without_them(asks):
 
 @pytest.mark.requirement("W-39", "D31")
 def test_fares_property_a_surcharge_is_a_multiple_of_the_published_one(asks):
-    """surcharge = sum of heads_k * cents_k, 0 <= heads_k <= persons, for the surcharges published."""
+    """surcharge = sum of heads_k * cents_k, 0 <= heads_k <= persons, of those published."""
     with exercised("a night fee is taken") as count:
         for ask in asks:
             d = ask.decided()

@@ -81,7 +81,7 @@ def _wall(place, second):
 
 
 def _on_time(place, trip, call, minute):
-    """Return a trip of the same pattern whose plan is no reading at `minute`, -1 if there is none."""
+    """Return a trip of the same pattern whose plan is no reading at `minute`, or -1."""
     pattern = place.network.trips[trip].pattern
     for index, run in enumerate(place.network.trips):
         early = (minute - _planned(place, index, call)) % 1440 if run.pattern == pattern else 0
@@ -111,7 +111,7 @@ def _moved(card, seconds):
 
 @pytest.mark.requirement("D2", "D31")
 def test_fares_property_offsets_written_more_than_once_change_nothing(asks):
-    """rate under offsets o_1, o_2 ... = rate under o_1, o_1 again a day later, o_2, o_2 again ..."""
+    """rate under offsets o_1, o_2 ... = rate under o_1, o_1 a day later, o_2, o_2 a day later"""
     with exercised("offsets are written twice") as count:
         for ask in asks:
             again = ask.decided(tariff=ask.place.changed("offsets twice", _written_twice))
