@@ -1,16 +1,16 @@
 """Every change of one rule: a comparison, a sum, a constant, an index, a condition, an extreme.
 
-A mutation is known by its module and its place in that module's syntax tree; the broken code is
-compiled only where it is run. A constant that is assigned as a flag becomes the other truth: 2 for
-1 would be the same flag.
+A mutation is known by its module and its place in that module's syntax tree, as the file was when
+the run began; the broken code is compiled only where it is run. A constant that is assigned as a
+flag becomes the other truth: 2 for 1 would be the same flag.
 """
 
 import ast
 from pathlib import Path
 
 ENGINE = Path(__file__).resolve().parents[2] / "card_layouts" / "fares"
-NOT_RULES = {"__init__", "inputs", "sections"}  # names and numbers only
-NOT_RULES |= {"mounted"}  # sizes and first values of memory that every tap fills anew
+ENGINE_TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(ENGINE.glob("*.py"))}
+NAMES = {"inputs", "sections", "mounted"}  # names, numbers and first values; rules in functions
 SWAPPED = {
     ast.Lt: ast.LtE,
     ast.LtE: ast.Lt,
@@ -32,9 +32,10 @@ SWAPPED = {
 class Mutant:
     """One change: module, line, that line's text, and what was changed into what."""
 
-    def __init__(self, module, line, text, what, place=None):
+    def __init__(self, module, line, text, what, place=None, lines=None):
         self.module, self.line, self.text, self.what = module, line, text, what
         self.place = place  # number of the node in the tree; None: `text` is the whole module
+        self.lines = lines  # that run the rule; None: it stands outside functions
 
     def __str__(self):
         return f"card_layouts/fares/{self.module}.py:{self.line}: {self.what}"
@@ -43,7 +44,7 @@ class Mutant:
         """Return the broken module, compiled."""
         if self.place is None:
             return compile(self.text, self.module, "exec")
-        tree = ast.parse((ENGINE / f"{self.module}.py").read_text(encoding="utf-8"))
+        tree = ast.parse(ENGINE_TEXTS[self.module])
         node, flag = _nodes(tree)[self.place]
         change_of(node, flag)(node)
         return compile(ast.fix_missing_locations(tree), self.module, "exec")
@@ -51,24 +52,38 @@ class Mutant:
 
 def all_mutants():
     """Return every mutant of every module that holds a rule, in the order of the files."""
-    modules = [path for path in sorted(ENGINE.glob("*.py")) if path.stem not in NOT_RULES]
-    return [mutant for path in modules for mutant in mutants_of(path.stem)]
+    return [mutant for module in ENGINE_TEXTS for mutant in mutants_of(module)]
 
 
 def mutants_of(module):
     """Return the mutants of one module of the engine."""
-    text = (ENGINE / f"{module}.py").read_text(encoding="utf-8")
-    lines, found = text.splitlines(), []
-    for place, (node, flag) in enumerate(_nodes(ast.parse(text))):
+    text = ENGINE_TEXTS[module]
+    lines, found, tree = text.splitlines(), [], ast.parse(text)
+    inside = _in_functions(tree, but="__init__" if module in NAMES else "")
+    for place, (node, flag) in enumerate(_nodes(tree)):
         change = change_of(node, flag)
-        if change:
+        if change and (id(node) in inside or module not in NAMES):
             before, kept = ast.unparse(node), dict(node.__dict__)
             change(node)
             what = f"`{_short(before)}` became `{_short(ast.unparse(node))}`"
             node.__dict__.update(kept)
             line = lines[node.lineno - 1].strip()
-            found.append(Mutant(module, node.lineno, line, what, place))
+            run = _lines_of(node) if id(node) in inside else None
+            found.append(Mutant(module, node.lineno, line, what, place, run))
     return found
+
+
+def _in_functions(tree, but):
+    """Return the ids of the nodes that run when a function is called."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    rules = [part for function in functions if function.name != but for part in function.body]
+    return {id(node) for part in rules for node in ast.walk(part)}
+
+
+def _lines_of(node):
+    """Return the lines that run when this node does: of `if` the condition's."""
+    last = getattr(node, "test", node)
+    return range(node.lineno, last.end_lineno + 1)
 
 
 def _nodes(tree):

@@ -3,6 +3,7 @@
 A recording is a list of (package body, [(CARD, TAP, rights, DECISION)]).
 """
 
+import functools
 import random
 from pathlib import Path
 
@@ -11,8 +12,7 @@ from card_layouts.fares import inputs as i
 from tests.fares import compare
 from tests.fares.cases import after
 from tests.fares.engine_side import mounted
-
-WHYS = tuple(range(i.D_WHY0, i.D_WHY0 + 5))
+from tests.fares.questions import Question
 
 
 def record(seed, towns, cases_each, folder):
@@ -37,30 +37,21 @@ def record(seed, towns, cases_each, folder):
     return recorded
 
 
-def says_the_same(recorded):
-    """Return whether the engine, as imported now, still decides every recorded tap so."""
+def questions(recorded):
+    """Return every recorded tap as a Question."""
+    return [Question(decided, body, *row[:3]) for body, taps in recorded for row in taps]
+
+
+def decided(body, card, tap, rights):
+    """Return the decision of a tap as the engine's numbers, after `activate` where P is asked."""
     decision = i.new_decision()
-    for body, taps in recorded:
-        tariff = mounted(body)
-        for card, tap, rights, expected in taps:
-            engine.rate(tariff, card, tap, decision)
-            if decision[i.D_ACTIVATES]:
-                engine.activate(decision, *rights[decision[i.D_ACTIVATES] - 1])
-            if not same(decision, expected):
-                return False
-    return True
+    engine.rate(tariff_of(body), card, tap, decision)
+    if decision[i.D_ACTIVATES]:
+        engine.activate(decision, *rights[decision[i.D_ACTIVATES] - 1])
+    return decision
 
 
-def same(decision, expected):
-    """Return whether two decisions agree in every field, the oracle's and the engine's own."""
-    return all(
-        _why(mine) == _why(recorded) if at in WHYS else mine == recorded
-        for at, (mine, recorded) in enumerate(zip(decision, expected))
-    )
-
-
-def _why(number):
-    return i.WHY_OTHER if number == i.WHY_FUNDS else number
+tariff_of = functools.cache(mounted)
 
 
 # --- for another runtime --------------------------------------------------------------------------
@@ -78,15 +69,3 @@ def write(recorded, folder):
     path = folder / "taps.txt"
     path.write_text("\n".join(lines) + "\n")
     return path
-
-
-# Mutants that change nothing anybody can see: (module, piece of what was changed) -> why.
-EQUIVALENT = {}
-
-
-def equivalent(mutant):
-    """Return the reason why this mutant cannot be noticed, or ""."""
-    for (module, piece), reason in EQUIVALENT.items():
-        if module == mutant.module and piece in mutant.what:
-            return reason
-    return ""
