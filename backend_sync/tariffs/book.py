@@ -120,7 +120,8 @@ class _Reader(Reader):
             schemes=self._schemes(),
             per_use=self._per_use(),
             penalties=self._penalties(),
-            settlement={k: str(v) for k, v in values.get("settlement", {}).items()},
+            settlement=self._settlement(),
+            vat=self._vat(),
             others=books,
         )
 
@@ -313,6 +314,21 @@ class _Reader(Reader):
             least, most = self.cents(row["min"]), self.cents(row["max"])
             rows.append(m.Load(channel, least, most, step, 0xFFFF & ~special))
         return tuple(rows)
+
+    def _settlement(self) -> m.Settlement:
+        row = self.values.get("settlement", {})
+        return m.Settlement(
+            revenue=m.REVENUES[row.get("revenue", "first_boarding")],
+            passes=m.PASSES[row.get("passes", "by_use")],
+            shares=dict(row.get("shares", {})),
+        )
+
+    def _vat(self) -> tuple[m.VatRate, ...]:
+        return tuple(
+            m.VatRate(code, name, day(rate["from"]), rate["permille"])
+            for code, (name, rates) in enumerate(self.values.get("vat", {}).items(), 1)
+            for rate in sorted(rates, key=lambda rate: rate["from"])
+        )
 
     def _penalties(self) -> dict[int, int]:
         return {

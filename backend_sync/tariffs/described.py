@@ -65,8 +65,40 @@ def _whole(book: m.Book) -> Words:
             for group in book.groups
             if group.number in book.penalties
         ),
-        **{f"settlement {key}": value for key, value in book.settlement.items()},
+        **_money(book),
     }
+
+
+def _money(book: m.Book) -> Words:
+    """Return what happens to money that was taken."""
+    shares = [f"{agency} {parts}" for agency, parts in book.settlement.shares.items()]
+    rates = [f"{_percent(row.permille)} from {date(row.from_day)} {row.name}" for row in book.vat]
+    return {
+        "a journey's revenue": revenue_words(book),
+        "a pass's revenue": passes_words(book),
+        "shares": ", ".join(shares) or "-",
+        "VAT": ", ".join(rates) or "-",
+    }
+
+
+def _percent(permille: int) -> str:
+    return f"{permille // 10}.{permille % 10} %"
+
+
+def revenue_words(book: m.Book) -> str:
+    """Return who gets the price of a journey."""
+    return (
+        "to the operator of its first boarding",
+        "in equal parts to the operators of its legs",
+        "to the operators of its legs by the kilometre",
+    )[book.settlement.revenue]
+
+
+def passes_words(book: m.Book) -> str:
+    """Return who gets what was paid before: the price of a pass or pack."""
+    return ("to the operators by its use", "to the operators by fixed shares")[
+        book.settlement.passes
+    ]
 
 
 def _group(book: m.Book, group: m.Group) -> Words:
@@ -191,7 +223,7 @@ def payer(book: m.Book, number: int) -> str:
     """Return who pays, in words."""
     if number < m.PAYER_SPONSOR:
         return ("-", "the holder")[number]
-    return book.payers[number - m.PAYER_SPONSOR]
+    return book.all_payers()[number - m.PAYER_SPONSOR]
 
 
 def _names(book: m.Book, mask: int) -> str:

@@ -8,7 +8,7 @@ import datetime
 from collections.abc import Iterator
 
 from backend_sync.tariffs import model as m
-from backend_sync.tariffs.described import payer, window_words
+from backend_sync.tariffs.described import passes_words, payer, revenue_words, window_words
 from backend_sync.tariffs.forms import DAY_MINUTES, money
 from backend_sync.tariffs.rater import Place, Rater
 from backend_sync.tariffs.rules.case import Case, minutes_of
@@ -29,16 +29,17 @@ class Explanation:
         self.local = rater.wall(tap[i.T_SECONDS])
 
     def lines(self) -> list[str]:
-        """Return the explanation, one step of the decision a line."""
+        """Return the explanation: the answer, then each step of the decision on a line."""
         steps = [
+            ("decision", self._decision()),
             ("place", self._place()),
             ("clock", self._clock()),
             ("rider", self._rider()),
             *(("open", words) for words in self._journey()),
             *((name, words) for name, words in self._sources()),
-            ("decision", self._decision()),
             *(("price", words) for words in self._price()),
             *(("pays", words) for words in self._payers()),
+            *(("revenue", words) for words in self._revenue()),
             *(("then", words) for words in self._after()),
         ]
         return [f"{name + ':':<10} {words}" for name, words in steps]
@@ -216,6 +217,20 @@ class Explanation:
         full, rest = self._money(d[i.D_FULL]), self._money(d[i.D_REDUCTION])
         concession = f", concession {d[i.D_CONCESSION]}" if d[i.D_CONCESSION] else ""
         yield f"full price {full}{concession}: {who} owes {rest}"
+
+    def _revenue(self) -> Iterator[str]:
+        """Say who gets the money (X-12)."""
+        d = self.decision
+        if d[i.D_KIND] == i.KIND_REFUSED or not (d[i.D_FULL] or d[i.D_SLOT]):
+            return
+        is_pass = bool(d[i.D_SLOT]) and not d[i.D_FULL]
+        words = passes_words(self.book) if is_pass else revenue_words(self.book)
+        trip = self.place.trip
+        if trip is not None:
+            agency = self.rater.feed.lines[trip.line].agency
+            names = {row.agency_id: row.name for row in self.rater.feed.agencies}
+            words += f"; this leg is of {names.get(agency) or agency or 'the only operator'}"
+        yield words
 
     def _after(self) -> Iterator[str]:
         d = self.decision

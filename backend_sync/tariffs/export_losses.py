@@ -48,8 +48,9 @@ def _of_book(authored: Authored, feed: Feed) -> Iterator[Loss]:
         yield Loss("E9", str(place("load")), f"{len(book.load)} rules for loading", "left out")
     if book.per_use:
         yield Loss("E14", str(place("ppu")), f"{len(book.per_use)} pay-per-use tickets", "left out")
-    if book.settlement or book.penalties:
-        yield Loss("E16", str(place("settlement" if book.settlement else "penalty")),
+    is_settled = "settlement" in authored.source.values
+    if is_settled or book.penalties:
+        yield Loss("E16", str(place("settlement" if is_settled else "penalty")),
                    "settlement, penalty fares", "left out")  # fmt: skip
     if book.others or book.accepts:
         yield Loss("E18", str(place("areas" if book.others else "foreign")),

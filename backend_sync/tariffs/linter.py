@@ -86,7 +86,7 @@ RULES = tuple(Rule(*row) for row in (
      "take a new number, or add zones.schemes", products.number_reuse),
     ("load", ERROR, "steps divide the limits, and the limits reach the best price",
      "correct the channel", products.load),
-    ("payer", ERROR, "somebody pays for what is free or reduced, and each product has its VAT",
+    ("payer", ERROR, "somebody pays for what is free or reduced, VAT and revenue go to somebody",
      "name it", products.payer),
     ("rounding", WARNING, "a listed price equals the one its rule derives",
      "drop the rule or the listed row, or accept it with a reason", prices.rounding),

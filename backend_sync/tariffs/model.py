@@ -229,6 +229,30 @@ class PerUseTicket:
     station: str = "*"  # agency_id of the station, "*" = every station the same
 
 
+# X-12: how the price of a journey, and of what was paid before, is divided among operators.
+REVENUES = {"first_boarding": 0, "per_leg": 1, "per_km": 2}
+PASSES = {"by_use": 0, "shares": 1}
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """What the books do with money that was taken. The ledger does it, by largest remainder."""
+
+    revenue: int = 0  # REVENUES: of a journey, its concession included
+    passes: int = 0  # PASSES: of passes and packs
+    shares: dict[str, int] = field(default_factory=dict)  # agency_id -> parts
+
+
+@dataclass(frozen=True)
+class VatRate:
+    """X-1: the rate of a code from a day on; Product.vat names the code."""
+
+    code: int  # 1..255, by place in [vat]
+    name: str
+    from_day: int
+    permille: int
+
+
 @dataclass(frozen=True)
 class Book:
     """One authority's tariff for one period."""
@@ -270,7 +294,8 @@ class Book:
     schemes: tuple[Scheme, ...] = ()
     per_use: tuple[PerUseTicket, ...] = ()
     penalties: dict[int, int] = field(default_factory=dict)  # {group: cents}
-    settlement: dict[str, str] = field(default_factory=dict)
+    settlement: Settlement = Settlement()
+    vat: tuple[VatRate, ...] = ()  # by code, oldest first
     others: tuple["Book", ...] = ()  # further books of the same package, in order of precedence
 
     def product(self, number: int) -> Product | None:
@@ -280,6 +305,11 @@ class Book:
     def group(self, number: int) -> Group | None:
         """Return the group with this number, or None."""
         return next((g for g in self.groups if g.number == number), None)
+
+    def all_payers(self) -> tuple[str, ...]:
+        """Return the sponsors of the package: ours, then those that only other books name."""
+        names = (*self.payers, *(name for book in self.others for name in book.payers))
+        return tuple(dict.fromkeys(names))
 
     def class_group(self, age_class: int) -> int:
         """Return the group that a companion of this age class pays as; the next older if absent.

@@ -6,6 +6,7 @@ books of the package share. Source: tariff-model.md sections 1 and 4; `fares/sec
 
 from backend_sync.tariffs import model as m
 from backend_sync.tariffs.model import Book, Product
+from backend_sync.tariffs.package_money import PayerNumbers
 from backend_sync.tariffs.package_prices import PriceSections
 from backend_sync.tariffs.package_records import Texts, u8, u16, u32, within
 from card_layouts.cards.zones import zones_hull, zones_run
@@ -16,8 +17,10 @@ from card_layouts.fares import sections as s
 class BookSections:
     """Collects what all books of a package share; `add` one book after the other."""
 
-    def __init__(self, columns: int, texts: Texts, first_calendar: int) -> None:
-        self.texts = texts
+    def __init__(
+        self, columns: int, texts: Texts, first_calendar: int, payers: PayerNumbers
+    ) -> None:
+        self.texts, self.payers = texts, payers
         self.prices = PriceSections(columns)
         self.next_calendar = first_calendar
         self.columns = columns
@@ -51,7 +54,8 @@ class BookSections:
         rows[s.SCHEMES] += [_scheme(row) for row in book.schemes]
         for product in sorted(book.products, key=lambda p: p.number):
             rows[s.NUMBERS].append(u16("products", within("product", product.number, 1023)))
-            rows[s.PRODUCTS].append(_product(product, table, transfer, window))
+            payer = self.payers.number(book, product.payer)
+            rows[s.PRODUCTS].append(_product(product, payer, table, transfer, window))
             rows[s.SALES].append(self._sale(product))
         rows[s.PER_USE] += [self._per_use(ticket) for ticket in book.per_use]
         rows[s.LOADS] += [
@@ -154,7 +158,7 @@ def set_minutes(by_set: dict[int, int], paid: int) -> int:
     return by_set.get(paid, max(inside, default=0))
 
 
-def _product(product: Product, table: int, transfer: int, window: int) -> bytes:
+def _product(product: Product, payer: int, table: int, transfer: int, window: int) -> bytes:
     place = f"products.{product.name}"
     flags = (
         (s.PRODUCT_PERSONAL if product.personal else 0)
@@ -174,7 +178,7 @@ def _product(product: Product, table: int, transfer: int, window: int) -> bytes:
         + u8(place, flags, product.span)
         + u16(place, product.minutes, product.first_day, product.last_day)
         + u8(place, product.travel_days, product.trips_per_day)
-        + u8(place, _reference(cap.table if cap else None, table), product.payer)
+        + u8(place, _reference(cap.table if cap else None, table), payer)
         + u16(place, cap.days if cap else 0)
         + u8(place, product.companions, product.companions_max, product.scheme)
         + u8(place, product.uses, product.vat, 0)
@@ -195,20 +199,25 @@ def _scheme(row: m.Scheme) -> bytes:
     return u8("schemes", row.number, 0, 0, 0) + u16("schemes", *masks)
 
 
-def group_records(books: tuple[Book, ...], columns: int, texts: Texts) -> tuple[list[bytes], ...]:
-    """Return (GROUPS, GROUP_NAMES), a record for each number; the first book that has it says."""
+def group_records(
+    books: tuple[Book, ...], columns: int, texts: Texts, payers: PayerNumbers
+) -> tuple[list[bytes], ...]:
+    """Return (GROUPS, GROUP_NAMES), a record for each number; the first book that has it says.
+
+    Who bears a concession is each book's own say.
+    """
     groups, names = [], []
     for number in range(columns):
         group = next((g for b in books for g in b.groups if g.number == number), None)
         book = next((b for b in books if b.group(number)), books[0])
         if group is None:
-            groups.append(u8("groups", s.NONE, s.NONE, s.NONE, 0, 0, 0, 0, 0))
+            groups.append(u8("groups", *[s.NONE] * 3, 0, *[0] * s.BOOKS_MAX))
             names.append(bytes(4) + u8("groups", s.NONE, s.NONE) + bytes(4))
             continue
         following = group.full if group.following is None else group.following
         groups.append(
             u8(f"groups.{group.name}", group.full, following, group.age_class)
-            + u8(f"groups.{group.name}", group.concession, group.payer, 0, 0, 0)
+            + u8(f"groups.{group.name}", group.concession, *_bearers(books, number, payers))
         )
         names.append(
             u16("groups", texts.add(group.name), 0)
@@ -216,6 +225,12 @@ def group_records(books: tuple[Book, ...], columns: int, texts: Texts) -> tuple[
             + u32("groups", book.penalties.get(number, 0))
         )
     return groups, names
+
+
+def _bearers(books: tuple[Book, ...], number: int, payers: PayerNumbers) -> list[int]:
+    own = [(book, book.group(number)) for book in books]
+    bearers = [payers.number(book, group.payer) if group else 0 for book, group in own]
+    return bearers + [0] * (s.BOOKS_MAX - len(bearers))
 
 
 def calendar_bitmap(days: frozenset[int], first_day: int, stride: int) -> bytearray:

@@ -10,6 +10,7 @@ from backend_sync.tariffs.model import Book
 from backend_sync.tariffs.network import derive
 from backend_sync.tariffs.package_books import BookSections, calendar_bitmap, group_records
 from backend_sync.tariffs.package_feed import EPOCH, FeedSections
+from backend_sync.tariffs.package_money import PayerNumbers, money_sections
 from backend_sync.tariffs.package_records import Texts, u8, u16, within
 from card_layouts.errors import RangeError
 from card_layouts.fares import package as p
@@ -22,17 +23,19 @@ def write_package(book: Book, feed: Feed) -> bytes:
     Raises: RangeError naming the table and the number that does not fit.
     """
     books = (book, *book.others)
+    within("areas", len(books), s.BOOKS_MAX)
     network = derive(feed)
     texts = Texts()
     columns = max(group.number for each in books for group in each.groups) + 1
-    shared = BookSections(columns, texts, len(network.services))
+    payers = PayerNumbers(books)
+    shared = BookSections(columns, texts, len(network.services), payers)
     for index, each in enumerate(books):
         shared.add(each, index)
     feed_sections = FeedSections(feed, network, books, texts)
     # One day more at both ends: near the border of the service day a neighbour may be asked.
     first_day = max(book.valid_from - 1, 0)
     stride = (book.valid_to + 1 - first_day) // 8 + 1
-    groups, group_names = group_records(books, columns, texts)
+    groups, group_names = group_records(books, columns, texts, payers)
     patterns = feed_sections.patterns()
     trips, profiles, blocks = feed_sections.trips()
     calendars = feed_sections.services(first_day, 8 * stride)
@@ -40,6 +43,7 @@ def write_package(book: Book, feed: Feed) -> bytes:
         calendars += _calendars(each, feed, first_day, stride)
     sections: dict[int, list[bytes]] = {
         **shared.rows,
+        **money_sections(books, feed, payers, texts),
         s.OFFSETS: [_offset(row) for row in book.utc_offsets],
         s.GROUPS: groups,
         s.TABLES: shared.prices.tables,

@@ -67,7 +67,7 @@ class Package:
         self.book_count = head[18]
         self.columns = head[19]
         self.shift = u16(head, 34)
-        if head[7] > s.SECTION_MAX or not 1 <= self.columns <= s.COLUMNS_MAX:
+        if head[7] > s.SECTIONS_MAX or not 1 <= self.columns <= s.COLUMNS_MAX:
             raise LayoutError("package: %d sections, %d columns" % (head[7], self.columns))
         size = u16(head, 32)
         if size > RESIDENT_MAX:
@@ -120,13 +120,14 @@ class Package:
 
     def text(self, reference):
         """Return the text of a reference, for a screen: this one allocates."""
-        found = b""
+        found = bytearray()
         piece = bytearray(2)
         while reference < self._count[s.TEXTS]:
             self.read(s.TEXTS, reference, piece)
-            if 0 in piece:
-                return (found + bytes(piece).split(b"\0")[0]).decode()
-            found += bytes(piece)
+            for byte in piece:
+                if not byte:
+                    return bytes(found).decode()
+                found.append(byte)
             reference += 1
         raise RangeError("package.texts: no text at %d" % reference)
 

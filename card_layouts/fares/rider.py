@@ -39,7 +39,7 @@ def set_group(t, group):
     t.full_group = _group_field(t, group, 0)
     t.age_class = _group_field(t, group, 2)
     t.concession = _group_field(t, group, 3)
-    t.payer = _group_field(t, group, 4)
+    t.payer = _group_field(t, group, 4 + t.book)
 
 
 def _group_field(t, group, field):

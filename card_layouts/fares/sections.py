@@ -12,6 +12,7 @@ ZONES_MAX = 12
 SEGMENTS_MAX = 16  # of one pattern over all books, read at once
 SETS_MAX = 16  # listed masks with holes of a table, set times of a transfer row: read at once
 WINDOWS_MAX = 32
+BOOKS_MAX = 4
 
 TRANSFER_LEGS = 24
 TRANSFER_FLAGS = 25
@@ -23,7 +24,7 @@ TRANSFER_SET_COUNT = 32
 # Resident: offsets first, in this order, without a gap but alignment.
 OFFSETS = 1  # from UTC second 4, minutes 2 (signed), zero 2
 GROUPS = 2  # by number: full group, following group, age class (255 = no such group), concession,
-#              payer, zero 3
+#              payer in each of the first four books
 BOOKS = 3  # see BOOK_*
 TABLES = 4  # first cell 2, first listed 2, listed count, zones, when 1: window, table, when 2:
 #              window, table, zero 2
@@ -64,11 +65,17 @@ SALES = 28  # of each product: name 2, least length 2, most 2 (days, or units of
 GROUP_NAMES = 29  # name 2, zero 2, ages from, ages to (255 none), penalty 4
 ZONE_NAMES = 30  # name 2, book, zone
 TRANSFER_RUNS = 31  # minutes 2 for each run of zones, by row
-SECTION_MAX = 31
+SECTION_MAX = 31  # of what a validator knows; it passes over what comes after
+# For whoever divides the money (`settlement.py`).
+SETTLEMENT = 32  # of each book: revenue REVENUE_*, passes PASSES_*, zero 2
+SHARES = 33  # book, zero, agency_id 2, its name 2, parts 2
+PAYERS = 34  # name 2: of payer number 2 + its place
+VAT_RATES = 35  # book, code, name 2, from day 2, permille 2
+SECTIONS_MAX = 64  # of one package
 
 # Bytes of a record by section; 0 = the package says (columns, stride).
 SIZES = (0, 8, 8, 32, 12, 12, 8, 8, 28, 2) + (32, 8, 4, 0, 36, 4, 0, 16, 16, 8)
-SIZES += (10, 2, 6, 2, 2, 2, 0, 16, 16, 10) + (4, 2)
+SIZES += (10, 2, 6, 2, 2, 2, 0, 16, 16, 10) + (4, 2, 4, 8, 2, 8)
 
 BOOK_AUTHORITY = 0
 BOOK_ZONES = 1
@@ -136,6 +143,9 @@ PRODUCT_CLIP = 16
 PRODUCT_TICKET, PRODUCT_PURSE, PRODUCT_PASS, PRODUCT_PACK, PRODUCT_PER_USE = 1, 2, 3, 4, 5
 SPAN_NONE, SPAN_FIRST_USE, SPAN_DATES, SPAN_YEAR, SPAN_FIRST_USE_OR_DATE = 0, 1, 2, 3, 4
 COMPANIONS_NONE, COMPANIONS_OWN, COMPANIONS_YOUNGER, COMPANIONS_ANY = 0, 1, 2, 3
+
+REVENUE_FIRST_BOARDING, REVENUE_PER_LEG, REVENUE_PER_KM = 0, 1, 2
+PASSES_BY_USE, PASSES_BY_SHARES = 0, 1
 
 SALE_GRANT = 1
 SALE_NO_REFUND = 2

@@ -26,6 +26,7 @@ def test_a_charge_names_place_clock_rider_offers_price_and_line(capsys):
     card = ("--slot", "season30 A start=2025-03-01")
     at = ("--at", "2025-03-04 07:12", "--stop", "B1", "--to", "C")
     assert explain(capsys, MIKKELI, "10", *at, *card) == [
+        "decision: charge 3.38 EUR from value for B-C (rule 16, charge)",
         "place: B1 Birch Hill, zone B; trip 10-daily-0-0700 of line 10, call 3 of 13,"
         " zones ahead B-G",
         "clock: Tue 2025-03-04 07:12, service day 2025-03-04; holds: school (every day,"
@@ -33,8 +34,8 @@ def test_a_charge_names_place_clock_rider_offers_price_and_line(capsys):
         "rider: group adult",
         "purse: value: used",
         "slot 1: season30: zone",
-        "decision: charge 3.38 EUR from value for B-C (rule 16, charge)",
         "price: prices.value adult B-C = 3.38 (tariff.toml:25)",
+        "revenue: to the operator of its first boarding; this leg is of County Lines",
         "then: the journey is open in B-C until 09:12",
     ]
 
@@ -42,10 +43,11 @@ def test_a_charge_names_place_clock_rider_offers_price_and_line(capsys):
 @pytest.mark.requirement("W-39", "R-21")
 def test_a_night_fee_and_a_concession_are_told_apart(capsys):
     lines = explain(capsys, MIKKELI, "30", "--group", "student")
-    assert lines[-4:] == [
+    assert lines[-5:] == [
         "price: prices.value student A = 1.75 (tariff.toml:29)",
         "price: surcharges.night = 1.00 is in it",
         "pays: full price 3.51, concession 3: city owes 0.76",
+        "revenue: to the operator of its first boarding; this leg is of County Lines",
         "then: the journey is open in A until 01:00",
     ]
 

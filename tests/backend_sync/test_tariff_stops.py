@@ -132,7 +132,7 @@ def test_who_boards_in_a_short_visit_rides_on_his_zones_around_it(visiting, brie
     tap = rater.tap(place, rater.second(datetime.datetime.fromisoformat("2025-03-04T06:10")))
     told = Explanation(rater, place, card, tap)
     assert authored.zones.words(told.decision[i.D_ZONES]) == paid
-    assert ("a short visit from A (zones.brief)" in told.lines()[0]) is bool(brief)
+    assert ("a short visit from A (zones.brief)" in told.lines()[1]) is bool(brief)
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,14 @@ def foreign(case: Case) -> Iterator[Problem]:
             yield Problem(path, f"{words}: no book of that authority", "its tariff under [areas]")
         elif book.product(accepted.product) is None:
             yield Problem(path, f"{words} is not in its tariff", "a product it has")
+    for name, other in zip(_in_order(case), case.book.others, strict=False):
+        for theirs in other.groups:
+            ours = case.book.group(theirs.number)
+            if ours is not None and _means(ours) != _means(theirs):
+                said = (
+                    f"group {theirs.number} is {ours.name} here and {theirs.name} in areas.{name}"
+                )
+                yield Problem(("areas", name), said, "one class and concession for one number")
     for name, row in case.values.get("areas", {}).items():
         if "precedence" not in row and _shares_stops(case, row):
             yield Problem(
@@ -136,6 +144,16 @@ def foreign(case: Case) -> Iterator[Problem]:
                 f"areas.{name} prices stops that are ours too and has no precedence",
                 "precedence = a number, lower goes first",
             )
+
+
+def _in_order(case: Case) -> list[str]:
+    """Return the names of the areas as `Book.others` has them."""
+    areas = case.values.get("areas", {})
+    return sorted(areas, key=lambda name: areas[name].get("precedence", 255))
+
+
+def _means(group: m.Group) -> tuple[int, int]:
+    return group.age_class, group.concession
 
 
 def _shares_stops(case: Case, row: dict[str, object]) -> bool:

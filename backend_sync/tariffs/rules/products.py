@@ -6,6 +6,7 @@ from itertools import combinations, pairwise
 from backend_sync.tariffs import model as m
 from backend_sync.tariffs.rules.case import Case, Problem, fare
 from backend_sync.tariffs.rules.network import idle_brief
+from backend_sync.tariffs.when import date
 
 CAP_DAYS_MAX, TRAVEL_DAYS_MAX, TRIPS_MAX = 511, 127, 15
 MEDIA_ULTRALIGHT = 1
@@ -259,6 +260,43 @@ def payer(case: Case) -> Iterator[Problem]:
         if not product.vat:
             said = f"products.{key} has no code of value-added tax"
             yield Problem(("products", key), said, "vat here, or settlement.vat for all")
+    yield from _vat_begins(case)
+    yield from _revenue(case)
+
+
+def _vat_begins(case: Case) -> Iterator[Problem]:
+    first = {rate.code: rate for rate in reversed(case.book.vat)}
+    used = {product.vat for product in case.book.products}
+    for code, rate in first.items():
+        if code in used and rate.from_day > case.book.valid_from:
+            said = f"vat.{rate.name} begins {date(rate.from_day)}, after the tariff"
+            yield Problem(("vat", rate.name), said, f"a rate from {date(case.book.valid_from)} on")
+
+
+def _revenue(case: Case) -> Iterator[Problem]:
+    """Revenue that nobody gets: shares without names, or legs without lengths (X-12)."""
+    terms, by_shares = case.book.settlement, case.book.settlement.passes == m.PASSES["shares"]
+    if by_shares and not terms.shares:
+        said = 'settlement.passes = "shares" and no shares'
+        yield Problem(("settlement", "passes"), said, "[settlement.shares] with agency_id = parts")
+    if terms.shares and not by_shares:
+        said = 'settlement.shares are not asked: passes = "by_use"'
+        yield Problem(("settlement", "shares"), said, 'passes = "shares", or no shares')
+    if case.feed is None:
+        return
+    known = [agency.agency_id for agency in case.feed.agencies]
+    for agency in terms.shares:
+        if agency not in known:
+            said = f'settlement.shares: the feed has no agency "{agency}"'
+            path = ("settlement", "shares", agency)
+            yield Problem(path, said, f"one of {', '.join(known)}")
+    if terms.revenue == m.REVENUES["per_km"]:
+        served = {stop for trip in case.feed.trips for stop in trip.stops}
+        lost = [row.stop_id for row in map(case.feed.stops.__getitem__, sorted(served))
+                if row.lat is None or row.lon is None]  # fmt: skip
+        if lost:
+            said = f"by the kilometre, and {len(lost)} stops have no coordinates: {lost[0]} first"
+            yield Problem(("settlement", "revenue"), said, "coordinates, or another way to divide")
 
 
 def ppu_interval(case: Case) -> Iterator[Problem]:

@@ -1,0 +1,42 @@
+"""What the books say about money that was taken, as sections: payers, VAT, shares.
+
+Source: X-1, X-12; `card_layouts/fares/settlement.py` reads it.
+"""
+
+from backend_sync.tariffs import model as m
+from backend_sync.tariffs.feed import Feed
+from backend_sync.tariffs.package_records import Texts, u8, u16, within
+from card_layouts.fares import sections as s
+
+
+class PayerNumbers:
+    """Payers as the whole package counts them: those of the first book, then of the others."""
+
+    def __init__(self, books: tuple[m.Book, ...]) -> None:
+        self.names = books[0].all_payers()
+
+    def number(self, book: m.Book, payer: int) -> int:
+        """Return the package's number for a payer of `book`."""
+        if payer < m.PAYER_SPONSOR:
+            return payer
+        return m.PAYER_SPONSOR + self.names.index(book.payers[payer - m.PAYER_SPONSOR])
+
+
+def money_sections(
+    books: tuple[m.Book, ...], feed: Feed, payers: PayerNumbers, texts: Texts
+) -> dict[int, list[bytes]]:
+    """Return SETTLEMENT, SHARES, PAYERS and VAT_RATES. Raises: RangeError."""
+    agencies = {agency.agency_id: agency.name for agency in feed.agencies}
+    rows: dict[int, list[bytes]] = {s.SETTLEMENT: [], s.SHARES: [], s.VAT_RATES: []}
+    for index, book in enumerate(books):
+        terms = book.settlement
+        rows[s.SETTLEMENT].append(u8("settlement", terms.revenue, terms.passes, 0, 0))
+        for agency, parts in terms.shares.items():
+            names = texts.add(agency), texts.add(agencies.get(agency, agency))
+            rows[s.SHARES].append(u8("shares", index, 0) + u16("shares", *names, parts))
+        for rate in book.vat:
+            row = u8("vat", index, within("vat", rate.code, 255, 1))
+            row += u16("vat", texts.add(rate.name), max(rate.from_day, 0), rate.permille)
+            rows[s.VAT_RATES].append(row)
+    rows[s.PAYERS] = [u16("payers", texts.add(name)) for name in payers.names]
+    return rows
