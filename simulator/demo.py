@@ -26,7 +26,13 @@ from simulator.desfire_card import ImageError
 from simulator.services import ServiceError
 from simulator.world import WorldStuck
 
-PLANTS = ("drop-one-entry", "post-twice", "fare-plus-one-cent", "forged-acks")
+PLANTS = (
+    "drop-one-entry",
+    "post-twice",
+    demo_system.ONE_CENT_MORE,
+    demo_system.PURSE_BESIDE_PASS,
+    "forged-acks",
+)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -13,7 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from backend_sync.catalogue import every_tariff
 from backend_sync.keyring.remote import RemoteKeyring
+from backend_sync.ledger.batches import CardBatch
+from backend_sync.ledger.differences import differences
 from backend_sync.ledger.ledger import Ledger
 from edge_agent.counter.card_image import read_image
 from simulator import demo_system as system
@@ -126,7 +129,11 @@ class Demo:
         sales = json.loads((self.files / "sales.json").read_text())
         with suppress(FileNotFoundError):
             (self.files / "ledger-status.json").unlink()
+        batches = json.loads((self.files / "batches.json").read_text())
         ledger = self._ledger()
+        ledger.import_batches(
+            [CardBatch(b["authority"], b["batch"], bytes.fromhex(b["head"])) for b in batches]
+        )
         ledger.import_issues([rows[at : at + 64] for at in range(0, len(rows), 64)])
         ledger.import_sales(
             [
@@ -211,7 +218,10 @@ class Demo:
         for name in ("edge", "ledger"):
             self.services.named(name).stop()
         ledger = self._ledger()
+        while ledger.audit():
+            pass
         report = ledger.report(with_cards=True)
+        report["differences"] = differences(ledger.database, ledger.keyring, ledger.auditor.tariffs)
         ledger.close()
         return self._result(report, edge)
 
@@ -311,7 +321,7 @@ class Demo:
             f"sqlite:///{self.files / 'ledger.db'}",
             _Stamps(clock),
             keyring,
-            {},
+            every_tariff(self.files / "tariffs"),
             system.EDGE_AUTHORITY,
         )
 

@@ -4,10 +4,12 @@ import sys
 import time
 from typing import Any
 
+from backend_sync.ledger.show import difference_line
 from simulator.demo_taps import Tapped
 from simulator.passengers import DAY_S
 
 WIDTH = 100
+DIFFERENCES_SHOWN = 3
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri")
 COLOURS = {"green": "\033[32m", "amber": "\033[33m", "red": "\033[31m"}
 
@@ -74,6 +76,8 @@ class Show:
                     f" {row['ledger_cents'] / 100:>12.2f}"
                     f"  {row['n']}{mark}"
                 )
+        for row in result["differences"][:DIFFERENCES_SHOWN]:
+            self.say(f"different: {difference_line(row)}")
         self.say("")
         self.say(result["sentence"])
 
@@ -95,13 +99,23 @@ def _totals(result: dict[str, Any]) -> list[tuple[str, str]]:
         ),
         ("sum of all accounts", _money(result["trial_balance_cents"])),
         ("torn taps resolved by", _counts(result["resolved_by"])),
-        ("charges priced again", f"{rerated['rateable']}, {rerated['differences']} different"),
+        ("rides decided again", _rerated(rerated, result["price_only_because"])),
         (
             "acknowledgements",
             f"{result['forged_acks']} forged, {result['deleted_on_forged']} deleted on them",
         ),
         ("validators", f"{result['validators']} on MicroPython {result['micropython']}"),
     ]
+
+
+def _rerated(counts: dict[str, int], because: dict[str, int]) -> str:
+    """Return how many rides cost the same again by the right product, and what is left of them."""
+    left = [f"{count} {reason}" for reason, count in because.items()]
+    price = f"{counts['price_only']} by price only" + (f" ({', '.join(left)})" if left else "")
+    return (
+        f"{counts['rateable']}: {counts['same']} the same product and price, {price},"
+        f" {counts['unrated']} not at all, {counts['differences']} different"
+    )
 
 
 def _counts(counts: dict[str, int]) -> str:
@@ -128,7 +142,7 @@ def sentence(result: dict[str, Any]) -> str:
         if result[key]:
             wrong.append(text.format(result[key]))
     if result["rerated"]["differences"]:
-        wrong.append(f"{result['rerated']['differences']} charges differ from the tariff")
+        wrong.append(f"{result['rerated']['differences']} rides differ from the tariff")
     if result["cards_cents"] != result["ledger_cards_cents"]:
         gap = result["ledger_cards_cents"] - result["cards_cents"]
         wrong.append(

@@ -48,8 +48,19 @@ TARIFF_VERSION = 1
 # The demo happens in the week of Monday 2026-06-01, whenever it is run: same seed, same bytes.
 FIRST_MIDNIGHT = int(from_unix(1_780_272_000))
 LEASE_HOURS = 72
-ONE_CENT_MORE = "fare-plus-one-cent"  # a fault planted in the validators' firmware
-FARE = ("d[D_AMOUNT] = best[o.O_PAY]", "d[D_FULL] = best[o.O_FULL]")
+# Faults planted in the validators' firmware: (file of the fare engine, what to write for what).
+ONE_CENT_MORE, PURSE_BESIDE_PASS = "fare-plus-one-cent", "purse-beside-pass"
+MORE = " + (1 if best[o.O_PAY] else 0)"
+PLANTED = {
+    ONE_CENT_MORE: (
+        "settle.py",
+        [
+            (line, line + MORE)
+            for line in ("d[D_AMOUNT] = best[o.O_PAY]", "d[D_FULL] = best[o.O_FULL]")
+        ],
+    ),
+    PURSE_BESIDE_PASS: ("engine.py", [("if t.right and _ride(", "if False and _ride(")]),
+}
 OFFICE_NIGHT_S = 2 * 3600  # the cards are issued and the validators docked before the first morning
 
 
@@ -139,23 +150,24 @@ def build_image(files: DemoFiles, plant: str = "") -> None:
     try:
         with tempfile.TemporaryDirectory() as folder:
             root = firmware_image.ROOT
-            if plant == ONE_CENT_MORE:
-                root = _dearer_sources(root, Path(folder))
+            if plant in PLANTED:
+                root = _planted_sources(root, Path(folder), plant)
             firmware_image.build_image(files / "validator.romfs", root=root)
     except firmware_image.ImageError as error:
         raise DemoError(f"the firmware image cannot be built: {error}") from None
 
 
-def _dearer_sources(root: Path, folder: Path) -> Path:
-    """Copy the firmware's sources and make every fare one cent dearer there, and only there."""
+def _planted_sources(root: Path, folder: Path, plant: str) -> Path:
+    """Copy the firmware's sources and make its fare engine wrong there, and only there."""
     for name in ("firmware", "card_layouts"):
         shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("build", "*.pyc"))
-    settle = folder / "card_layouts" / "fares" / "settle.py"
-    text = settle.read_text()
-    for line in FARE:
-        assert text.count(line) == 1, "the lines of settle.py that make a fare have changed"
-        text = text.replace(line, line + " + (1 if best[o.O_PAY] else 0)")
-    settle.write_text(text)
+    name, changes = PLANTED[plant]
+    path = folder / "card_layouts" / "fares" / name
+    text = path.read_text()
+    for right, wrong in changes:
+        assert text.count(right) == 1, f"the lines of {name} that are made wrong have changed"
+        text = text.replace(right, wrong)
+    path.write_text(text)
     return folder
 
 
@@ -181,7 +193,7 @@ def write_tariffs(folder: Path, feed: Feed, settings: Settings) -> None:
 
 
 def issue_cards(files: DemoFiles, settings: Settings, plan: Plan, office: dict[str, Any]) -> None:
-    """Personalise and load every card of the plan; leave ISSUE rows and sales for the ledger."""
+    """Make and load every card of the plan; leave its rows for the ledger's registers."""
     clock = WorldClock(FIRST_MIDNIGHT)
     desk = IssuingOffice(
         office, files.journal(OFFICE_DEVICE), clock, Prng(settings.seed).fork("office")
@@ -190,6 +202,7 @@ def issue_cards(files: DemoFiles, settings: Settings, plan: Plan, office: dict[s
         clock.advance(20_000)
         desk.issue(number, rider, files.card(number))
     (files / "issues.bin").write_bytes(b"".join(desk.issues))
+    (files / "batches.json").write_text(json.dumps(desk.batches))
     (files / "sales.json").write_text(json.dumps([sale._asdict() for sale in desk.sales]))
 
 

@@ -2,7 +2,7 @@
 
 It is a device like any other: the firmware's own `Station` on simulated parts in process, with a
 journal of its own that docks at night. Only here K0, K2 and the factory keys are used. What it
-leaves for the registers: one ISSUE row a card and one sale a load.
+leaves for the registers: one ISSUE row a card, what it was given, and one sale a load.
 """
 
 from collections.abc import Callable
@@ -10,19 +10,29 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from card_layouts.answers import LOADED, LOADED_BEFORE, name_of
-from card_layouts.cards.card_layout import CHANNEL_COUNTER, S, aid_bytes
+from card_layouts.cards.card_layout import (
+    CARD_HOLDER,
+    CARD_LAYOUT,
+    CHANNEL_COUNTER,
+    M_ZERO,
+    P_SLOT,
+    ZONES_ALL,
+    aid_bytes,
+)
 from card_layouts.cards.conversation import converse
 from card_layouts.cards.desfire_issuer import IssuerSession
-from card_layouts.cards.issue import ISSUE, STATE_VERIFIED
-from card_layouts.cards.personalise import FACTORY_KEY, Recipe, personalise
-from card_layouts.cards.transit_record import issue_record
+from card_layouts.cards.issue import ISSUE
+from card_layouts.cards.personalise import personalise
 from card_layouts.cards.zones import zones_run
 from card_layouts.crypto.an10922 import card_key
 from card_layouts.crypto.triple_des_cpython import TripleDes
+from edge_agent.counter.issue_batch import DAY_S, NEVER_DAY, NEVER_MONTH, IssueBatch
+from edge_agent.counter.issue_station import KEY_VERSION, IssueStation, made_values
 from firmware.device_clock import DeviceClock
 from firmware.journal import Journal
 from firmware.partitions import FLASH_BYTES, JOURNAL_BLOCKS, JOURNAL_FIRST
 from firmware.station import Order, Station
+from firmware.station_services import Load, Product
 from simulator.clock import WorldClock
 from simulator.desfire_card import DesfireCard, FileStorage
 from simulator.field import Field
@@ -31,11 +41,10 @@ from simulator.passengers import Rider
 from simulator.prng import Prng
 from simulator.reader import DirectReader
 
-KEY_VERSION = 1
 LIMIT_CENTS = 30_000
-DEPOSIT_10_CENTS = 50
-NEVER_DAY = 16_383
-NEVER_MONTH = 511
+DEPOSIT_CENTS = 500
+FREE_PRODUCT, FREE_DAYS = 10, 365  # of the shipped tariff: rides free, the holder is billed later
+FREE_ACTION = 1_000_000  # actions of rights are numbered above those of loads
 OUR_UID = b"\x04"  # the manufacturer's byte of an NXP UID
 
 
@@ -88,7 +97,7 @@ class CardKeys:
 
 
 class IssuingOffice:
-    """Makes and loads cards; `sales` and `issues` are what the registers get."""
+    """Makes and loads cards; `sales`, `issues` and `batches` are what the registers get."""
 
     def __init__(
         self, config: dict[str, Any], flash_path: Path, clock: WorldClock, prng: Prng
@@ -97,6 +106,15 @@ class IssuingOffice:
         self.clock = clock
         self.prng = prng
         self.keys = CardKeys(config)
+        self.issuer = IssueStation(
+            config["device"],
+            config["epoch"],
+            config["authority"],
+            config["aid"],
+            config["generation"],
+            config["chain"],
+            config["card_keys"][config["generation"]],
+        )
         self.flash = Flash(FLASH_BYTES, flash_path)
         self.journal = Journal(self.flash, JOURNAL_FIRST, JOURNAL_BLOCKS)
         self.journal.mount()
@@ -115,6 +133,7 @@ class IssuingOffice:
         )
         self.sales: list[Sale] = []
         self.issues: list[bytes] = []
+        self.batches: list[dict[str, Any]] = []
 
     def random_bytes(self, count: int) -> bytes:
         return self.prng.bytes(count)
@@ -126,87 +145,83 @@ class IssuingOffice:
         """
         uid = OUR_UID + self.prng.bytes(6)
         card = DesfireCard.blank(uid, self.prng.bytes, FileStorage(path))
-        recipe = self._recipe(uid, number, rider)
+        batch, now = self._batch(number, rider), self.clock.utc_seconds()
+        recipe = self.issuer.recipe(batch, uid, number, now)
         steps: list[int] = []
         version = self._converse(
             card,
             lambda session: personalise(session, recipe, self.prng.bytes, TripleDes, steps.append),
         )
-        row = self._issue_row(uid, number, recipe.record, version, steps[-1])
+        made = made_values(version, steps[-1])
+        row: bytes = ISSUE.pack({**self.issuer.first_row(batch, uid, number, now), **made})
         self.issues.append(row)
+        self.batches.append(batch.shared())
+        actions = 0
         if rider.load_cents:
+            actions += 1
             self._load(card, number, rider.load_cents)
+        if rider.rides_free:
+            self._give_right(card, number, rider, actions + 1)
         return IssuedCard(card, path, uid, row)
 
-    def _recipe(self, uid: bytes, number: int, rider: Rider) -> Recipe:
-        config = self.config
-        head = S.pack(
-            {
-                "layout": 1,
-                "authority": config["authority"],
-                "serial": number,
-                "kind": 1,
-                "issued": self.clock.utc_seconds() // 86400,
-                "expires": NEVER_MONTH,
-                "group": rider.group,
-                "group_until": NEVER_DAY,
-                "concession": rider.group,
-                "concession_until": NEVER_DAY,
-                "deposit": DEPOSIT_10_CENTS,
-                "purse_product": 1,
-                "purse_zones": zones_run(*rider.zones) if rider.zones[0] else 0,
-            }
+    def _batch(self, number: int, rider: Rider) -> IssueBatch:
+        """Return the delivery of one card that this card is: each is made for its rider."""
+        head = {
+            "layout": CARD_LAYOUT,
+            "authority": self.config["authority"],
+            "kind": CARD_HOLDER,
+            "expires": NEVER_MONTH,
+            "group": rider.group,
+            "group_until": NEVER_DAY,
+            "concession": rider.group,
+            "concession_until": NEVER_DAY,
+            "deposit": DEPOSIT_CENTS // 10,
+            "purse_product": 1,
+            "purse_zones": _run(rider),
+        }
+        return IssueBatch(
+            Path(),
+            number,
+            self.config["authority"],
+            number,
+            number,
+            LIMIT_CENTS,
+            DEPOSIT_CENTS,
+            head,
         )
-        record = issue_record(
-            uid,
-            config["device"],
-            config["epoch"],
-            config["authority"],
-            self.clock.utc_seconds(),
-            self.keys.chain,
-        )
-        keys = [self.keys.of(f"K{i}", i, uid) for i in range(5)]
-        picc = self.keys.of("PICC", 0x80, uid)
-        return Recipe(
-            self.keys.aid, keys, picc, KEY_VERSION, LIMIT_CENTS, head, record, FACTORY_KEY
-        )
-
-    def _issue_row(
-        self, uid: bytes, number: int, record: bytes, version: bytes, step: int
-    ) -> bytes:
-        config = self.config
-        row: bytes = ISSUE.pack(
-            {
-                "uid": uid,
-                "layout": 1,
-                "state": STATE_VERIFIED,
-                "authority": config["authority"],
-                "serial": number,
-                "generation": config["generation"],
-                "key_version": KEY_VERSION,
-                "step": step,
-                "device": config["device"],
-                "time": self.clock.utc_seconds(),
-                "limit": LIMIT_CENTS,
-                "deposit": DEPOSIT_10_CENTS,
-                "aid": config["aid"],
-                "version": bytes(version[:14]),
-                "made": bytes(version[21:28]),
-                "h0": record[36:44],
-            }
-        )
-        return row
 
     def _load(self, card: DesfireCard, number: int, cents: int) -> None:
         self.sales.append(Sale(number, number, cents, CHANNEL_COUNTER, self.clock.utc_seconds()))
-        order = Order(number, 1, 1, cents, CHANNEL_COUNTER)
-        reader = self._reader(card)
-        answer = converse(
-            self.station.load(reader.poll(), order), self.station.frame, reader.exchange
+        self._serve(card, Order(number, 1, 1, cents, CHANNEL_COUNTER), Load())
+
+    def _give_right(self, card: DesfireCard, number: int, rider: Rider, k: int) -> None:
+        """Give the right to ride free that somebody else is billed for: it costs nothing here."""
+        today = self.clock.utc_seconds() // DAY_S
+        right = P_SLOT.pack(
+            {
+                "mechanism": M_ZERO,
+                "product": FREE_PRODUCT,
+                "authority_use": self.config["authority"],
+                "authority_sale": self.config["authority"],
+                "group": rider.group,
+                "zones": _run(rider) or ZONES_ALL,
+                "first_day": today,
+                "length": FREE_DAYS,
+                "channel": CHANNEL_COUNTER,
+                "k": k,
+                "post_billed": 1,
+            }
         )
+        order = Order(FREE_ACTION + number, k, 1, 0, CHANNEL_COUNTER)
+        self._serve(card, order, Product(0, right))
+
+    def _serve(self, card: DesfireCard, order: Order, service: Load) -> None:
+        reader = self._reader(card)
+        steps = self.station.serve(reader.poll(), order, service)
+        answer = converse(steps, self.station.frame, reader.exchange)
         reader.release()
         if answer not in (LOADED, LOADED_BEFORE):
-            raise IssuingError(f"card {number}: load of {cents} cents ended with {name_of(answer)}")
+            raise IssuingError(f"card of action {order.action} ended with {name_of(answer)}")
 
     def _converse(self, card: DesfireCard, conversation: Callable[[IssuerSession], Any]) -> bytes:
         reader = self._reader(card)
@@ -220,3 +235,8 @@ class IssuingOffice:
         field = Field()
         field.place(card)
         return DirectReader(field)
+
+
+def _run(rider: Rider) -> int:
+    """Return the rider's default zones as a mask, 0 for none."""
+    return int(zones_run(*rider.zones)) if rider.zones[0] else 0

@@ -65,6 +65,7 @@ TEARS = (TORN_COMMIT, TORN_ANSWER, POWER_CUT)
 # until the last taps (then the ledger keeps the intent open meanwhile).
 SAME, OTHER, AWAY = "same", "other", "away"
 TICKETS = 6  # tourist tickets; as cards they are numbered behind the riders
+FREE_GROUPS = (0, 1, 2)  # whom the shipped tariff lets hold a right that is billed later
 TAPS_MIN = 40
 CARDS_MIN = 10
 
@@ -88,6 +89,7 @@ class Rider(NamedTuple):
     zones: tuple[int, int]  # default run of zones, (0, 0) for none
     load_cents: int
     fate: str  # PLAIN, INSUFFICIENT, HOTLISTED, KILLED
+    rides_free: bool = False  # a right billed to somebody else; the purse pays where it ends
 
 
 class Plan(NamedTuple):
@@ -143,7 +145,8 @@ def _rider(prng: Prng, index: int, cards: int, zone_count: int) -> Rider:
     high = low + prng.below(zone_count - low + 1)
     zones = (low, high) if prng.below(3) else (0, 0)
     group = prng.choice((0, 0, 0, 1, 2, 3))
-    return Rider(group, zones, 50 if fate == INSUFFICIENT else 10_000, fate)
+    free = fate == PLAIN and group in FREE_GROUPS and index % 3 == 0
+    return Rider(group, zones, 50 if fate == INSUFFICIENT else 10_000, fate, free)
 
 
 def _events(prng: Prng, taps: int, away_max: int, validators: int) -> list[Event]:

@@ -4,6 +4,7 @@ Ends when every number of the batch is on a card that is made or spoilt; started
 """
 
 import argparse
+import json
 from pathlib import Path
 
 from card_layouts.cards.card_number import parse_card_number
@@ -28,11 +29,12 @@ from edge_agent.ports import CardFound, CardReader, Clock, ManyCards
 WAIT_S = 300
 SWAPPED_MS = 500  # how soon a card is noticed that was laid down for another at once
 CLERK_MAX = (1 << 24) - 1
-REGISTER, ISSUES = ".register", ".issues"  # beside the batch file
+REGISTER, ISSUES, BATCHES = ".register", ".issues", ".batches"  # beside the batch file
 NO_UNDO = (
     "There is no undo: a card that was begun never becomes blank again, nor is its number given to "
     "another. Files beside FILE: .register (every step, durable before the card is touched), "
-    ".issues (finished cards, for `tornello ledger import-issues`). Keep both: 0600, UIDs inside."
+    ".issues (finished cards, for `tornello ledger import-issues`). Keep both: 0600, UIDs inside. "
+    "And .batches: what all cards were given, for `tornello ledger import-batches`."
 )
 
 
@@ -60,7 +62,7 @@ def run(options: argparse.Namespace, desk: Desk) -> int:
     """Work on the batch; 0 when it is complete, or the N cards are made."""
     if not 0 <= options.clerk <= CLERK_MAX:
         raise CounterError(f"--clerk {options.clerk}: wanted 0..{CLERK_MAX}")
-    if options.batch.suffix in (REGISTER, ISSUES):
+    if options.batch.suffix in (REGISTER, ISSUES, BATCHES):
         raise CounterError(f"{options.batch}: a file of this name is written here; name it .toml")
     batch = read_batch(options.batch)
     if options.status and not _place(batch, REGISTER).exists():
@@ -192,6 +194,10 @@ def _finish(register: IssueRegister) -> int:
     batch = register.batch
     issues = _place(batch, ISSUES)
     made = register.export(issues)
+    try:
+        _place(batch, BATCHES).write_text(json.dumps([batch.shared()], indent=1) + "\n")
+    except OSError as error:
+        raise CounterError(f"{_place(batch, BATCHES)}: {error.strerror}; make room") from None
     spoilt, half = register.in_state(STATE_SPOILT), register.unfinished()
     left = batch.count - made - len(spoilt) - len(half)
     print(

@@ -62,6 +62,11 @@ class IssueBatch:
         head = {**self.head, "serial": serial, "issued": issued_s // DAY_S}
         return bytes(S.pack(head))
 
+    def shared(self) -> dict[str, Any]:
+        """Return what all its cards were given, for `tornello ledger import-batches`."""
+        head = bytes(S.pack(self.head)).hex()
+        return {"authority": self.authority, "batch": self.number, "head": head}
+
     def digest(self) -> bytes:
         """Return 32 bytes that change with any value of the batch."""
         values = [self.number, self.authority, self.first_serial, self.last_serial]

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from card_layouts.cards.card_layout import aid_bytes
+from card_layouts.cards.issue import STATE_BLANK, STATE_VERIFIED
 from card_layouts.cards.personalise import FACTORY_KEY, Recipe
 from card_layouts.cards.transit_record import issue_record
 from card_layouts.crypto.an10922 import card_key
+from card_layouts.records.chain import RECORD_FIRST_BYTES
 from edge_agent.counter.desk import CounterError
 from edge_agent.counter.issue_batch import IssueBatch
 from edge_agent.counter.key_files import read_key_file
 
 KEY_VERSION = 1
+ROW_LAYOUT = 1
 APPLICATION_KEYS = ("K0", "K1", "K2", "K3", "K4")
 PICC, PICC_NUMBER = "PICC", 0x80
 PROVISION = "`tornello keyring provision FOLDER DEVICE --kind issuer`"
@@ -53,8 +56,45 @@ class IssueStation:
             FACTORY_KEY,
         )
 
+    def first_row(
+        self, batch: IssueBatch, uid: bytes, serial: int, time_s: int, clerk: int = 0
+    ) -> dict[str, Any]:
+        """Return the fields of the card's ISSUE row before anything is written on it."""
+        return {
+            "uid": uid,
+            "layout": ROW_LAYOUT,
+            "state": STATE_BLANK,
+            "authority": batch.authority,
+            "serial": serial,
+            "generation": self.generation,
+            "key_version": KEY_VERSION,
+            "step": 0,
+            "error": 0,
+            "batch": batch.number,
+            "device": self.device,
+            "time": time_s,
+            "limit": batch.limit_cents,
+            "deposit": batch.deposit_cents // 10,
+            "aid": self.cluster,
+            "version": bytes(14),
+            "made": bytes(7),
+            "clerk": clerk,
+            "h0": self.recipe(batch, uid, serial, time_s).record[RECORD_FIRST_BYTES:],
+        }
+
     def _key(self, name: str, number: int, uid: bytes) -> bytes:
         return bytes(card_key(self.masters[name], uid, self.aid, number, self.generation))
+
+
+def made_values(version: bytes, step: int) -> dict[str, Any]:
+    """Return what changes in the row once the card is made; `version`: GetVersion, 28 bytes."""
+    return {
+        "state": STATE_VERIFIED,
+        "step": step,
+        "error": 0,
+        "version": bytes(version[:14]),
+        "made": bytes(version[21:28]),
+    }
 
 
 def read_station(path: Path) -> IssueStation:

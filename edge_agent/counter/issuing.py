@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from card_layouts.cards.conversation import FRAME_BYTES, CardLost, CardStatusError, converse
 from card_layouts.cards.desfire_issuer import IssuerSession
 from card_layouts.cards.issue import (
-    STATE_BLANK,
     STATE_CREATED,
     STATE_KEYED,
     STATE_NAMES,
@@ -32,12 +31,11 @@ from card_layouts.crypto.triple_des_cpython import TripleDes
 from card_layouts.errors import LayoutError, SealError
 from edge_agent.counter.issue_batch import IssueBatch
 from edge_agent.counter.issue_register import IssueRegister, Row
-from edge_agent.counter.issue_station import KEY_VERSION, IssueStation
+from edge_agent.counter.issue_station import IssueStation, made_values
 from edge_agent.ports import DESFIRE, CardFound, CardReader, Clock, Entropy
 
 # What became of a card that was laid down.
 MADE, KNOWN, LOST, AGAIN, SPOILT, REFUSED = "made", "known", "lost", "again", "spoilt", "refused"
-ROW_LAYOUT = 1
 UID_BYTES = 7
 STATE_AFTER = {
     STEP_PICC_KEY: STATE_KEYED,
@@ -112,34 +110,10 @@ class Issuing:
             self._talk(session, check_fresh(session, FACTORY_KEY, random_bytes, TripleDes))
         except (CardStatusError, LayoutError, SealError) as error:
             return Outcome(REFUSED, "", f"not fresh from the factory, left alone ({error})")
-        row = self._first_row(uid, serial)
+        now = self._clock.utc_seconds()
+        row = self.station.first_row(self.batch, uid, serial, now, self._clerk)
         self.register.append(row)
         return self._make(row, session, personalise)
-
-    def _first_row(self, uid: bytes, serial: int) -> Row:
-        now = self._clock.utc_seconds()
-        recipe = self.station.recipe(self.batch, uid, serial, now)
-        return {
-            "uid": uid,
-            "layout": ROW_LAYOUT,
-            "state": STATE_BLANK,
-            "authority": self.batch.authority,
-            "serial": serial,
-            "generation": self.station.generation,
-            "key_version": KEY_VERSION,
-            "step": 0,
-            "error": 0,
-            "batch": self.batch.number,
-            "device": self.station.device,
-            "time": now,
-            "limit": self.batch.limit_cents,
-            "deposit": self.batch.deposit_cents // 10,
-            "aid": self.station.cluster,
-            "version": bytes(14),
-            "made": bytes(7),
-            "clerk": self._clerk,
-            "h0": recipe.record[36:44],
-        }
 
     def _make(self, row: Row, session: Any, conversation: Callable[..., Any]) -> Outcome:
         uid, serial = row["uid"], row["serial"]
@@ -159,14 +133,7 @@ class Issuing:
             )
         except (CardStatusError, SealError, LayoutError) as error:
             return self._refused(row, steps[-1], error)
-        self._change(
-            uid,
-            state=STATE_VERIFIED,
-            step=steps[-1],
-            error=0,
-            version=bytes(version[:14]),
-            made=bytes(version[21:28]),
-        )
+        self._change(uid, **made_values(version, steps[-1]))
         words = "made and read back" if conversation is personalise else "finished and read back"
         return Outcome(MADE, self.batch.printed(serial), words)
 

@@ -1,6 +1,7 @@
 """Cards made in batches: torn, spoilt, refused, killed and begun again; nothing is lost (X-3)."""
 
 import contextlib
+import json
 import resource
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 from backend_sync.clocks import SystemClock
 from backend_sync.keyring.local import LocalKeyring
+from backend_sync.ledger.batches import CardBatch
 from backend_sync.ledger.ledger import Ledger
 from card_layouts.cards.card_layout import S
 from card_layouts.cards.card_number import card_number
@@ -56,6 +58,10 @@ def test_a_delivery_becomes_cards_that_ledger_and_keyring_know(tmp_path, capsys)
     ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db", SystemClock(), keyring, {}, AUTHORITY)
     data = office.issues.read_bytes()
     assert ledger.import_issues([data[at : at + 64] for at in range(0, len(data), 64)]) == 4
+    [shared] = json.loads(office.issues.with_suffix(".batches").read_text())
+    assert S.unpack(bytes.fromhex(shared["head"])) == {**head, "serial": 0, "issued": 0}
+    given = CardBatch(shared["authority"], shared["batch"], bytes.fromhex(shared["head"]))
+    assert ledger.import_batches([given]) == 1 and ledger.audit() == 4
     assert keyring.register.card_count() == 4
     ledger.close()
     keyring.close()

@@ -48,8 +48,9 @@ def assert_reconciled(result, taps):
     assert (result["open_intents"], result["lost"], result["doubled"]) == (0, 0, 0)
     assert result["taps"] == taps
     assert result["rerated"]["differences"] == 0
-    # What else was on a card the ledger is not told yet: the price is repeated, not the choice.
-    assert result["rerated"]["price_only"] == result["rerated"]["rateable"] > 0
+    # Every ride, with what else was on the card: the choice is repeated, not only the price.
+    assert result["rerated"]["same"] == result["rerated"]["rateable"] > 0
+    assert result["price_only_because"] == {} and result["differences"] == []
     assert result["trial_balance_cents"] == 0
 
 
@@ -178,6 +179,18 @@ def test_a_planted_fare_of_one_cent_more_is_a_difference():
     assert code != 0
     assert result is not None, err
     assert result["rerated"]["differences"] > 0
+
+
+@pytest.mark.requirement("D14", "O-17")
+def test_a_purse_taken_beside_a_valid_pass_is_a_difference_of_choice():
+    code, result, err = play(*SMALL, "--plant", "purse-beside-pass")
+    assert code != 0
+    assert result is not None, err
+    assert 0 < result["rerated"]["differences"] == len(result["differences"])
+    for found in result["differences"]:
+        assert "charge by product 1," in found["validator"]
+        assert "by product 10," in found["ledger"], "the right that was on the card"
+    assert result["rerated"]["price_only"] == 0, "an honest ride after it is not in doubt"
 
 
 @pytest.mark.requirement("D16", "T12", "I12")
