@@ -101,8 +101,9 @@ def read_card(session, seen, to_kill):
     each other: the counter and the record are always committed together.
     """
     seen.phase = PHASE_READ
-    seen.counter = yield from session.get_value(FILE_C)
-    seen.b, seen.n = counter_b_n(seen.counter)
+    counter = yield from session.get_value(FILE_C)
+    seen.b, seen.n = counter_b_n(counter)
+    seen.counter = counter  # only now: what is no counter fits no entry
     if not to_kill and not seen.killed:
         head = yield from session.read_data(FILE_S, 0, S_BYTES)
         if head[0] >> 4 != CARD_LAYOUT:

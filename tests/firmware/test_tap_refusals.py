@@ -12,7 +12,7 @@ from card_layouts.answers import (
     MODE_LEASE_ENDED,
     MODE_TARIFF_EXPIRED,
 )
-from card_layouts.cards.card_layout import FILE_G, FILE_V, KILLED_B, G
+from card_layouts.cards.card_layout import FILE_C, FILE_G, FILE_V, KILLED_B, G
 from card_layouts.errors import LayoutError
 from card_layouts.packages.hotlist_layout import HOT_BLOCK, HOT_KILL, HOT_REFUSE
 from card_layouts.records import entries_tap as e
@@ -110,6 +110,12 @@ def test_a_record_of_a_later_layout_is_refused_and_kept_as_evidence():
 def test_a_record_that_contradicts_the_counter_is_refused():
     card = edited(FILE_G, records=records_of(new_card())[:-1])
     refused(Device(), card, e.REASON_CARD_ERROR)
+
+
+def test_a_counter_that_is_none_is_refused_and_leaves_an_entry():
+    device = Device()
+    assert device.present(edited(FILE_C, value=-2)) == e.REASON_CARD_ERROR
+    assert not device.signals.opened() and device.entries()[-1][2]["c"] == 0
 
 
 def test_a_card_without_any_record_is_refused():
