@@ -18,9 +18,12 @@ from card_layouts.cards.directory import enter_right
 from card_layouts.cards.transit_app import block_steps, stage_load
 from card_layouts.cards.transit_record import add_action, add_debit, add_load
 from card_layouts.cards.transit_service import stage_product, stage_refund, stage_unblock
+from card_layouts.errors import LayoutError
 from card_layouts.packages.lease import RIGHT_LOAD, RIGHT_SELL, RIGHT_UNBLOCK
 from card_layouts.records.entries_service import ACT_LOAD, ACT_PRODUCT, ACT_REFUND, ACT_UNBLOCK
 from card_layouts.records.entries_tap import REASON_BLOCKED, REASON_COUNTER_END
+
+AMOUNT_MAX = (1 << 16) - 1  # cents of one record, G.amount
 
 
 class Load:
@@ -86,6 +89,8 @@ class Refund(Load):
     def read(self, session):
         """Ask the purse itself: the record's sums are only what was written down about it."""
         self.cents = yield from session.get_value(FILE_V)
+        if not 0 <= self.cents <= AMOUNT_MAX:
+            raise LayoutError("card.V: %d, a record holds 0..%d" % (self.cents, AMOUNT_MAX))
 
     def fill(self, values, seen, order):
         """Count the money out, and the card a generation up."""

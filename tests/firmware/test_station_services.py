@@ -11,6 +11,7 @@ from card_layouts.cards.card_layout import (
     FILE_P,
     FILE_S,
     FILE_T,
+    FILE_V,
     KIND_PRODUCT,
     KIND_REFUND,
     KIND_UNBLOCK,
@@ -27,6 +28,7 @@ from card_layouts.packages.lease import RIGHT_LOAD
 from card_layouts.records import entries_service as service
 from card_layouts.records.entries_tap import (
     REASON_BLOCKED,
+    REASON_CARD_ERROR,
     REASON_COUNTER_END,
     REASON_KILLED,
     REASON_LEASE,
@@ -131,6 +133,16 @@ def test_a_refund_pays_the_whole_purse_out_and_blocks_the_card():
     assert Device(GATE_A).present(card) == REASON_BLOCKED
     assert serve(card, Refund())[0] == LOADED_BEFORE, "asked again, here or elsewhere"
     assert serve(card, Refund(), order=ORDER._replace(k=3))[0] == REASON_BLOCKED
+
+
+@pytest.mark.parametrize("cents", [-1, 1 << 16])
+def test_a_purse_that_no_record_could_name_is_not_paid_out(cents):
+    card = new_card()
+    files = card.image.applications[AID].files
+    files[FILE_V] = replace(files[FILE_V], value=cents)
+    answer, device = serve(card, Refund())
+    assert answer == REASON_CARD_ERROR and device.names() == ["REFUSAL"]
+    assert OnCard(card).state()[:3] == (cents, OnCard(new_card()).counter, 1)
 
 
 def test_an_unblocked_card_travels_and_the_old_list_does_nothing():
