@@ -36,6 +36,8 @@ MESSAGES_AT_ONCE = 20
 IDLE_WAIT_MS = 200  # nothing in hand
 GROUP_WAIT_MS = 20  # a group is begun: how long to wait for one more batch before posting it
 PUBLISH_EVERY_MS = 500
+AUDIT_AGAIN_MS = 30_000
+AUDITED_AT_ONCE = 100  # cards, each time nothing has come
 RETRY_SECONDS = 0.5
 
 
@@ -87,6 +89,8 @@ class Service:
         self.publisher = Publisher(self.broker, self.keyring, self.clock, packages)
         self.status = StatusFile(config.status)
         self.publish_at_ms = 0
+        self.audited = self.audit_at_ms = 0
+        self.audit_error = ""
 
     def run(self) -> None:
         """Tick until `stop` is set, then finish what is in hand."""
@@ -98,7 +102,10 @@ class Service:
         self.close()
 
     def tick(self) -> None:
-        """Take what came, post when a group is full or nothing more comes, publish now and then."""
+        """Take what came, post when a group is full or nothing more comes, publish now and then.
+
+        Only where nothing has come and nothing is in hand, choices are repeated.
+        """
         is_waiting = self.intake.is_full()
         if not is_waiting:
             wait_ms = GROUP_WAIT_MS if self.intake.group else IDLE_WAIT_MS
@@ -110,6 +117,8 @@ class Service:
                 else:
                     self.intake.take(message)
             is_waiting = not messages
+            if is_waiting and not self.intake.group:
+                self._audit()
         if (is_waiting or self.intake.is_full()) and not self.intake.post():
             self.stop.wait(RETRY_SECONDS)
         self._publish()
@@ -119,6 +128,18 @@ class Service:
         self.broker.close()
         self.ledger.close()
         self.keyring.close()
+
+    def _audit(self) -> None:
+        """Repeat the choices of some cards: nobody waits for it, and posting never suffers."""
+        now_ms = self.clock.monotonic_ms()
+        if now_ms < self.audit_at_ms:
+            return
+        try:
+            self.audited += self.ledger.audit(AUDITED_AT_ONCE)
+            self.audit_error = ""
+        except Exception as error:  # noqa: BLE001 - the border: it is shown, and tried again later
+            self.audit_error = f"{type(error).__name__}: {error}"
+            self.audit_at_ms = now_ms + AUDIT_AGAIN_MS
 
     def _publish(self) -> None:
         now_ms = self.clock.monotonic_ms()
@@ -148,6 +169,8 @@ class Service:
             "published": self.publisher.published,
             "dropped": getattr(self.broker, "dropped", 0),
             "last_error": counts.last_error,
+            "audited": self.audited,
+            "audit_error": self.audit_error,
             "publisher_error": self.publisher.last_error,
         }
         self.status.write(status, self.clock.monotonic_ms(), at_once)

@@ -82,12 +82,15 @@ class Auditor:
         self.tariffs = tariffs
         self.rater = ChoiceRater(tariffs)
         self.priced_with = 0  # tariffs there were at the last audit
+        self.has_news = True  # whether it is worth while to look for cards at all
 
     def audit(self, cards_max: int = CARDS_AT_ONCE) -> int:
         """Audit up to so many cards; return how many: 0 means that nothing is left to do.
 
         Raises: KeyringAbsent, or the database's error: then nothing of them was noted.
         """
+        if not self.has_news and len(self.tariffs) == self.priced_with:
+            return 0
         with self.database.transaction():
             if len(self.tariffs) != self.priced_with:
                 self._wake_waiting()
@@ -99,12 +102,14 @@ class Auditor:
                 self._walk(card, opened)
             self._write(cards, [row[0] for row in rows])
         self.priced_with = len(self.tariffs)
+        self.has_news = bool(rows)
         return len(rows)
 
     def begin_again(self) -> None:
         """Have every card audited from its issue on: after a repair, or under another engine."""
         with self.database.transaction():
             self.database.run("UPDATE cards SET unaudited = ?", [(BEGIN_AGAIN,)])
+        self.has_news = True
 
     def _wake_waiting(self) -> None:
         """A tariff has come: taps that waited for it may be repeated now."""

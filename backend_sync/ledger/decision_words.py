@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from card_layouts.cards.zones import ZONES_ALL, zones_list
+from card_layouts.errors import LayoutError
 from card_layouts.fares import inputs as i
 
 ROW = ("first day", "days", "counted today", "left", "trips today", "cents left")
@@ -23,10 +24,9 @@ def decided_words(d: Sequence[int]) -> str:
 def in_words(rule: int, body: Mapping[str, int], full: int) -> str:
     """Return e.g. "2.40 (full 2.40): charge by product 1, zones 1 2, from the purse"."""
     kind = i.RULE_NAMES[rule & 15] if rule & 15 < len(i.RULE_NAMES) else f"rule {rule & 15}"
-    zones = "all" if body["zones"] == ZONES_ALL else " ".join(map(str, zones_list(body["zones"])))
     return (
         f"{_money(body['amount'])} (full {_money(full)}): {kind} by product {rule >> 4},"
-        f" zones {zones or '-'}, {_payer(body['paid_by'])}"
+        f" zones {_zones(body['zones'])}, {_payer(body['paid_by'])}"
     )
 
 
@@ -48,6 +48,15 @@ def journey_words(before: Mapping[str, int], intent: Mapping[str, Any]) -> str:
         if "was_" + name in intent and before[name] != intent["was_" + name]
     ]
     return f"the journey before was another: {', '.join(told)}"
+
+
+def _zones(mask: int) -> str:
+    if mask == ZONES_ALL:
+        return "all"
+    try:
+        return " ".join(map(str, zones_list(mask))) or "-"
+    except LayoutError:
+        return f"{mask:04x}"  # what no card may hold
 
 
 def _payer(paid_by: int) -> str:

@@ -95,6 +95,7 @@ class Ledger:
             poster.write(list(work.by_id.values()), list(work.by_intent_id.values()))
             tickets.write()
             chains = self._move_chains(found)
+        self.auditor.has_news = True
         return self._acknowledgements(chains, now)
 
     def leads_to_head(self, device: int, epoch: int, seq: int, chain: bytes) -> bool:
@@ -108,7 +109,9 @@ class Ledger:
     def import_issues(self, rows: Sequence[bytes]) -> int:
         """Enter issued cards from ISSUE rows of 64 bytes; return how many were new."""
         with self.database.transaction():
-            return import_issues(self.database, self.keyring, rows, self.currency)
+            count = import_issues(self.database, self.keyring, rows, self.currency)
+        self.auditor.has_news = True
+        return count
 
     def import_batches(self, rows: Sequence[CardBatch]) -> int:
         """Enter what the cards of deliveries were given; return how many deliveries were new."""
@@ -116,6 +119,7 @@ class Ledger:
             poster = Poster(self.database, self.plant, self.clock.utc_seconds())
             count = import_batches(self.database, poster, rows)
             poster.write([], [])
+        self.auditor.has_news = True
         return count
 
     def import_sales(self, sales: Sequence[Sale | tuple[Any, ...]]) -> int:

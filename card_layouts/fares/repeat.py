@@ -65,9 +65,9 @@ class Repeater:
         body = body_of(intent)
         if not self._can_be_asked(intent, body):
             return UNRATED
-        if body["paid_by"] > i.PAID_BILLED:
-            return DIFFERENT  # nothing on a card has that number
         alone = known is None
+        if alone and body["paid_by"] > i.PAID_BILLED:
+            return DIFFERENT  # nothing on a card has that number
         # A pass carried the holder and another product paid for his companions.
         beside = intent["rule"] & 15 in PASS_RULES and intent["rule"] >> 4 != intent["product"]
         if alone and (intent["rule"] & 15 in _NEEDS_ALL or beside):
@@ -108,6 +108,8 @@ class Repeater:
         try:
             rate(self.tariff, self.card, self.tap, self.decision)
         except (RangeError, LayoutError):
+            self.decision[i.D_KIND] = i.KIND_REFUSED
+            self.decision[i.D_REASON] = 0
             return False
         slot = self.decision[i.D_ACTIVATES]
         if slot:

@@ -194,10 +194,8 @@ def _finish(register: IssueRegister) -> int:
     batch = register.batch
     issues = _place(batch, ISSUES)
     made = register.export(issues)
-    try:
-        _place(batch, BATCHES).write_text(json.dumps([batch.shared()], indent=1) + "\n")
-    except OSError as error:
-        raise CounterError(f"{_place(batch, BATCHES)}: {error.strerror}; make room") from None
+    if made:
+        _write_shared(batch)
     spoilt, half = register.in_state(STATE_SPOILT), register.unfinished()
     left = batch.count - made - len(spoilt) - len(half)
     print(
@@ -212,6 +210,16 @@ def _finish(register: IssueRegister) -> int:
             f"  unfinished  {batch.printed(row['serial'])}  UID ..{row['uid'][-2:].hex()}  {state}"
         )
     return 0 if register.complete else 1
+
+
+def _write_shared(batch: IssueBatch) -> None:
+    path = _place(batch, BATCHES)
+    try:
+        path.write_text(json.dumps([batch.shared()], indent=1) + "\n")
+    except OSError as error:
+        raise CounterError(
+            f"{path}: {error.strerror}; make room, then `--status` writes it"
+        ) from None
 
 
 def _place(batch: IssueBatch, suffix: str) -> Path:

@@ -3,18 +3,25 @@
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from backend_sync.ledger.choice import ChoiceRater, Commit
 from backend_sync.ledger.differences import differences
+from backend_sync.ledger.holdings import issued
+from backend_sync.ledger.results import POSTED
 from backend_sync.ports import KeyringAbsent
 from card_layouts.answers import ACCEPTED, HOLD_AGAIN
-from card_layouts.cards.card_layout import CARD_GROUP, FILE_P, FILE_S, FILE_T, S
+from card_layouts.cards.card_layout import CARD_GROUP, FILE_P, FILE_S, FILE_T, G, S
 from card_layouts.errors import LayoutError
-from card_layouts.fares.repeat import PRICE_ONLY
+from card_layouts.fares.repeat import DIFFERENT, PRICE_ONLY, SAME, UNRATED
+from card_layouts.records import entries as types
+from card_layouts.records.entries_tap import INTENT
 from simulator import product_tariff as p
 from simulator.desfire_card import DesfireCard
 from simulator.field import answer_lost, commit_lost
 from simulator.prng import Prng
-from simulator.tap_world import GATE_B, NOW, OnCard
+from simulator.tap_world import AUTHORITY, GATE_B, NOW, OnCard
 from tests.backend_sync.audited_worlds import (
     BLIND_GATE,
     TARIFFS,
@@ -36,6 +43,7 @@ from tests.firmware.product_worlds import (
     RIDES,
     SCHOOL,
     SEASON,
+    TARIFF,
     ZERO,
 )
 
@@ -372,3 +380,23 @@ def test_a_batch_is_no_single_card_and_stands_as_it_came_first(books):
         books.import_batches([single])
     with pytest.raises(LayoutError, match="authority 3"):
         books.import_batches([town.batch()._replace(batch=8, authority=3)])
+
+
+@pytest.mark.requirement("D16")
+@given(st.lists(st.binary(min_size=96, max_size=96), min_size=1, max_size=4), st.integers(0, 31))
+def test_whatever_authentic_entries_say_an_audit_ends_with_verdicts(payloads, doubt):
+    """A broken device must not stop the audit of everybody's cards."""
+    held = issued(S.pack({"layout": 1, "authority": AUTHORITY, "purse_product": p.VALUE}))
+    held.doubt = doubt
+    commits = []
+    for n, payload in enumerate(payloads, 1):
+        kind = types.ACTION if payload[7] & 1 else types.INTENT
+        body = bytes([(2 + payload[7] % 5) << 3]) + payload[8:36]
+        whole = bytearray(payload[:7] + body + payload[36:])
+        if kind == types.INTENT:
+            INTENT.put(whole, "tariff", TARIFF.version)
+            G.put(whole, "authority", AUTHORITY)
+        commits.append(Commit(n, n, POSTED, kind, 1, 0, n, bytes(whole)))
+    found = ChoiceRater(TARIFFS).walk(held, commits)
+    assert {judgement.verdict for judgement in found} <= {SAME, DIFFERENT, PRICE_ONLY, UNRATED}
+    assert all(judgement.validator for judgement in found if judgement.verdict == DIFFERENT)
