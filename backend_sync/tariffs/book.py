@@ -27,6 +27,7 @@ class Authored(NamedTuple):
     book: m.Book
     zones: Zones
     derived: list[Derived]
+    others: "tuple[Authored, ...]" = ()  # as book.others
 
 
 def read_tariff(path: Path, version: int = 1, others: bool = True) -> Authored:
@@ -38,8 +39,8 @@ def read_tariff(path: Path, version: int = 1, others: bool = True) -> Authored:
     reader = _Reader(source)
     book = reader.book(version, others)
     if reader.findings:
-        raise TariffFault(list(dict.fromkeys(map(_hashable, reader.findings))))
-    return Authored(source, book, reader.zones, reader.derived)
+        raise TariffFault(list(dict.fromkeys(map(_hashable, reader.findings))), path)
+    return Authored(source, book, reader.zones, reader.derived, tuple(reader.others))
 
 
 def _hashable(finding: Finding) -> Finding:
@@ -61,6 +62,7 @@ class _Reader(Reader):
         self.findings: list[Finding] = []
         super().__init__(source, self.findings.append)
         self.derived: list[Derived] = []
+        self.others: list[Authored] = []
         order = name_list(self.values["zones"]["order"])
         if len(order) > 15:
             self.fault(("zones", "order"), f"{len(order)} zones", "wanted at most 12")
@@ -281,6 +283,7 @@ class _Reader(Reader):
                 self.fault(("areas", name), said, f"wanted {areas[name]['authority']}")
             agencies = tuple(name_list(areas[name].get("agencies", [])))
             books.append(dataclasses.replace(other, agencies=agencies))
+            self.others.append(authored._replace(book=books[-1]))
         return tuple(books)
 
     def _acceptance(self, row: dict[str, Any], index: int) -> m.Acceptance:

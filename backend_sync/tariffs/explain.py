@@ -23,9 +23,13 @@ class Explanation:
     """One decision in words: `lines()` for people, `fields()` for programs."""
 
     def __init__(self, rater: Rater, place: Place, card: list[int], tap: list[int]) -> None:
-        self.rater, self.book, self.place = rater, rater.book, place
+        self.rater, self.place = rater, place
         self.card, self.tap = card, tap
         self.decision = rater.decide(card, tap)
+        # The tariff that prices the stop, which need not be the one asked (W-41).
+        self.index = rater.index_of(self.decision[i.D_BOOK_AUTHORITY])
+        self.authored = (rater.authored, *rater.authored.others)[self.index]
+        self.book = self.authored.book
         self.local = rater.wall(tap[i.T_SECONDS])
 
     def lines(self) -> list[str]:
@@ -68,18 +72,18 @@ class Explanation:
     def _place(self) -> str:
         feed = self.rater.feed
         stop = feed.stops[self.place.stop]
-        here = self._zones(self.rater.zone_mask(self.place.stop))
-        words = f"{stop.stop_id} {stop.name}, zone {here}"
+        own = self.rater.zone_mask(self.place.stop, self.index)
+        words = f"{stop.stop_id} {stop.name}, zone {self._zones(own)}"
+        words += f" of {self.book.name}" if self.index else ""
         trip = self.place.trip
         if trip is None:
             return words
         line = feed.lines[trip.line]
         segment = next(
             segment
-            for segment in reversed(self.rater.segments(trip))
+            for segment in reversed(self.rater.segments(trip, self.index))
             if segment.first_call <= self.place.call
         )
-        own = self.rater.zone_mask(self.place.stop)
         if segment.here != own:
             # Only zones.brief adds zones to a stop.
             words += f", a short visit from {self._zones(segment.here & ~own)} (zones.brief)"
@@ -91,7 +95,7 @@ class Explanation:
     def _clock(self) -> str:
         minute = self.local.hour * 60 + self.local.minute
         service_day = self.decision[i.D_DAY]
-        case = Case(self.rater.authored, self.rater.feed)
+        case = Case(self.authored, self.rater.feed)
         holding = [
             f"{w.name} ({window_words(self.book, w)})"
             for w in self.book.windows
@@ -178,13 +182,13 @@ class Explanation:
                 path, cents, derived = (*path, "when", index), row[group.number], ""
                 window = f" in {self.book.windows[when.window].name}"
                 break
-        place = self.rater.authored.source.place(*path, group.name)
+        place = self.authored.source.place(*path, group.name)
         words = f"prices.{table.name} {group.name} {self._zones(sold)}{window}"
         return f"{words} = {self._money(cents)} ({place}){derived}"
 
     def _holds(self, index: int) -> bool:
         """Say whether a window holds by any kind reading of the clock, up to five minutes off."""
-        case = Case(self.rater.authored, self.rater.feed)
+        case = Case(self.authored, self.rater.feed)
         now, service_day = self.local.hour * 60 + self.local.minute, self.decision[i.D_DAY]
         readings = {(now + shift) % DAY_MINUTES for shift in (0, -5, 5)}
         return any(
@@ -193,27 +197,35 @@ class Explanation:
         )
 
     def _pricing_product(self) -> m.Product | None:
-        product = self.book.product(self.decision[i.D_PRODUCT])
+        product = self.book.product(self._taken_as(self.decision[i.D_PRODUCT]))
         is_else = self.decision[i.D_RULE] % 16 == i.RULE_ELSE
         if product is not None and is_else and product.otherwise is not None:
             return self.book.product(product.otherwise)
         return product
+
+    def _taken_as(self, number: int) -> int:
+        """Return the number, in the book that prices, of a product of the card's issuer."""
+        issuer = self.card[i.C_ISSUER]
+        if issuer == self.book.authority:
+            return number
+        rows = (row for row in self.book.accepts if row.issuer == issuer)
+        return next((r.as_product for r in rows if r.product in (None, number)), number)
 
     def _sold(self, table: m.PriceTable, zones: int, group: int) -> int | None:
         fits = [s for s, row in table.prices.items() if not zones & ~s and group in row]
         return min(fits, key=lambda s: (table.prices[s][group], -s), default=None)
 
     def _derived(self, table: m.PriceTable, mask: int, group: m.Group) -> str:
-        for row in self.rater.authored.derived:
+        for row in self.authored.derived:
             if (row.table, row.mask, row.group) == (table.name, mask, group.name):
-                return f", {row}" if row.listed is None else ""
+                return f", {row.words(self.book.decimals)}" if row.listed is None else ""
         return ""
 
     def _payers(self) -> Iterator[str]:
         d = self.decision
         if d[i.D_KIND] == i.KIND_REFUSED or not d[i.D_REDUCTION]:
             return
-        who = payer(self.book, d[i.D_PAYER]) if d[i.D_PAYER] else "nobody"
+        who = payer(self.rater.book, d[i.D_PAYER]) if d[i.D_PAYER] else "nobody"
         full, rest = self._money(d[i.D_FULL]), self._money(d[i.D_REDUCTION])
         concession = f", concession {d[i.D_CONCESSION]}" if d[i.D_CONCESSION] else ""
         yield f"full price {full}{concession}: {who} owes {rest}"
@@ -255,7 +267,7 @@ class Explanation:
             words += f" and ends {_minute(self.rater, end):%Y-%m-%d %H:%M}"
         elif d[i.D_ACTIVATES] and d[i.D_T_LENGTH]:
             words += f" and ends {date(d[i.D_T_START] + d[i.D_T_LENGTH] - 1)}"
-        product = self.book.product(self._number(d[i.D_T_SLOT]))
+        product = self.book.product(self._taken_as(self._number(d[i.D_T_SLOT])))
         if product is not None and product.cap is not None:
             words += f", {self._money(d[i.D_T_CENTS])} left to the cap"
         elif product is not None and (product.travel_days or product.uses):
@@ -269,7 +281,7 @@ class Explanation:
         return next(keys, f"product {number}")
 
     def _zones(self, mask: int) -> str:
-        return "everywhere" if mask == 0xFFFF else self.rater.authored.zones.words(mask)
+        return "everywhere" if mask == 0xFFFF else self.authored.zones.words(mask)
 
     def _money(self, cents: int) -> str:
         return money(cents, self.book.decimals)

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from backend_sync.tariffs.book import read_tariff
 from backend_sync.tariffs.commands.failure import CommandFailed
+from backend_sync.tariffs.commands.output import counted
 from backend_sync.tariffs.export_fares import export_fares
 from backend_sync.tariffs.export_losses import export_losses
 from backend_sync.tariffs.export_netex import export_netex, netex_losses
 from backend_sync.tariffs.gtfs import read_feed
 from backend_sync.tariffs.gtfs_archive import open_source
-from backend_sync.tariffs.losses import report
+from backend_sync.tariffs.losses import lost, report
 from backend_sync.tariffs.zoned import dated_feed
 
 
@@ -36,11 +37,13 @@ def run(options: argparse.Namespace) -> int:
     feed = dated_feed(authored.source, read_feed(options.gtfs))
     if options.format == "gtfs":
         rows = export_fares(authored, feed, open_source(options.gtfs), options.out)
-        losses = export_losses(authored, feed)
+        losses = list(export_losses(authored, feed))
     else:
         rows = export_netex(authored, feed, options.out)
-        losses = netex_losses(authored, feed)
+        losses = list(netex_losses(authored, feed))
     if not options.json:
+        total = f"{counted(len(rows), 'file')} of fares, {sum(rows.values()):,} rows"
+        print(f"{options.out}: {total}; {lost(len(losses))}")
         print("\n".join(f"{options.out / name}: {count:,} rows" for name, count in rows.items()))
     print(report(losses, options.json))
     return 0

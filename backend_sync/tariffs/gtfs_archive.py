@@ -74,9 +74,16 @@ class ArchiveSource(Source):
 
 
 def open_source(path: Path, bounds: Bounds = BOUNDS) -> Source:
-    """Return the feed in the zip file or folder `path`. Raises: GtfsError."""
-    kind = FolderSource if path.is_dir() else ArchiveSource
-    return kind(path, bounds, Notes(bounds))
+    """Return the feed in the zip file or folder `path`, or in the one zip that the folder holds.
+
+    Raises: GtfsError.
+    """
+    if path.is_dir():
+        archives = sorted(path.glob("*.zip"))
+        if len(archives) != 1 or any(path.glob("*.txt")):
+            return FolderSource(path, bounds, Notes(bounds))
+        path = archives[0]
+    return ArchiveSource(path, bounds, Notes(bounds))
 
 
 def _check_directory(path: Path, bounds: Bounds) -> None:

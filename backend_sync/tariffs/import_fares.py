@@ -8,6 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from backend_sync.tariffs.commands.output import counted
 from backend_sync.tariffs.draft import Draft
 from backend_sync.tariffs.fare_tables import read_v1, read_v2
 from backend_sync.tariffs.gtfs import GtfsError, read_feed
@@ -15,7 +16,7 @@ from backend_sync.tariffs.gtfs_archive import open_source
 from backend_sync.tariffs.gtfs_source import BOUNDS
 from backend_sync.tariffs.import_v1 import import_v1
 from backend_sync.tariffs.import_v2 import import_v2
-from backend_sync.tariffs.losses import Loss, report
+from backend_sync.tariffs.losses import Loss, lost, report
 from backend_sync.tariffs.tariff_text import tariff_text
 
 FARE_ROWS_MAX = 50_000  # of one fare file; a large city has some 20,000 leg rules
@@ -66,6 +67,10 @@ def run(options: argparse.Namespace) -> int:
         options.out.write_text(text, "utf-8")
     else:
         print(text, end="")
+    if not options.json:
+        zones = f"zones {', '.join(draft.zones)}" if draft.zones else "one zone"
+        said = f"{counted(len(draft.families), 'product')}; {zones}; {lost(len(draft.losses))}"
+        print(f"{options.out or 'standard output'}: a draft to go on from: {said}", file=stream)
     print(report(draft.losses, options.json), file=stream)
     for note in draft.notes:
         print(f"feed: {note}", file=sys.stderr)

@@ -146,7 +146,7 @@ def _archived(authored: Authored) -> Iterator[Authored]:
             place = authored.source.place("archive", index)
             said = f"{name}: {error.strerror}"
             fault = Finding(place, "archive", ERROR, said, "wanted a tariff", "")
-            raise TariffFault([fault]) from None
+            raise TariffFault([fault], authored.source.path) from None
 
 
 def judge(case: Case) -> Report:

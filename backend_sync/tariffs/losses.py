@@ -69,9 +69,14 @@ def report(losses: Iterable[Loss], as_json: bool = False) -> str:
         rows = [{**loss._asdict(), "about": CODES[loss.code]} for loss in found]
         return json.dumps({"losses": rows}, indent=2, ensure_ascii=False)
     codes = sorted({loss.code for loss in found}, key=lambda c: (c[0], int(c[1:])))
-    last = f"{len(found) or 'no'} loss{'' if len(found) == 1 else 'es'}"
+    last = lost(len(found))
     legend = [f"  {code:<4}{CODES[code]}" for code in codes]
     return "\n".join([*map(str, found), last, *legend])
+
+
+def lost(count: int) -> str:
+    """Return "no loss", "1 loss", "9 losses"."""
+    return f"{count or 'no'} loss{'es' if count > 1 else ''}"
 
 
 def _order(loss: Loss) -> tuple[str, int, str, int, str]:

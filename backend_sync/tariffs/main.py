@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         code: int = options.run(options)
     except TariffFault as fault:
-        print_findings(fault.findings)
+        print_findings(fault.path, fault.findings)
         return 1
     except (CommandFailed, GtfsError, LayoutError, RangeError) as error:
         print(f"tornello tariff: {error}", file=sys.stderr)

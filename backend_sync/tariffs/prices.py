@@ -8,7 +8,7 @@ import difflib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from backend_sync.tariffs.forms import cents, percent_tenths, rounded
+from backend_sync.tariffs.forms import cents, money, percent_tenths, rounded
 from backend_sync.tariffs.model import PriceTable, PriceWhen
 from backend_sync.tariffs.reader import Reader
 from backend_sync.tariffs.source import Finding, KeyPath, Source, dotted
@@ -31,9 +31,10 @@ class Derived(NamedTuple):
     cents: int
     listed: int | None  # a price listed beside it, which wins
 
-    def __str__(self) -> str:
-        percent = f"{self.percent_tenths / 10:g}"
-        return f"{percent} % of {self.base} {self.base_cents}, {self.rounding}: {self.cents}"
+    def words(self, decimals: int) -> str:
+        """Return it as a person checks it: "50 % of adult 4.15, half_up: 2.08"."""
+        share = f"{self.percent_tenths / 10:g} % of {self.base} {money(self.base_cents, decimals)}"
+        return f"{share}, {self.rounding}: {money(self.cents, decimals)}"
 
 
 class Zones:

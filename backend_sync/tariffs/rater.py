@@ -45,7 +45,8 @@ class Rater:
         self.network = derive(feed)
         runs = self.network.trips
         self.trip_index = {feed.trips[run.trip].trip_id: at for at, run in enumerate(runs)}
-        self.brief = brief_patterns(self.book, feed, self.network)
+        self.books = (self.book, *self.book.others)
+        self.brief = [brief_patterns(book, feed, self.network) for book in self.books]
         self.timezone = zoneinfo.ZoneInfo(authored.book.timezone)
 
     def decide(self, card: list[int], tap: list[int]) -> list[int]:
@@ -81,11 +82,16 @@ class Rater:
         moment = EPOCH_UTC + datetime.timedelta(seconds=second)
         return moment.astimezone(self.timezone).replace(tzinfo=None)
 
-    def zone_mask(self, stop: int) -> int:
-        """Return the zones of a stop in this book."""
-        return stop_masks((self.book, *self.book.others), self.feed.stops[stop])[0]
+    def index_of(self, authority: int) -> int:
+        """Return the place of an authority's book in the package, the first where it has none."""
+        return next((n for n, book in enumerate(self.books) if book.authority == authority), 0)
 
-    def segments(self, trip: Trip) -> tuple[Segment, ...]:
-        """Return the stretches of zones of a trip as the package has them."""
+    def zone_mask(self, stop: int, index: int = 0) -> int:
+        """Return the zones of a stop in one book."""
+        return stop_masks(self.books, self.feed.stops[stop])[index]
+
+    def segments(self, trip: Trip, index: int = 0) -> tuple[Segment, ...]:
+        """Return the stretches of zones of a trip as the package has them for one book."""
         pattern = self.network.trips[self.trip_index[trip.trip_id]].pattern
-        return segments(trip.stops, self.zone_mask, pattern in self.brief)
+        is_brief = pattern in self.brief[index]
+        return segments(trip.stops, lambda stop: self.zone_mask(stop, index), is_brief)

@@ -9,8 +9,9 @@ import datetime
 from typing import NamedTuple
 
 from backend_sync.tariffs import model as m
+from backend_sync.tariffs.commands.output import counted
 from backend_sync.tariffs.feed import Trip
-from backend_sync.tariffs.forms import money
+from backend_sync.tariffs.forms import DAY_MINUTES, money
 from backend_sync.tariffs.rater import Place, Rater
 from backend_sync.tariffs.when import date
 from card_layouts.cards.zones import zones_hull
@@ -63,18 +64,27 @@ def _rule(decision: list[int]) -> str:
 
 
 def _ask(rater: Rater, trip: Trip, masks: tuple[int, ...]) -> list[int]:
-    purse = next(
-        p
-        for p in rater.book.products
-        if p.kind == m.KIND_PURSE and not (p.cap or p.needs_pass or p.billed or p.grant)
-    )
-    card: list[int] = rater.words.card({"balance": 0xFFFF, "purse": {"product": purse.number}})
+    product = charged_product(rater.book)
+    card: list[int] = rater.words.card({"balance": 0xFFFF, "purse": {"product": product.number}})
     place = Place(trip, rater.trip_index[trip.trip_id], 0, trip.stops[0])
     # Noon of the first day: no night fee, whatever the trip's own hour.
     local = datetime.datetime.combine(date(rater.book.valid_from), NOON)
     tap = rater.tap(place, rater.second(local))
     tap[i.T_PICKED] = masks[-1]
+    tap[i.T_FLAGS] = i.FLAG_TICKET if product.kind == m.KIND_TICKET else 0
     return rater.decide(card, tap)
+
+
+def charged_product(book: m.Book) -> m.Product:
+    """Return what an adult pays single journeys with: the plain purse, else a ticket.
+
+    Raises: ValueError where the tariff has neither.
+    """
+    for kind in (m.KIND_PURSE, m.KIND_TICKET):
+        for p in book.products:
+            if p.kind == kind and not (p.cap or p.needs_pass or p.billed or p.grant):
+                return p
+    raise ValueError("no product that a tap charges; wanted a purse or a ticket")
 
 
 def _decided(rater: Rater, masks: tuple[int, ...]) -> str:
@@ -100,9 +110,14 @@ def _adjacent(a: int, b: int) -> bool:
 def sequence_lines(rater: Rater, rows: list[Sequence]) -> list[str]:
     """Return the sequences as a table for people."""
     width = max((len(row.zones) for row in rows), default=8)
+    adult, product = rater.book.class_group(m.CLASS_ADULT), charged_product(rater.book).name
+    group = rater.book.group(adult)
     lines = [
+        f"{len(rows)} zone sequences, {sum(row.trips for row in rows):,} trips;"
+        f" what {group.name if group else adult} pays from end to end with {product},"
+        f" {rater.book.currency}",
         f"{'sequence':<{width}}  {'trips':>6} {'patterns':>9} {'priced':>8} {'price':>7}"
-        f"  {'rule':<14} decision"
+        f"  {'rule':<14} decision",
     ]
     for row in rows:
         lines.append(
@@ -110,5 +125,29 @@ def sequence_lines(rater: Rater, rows: list[Sequence]) -> list[str]:
             f" {money(row.cents, rater.book.decimals):>7}  {f'{row.rule} {row.rule_name}':<14}"
             f" {row.decision}"
         )
-    lines.append(f"{len(rows)} zone sequences, {sum(row.trips for row in rows):,} trips")
+    return [*lines, *_decided_lines(rater)]
+
+
+def _decided_lines(rater: Rater) -> list[str]:
+    """Return what is decided for all: skips, ways back, and trips around midnight."""
+    book, trips = rater.book, rater.feed.trips
+    shift = f"{book.shift_minutes // 60:02d}:{book.shift_minutes % 60:02d}"
+    late = [t for t in trips if t.start_minute + t.times[-1] >= DAY_MINUTES]
+    early = [t for t in trips if t.start_minute < book.shift_minutes]
+    skip = "priced as passed" if book.skip == m.SKIP_SPAN else "left out where such a set is sold"
+    lines = [
+        f"a zone without a stop on the way: {skip} (zones.skip)",
+        "a way that comes back: each zone is paid once, zones between the ends are free",
+    ]
+    if late:
+        lines.append(
+            f"{counted(len(late), 'trip')} past midnight: a tap is priced by its own wall clock,"
+            f" until {shift} on the service day before; the trip keeps the date it set out on"
+        )
+    if early:
+        first = min(early, key=lambda t: (t.start_minute, t.trip_id))
+        lines.append(
+            f"{counted(len(early), 'trip')} from before {shift} on, by its own date"
+            f" ({first.trip_id}): a tap there belongs to the service day before"
+        )
     return lines

@@ -46,9 +46,9 @@ class Finding(NamedTuple):
 class TariffFault(Exception):
     """A tariff that cannot be read, with every finding that says why."""
 
-    def __init__(self, findings: list[Finding]) -> None:
+    def __init__(self, findings: list[Finding], path: Path = Path()) -> None:
         super().__init__("\n".join(str(finding) for finding in findings))
-        self.findings = findings
+        self.findings, self.path = findings, path
 
 
 class Source(NamedTuple):
@@ -86,7 +86,7 @@ def read_source(path: Path) -> Source:
     if not findings:
         findings += grammar_findings(source)
     if findings:
-        raise TariffFault(findings)
+        raise TariffFault(findings, path)
     return source
 
 

@@ -62,7 +62,11 @@ def test_kuopio_has_twenty_two_zone_sequences_each_with_price_and_decision(city)
     assert {zones: said[zones] for zones in expected} == expected
     assert all(row.rule and row.decision for row in rows)
     lines = sequence_lines(city, rows)
-    assert len(lines) == 24 and lines[-1] == "22 zone sequences, 2,149 trips"
+    assert lines[0].startswith("22 zone sequences, 2,149 trips; what adult pays from end to end")
+    assert len(lines) == 2 + 22 + 4
+    late, early = lines[-2:]
+    assert late.startswith("82 trips past midnight: a tap is priced by its own wall clock")
+    assert early.startswith("1 trip from before 04:00 on, by its own date (")
 
 
 def price_rides(city: Rater, every: int) -> int:

@@ -35,16 +35,20 @@ def run(capsys, *arguments: object) -> tuple[int, str, str]:
 def test_check_passes_each_shipped_tariff(capsys, path):
     code, out, err = run(capsys, "check", path)
     assert (code, err) == (0, "")
-    assert re.search(r"warnings? accepted$", out.strip())
+    first = out.splitlines()[0]
+    assert first.startswith(f"{path}: ") and ": in order; " in first
+    assert re.search(r"warnings? accepted$", first)
 
 
 def test_check_says_all_that_is_wrong_and_returns_1(capsys):
-    code, out, err = run(capsys, "check", BROKEN / "upgrade-cheaper.toml")
+    path = BROKEN / "upgrade-cheaper.toml"
+    code, out, err = run(capsys, "check", path)
     assert code == 1 and out == ""
     assert err == (
-        "upgrade-cheaper.toml:20: upgrade-cheaper: adult: A-C costs 500, value A-B 300 and then"
-        " added C 100 = 400; wanted a journey with its upgrade at least the direct fare;"
-        " raise the added part, or accept it with a reason\n1 warning\n"
+        f"{path}: 1 warning\n"
+        f"{path}:20: upgrade-cheaper: adult: A-C costs 5.00, value A-B 3.00 and then"
+        " added C 1.00 = 4.00; wanted a journey with its upgrade at least the direct fare;"
+        " raise the added part, or accept it with a reason\n"
     )
 
 

@@ -83,7 +83,7 @@ def test_rows_become_explicit_cents_for_every_run(tmp_path):
 
 def test_a_derived_price_remembers_how_it_came_about(tmp_path):
     derived = read_tariff(written(tmp_path, SMALL)).derived
-    assert str(derived[-1]) == "50 % of adult 415, half_up: 208"
+    assert derived[-1].words(2) == "50 % of adult 4.15, half_up: 2.08"
 
 
 def test_every_fault_is_named_with_its_place_and_remedy(tmp_path):

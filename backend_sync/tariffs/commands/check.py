@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from backend_sync.tariffs.commands.output import (
+    beside,
     counted,
     print_findings,
     print_json,
@@ -43,23 +44,28 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print(path: Path, report: Report) -> None:
+    if report.findings:
+        print_findings(path, report.findings)
+    else:
+        print(f"{path}: {_summary(report)}")
     for (rule, reason), findings in _by_reason(report).items():
         more = f" and {len(findings) - 1} more" if len(findings) > 1 else ""
-        first = findings[0]
+        first = beside(path, findings[0])
         print(f"{first.place}: {rule}: accepted: {first.found}{more} ({reason})")
-    if report.findings:
-        print_findings(report.findings)
-        return
+
+
+def _summary(report: Report) -> str:
     assert report.authored is not None
     book, feed = report.authored.book, report.feed
     parts = [
+        "in order",
         counted(len(book.products), "product"),
         counted(len(book.groups), "group"),
         f"zones {', '.join(book.zones)}",
         f"{len(feed.stops):,} stops" if feed else "no feed: stops and trips were not checked",
         counted(len(report.accepted), "warning") + " accepted",
     ]
-    print(f"{path}: {book.name}: {'; '.join(parts)}")
+    return f"{book.name}: {'; '.join(parts)}"
 
 
 def _by_reason(report: Report) -> dict[tuple[str, str], list[Finding]]:

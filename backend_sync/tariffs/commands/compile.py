@@ -33,8 +33,8 @@ def _version(text: str) -> int:
 def run(options: argparse.Namespace) -> int:
     report = check(options.tariff, options.gtfs, options.version)
     if report.findings:
-        print_findings(report.findings)
-        print(f"{options.out} was not written", file=sys.stderr)
+        print(f"{options.out} was not written:", file=sys.stderr)
+        print_findings(options.tariff, report.findings)
         return 1
     assert report.authored is not None
     book, feed = report.authored.book, report.feed

@@ -58,7 +58,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     rater = _rater(options)
     if options.all_sequences:
-        rows = sequences(rater)
+        try:
+            rows = sequences(rater)
+        except ValueError as error:
+            raise CommandFailed(f"{options.tariff.name}: {error}") from None
         if options.json:
             print_json([row._asdict() for row in rows])
         else:

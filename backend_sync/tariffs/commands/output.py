@@ -2,10 +2,11 @@
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from backend_sync.tariffs.linter import ERROR, Report
-from backend_sync.tariffs.source import Finding
+from backend_sync.tariffs.source import Finding, Place
 
 
 def counted(number: int, noun: str) -> str:
@@ -13,14 +14,19 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def print_findings(findings: list[Finding]) -> None:
-    """Print one line for each finding on standard error, and a line with their number."""
-    for finding in findings:
-        print(finding, file=sys.stderr)
+def print_findings(path: Path, findings: list[Finding]) -> None:
+    """Print on standard error how many findings the tariff `path` has, then one line for each."""
     errors = sum(finding.severity == ERROR for finding in findings)
     parts = [counted(errors, "error")] if errors else []
     parts += [counted(len(findings) - errors, "warning")] if len(findings) > errors else []
-    print(", ".join(parts), file=sys.stderr)
+    print(f"{path}: {', '.join(parts)}", file=sys.stderr)
+    for finding in findings:
+        print(beside(path, finding), file=sys.stderr)
+
+
+def beside(path: Path, finding: Finding) -> Finding:
+    """Return a finding whose file is found from where the reader stands, as `path` is."""
+    return finding._replace(place=Place(str(path.parent / finding.place.file), finding.place.line))
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from backend_sync.tariffs import model as m
 from backend_sync.tariffs.book import Authored
 from backend_sync.tariffs.feed import Feed
+from backend_sync.tariffs.forms import money
 from backend_sync.tariffs.when import day
 
 
@@ -36,6 +37,10 @@ class Case(NamedTuple):
 
     def words(self, mask: int) -> str:
         return self.authored.zones.words(mask)
+
+    def money(self, cents: int) -> str:
+        """Return an amount as the tariff's readers write it: 251 is 2.51."""
+        return money(cents, self.book.decimals)
 
     def products(self) -> Iterator[tuple[str, m.Product]]:
         """Yield (key, product) in the order they are written."""

@@ -72,8 +72,9 @@ def inversion_set(case: Case) -> Iterator[Problem]:
                     if small != large and small & ~large == 0 and other < price:
                         yield Problem(
                             ("prices", table.name, group.name),
-                            f"{table.name} {group.name}: {case.words(large)} costs {other}, its"
-                            f" part {case.words(small)} costs {price}",
+                            f"{table.name} {group.name}: {case.words(large)} costs"
+                            f" {case.money(other)}, its part {case.words(small)} costs"
+                            f" {case.money(price)}",
                             "a set never cheaper than a part of it",
                             {
                                 "prices": (table.name,),
@@ -95,7 +96,10 @@ def inversion_group(case: Case) -> Iterator[Problem]:
                     row = {**table.prices[mask], **layer.get(mask, {})}
                     low, high = row.get(young.number), row.get(old.number)
                     if low is not None and high is not None and low > high:
-                        found.append(f"{case.words(mask)}: {young.name} {low}, {old.name} {high}")
+                        found.append(
+                            f"{case.words(mask)}: {young.name} {case.money(low)},"
+                            f" {old.name} {case.money(high)}"
+                        )
             if found:
                 more = f" and in {len(found) - 1} more" if len(found) > 1 else ""
                 yield Problem(
@@ -150,8 +154,8 @@ def _split(
     if price is None or one is None or two is None or price <= one + two:
         return None
     words = (
-        f"{case.words(whole)} costs {price}, in two journeys {case.words(first)} {one}"
-        f" + {case.words(rest)} {two} = {one + two}"
+        f"{case.words(whole)} costs {case.money(price)}, in two journeys {case.words(first)}"
+        f" {case.money(one)} + {case.words(rest)} {case.money(two)} = {case.money(one + two)}"
     )
     return price - one - two, cut, words
 
@@ -186,9 +190,9 @@ def _cheaper_in_two(case: Case, own: m.PriceTable, other: m.PriceTable, group: i
             begin, then = fare(own.prices, part, group), fare(other.prices, rest, group)
             if begin is not None and then is not None and begin + then < min(direct):
                 return (
-                    f"{case.words(whole)} costs {min(direct)}, {own.name}"
-                    f" {case.words(part)} {begin} and then {other.name} {case.words(rest)} {then}"
-                    f" = {begin + then}"
+                    f"{case.words(whole)} costs {case.money(min(direct))}, {own.name}"
+                    f" {case.words(part)} {case.money(begin)} and then {other.name}"
+                    f" {case.words(rest)} {case.money(then)} = {case.money(begin + then)}"
                 )
     return ""
 
@@ -233,7 +237,8 @@ def cap_threshold(case: Case) -> Iterator[Problem]:
                     yield Problem(path, f"no price of {words}", "one for each set and group")
                     break
                 if price is not None and threshold < price:
-                    said = f"{words} is {threshold}, below one fare of {price}"
+                    low, one = case.money(threshold), case.money(price)
+                    said = f"{words} is {low}, below one fare of {one}"
                     yield Problem(path, said, "a threshold of at least one fare")
                     break
 
@@ -254,16 +259,17 @@ def money_width(case: Case) -> Iterator[Problem]:
             if dearest * heads + night > AMOUNT_MAX:
                 yield Problem(
                     ("products", key, "companions"),
-                    f"{heads} persons of products.{key} may cost {dearest * heads + night} cents",
-                    f"at most {AMOUNT_MAX}: a debit on the card has 16 bits",
+                    f"{heads} persons of products.{key} may cost"
+                    f" {case.money(dearest * heads + night)}",
+                    f"at most {case.money(AMOUNT_MAX)}: a debit on the card has 16 bits",
                 )
         else:
             yield from _price_width(case, key, product, dearest)
     for channel in case.values.get("load", {}):
         most = max(load.maximum for load in case.book.load if load.channel == channel)
         if most > AMOUNT_MAX:
-            said = f"load.{channel} fills a purse to {most} cents"
-            yield Problem(("load", channel, "max"), said, f"at most {AMOUNT_MAX}")
+            said = f"load.{channel} fills a purse to {case.money(most)}"
+            yield Problem(("load", channel, "max"), said, f"at most {case.money(AMOUNT_MAX)}")
 
 
 def _dearest(case: Case, table: m.PriceTable, groups: int) -> int:
@@ -287,8 +293,8 @@ def _price_width(case: Case, key: str, product: m.Product, dearest: int) -> Iter
     if price > most and not (is_tourist and not product.refund.allowed):
         yield Problem(
             ("products", key, "prices"),
-            f"products.{key} may cost {price} cents",
-            f"at most {most}: more does not fit its field on the card",
+            f"products.{key} may cost {case.money(price)}",
+            f"at most {case.money(most)}: more does not fit its field on the card",
         )
 
 
@@ -297,8 +303,8 @@ def rounding(case: Case) -> Iterator[Problem]:
         if derived.listed is not None and derived.listed != derived.cents:
             yield Problem(
                 ("prices", derived.table, derived.group),
-                f"{derived.table} {derived.group} {case.words(derived.mask)}: {derived},"
-                f" listed {derived.listed}",
+                f"{derived.table} {derived.group} {case.words(derived.mask)}:"
+                f" {derived.words(case.book.decimals)}, listed {case.money(derived.listed)}",
                 "the listed price and the rule to agree",
                 {"prices": (derived.table,), "groups": (derived.group,)},
             )

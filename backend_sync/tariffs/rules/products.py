@@ -218,10 +218,12 @@ def load(case: Case) -> Iterator[Problem]:
         for load in (load for load in case.book.load if load.channel == channel):
             for word, amount in (("min", load.minimum), ("max", load.maximum)):
                 if amount % load.step:
-                    said = f"load.{channel}: {word} {amount} is no multiple of step {load.step}"
+                    step = case.money(load.step)
+                    said = f"load.{channel}: {word} {case.money(amount)} is no multiple of {step}"
                     yield Problem(("load", channel, word), said, "a multiple of the step")
             if load.minimum > load.maximum:
-                said = f"load.{channel}: min {load.minimum} is above max {load.maximum}"
+                least, most = case.money(load.minimum), case.money(load.maximum)
+                said = f"load.{channel}: min {least} is above max {most}"
                 yield Problem(("load", channel, "min"), said, "min at most max")
             yield from _below_thresholds(case, channel, load)
         for product in (*row.get("sells", []), *row.get("prices", {})):
@@ -239,8 +241,8 @@ def _below_thresholds(case: Case, channel: str, load: m.Load) -> Iterator[Proble
             if prices and load.maximum < min(prices):
                 yield Problem(
                     ("load", channel, "max"),
-                    f"load.{channel} fills a purse to {load.maximum}; products.{key} is free for"
-                    f" {group.name} from {min(prices)} on",
+                    f"load.{channel} fills a purse to {case.money(load.maximum)}; products.{key}"
+                    f" is free for {group.name} from {case.money(min(prices))} on",
                     "a maximum that reaches the threshold",
                 )
                 return
