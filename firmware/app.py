@@ -86,6 +86,7 @@ class Validator:
         if self.journal.free_slots() > JOURNAL_ROOM:
             now, source = self.clock.now()
             self.journal.append(BOOT, boot_entry(self.journal, now, source, image_hash, version))
+        self.updates.settle()
 
     # Packages in force ----------------------------------------------------------------
 

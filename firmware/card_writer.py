@@ -246,12 +246,15 @@ class CardWriter:
                 known = NOT_SENT
         window.exit()
         self.mark(COMMIT)
-        if known == COMMITTED:
-            seen.status = session.status
-            self._append_outcome(seq, OUTCOME_COMMITTED, HOW_ANSWER, seen, gate)
-        elif known == NOT_SENT:
-            self._append_outcome(seq, OUTCOME_ABORTED, HOW_NOT_SENT, seen, GATE_SHUT)
-        else:
+        try:
+            if known == COMMITTED:
+                seen.status = session.status
+                self._append_outcome(seq, OUTCOME_COMMITTED, HOW_ANSWER, seen, gate)
+            elif known == NOT_SENT:
+                self._append_outcome(seq, OUTCOME_ABORTED, HOW_NOT_SENT, seen, GATE_SHUT)
+        except JournalFull:
+            pass  # the flash failed meanwhile: who paid is let through, the card tells the ledger
+        if known == UNKNOWN:
             self._unknown_uid = seen.uid
             self._unknown_at = self.clock.ticks_ms()
         return known

@@ -3,6 +3,9 @@
 An entry is durable when `append` returns and is forgotten only after a verified
 acknowledgement. A cut at any program or erase leaves a ring that mounts with every
 entry that was durable; a torn slot is skipped and its seq used again in the next one.
+What is written is read back: an operation that did not take is done again elsewhere, and
+a block that does not take it is passed over. What a cut may have left half written reads
+well today and not tomorrow: `mount` makes the newest slot sure, one way or the other.
 Each block has its own key; the old one is zeroed when the next header is durable, so a
 stolen board cannot forge what happened before. Knows entries' intents and lease use,
 nothing of cards or links.
@@ -21,15 +24,18 @@ from card_layouts.records.slot import (
     SLOTS_PER_BLOCK,
     Sealer,
 )
-from firmware.journal_block import BLANK_SLOT, Blocks, JournalDamaged, slot_holds
+from firmware.journal_block import BLANK_SLOT, TRIES, Blocks, slot_holds
 from firmware.journal_counters import CARRIED, Counters
 from firmware.journal_provision import provision
 
 ADMIT_SLOTS = 16  # free slots a tap needs before it may begin: D15
 
 
+ZEROS = bytes(SLOT_BYTES)
+
+
 class JournalFull(Exception):
-    """No slot is free and no block may be erased: the tap is refused, nothing is forgotten."""
+    """No slot is free and no block may be erased, or none takes it: nothing is forgotten."""
 
 
 class IntentsFull(JournalFull):
@@ -55,6 +61,7 @@ class Journal:
         self._slot = bytearray(SLOT_BYTES)
         self._check = bytearray(SLOT_BYTES)
         self._next_is_blank = False
+        self._doubtful = False  # a cut may have begun to program the next slot: it is left out
         self.counters = Counters()
         self.torn = 0  # slots found or left torn since mount
 
@@ -84,7 +91,7 @@ class Journal:
 
     def free_slots(self):
         """Return how many entries fit before something unacknowledged would be in the way."""
-        blocks = self._blocks.count - (self._ordinal - self._keep + 1)
+        blocks = self._blocks.count - (self._next - self._keep)
         return SLOTS_PER_BLOCK - self._index + SLOTS_PER_BLOCK * blocks
 
     def admits_tap(self):
@@ -112,41 +119,66 @@ class Journal:
         self.counters.take({name: blocks.get(name) for name in CARRIED}, blocks.intents())
         self.head_seq = self._first_seq - 1
         self.torn = 0
+        self._next = self._ordinal + 1
         self._next_is_blank = False
         self._cursor = (-1, 0, 0)
         self._replay()
-        blocks.zero_keys(self._ordinal - 1)
         self._find_oldest()
+        self._doubtful = True
         return self
 
     def _replay(self):
         """Apply the current block's entries; older ones are in its header."""
-        self._index = 0
-        for index in range(SLOTS_PER_BLOCK):
-            self._flash.read(self._blocks.slot_place(self._ordinal, index), self._slot)
-            if self._slot == BLANK_SLOT:
-                continue
-            self._index = index + 1
-            try:
-                payload = self._sealer.open_seal(self._slot)
-            except (LayoutError, SealError):
-                self.torn += 1
-                continue
-            if SLOT_HEADER.get(self._slot, "seq") != self.head_seq + 1:
+        self._index = self._used_slots()
+        for index in range(self._index):
+            place = self._blocks.slot_place(self._ordinal, index)
+            self._flash.read(place, self._slot)
+            if self._slot == BLANK_SLOT or self._slot == ZEROS:
+                continue  # left out, or found torn before
+            payload = self._opened()
+            if index == self._index - 1:
+                payload = self._make_sure(place, payload)
+            if payload is None:
                 self.torn += 1
                 continue
             self.head_seq += 1
             self.H = chain_next(self.H, self._slot)
             self.counters.apply(SLOT_HEADER.get(self._slot, "type"), payload, self.head_seq)
 
+    def _used_slots(self):
+        """Return how many slots of the current block were begun."""
+        for index in range(SLOTS_PER_BLOCK - 1, -1, -1):
+            self._flash.read(self._blocks.slot_place(self._ordinal, index), self._slot)
+            if self._slot != BLANK_SLOT:
+                return index + 1
+        return 0
+
+    def _opened(self):
+        """Return the payload of the slot read last, or None if it is not the next entry."""
+        try:
+            payload = self._sealer.open_seal(self._slot)
+        except (LayoutError, SealError):
+            return None
+        return payload if SLOT_HEADER.get(self._slot, "seq") == self.head_seq + 1 else None
+
+    def _make_sure(self, place, payload):
+        """Program the newest slot again, or 00 over it if it is torn: a cut left it in doubt."""
+        if payload is not None and self._program_slot(place):
+            return payload
+        self._flash.program(place, ZEROS)
+        return None
+
     def _find_oldest(self):
+        """Go back over the blocks that are still there; their keys must be gone."""
         oldest = self._ordinal
         self._first_kept = self._first_seq
-        while oldest > 0 and self._ordinal - oldest + 1 < self._blocks.count:
-            if not self._blocks.load(oldest - 1):
-                break
-            oldest -= 1
+        for ordinal in range(self._ordinal - 1, self._ordinal - self._blocks.count, -1):
+            if ordinal < 0 or not self._blocks.load(ordinal):
+                continue  # nothing there, or a block that was passed over
+            oldest = ordinal
             self._first_kept = self._blocks.get("first_seq")
+            if ordinal == self._ordinal - 1 or self._blocks.has_keys():
+                self._blocks.zero_keys(ordinal)  # a cut may have left them half gone
         self._oldest = self._keep = oldest
         self._move_keep()
 
@@ -171,8 +203,7 @@ class Journal:
         return seq
 
     def _write_slot(self, entry_type, payload, flags, layout, seq):
-        if self._index == SLOTS_PER_BLOCK:
-            self._change_block()
+        self._find_room()
         index = self._index
         slot = self._slot
         SLOT_HEADER.pack_into(
@@ -195,31 +226,59 @@ class Journal:
         self._sealer.seal_into(slot)
         self._index = index + 1
         place = self._blocks.slot_place(self._ordinal, index)
-        self._flash.program(place, slot)
+        if self._program_slot(place):
+            return True
+        self._flash.program(place, ZEROS)  # it must not read well some day: its seq is used again
+        return False
+
+    def _find_room(self):
+        """Go to the next slot that no cut has touched."""
+        self._leave_out()
+        if self._index == SLOTS_PER_BLOCK:
+            self._change_block()
+
+    def _leave_out(self):
+        """Give up the first slot after a mount: a cut may have begun to program it unseen."""
+        if self._doubtful and self._index < SLOTS_PER_BLOCK:
+            self._flash.program(self._blocks.slot_place(self._ordinal, self._index), ZEROS)
+            self._index += 1
+        self._doubtful = False
+
+    def _program_slot(self, place):
+        """Program the slot and read it back; True if it holds."""
+        self._flash.program(place, self._slot)
         self._flash.read(place, self._check)
-        return self._check == slot
+        return self._check == self._slot
 
     def _change_block(self):
         """Open the next block: erased, header durable and read back, then the old key dies."""
-        ordinal = self._ordinal + 1
-        if not self._may_reuse(ordinal):
-            raise JournalFull(f"journal: {self.head_seq - self.acked_seq} entries unacknowledged")
-        self._erase_ahead()
-        key = next_block_key(self._key)
-        if not self._blocks.write_header(self._header_values(ordinal), key):
-            self._next_is_blank = False
-            self._erase_ahead()
-            if not self._blocks.write_header(self._header_values(ordinal), key):
-                raise JournalDamaged(f"journal: block {ordinal} does not hold its header")
+        while not self._open_next():
+            self._next += 1  # it does not hold its header: passed over until its next turn
         self._blocks.zero_keys(self._ordinal)
-        self._key = key
-        self._sealer = Sealer(key)
-        self._ordinal = ordinal
+        self._ordinal = self._next
+        self._next = self._ordinal + 1
         self._first_seq = self.head_seq + 1
         self._index = 0
         self.wear = self._next_wear
         self._next_is_blank = False
         self.counters.new_block()
+
+    def _open_next(self):
+        """Write the header of block `_next`; True if it holds. Raises: JournalFull."""
+        for _ in range(TRIES):
+            if not self._erase_ahead():
+                waiting = self.head_seq - self.acked_seq
+                raise JournalFull(f"journal: {waiting} entries unacknowledged")
+            key = self._key
+            for _ in range(self._next - self._ordinal):
+                key = next_block_key(key)
+            self._next_is_blank = False
+            if self._blocks.write_header(self._header_values(self._next), key):
+                self._key = key
+                self._sealer = Sealer(key)
+                return True
+        self._blocks.zero_keys(self._next)
+        return False
 
     def _header_values(self, ordinal):
         values = self.counters.header_values()
@@ -236,31 +295,30 @@ class Journal:
     # Erase ahead ----------------------------------------------------------------------
 
     def idle(self):
-        """Prepare the next block if it may be reused, so that no tap waits for an erase."""
-        if not self._next_is_blank and self._may_reuse(self._ordinal + 1):
-            self._erase_ahead()
+        """Prepare the next slot and, if it may be reused, the next block: no tap waits for it."""
+        self._leave_out()
+        self._erase_ahead()
 
     def _may_reuse(self, ordinal):
         """True if the block that lies where `ordinal` would lie is fully acknowledged."""
         return ordinal - self._blocks.count < self._keep
 
     def _erase_ahead(self):
-        """Make the next block blank; what a cut erase left behind is erased again."""
-        if self._next_is_blank:
-            return
-        ordinal = self._ordinal + 1
-        wear = self._blocks.wear_of_place(ordinal)
-        if wear < 0:  # no header to read it from: a neighbour's count is near enough
-            wear = self.wear
-        if not self._blocks.is_blank(ordinal):
-            gone = ordinal - self._blocks.count
+        """Erase block `_next`, or the one after it that takes it; True if there is one."""
+        while not self._next_is_blank and self._may_reuse(self._next):
+            wear = self._blocks.wear_of_place(self._next)
+            if wear < 0:  # no header to read it from: a neighbour's count is near enough
+                wear = self.wear
+            gone = self._next - self._blocks.count
             if gone >= self._oldest:
                 self._oldest = gone + 1
                 self._first_kept = self._first_seq_of(gone + 1)
-            self._blocks.erase(ordinal)
-            wear += 1
-        self._next_wear = wear
-        self._next_is_blank = True
+            self._next_wear = wear + 1
+            if self._blocks.erase(self._next):
+                self._next_is_blank = True
+            else:
+                self._next += 1
+        return self._next_is_blank
 
     # Acknowledgement ------------------------------------------------------------------
 
@@ -302,9 +360,12 @@ class Journal:
             self._keep += 1
 
     def _first_seq_of(self, ordinal):
-        if ordinal >= self._ordinal:
-            return self._first_seq
-        return self._blocks.get("first_seq") if self._blocks.load(ordinal) else 0
+        """Return the first seq of a block; one that was passed over begins as the next does."""
+        while ordinal < self._ordinal:
+            if self._blocks.load(ordinal):
+                return self._blocks.get("first_seq")
+            ordinal += 1
+        return self._first_seq
 
     # Read back ------------------------------------------------------------------------
 

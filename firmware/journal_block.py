@@ -31,6 +31,7 @@ from card_layouts.records.slot import (
 
 BLANK_SLOT = b"\xff" * SLOT_BYTES
 BLANK_PAGE = b"\xff" * HEADER_PAGE
+TRIES = 2  # of an operation that reported done and did not take; then the block is passed over
 
 
 class JournalDamaged(Exception):
@@ -61,17 +62,18 @@ class Blocks:
         """Load the newest block that has a usable key; return its ordinal.
 
         A page that was cut while it was programmed may look whole in its first part and
-        lack the keys: then the block before it still has its own, and goes on.
+        lack the keys: then the block before it still has its own, and goes on. It may also
+        read whole now and not the next time: it counts once it is programmed again.
         """
-        best = -1
+        found = []
         for index in range(self.count):
             ordinal = self._ordinal_at(index)
-            if ordinal > best and self.key() is not None:
-                best = ordinal
-        if best < 0:
-            raise JournalDamaged("journal: no header page with a key in the ring")
-        self.load(best)
-        return best
+            if ordinal >= 0 and self.key() is not None:
+                found.append(ordinal)
+        for ordinal in sorted(found, reverse=True):
+            if self.load(ordinal) and self.key() is not None and self._program_page(ordinal):
+                return ordinal
+        raise JournalDamaged("journal: no header page with a key in the ring")
 
     def _ordinal_at(self, index):
         self._flash.read(self._start + index * BLOCK_BYTES, self.page)
@@ -111,15 +113,26 @@ class Blocks:
     def write_header(self, values, key):
         """Program the header page of block values["ordinal"] and read it back; True if it holds."""
         self.page[:] = pack_block_page(values, key)
-        place = self.place(values["ordinal"])
+        return self._program_page(values["ordinal"])
+
+    def _program_page(self, ordinal):
+        """Program `page` as the header of a block; True if it reads back."""
+        place = self.place(ordinal)
         self._flash.program(place, self.page)
         self._flash.read(place, self._check)
         return self._check == self.page
 
     def zero_keys(self, ordinal):
-        """Program 00 over the keys of a block, if it is still there and has any."""
-        if self.load(ordinal) and self.page[KEYS_AT : KEYS_AT + KEYS_BYTES] != bytes(KEYS_BYTES):
-            self._flash.program(self.place(ordinal) + KEYS_AT, bytes(KEYS_BYTES))
+        """Program 00 over the keys of a block, if it is still there; once more if they stay."""
+        for _ in range(TRIES):
+            if self.load(ordinal):
+                self._flash.program(self.place(ordinal) + KEYS_AT, bytes(KEYS_BYTES))
+            if not self.load(ordinal) or not self.has_keys():
+                return
+
+    def has_keys(self):
+        """Return True if the page read last still has bits of its block's key."""
+        return self.page[KEYS_AT : KEYS_AT + KEYS_BYTES] != bytes(KEYS_BYTES)
 
     def is_blank(self, ordinal):
         """Return True if every byte of the block is FF."""
@@ -131,8 +144,16 @@ class Blocks:
         return True
 
     def erase(self, ordinal):
-        """Erase the place where a block will lie."""
-        self._flash.erase(self.place(ordinal))
+        """Erase the place where a block will lie, twice if need be; True if it is blank then.
+
+        Blank is not enough to leave it out: an erase that was cut may read blank now and not
+        later.
+        """
+        for _ in range(TRIES):
+            self._flash.erase(self.place(ordinal))
+            if self.is_blank(ordinal):
+                return True
+        return False
 
     def wear_of_place(self, ordinal):
         """Return the erase count written by the block now lying at this place, or -1."""

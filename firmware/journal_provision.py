@@ -16,7 +16,7 @@ def provision(flash, first_block, block_count, device, epoch, key_block0, first_
 
     A device that gets new keys goes on counting: seq never restarts, and the first block's
     ordinal is the smallest a ledger would look for, with the key ratcheted up to it.
-    Raises: JournalDamaged when the flash does not hold the header.
+    Raises: JournalDamaged when a block cannot be erased or does not hold the header.
     """
     blocks = Blocks(flash, first_block, block_count)
     ordinal = (first_seq + SLOTS_PER_BLOCK - 2) // SLOTS_PER_BLOCK
@@ -24,13 +24,14 @@ def provision(flash, first_block, block_count, device, epoch, key_block0, first_
     for _ in range(ordinal):
         key = next_block_key(key)
     for index in range(block_count):
-        if not blocks.is_blank(index):
-            blocks.erase(index)
+        if not blocks.erase(index):
+            raise JournalDamaged(f"journal: block {index} cannot be erased; replace the part")
     values = Counters().header_values()
     values["device"] = device
     values["epoch"] = epoch
     values["ordinal"] = ordinal
     values["first_seq"] = first_seq
+    values["wear"] = 1
     values["acked_seq"] = first_seq - 1
     values["H_start"] = chain_start(device, epoch)
     if not blocks.write_header(values, key):

@@ -3,7 +3,8 @@
 A slot is head (512 bytes) and body. The body is written and checked first; the head, with the
 signed envelope and a CRC, is programmed last and is the switch: a cut leaves the old package
 or the new one, never a mix. Before a slot is reused its head is overwritten with 00, so that
-a cut erase cannot leave a head in front of a damaged body.
+a cut erase cannot leave a head in front of a damaged body. `make_sure` is for the first look
+after a cut: a head that reads well today and not tomorrow is programmed once more.
 Knows flash and envelopes, not what a role means. Source: D8, D18; trust.md 6.5, T9.
 """
 
@@ -116,6 +117,15 @@ class PackageSlots:
         ours = MANIFEST.get(manifest64, "role") == self.role and package.size <= self.capacity
         return package if ours else None
 
+    def make_sure(self):
+        """Program the newest package's head again: a cut may have left its bits in doubt."""
+        package = self.newest()
+        if package is not None:
+            head = bytearray(HEAD_BYTES)
+            self._flash.read(package.place, head)
+            for at in (PAGE_BYTES, 0):
+                self._flash.program(package.place + at, head[at : at + PAGE_BYTES])
+
     def newest(self):
         """Return the package with the highest version, in force or not yet, or None."""
         return self.packages[-1] if self.packages else None
@@ -147,10 +157,7 @@ class SlotWriter:
         self._place = place
         self.size = size
         self.offset = 0
-        head = bytearray(HEAD_BYTES)
-        flash.read(place, head)
-        if head[0] != 0 or head[1] != 0:
-            flash.program(place, bytes(PAGE_BYTES))
+        flash.program(place, bytes(PAGE_BYTES))
         flash.erase(place)
 
     def write(self, part):

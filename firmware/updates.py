@@ -12,7 +12,7 @@ import hashlib
 
 from card_layouts.errors import LayoutError, RangeError, SealError
 from card_layouts.link import messages as m
-from card_layouts.packages.manifest import MANIFEST, check_signatures_steps, open_envelope
+from card_layouts.packages.manifest import LEASE, MANIFEST, check_signatures_steps, open_envelope
 from card_layouts.records import entries_device as device
 from card_layouts.records.entries import CONFIG
 from firmware.package_slots import SlotWriter
@@ -62,6 +62,22 @@ class Updates:
     def _forget(self):
         """Let go of what was being received: a board has no room for yesterday's."""
         self._writer = self._steps = self._envelope = self._manifest = self._signatures = None
+
+    def settle(self):
+        """Finish what a cut kept from being finished: once, at boot.
+
+        A lease is counted from its CONFIG on: cut between switch and journal, it would never be.
+        """
+        for role in sorted(self.slots):
+            self.slots[role].make_sure()
+        lease = self.slots[LEASE].newest() if LEASE in self.slots else None
+        counted = self._journal.counters.values["lease"]
+        if lease is not None and lease.version > counted and self._journal.admits_tap():
+            manifest = MANIFEST.unpack(lease.manifest64)
+            floor = self.slots[LEASE].floor()
+            self._journal_verdict(
+                device.CONFIG_SWITCHED, manifest, lease.manifest64, counted, floor
+            )
 
     @property
     def busy(self):
@@ -187,6 +203,9 @@ class Updates:
         floor = max(slots.floor(), manifest["floor"])
         writer.switch(envelope, floor)
         slots.mount(self._k_cfg)
+        newest = slots.newest()
+        if newest is None or newest.manifest64 != manifest64:
+            raise Refused(m.WHY_BODY, "package: the flash does not hold its head")
         self._journal_verdict(device.CONFIG_SWITCHED, manifest, envelope, old, floor)
 
     def _refuse(self, why, role, envelope):

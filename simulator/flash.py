@@ -2,11 +2,13 @@
 
 Programming a 0 back to 1 is refused (real flash would silently keep the 0): it is a fault of
 our own code, so it is an assertion with the place. A cut leaves part of an operation done:
-a fraction of the bytes, or a random choice of bits.
+a fraction of the bytes, a random choice of bits, or bits that read back otherwise each time.
+A fault leaves an operation undone and says nothing: lost, a worn block, a dead one.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,7 +17,18 @@ from simulator.prng import Prng
 BLOCK_BYTES = 4096
 PAGE_BYTES = 256  # one program operation stays inside a page; a real part would wrap round
 RANDOM_BITS = -1  # torn mode: every bit to be cleared (or set) took, or did not
+UNSTABLE_BITS = -2  # as RANDOM_BITS, and each of those bits reads as 0 or 1 until written again
+FAINT_BITS = -3  # nothing took, but a few of those bits read as 0 now and then: blank, or nearly
 TORN_QUARTERS = (0, 1, 2, 3, RANDOM_BITS)
+FAINT = 4  # bits
+
+LOST = "lost"  # the operation reports done and nothing took; the next one works again
+WORN = (
+    "worn"  # a few cells of what it writes are stuck for good: at 1 for a program, 0 for an erase
+)
+DEAD = "dead"  # from here on nothing takes in this block; what it holds can be read
+FAULTS = (LOST, WORN, DEAD)
+STUCK = 3  # cells
 
 
 class FlashPowerLost(Exception):
@@ -32,6 +45,15 @@ class FlashCut:
 
     operation: int
     quarters: int = 0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class FlashFault:
+    """The operation with this number goes wrong, by one of FAULTS, and reports that it is done."""
+
+    operation: int
+    kind: str
     seed: int = 0
 
 
@@ -58,12 +80,23 @@ class Flash:
         self.programs = self.erases = self.bytes_programmed = self.reads = 0
         self.operation = 0
         self.plan: dict[int, FlashCut] = {}
+        self.faults: dict[int, FlashFault] = {}
+        self.injected = 0  # faults that came to pass
+        self._unsure: dict[int, int] = {}  # byte -> bits that read as 0 or 1
+        self._stuck: dict[int, tuple[int, int]] = {}  # byte -> (bits, what they hold)
+        self._dead: set[int] = set()  # blocks
+        self._unsound: set[int] = set()  # blocks where a 0 may stand that nobody wrote
+        self._noise = Prng(0)
         self._observe = observe
         self._file = None if path is None else self._open(Path(path))
 
     def cut_at(self, *cuts: FlashCut) -> None:
         """Plan power cuts, by operation number since the last `restart_count`."""
         self.plan = {cut.operation: cut for cut in cuts}
+
+    def fault_at(self, *faults: FlashFault) -> None:
+        """Plan silent faults, numbered as cuts are."""
+        self.faults = {fault.operation: fault for fault in faults}
 
     def restart_count(self) -> None:
         """Number the operations from 0 again."""
@@ -74,6 +107,10 @@ class Flash:
         self._check(offset, len(buf))
         self.reads += 1
         buf[:] = self.image[offset : offset + len(buf)]
+        if self._unsure:
+            for at in range(offset, offset + len(buf)):
+                if at in self._unsure:
+                    buf[at - offset] ^= self._unsure[at] & self._noise.below(256)
 
     def program(self, offset: int, data: bytes | bytearray | memoryview) -> None:
         """Clear bits; bits already 0 stay so. Raises: FlashPowerLost where planned."""
@@ -81,6 +118,8 @@ class Flash:
         self._check(offset, len(data))
         end = offset + len(data)
         assert end - 1 <= offset | PAGE_BYTES - 1, f"flash program {offset}+{len(data)}: two pages"
+        if offset // BLOCK_BYTES in self._unsound:
+            data = bytes(a & b for a, b in zip(data, self.image[offset:end], strict=True))
         before = int.from_bytes(self.image[offset:end], "big")
         wanted = int.from_bytes(data, "big")
         raised = wanted & ~before
@@ -104,13 +143,28 @@ class Flash:
         self.erases += 1
         self._tell("erase", offset, BLOCK_BYTES)
 
+    def clone(self) -> "Flash":
+        """Return a part with the same cells, sound or not, counted from 0; nothing is planned."""
+        other = Flash(self.size)
+        other.image[:] = self.image
+        other.wear = list(self.wear)
+        other._unsure, other._stuck = dict(self._unsure), dict(self._stuck)
+        other._dead, other._unsound = set(self._dead), set(self._unsound)
+        return other
+
+    def image_hash(self) -> bytes:
+        """Return 16 bytes that tell two contents apart, bits that are not sure included."""
+        unsure = repr(sorted(self._unsure.items())).encode()
+        return sha256(bytes(self.image) + unsure).digest()[:16]
+
     def snapshot(self) -> bytes:
         """Return the content, to be given to `restore`."""
         return bytes(self.image)
 
     def restore(self, content: bytes) -> None:
-        """Put a content back; counters stay."""
+        """Put a content back, every cell sound; counters stay."""
         assert len(content) == self.size, f"{len(content)} bytes for a flash of {self.size}"
+        self._unsure, self._stuck, self._dead, self._unsound = {}, {}, set(), set()
         self._store(0, content)
 
     def close(self) -> None:
@@ -125,14 +179,62 @@ class Flash:
 
     def _operate(self, offset: int, after: bytes) -> None:
         number, self.operation = self.operation, self.operation + 1
-        cut = self.plan.get(number)
+        cut, fault = self.plan.get(number), self.faults.get(number)
+        if fault is not None:
+            after = self._at_fault(offset, after, fault)
         if cut is None:
+            self._settle(offset, after)
             self._store(offset, after)
             return
-        self._store(offset, _torn(self.image[offset : offset + len(after)], after, cut))
+        before = bytes(self.image[offset : offset + len(after)])
+        self._store(offset, _torn(before, after, cut))
+        self._unsettle(offset, before, after, cut)
         raise FlashPowerLost(number)
 
+    def _at_fault(self, offset: int, after: bytes, fault: FlashFault) -> bytes:
+        """Mark what is broken from now on; return what this operation comes to."""
+        self.injected += 1
+        block = offset // BLOCK_BYTES
+        self._unsound.add(block)
+        before = bytes(self.image[offset : offset + len(after)])
+        if fault.kind == DEAD:
+            self._dead.add(block)
+        elif fault.kind == WORN:
+            for at, bit in _some_bits(before, after, fault.seed, STUCK):
+                bits, values = self._stuck.get(offset + at, (0, 0))
+                self._stuck[offset + at] = bits | bit, values | before[at] & bit
+        return before if fault.kind == LOST else after
+
+    def _settle(self, offset: int, after: bytes) -> None:
+        """Make the bits sure that an operation drives: a program those it clears, an erase all."""
+        for at in [at for at in self._unsure if offset <= at < offset + len(after)]:
+            left = self._unsure[at] & after[at - offset] if len(after) < BLOCK_BYTES else 0
+            if left:
+                self._unsure[at] = left
+            else:
+                del self._unsure[at]
+
+    def _unsettle(self, offset: int, before: bytes, after: bytes, cut: FlashCut) -> None:
+        if cut.quarters == UNSTABLE_BITS:
+            rows = [(at, b ^ a) for at, (b, a) in enumerate(zip(before, after, strict=True))]
+        elif cut.quarters == FAINT_BITS:
+            rows = _some_bits(before, after, cut.seed + cut.operation, FAINT)
+        else:
+            return
+        self._unsound.add(offset // BLOCK_BYTES)
+        for at, bits in rows:
+            if bits:
+                self._unsure[offset + at] = self._unsure.get(offset + at, 0) | bits
+
     def _store(self, offset: int, content: bytes) -> None:
+        if offset // BLOCK_BYTES in self._dead:
+            return
+        if self._stuck:
+            cells = bytearray(content)
+            for at, (bits, values) in self._stuck.items():
+                if offset <= at < offset + len(cells):
+                    cells[at - offset] = cells[at - offset] & ~bits | values
+            content = bytes(cells)
         self.image[offset : offset + len(content)] = content
         if self._file is not None:
             self._file.seek(offset)
@@ -155,9 +257,19 @@ class Flash:
 
 def _torn(before: bytes | bytearray, after: bytes, cut: FlashCut) -> bytes:
     """Return what is in the cells when the operation was cut."""
-    if cut.quarters == RANDOM_BITS:
+    if cut.quarters == FAINT_BITS:
+        return bytes(before)
+    if cut.quarters in (RANDOM_BITS, UNSTABLE_BITS):
         chosen = Prng(cut.seed, cut.operation).bytes(len(after))
         rows = zip(before, after, chosen, strict=True)
         return bytes(b & ~mask & 0xFF | a & mask for b, a, mask in rows)
     done = len(after) * cut.quarters // 4
     return after[:done] + bytes(before[done:])
+
+
+def _some_bits(before: bytes, after: bytes, seed: int, count: int) -> list[tuple[int, int]]:
+    """Return up to `count` bits that an operation changes, as (byte, bit)."""
+    rows = enumerate(zip(before, after, strict=True))
+    found = [(at, 1 << bit) for at, (b, a) in rows for bit in range(8) if (b ^ a) >> bit & 1]
+    prng = Prng(seed)
+    return [prng.choice(found) for _ in range(min(count, len(found)))]

@@ -260,6 +260,7 @@ class Device:
     def boot(self) -> None:
         """Start the program on what is in the flash."""
         self.journal = Journal(self.flash, 1, BLOCKS).mount()
+        self.journal.idle()  # as the BOOT entry does on a board: the first tap finds a sure slot
         self.signals = Recorder()
         clock = DeviceClock(self.watch, self.journal.counters)
         self.entropy = self.parts.get("entropy") or Random(self.number)

@@ -46,6 +46,7 @@ def state_of(journal):
 def test_a_committed_tap_is_two_slot_programs_and_a_refusal_is_one():
     flash = new_flash()
     journal = mounted(flash)
+    journal.idle()
     before = flash.programs
     tap(journal)
     assert flash.programs - before == 2
@@ -99,12 +100,13 @@ def test_a_full_journal_refuses_taps_before_it_refuses_their_second_entry():
     while journal.admits_tap():
         tap(journal, taps)
         taps += 1
-    assert journal.free_slots() == 14 and taps == (4 * 30 - 16) // 2 + 1
-    for _ in range(14):
+    slots = 4 * 30 - 1  # the first one after a mount is left out
+    assert journal.free_slots() == 15 and taps == (slots - 16) // 2 + 1
+    for _ in range(15):
         journal.append(REFUSAL, bytes(96))
-    with pytest.raises(JournalFull, match="120 entries unacknowledged"):
+    with pytest.raises(JournalFull, match="119 entries unacknowledged"):
         journal.append(REFUSAL, bytes(96))
-    assert journal.head_seq == 120
+    assert journal.head_seq == 119
 
 
 def test_only_acknowledged_blocks_are_erased_ahead():
@@ -112,15 +114,16 @@ def test_only_acknowledged_blocks_are_erased_ahead():
     journal = mounted(flash)
     for number in range(59):
         tap(journal, number)
+    before = flash.erases
     journal.idle()
-    assert flash.erases == 0
+    assert flash.erases == before
+    journal.acknowledge(ack_of(journal, 28))
+    journal.idle()
+    assert flash.erases == before
     journal.acknowledge(ack_of(journal, 29))
     journal.idle()
-    assert flash.erases == 0
-    journal.acknowledge(ack_of(journal, 30))
-    journal.idle()
-    assert flash.erases == 1 and journal.first_kept_seq == 31
-    assert journal.read_slot(31, bytearray(128))
+    assert flash.erases == before + 1 and journal.first_kept_seq == 30
+    assert journal.read_slot(30, bytearray(128))
 
 
 def test_wear_is_counted_in_the_block_header():
@@ -130,7 +133,7 @@ def test_wear_is_counted_in_the_block_header():
         tap(journal, number)
         journal.acknowledge(ack_of(journal, journal.head_seq))
         journal.idle()
-    assert journal.wear == mounted(flash).wear == flash.wear[4] == 4
+    assert journal.wear == mounted(flash).wear == flash.wear[1] == 6
 
 
 def test_eight_intents_may_be_open_and_the_ninth_is_refused():
@@ -180,7 +183,7 @@ def test_a_restored_ledger_is_sent_again_what_is_still_kept():
         tap(journal, number)
     journal.acknowledge(ack_of(journal, 40))
     assert journal.acknowledge(ack_of(journal, 25, incarnation=2))
-    assert journal.acked_seq == 25 and journal.free_slots() == 80
+    assert journal.acked_seq == 25 and journal.free_slots() == 79
 
 
 def test_lease_use_counts_committed_and_open_intents_and_restarts_with_a_lease():
@@ -249,6 +252,7 @@ def test_every_flipped_bit_of_a_slot_is_found():
 def test_a_slot_that_does_not_hold_its_bytes_is_skipped_and_its_seq_used_again():
     flash = new_flash()
     journal = mounted(flash)
+    journal.idle()
     flash.program(BLOCK_BYTES + 256 + 128 + 50, b"\x00")
 
     program = flash.program
@@ -263,6 +267,6 @@ def test_a_slot_that_does_not_hold_its_bytes_is_skipped_and_its_seq_used_again()
     flash.program = program
     assert (journal.head_seq, journal.torn) == (2, 1)
     remounted = mounted(flash)
-    assert (remounted.head_seq, remounted.torn, remounted.H) == (2, 1, journal.H)
+    assert (remounted.head_seq, remounted.torn, remounted.H) == (2, 0, journal.H)
     slot = bytearray(128)
-    assert remounted.read_slot(2, slot) and SLOT_HEADER.get(slot, "slot") == 2
+    assert remounted.read_slot(2, slot) and SLOT_HEADER.get(slot, "slot") == 3

@@ -5,7 +5,7 @@ import pytest
 from card_layouts.codec.timestamps import CLOCK_SIGNED
 from card_layouts.crypto.kdf import block_key
 from card_layouts.link import messages as m
-from card_layouts.packages.manifest import TARIFF
+from card_layouts.packages.manifest import LEASE, TARIFF
 from card_layouts.records.entries import CONFIG
 from card_layouts.records.entries_device import (
     CONFIG as CONFIG_PAYLOAD,
@@ -20,7 +20,15 @@ from card_layouts.records.entries_device import (
 from card_layouts.records.slot import SLOT_HEADER, Sealer
 from firmware.package_slots import PackageSlots
 from firmware.updates import Updates
-from simulator.flash import BLOCK_BYTES, TORN_QUARTERS, Flash, FlashCut, FlashPowerLost
+from simulator.flash import (
+    BLOCK_BYTES,
+    FAULTS,
+    TORN_QUARTERS,
+    Flash,
+    FlashCut,
+    FlashFault,
+    FlashPowerLost,
+)
 from tests.firmware.journal_builders import K_DEV, ack_of, mounted, new_flash
 from tests.firmware.package_builders import CFG, PUBLICS, STRANGER, deliver, envelope_of
 
@@ -239,3 +247,46 @@ def test_a_cut_at_any_operation_leaves_the_old_package_or_the_new(quarters):
         assert board.body() in (TWO, three)
         assert board.install(3, three)[0] in (m.RESULT_SWITCHED, m.WANT_HAVE)
         assert board.body() == three
+
+
+@pytest.mark.requirement("T6", "T16")
+def test_a_lease_cut_between_its_switch_and_its_entry_is_counted_from_the_next_start_on():
+    journal = mounted(new_flash())
+    flash = Flash(BLOCK_BYTES * 2 * BLOCKS)
+
+    def started():
+        slots = PackageSlots(flash, 0, BLOCKS, LEASE)
+        slots.mount(CFG)
+        return Updates(flash, {LEASE: slots}, CFG, PUBLICS, journal, Watch(), {})
+
+    def lost(*_):
+        raise FlashPowerLost(0)
+
+    updates = started()
+    journal.append, append = lost, journal.append
+    with pytest.raises(FlashPowerLost):
+        deliver(updates, envelope_of(LEASE, 5, ONE), ONE)
+    journal.append = append
+    assert (journal.counters.values["lease"], started().version(LEASE)) == (0, 5)
+    started().settle()
+    assert journal.counters.values["lease"] == 5 and journal.head_seq == 1
+    started().settle()
+    assert journal.head_seq == 1
+
+
+@pytest.mark.requirement("T16", "D18")
+@pytest.mark.parametrize("kind", FAULTS)
+def test_a_head_that_does_not_take_is_refused_and_the_old_package_stays(kind):
+    board = Board()
+    board.install(1, ONE)
+    board.install(2, TWO)
+    whole = board.flash.clone()
+    board.flash.restart_count()
+    assert board.install(3, ONE)[0] == m.RESULT_SWITCHED
+    head = board.flash.operation - 1
+    board = Board(whole)
+    board.flash.fault_at(FlashFault(head, kind))
+    assert board.install(3, ONE)[:3] == (m.RESULT_REFUSED, TARIFF, m.WHY_BODY)
+    assert board.body() == TWO
+    board.boot()
+    assert board.body() == TWO

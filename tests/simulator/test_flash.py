@@ -2,7 +2,21 @@
 
 import pytest
 
-from simulator.flash import BLOCK_BYTES, RANDOM_BITS, Flash, FlashCut, FlashPowerLost
+from simulator.flash import (
+    BLOCK_BYTES,
+    DEAD,
+    FAINT,
+    FAINT_BITS,
+    LOST,
+    RANDOM_BITS,
+    STUCK,
+    UNSTABLE_BITS,
+    WORN,
+    Flash,
+    FlashCut,
+    FlashFault,
+    FlashPowerLost,
+)
 
 pytestmark = pytest.mark.requirement("D13")
 
@@ -94,3 +108,79 @@ def test_a_file_of_the_wrong_size_is_refused_with_its_name(tmp_path):
     path.write_bytes(b"\xff" * 100)
     with pytest.raises(ValueError, match="flash.bin: 100 bytes, wanted 4096"):
         Flash(BLOCK_BYTES, path)
+
+
+def ones(data):
+    return sum(byte.bit_count() for byte in data)
+
+
+@pytest.mark.parametrize(("mode", "least"), [(UNSTABLE_BITS, 200), (FAINT_BITS, 1)])
+def test_what_a_cut_leaves_unsure_reads_otherwise_each_time_until_it_is_written_again(mode, least):
+    flash = Flash(BLOCK_BYTES)
+    flash.cut_at(FlashCut(0, mode, seed=3))
+    with pytest.raises(FlashPowerLost):
+        flash.program(0, bytes(64))
+    reads = [content(flash, 0, 64) for _ in range(40)]
+    unsure = bytes(max(column) ^ min(column) for column in zip(*reads, strict=True))
+    assert len(set(reads)) > 2 and least <= ones(unsure) <= (FAINT if mode == FAINT_BITS else 512)
+    other = flash.clone()
+    assert len({content(other, 0, 64) for _ in range(40)}) > 2, "a clone has the same cells"
+    flash.program(0, bytes(64))
+    assert {content(flash, 0, 64) for _ in range(40)} == {bytes(64)}
+    other.erase(0)
+    assert {content(other, 0, 64) for _ in range(40)} == {b"\xff" * 64}
+
+
+def test_unsure_bits_that_the_next_program_does_not_clear_stay_unsure():
+    flash = Flash(BLOCK_BYTES)
+    flash.cut_at(FlashCut(0, UNSTABLE_BITS))
+    with pytest.raises(FlashPowerLost):
+        flash.program(0, bytes(64))
+    flash.program(0, b"\xf0" * 64)
+    reads = [content(flash, 0, 64) for _ in range(40)]
+    assert len(set(reads)) > 2 and all(byte & 0x0F == 0 for byte in b"".join(reads))
+
+
+def test_a_lost_operation_reports_done_and_the_next_one_takes():
+    flash = Flash(BLOCK_BYTES)
+    flash.fault_at(FlashFault(0, LOST), FlashFault(2, LOST))
+    flash.program(0, b"\x0f")
+    assert content(flash, 0, 1) == b"\xff"
+    flash.program(0, b"\x0f")
+    flash.erase(0)
+    assert content(flash, 0, 1) == b"\x0f" and flash.injected == 2
+    flash.program(0, b"\xf0")  # as silicon does: the erase was lost, and nobody is told
+    assert content(flash, 0, 1) == b"\x00"
+    flash.erase(0)
+    assert content(flash, 0, 1) == b"\xff"
+
+
+def test_a_worn_block_keeps_some_cells_for_good():
+    flash = Flash(BLOCK_BYTES)
+    flash.fault_at(FlashFault(0, WORN, seed=1))
+    flash.program(0, bytes(64))
+    assert 1 <= ones(content(flash, 0, 64)) <= STUCK
+    flash.erase(0)
+    flash.program(0, bytes(64))
+    assert 1 <= ones(content(flash, 0, 64)) <= STUCK
+    flash.restart_count()
+    flash.fault_at(FlashFault(0, WORN, seed=2))
+    flash.erase(0)
+    assert 1 <= 8 * 64 - ones(content(flash, 0, 64)) <= STUCK
+    flash.restore(b"\xff" * BLOCK_BYTES)
+    flash.erase(0)
+    flash.program(0, bytes(64))
+    assert content(flash, 0, 64) == bytes(64), "another part, of the same size"
+
+
+def test_a_dead_block_can_be_read_and_takes_nothing_more():
+    flash = Flash(2 * BLOCK_BYTES)
+    flash.program(0, b"\x0f")
+    flash.fault_at(FlashFault(1, DEAD))
+    flash.erase(0)
+    flash.program(1, b"\x00")
+    flash.program(BLOCK_BYTES, b"\x00")
+    assert content(flash, 0, 2) == b"\x0f\xff" and content(flash, BLOCK_BYTES, 1) == b"\x00"
+    other = flash.clone()
+    other.erase(0)
+    assert content(other, 0, 1) == b"\x0f"
