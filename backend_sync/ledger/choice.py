@@ -96,18 +96,20 @@ class ChoiceRater:
 
     def _pass(self, held: Holdings, commit: Commit, found: list[Judgement]) -> bool:
         """Move `held` over the commit; return False if nobody can say what it left."""
+        newest = None
         if commit.type == INTENT:
             tap = _Tap(self, held, commit)
             found.append(tap.judge())
             if not tap.leave():
                 return False
+            newest = {**tap.body, "device": commit.device, "epoch": commit.epoch}
         elif commit.type == ACTION:
             if not held.act(body_of(commit.payload).kind, commit.payload):
                 return False
         elif commit.type != BLOCK:
             return False
-        held.n = commit.n
-        held.record = first_of(commit.device, commit.epoch, commit.seq, commit.payload)
+        record = first_of(commit.device, commit.epoch, commit.seq, commit.payload)
+        held.move(commit.n, record, newest)
         return True
 
     def repeater(self, tariff: Tariff) -> Repeater:
@@ -130,9 +132,14 @@ class _Tap:
             rater.tariffs, self.body["authority"], self.intent["tariff"]
         )
         self.repeaters = [rater.repeater(tariff) for tariff in tariffs]
-        self.day = service_day(tariffs[0], self.body["time"]) if tariffs else 0
+        self.tariffs = tariffs
         self.agreed: Repeater | None = None  # its decision is the validator's
         self.verdict = UNRATED
+
+    @property
+    def day(self) -> int:
+        """Return the service day of the tap."""
+        return int(service_day(self.tariffs[0], self.body["time"]))
 
     def judge(self) -> Judgement:
         """Return the verdict, and for a difference both sides of it."""
@@ -177,7 +184,7 @@ class _Tap:
     def _follow_the_validator(self) -> None:
         """Whatever should have been chosen: the card is as this validator left it."""
         slot = self._slot_named()
-        if slot and self.day:
+        if slot:
             self.held.adopt(slot, self.intent, self.day)
         known, terms = self.held.known(), self.held.terms()
         for repeater, same, named in self._ways(known):
@@ -197,7 +204,7 @@ class _Tap:
 
         A ride that one of the answers explains is no difference.
         """
-        before = self.held.journey()
+        before = self.held.newest()
         mine = before is None or (before["device"], before["epoch"]) == self.commit[4:6]
         for repeater in self.repeaters:
             for same in (False, True)[: 1 + mine]:
@@ -206,7 +213,7 @@ class _Tap:
 
     def _other_journey(self) -> str:
         """Return in words how the journey read differs from the newest record, "" if not."""
-        before = self.held.journey()
+        before = self.held.newest()
         if before is None or all(before[name] == self.intent["was_" + name] for name in WAS):
             return ""
         return journey_words(before, self.intent)

@@ -5,10 +5,11 @@ batch was given, moves with ACTION entries (what was sold) and with repeated tap
 It holds no UID, no printed number and no day of issue. Source: decisions.md D11, D14, D32.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from card_layouts.cards.card_layout import (
+    H_BYTES,
     KIND_ADJUST,
     KIND_BLOCK,
     KIND_KILL,
@@ -32,6 +33,7 @@ from card_layouts.fares.card_lists import USAGE, load_head, load_usage, usage_af
 from card_layouts.fares.repeat import adopt_row
 from card_layouts.records.entries_service import ACTION
 
+Terms = tuple[tuple[int, int, int], ...]
 RIGHTS_BYTES = P_SLOTS * P_SLOT_BYTES
 NOT_SHARED = ("serial", "issued")  # what each card of a batch has of its own
 # Of `doubt`: the T row of slot 1..4 is 1 << slot - 1; the counters of the purse are:
@@ -39,9 +41,9 @@ DOUBT_COUNTERS = 1 << P_SLOTS
 LEAVES_FILES = (KIND_LOAD, KIND_REFUND, KIND_ADJUST, KIND_BLOCK, KIND_KILL)
 
 
-@dataclass(slots=True)
+@dataclass
 class Holdings:
-    """One card after its commit `n`."""
+    """One card after its commit `n`. What is asked at every tap is unpacked once and kept."""
 
     n: int
     head: bytes  # S, 44 B, without serial and day of issue
@@ -49,24 +51,35 @@ class Holdings:
     usage: bytes  # T, 44 B
     record: bytes = b""  # the first 36 bytes of record n; none for the issue record
     doubt: int = 0  # what a difference left unknown
+    _known: list[int] | None = field(default=None, init=False, repr=False, compare=False)
+    _terms: Terms | None = field(default=None, init=False, repr=False, compare=False)
+    _newest: dict[str, int] | None = field(default=None, init=False, repr=False, compare=False)
 
     def known(self) -> list[int]:
-        """Return the CARD list of a tap now; money and journey are left empty."""
-        card: list[int] = i.new_card()
-        head = S.unpack(self.head)
-        load_head(card, head)
-        load_usage(card, head, T.unpack(self.usage))
-        return card
+        """Return the CARD list of a tap now, not to be changed; money and journey are empty."""
+        if self._known is None:
+            self._known = i.new_card()
+            head = S.unpack(self.head)
+            load_head(self._known, head)
+            load_usage(self._known, head, T.unpack(self.usage))
+        return self._known
 
-    def terms(self) -> tuple[tuple[int, int, int], ...]:
+    def terms(self) -> Terms:
         """Return (length, travel days, cents) of each slot as it was sold."""
-        rows = [P_SLOT.unpack(self.rights, P_SLOT_BYTES * slot) for slot in range(P_SLOTS)]
-        return tuple((row["length"], row["travel_days"], row["price"]) for row in rows)
+        if self._terms is None:
+            rows = [P_SLOT.unpack(self.rights, P_SLOT_BYTES * slot) for slot in range(P_SLOTS)]
+            self._terms = tuple((r["length"], r["travel_days"], r["price"]) for r in rows)
+        return self._terms
 
-    def journey(self) -> dict[str, int] | None:
+    def newest(self) -> dict[str, int] | None:
         """Return the fields of the newest record; None when only the issue record is there."""
-        fields: dict[str, int] = G.unpack(self.record + bytes(8)) if self.record else {}
-        return fields or None
+        if self._newest is None and self.record:
+            self._newest = G.unpack(self.record + bytes(H_BYTES))
+        return self._newest
+
+    def move(self, n: int, record: bytes, newest: dict[str, int] | None = None) -> None:
+        """Stand at the commit `n`, whose record is known; `newest` its fields, if at hand."""
+        self.n, self.record, self._newest = n, record, newest
 
     def act(self, kind: int, payload: bytes) -> bool:
         """Take a station's commit of this KIND; return False if nobody can say what it changed."""
@@ -86,12 +99,14 @@ class Holdings:
             self.rights = _put(self.rights, P_SLOT_BYTES * slot, right)
             self.doubt &= ~(1 << slot)
         self.head = S.pack(head)
+        self._known = self._terms = None
         return True
 
     def use(self, decision: list[int]) -> None:
         """Write what a decision changes in file T."""
         if decision[i.D_T_WRITE]:
             self.usage = usage_after(decision, S.unpack(self.head), self.usage)
+            self._known = None
 
     def adopt(self, slot: int, intent: dict[str, Any], day: int) -> None:
         """Believe the row of slot 1..4 that a validator read: the card itself said so."""
@@ -101,7 +116,7 @@ class Holdings:
         T.put(usage, "t_k" + number, S.get(self.head, "d_k" + number))
         for place, name in USAGE:
             T.put(usage, name + number, card[at + place])
-        self.usage = bytes(usage)
+        self.usage, self._known = bytes(usage), None
         self.doubt &= ~(1 << slot - 1)
 
     def adopt_counters(self, intent: dict[str, Any], day: int) -> None:
@@ -111,7 +126,7 @@ class Holdings:
             T.put(usage, name, day)
         for name in ("day_sum", "period_sum"):
             T.put(usage, name, intent[name])
-        self.usage = bytes(usage)
+        self.usage, self._known = bytes(usage), None
         self.doubt &= ~DOUBT_COUNTERS
 
 
