@@ -73,6 +73,7 @@ from card_layouts.fares.inputs import (
     new_decision,
     new_tap,
 )
+from card_layouts.fares.package import BROKEN
 from card_layouts.fares.place import choose_book, find_trip
 from card_layouts.records.entries_tap import (
     REASON_AUTHORITY,
@@ -247,7 +248,7 @@ def place_in(tariff, tap, authority):
         if tariff.day < tariff.valid_from:
             return REASON_TARIFF, 0
         refused = refused or choose_book(tariff, tap)
-    except (RangeError, LayoutError):
+    except BROKEN:
         return REASON_NO_PRICE, 0
     if refused:
         return (REASON_AUTHORITY if refused == REFUSED_BOOK else REASON_NO_PRICE), 0

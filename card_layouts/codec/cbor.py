@@ -5,6 +5,7 @@ shortest form: the same values always give the same bytes, and other bytes are r
 Source: RFC 8949 sections 3 and 4.2.1.
 """
 
+from card_layouts.codec.utf8 import decode_text
 from card_layouts.errors import LayoutError, RangeError
 
 INTEGER_MAX = 1 << 53
@@ -86,7 +87,7 @@ def _decode_item(data, at, depth):
     if major == BYTES:
         return bytes(data[at : at + number]), at + number
     if major == TEXT:
-        return _decode_text(data, at, number), at + number
+        return decode_text(bytes(data[at : at + number])), at + number
     if major != ARRAY:
         raise LayoutError("cbor: type %d at byte %d is not known here" % (major, start))
     items = []
@@ -94,33 +95,6 @@ def _decode_item(data, at, depth):
         item, at = _decode_item(data, at, depth + 1)
         items.append(item)
     return items, at
-
-
-def _decode_text(data, at, number):
-    text = bytes(data[at : at + number])
-    if not _is_utf8(text):
-        raise LayoutError("cbor: text at byte %d is not UTF-8" % at)
-    return str(text, "utf-8")
-
-
-def _is_utf8(text):
-    """Return whether bytes are UTF-8 by RFC 3629: MicroPython's own check takes overlong forms."""
-    at = 0
-    while at < len(text):
-        lead = text[at]
-        size = 1 if lead < 0x80 else 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
-        if 0x80 <= lead < 0xC2 or lead > 0xF4 or at + size > len(text):
-            return False
-        # Overlong below, surrogates and beyond U+10FFFF above: the second byte tells.
-        low = 0xA0 if lead == 0xE0 else 0x90 if lead == 0xF0 else 0x80
-        high = 0x9F if lead == 0xED else 0x8F if lead == 0xF4 else 0xBF
-        if size > 1 and not low <= text[at + 1] <= high:
-            return False
-        for i in range(at + 2, at + size):
-            if text[i] & 0xC0 != 0x80:
-                return False
-        at += size
-    return True
 
 
 def _decode_head(data, at):

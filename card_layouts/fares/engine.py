@@ -9,6 +9,7 @@ Source: tariff-model.md section 3.2; decisions.md D2, D31 to D33.
 """
 
 from card_layouts.codec.timestamps import CLOCK_UNSET
+from card_layouts.errors import LayoutError, RangeError
 from card_layouts.fares import offers as o
 from card_layouts.fares import sections as s
 from card_layouts.fares.clock import END_MAX, read_clock
@@ -52,7 +53,7 @@ from card_layouts.fares.inputs import (
 )
 from card_layouts.fares.journey import find_journey
 from card_layouts.fares.money import gather_money
-from card_layouts.fares.package import SEMANTICS
+from card_layouts.fares.package import BROKEN, SEMANTICS
 from card_layouts.fares.place import choose_book, find_trip, use_book
 from card_layouts.fares.prices import quote, set_party
 from card_layouts.fares.rider import default_party, named_party, read_rider, unnamed_heads
@@ -66,8 +67,18 @@ def rate(t, card, tap, d):
     """Decide the tap: fill the DECISION list `d` from the lists CARD and TAP under the Tariff `t`.
 
     Nothing is returned and nothing is allocated. A refusal is a decision; D_ACTIVATES asks for
-    `activate` once the P row is read. Raises: RangeError, LayoutError for a broken package only.
+    `activate` once the P row is read. Raises: RangeError, LayoutError for a broken package only:
+    whatever its bytes are.
     """
+    try:
+        _rate(t, card, tap, d)
+    except BROKEN as error:
+        if isinstance(error, (LayoutError, RangeError)):
+            raise
+        raise LayoutError("package: its sections contradict each other: %r" % (error,))
+
+
+def _rate(t, card, tap, d):
     for i in range(DECISION_SIZE):
         d[i] = 0
     d[D_VERSION] = t.version

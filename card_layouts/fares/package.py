@@ -24,6 +24,7 @@ Records are in `sections.py`. Source: decisions.md D26, D31; tariff-model.md sec
 import sys
 from array import array
 
+from card_layouts.codec.utf8 import decode_text
 from card_layouts.errors import LayoutError, RangeError
 from card_layouts.fares import sections as s
 
@@ -34,6 +35,9 @@ HEADER_BYTES = 64
 DIRECTORY_BYTES = 8
 RESIDENT_MAX = 2048
 TAIL_BYTES = 128
+# What is raised inside a package whose sections contradict each other: nothing checks every number
+# of it beforehand, for a signed one is right. Our own LayoutError and RangeError are ValueErrors.
+BROKEN = (IndexError, ValueError, ArithmeticError, RuntimeError)
 
 
 class Package:
@@ -119,14 +123,17 @@ class Package:
         self.read_into(self._at[section] + index * self._size[section] + skip, buffer)
 
     def text(self, reference):
-        """Return the text of a reference, for a screen: this one allocates."""
+        """Return the text of a reference, for a screen: this one allocates.
+
+        Raises: RangeError where no text is, LayoutError where it is not UTF-8.
+        """
         found = bytearray()
         piece = bytearray(2)
         while reference < self._count[s.TEXTS]:
             self.read(s.TEXTS, reference, piece)
             for byte in piece:
                 if not byte:
-                    return bytes(found).decode()
+                    return decode_text(found)
                 found.append(byte)
             reference += 1
         raise RangeError("package.texts: no text at %d" % reference)

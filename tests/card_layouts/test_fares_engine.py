@@ -306,6 +306,23 @@ def test_what_is_no_package_is_refused_when_it_is_mounted():
         mounted(body[:40])
 
 
+@pytest.mark.requirement("T23")
+def test_a_package_whose_sections_contradict_each_other_has_no_price_and_no_crash():
+    world = World().purse("value").pick(1)
+    body = shipped("mikkeli")[2]
+    rows = range(package.HEADER_BYTES, package.HEADER_BYTES + package.DIRECTORY_BYTES * body[7])
+    refused = 0
+    for at in rows:
+        wrong = bytearray(body)
+        wrong[at] ^= 0xFF
+        try:
+            tariff = mounted(bytes(wrong))
+            rate(tariff, list(world.card), world.tap, world.decision)
+        except (LayoutError, RangeError):
+            refused += 1
+    assert refused > len(rows) // 4
+
+
 def test_a_number_that_does_not_fit_names_its_table():
     book, feed, _body = shipped("mikkeli")
     product = dataclasses.replace(book.products[1], number=5000)
