@@ -74,23 +74,27 @@ def _continue(t, card, source, product, priced, paid, zones, extra):
     youths = min(extra - children, t.youths)
     adults = extra - children - youths
     others = own = concession = 0
+    credit = card[C_J_CHARGED]
     sold = paid
     if not t.inside:
         set_party(t, 1, t.adults - adults, t.youths - youths, t.children - children)
         whole = quote(t, table, zones)
         if whole < 0:
             return
-        missing = max(whole - card[C_J_CHARGED], 0)
         own = t.quoted_own
         sold = t.quoted_zones
         reduction = t.quoted_full - own
-        if t.heads > extra or reduction:
+        if t.heads > extra or t.covered > t.heads or reduction:
             # What was his own before: the rest of the charge beside the companions' price.
             whole_own = own
-            if quote(t, table, paid) >= 0:
-                before = max(card[C_J_CHARGED] - t.quoted_others, 0)
+            was = quote(t, table, paid)
+            if was >= 0:
+                if t.covered > t.heads:
+                    credit = min(credit, was)  # whoever stays behind leaves no money to the others
+                before = max(credit - t.quoted_others, 0)
                 own = max(whole_own - before, 0)
                 concession = max(reduction - (t.quoted_full - t.quoted_own), 0)
+        missing = max(whole - credit, 0)
         own = min(missing, own if t.heads > extra else missing)
         others = missing - own
     if extra:
@@ -119,4 +123,5 @@ def _continue(t, card, source, product, priced, paid, zones, extra):
         rule = RULE_EXTRA_HEADS
         order = o.ORDER_TRANSFER
     o.complete(t, source, product, KIND_UPGRADE, order, rule, counted, others, fee, concession)
+    offer[o.O_CHARGE] -= card[C_J_CHARGED] - credit
     o.propose(t)

@@ -43,7 +43,7 @@ C_J_AUTHORITY = 58  # book of the open journey, 0 = none
 C_J_START_ZONE = 59
 C_J_ZONES = 60  # mask paid for
 C_J_START_MINUTE = 61  # absolute minutes since 2020
-C_J_CHARGED = 62  # cents of the journey's own price so far, without surcharges
+C_J_CHARGED = 62  # cents that those who go on have paid for the journey, without surcharges
 C_J_TRANSFERS = 63
 C_J_PAID_BY = 64  # PAID_*: 0 purse, 1..4 slot, 5 post-billed
 C_J_COMPANIONS = 65  # companions covered

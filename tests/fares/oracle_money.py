@@ -160,7 +160,8 @@ def _charges(ask, use, zone, wanted):
             others,
             persons=heads(ask["party"]) + (use["holder"]),
         )
-        _concession(offer, ask, table, group, sold, offer["own"])
+        if use["holder"]:
+            _concession(offer, ask, table, group, sold)
         offer["charged"] = offer["own"] + others
         offer["key"] = (*key(use["product"], use["slot"], offer), order.index(zone))
         offers.append(offer)
@@ -172,8 +173,8 @@ def _upgrade(ask, use, zone, wanted):
     journey, slot = ask["journey"], use["slot"]
     if journey is None or journey["slot"] != slot or not journey["row"].get("upgrade", True):
         return []
-    if wanted <= journey["zones"] and ask["here"] & journey["zones"]:
-        return []
+    if ask["here"] & journey["zones"] and ask["picked"] <= journey["zones"]:
+        return []  # nobody leaves the zones paid, though another zone of the stop lie outside
     table, group = use["priced"]["prices"], use["group"]
     party = ask["party"]
     covered, extra = extra_heads(party, journey["companions"])
@@ -187,17 +188,21 @@ def _upgrade(ask, use, zone, wanted):
     offer = continuing(ask, use["product"], slot, journey, zone)
     offer.update(kind="upgrade", rule="upgrade", group=group, zones=sold)
     offer["fairness"] = journey["fairness"]
-    difference = max(0, own + others - journey["charged"])
     before = oracle_tariff.sold_as(ask["book"], table, group, journey["zones"], ask["ahead"])
     others_before = companions_price(ask, table, covered, before) or 0
-    paid_for_own = max(0, journey["charged"] - others_before)
+    own_before, _name = kindest_price(ask, table, group, before)
+    paid = journey["charged"]
+    if heads(covered) < journey["companions"] and own_before is not None:
+        paid = min(paid, own_before + others_before)  # who stays behind takes his money with him
+    difference = max(0, own + others - paid)
+    paid_for_own = max(0, paid - others_before)
     offer["own"] = own_part = min(difference, max(0, own - paid_for_own))
     add_cap(offer, ask, use, target)
     rest = difference - own_part
     persons = 1 + heads(party)
     price(offer, ask, use["product"], offer["own"], rest + new, persons, boarding=heads(extra))
-    _concession(offer, ask, table, group, sold, own, before)
-    offer["charged"] = journey["charged"] + offer["own"] + rest + new
+    _concession(offer, ask, table, group, sold, before)
+    offer["charged"] = paid + offer["own"] + rest + new
     offer["companions"] = heads(party)
     order = ask["book"]["zones"]["order"]
     offer["key"] = (*key(use["product"], slot, offer), order.index(zone))
@@ -210,7 +215,7 @@ def _extension(ask, product, priced, group, slot, zones):
     offers = []
     for held in ask["card"]["slots"]:
         covered = _pass_zones(ask, held)
-        if covered is None:
+        if not covered:  # no pass, or one for zones that are no more
             continue
         for zone, wanted in wanted_sets(ask, zones):
             lacking = wanted - covered
@@ -226,7 +231,7 @@ def _extension(ask, product, priced, group, slot, zones):
             offer.update(kind="charge", rule="extension", group=group)
             offer.update(own=own, companions=heads(ask["party"]))
             price(offer, ask, product, own, others, persons=1 + heads(ask["party"]))
-            _concession(offer, ask, table, group, sold, own)
+            _concession(offer, ask, table, group, sold)
             offer["charged"] = own + others
             place = ask["book"]["zones"]["order"].index(zone)
             offer["key"] = (*key(product, slot, offer), place)
@@ -249,7 +254,7 @@ def _pass_zones(ask, held):
     return None if oracle_rights.uses_up(right, held, days) else covered
 
 
-def _concession(offer, ask, table, group, sold, own, before=None):
+def _concession(offer, ask, table, group, sold, before=None):
     """The price without concession is the full group's; who owes the rest is the group's payer.
 
     In an upgrade only what the wider set adds to the concession of the set paid `before`.
@@ -258,7 +263,7 @@ def _concession(offer, ask, table, group, sold, own, before=None):
     if before is not None:
         rest = max(0, rest - _reduction(ask, table, group, before))
     billed = offer["payer"] != NOBODY  # the holder is billed what the rider would have paid
-    if rest > 0 and own and not billed and not offer["free_by_cap"]:
+    if rest > 0 and not billed and not offer["free_by_cap"]:
         row = ask["book"]["groups"][group]
         offer["full"] += rest
         offer["concession"] = row.get("concession", 0)

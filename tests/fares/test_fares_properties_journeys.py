@@ -10,6 +10,7 @@ import pytest
 from backend_sync.tariffs import model as m
 from card_layouts.cards.zones import zones_hull, zones_run, zones_subset
 from card_layouts.fares import inputs as i
+from tests.card_layouts.fare_world import World
 from tests.fares import asked
 from tests.fares.asked import Ask, accepted, exercised, paying, with_fields
 from tests.fares.test_fares_properties import _is_monotone
@@ -208,7 +209,10 @@ def _journeys(ask, steps):
 
 @pytest.mark.requirement("D31")
 def test_fares_property_a_journey_grows_only(asks):
-    """zones after contain zones before; charged never falls; the start stays where it was."""
+    """zones after contain zones before; the start stays where it was; charged never falls.
+
+    Only what somebody had paid who stays behind is charged off in an upgrade of the others.
+    """
     with exercised("a journey is gone on with") as count:
         for ask in asks:
             d = ask.decided()
@@ -216,7 +220,21 @@ def test_fares_property_a_journey_grows_only(asks):
                 continue
             known = everywhere(ask.place.book)
             assert zones_subset(ask.card[i.C_J_ZONES] & known, d[i.D_ZONES]), ask
-            assert d[i.D_CHARGED] >= ask.card[i.C_J_CHARGED], ask
+            fewer = d[i.D_HEADS] < ask.card[i.C_J_COMPANIONS] and d[i.D_KIND] == i.KIND_UPGRADE
+            assert fewer or d[i.D_CHARGED] >= ask.card[i.C_J_CHARGED], ask
             assert d[i.D_START_ZONE] == ask.card[i.C_J_START_ZONE], ask
             assert zones_hull(d[i.D_ZONES]), ask
             count()
+
+
+@pytest.mark.requirement("W-34", "W-62", "D31")
+def test_fares_who_stays_behind_leaves_no_money_to_those_who_go_on():
+    """An adult pays for two children in A, then goes on alone: he owes his own way, A to B to C."""
+    world = World("mikkeli").purse("value").stop_in("A").party(children=2)
+    assert world.cents() == 251 + 2 * 126
+    world.party().stop_in("B")
+    assert world.cents() == 338 - 251 and world.card[i.C_J_CHARGED] == 338
+    world.stop_in("C")
+    assert world.cents() == 415 - 338
+    world.party(children=1)  # one of them comes again: for the whole journey, as anybody would
+    assert world.cents() == 207
