@@ -14,6 +14,7 @@ from statistics import median
 from backend_sync.keyring.keyfile import make_keys, write_keys
 from backend_sync.keyring.local import LocalKeyring
 from backend_sync.ledger import Ledger
+from simulator import bench_choices
 from simulator.bench_row import BenchError, Row
 from simulator.ledger_traffic import AUTHORITY, FIRST_SECOND, VERSION, Batch, Traffic
 
@@ -62,6 +63,7 @@ def rows(plant: str | None = None, entries: int = ENTRIES) -> Iterator[Row]:
     early, late = run.frames_early(), run.frames_late()
     before = f"{early:.3f} frames an entry before"
     yield Row("ledger.wal_frames_1m_over_100k", round(late / early, 3), "", before, 1.0, "<= 1.3")
+    yield from bench_choices.rows()
 
 
 class _Run:

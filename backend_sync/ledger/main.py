@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -35,6 +35,7 @@ from card_layouts.errors import LayoutError
 
 ISSUE_BYTES = 64
 SQLITE = "sqlite:///"
+T = TypeVar("T")
 Answer = tuple[int, Any, list[str]]  # exit code, JSON, lines for people
 
 
@@ -229,13 +230,11 @@ def _import_issues(options: argparse.Namespace) -> Answer:
 
 
 def _import_batches(options: argparse.Namespace) -> Answer:
-    try:
-        rows = [
-            CardBatch(int(row["authority"]), int(row["batch"]), bytes.fromhex(row["head"]))
-            for row in json.loads(options.file.read_text(encoding="utf-8"))
-        ]
-    except (ValueError, KeyError, TypeError) as error:
-        raise CommandError(f"{options.file}: not a list of batches: {error!r}") from None
+    rows = _listed(
+        options.file,
+        "batches",
+        lambda row: CardBatch(int(row["authority"]), int(row["batch"]), bytes.fromhex(row["head"])),
+    )
     with _ledger(options) as ledger:
         count = ledger.import_batches(rows)
     return 0, {"new": count}, [f"{count} batches are new"]
@@ -243,35 +242,38 @@ def _import_batches(options: argparse.Namespace) -> Answer:
 
 def _import_sales(options: argparse.Namespace) -> Answer:
     names = ("sale_id", "action_id", "cents", "channel", "time")
-    try:
-        rows = [
-            tuple(sale[name] for name in names)
-            for sale in json.loads(options.file.read_text(encoding="utf-8"))
-        ]
-    except (ValueError, KeyError, TypeError) as error:
-        raise CommandError(f"{options.file}: not a list of sales: {error!r}") from None
+    rows = _listed(options.file, "sales", lambda sale: tuple(sale[name] for name in names))
     with _ledger(options) as ledger:
         count = ledger.import_sales(rows)
     return 0, {"new": count}, [f"{count} sales are new"]
 
 
 def _import_tickets(options: argparse.Namespace) -> Answer:
-    try:
-        rows = [
-            TicketSale(
-                str(sale["sale_id"]),
-                bytes.fromhex(sale["uid"]),
-                bytes.fromhex(sale["header"]),
-                str(sale["channel"]),
-                int(sale["time"]),
-            )
-            for sale in json.loads(options.file.read_text(encoding="utf-8"))
-        ]
-    except (ValueError, KeyError, TypeError) as error:
-        raise CommandError(f"{options.file}: not a list of ticket sales: {error!r}") from None
+    rows = _listed(
+        options.file,
+        "ticket sales",
+        lambda sale: TicketSale(
+            str(sale["sale_id"]),
+            bytes.fromhex(sale["uid"]),
+            bytes.fromhex(sale["header"]),
+            str(sale["channel"]),
+            int(sale["time"]),
+        ),
+    )
     with _ledger(options) as ledger:
         count = ledger.import_tickets(rows)
     return 0, {"new": count}, [f"{count} tickets are new"]
+
+
+def _listed(path: Path, what: str, read: Callable[[Any], T]) -> list[T]:
+    """Return the rows of a file that holds a JSON list. Raises: CommandError."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(found, list):
+            raise TypeError(f"found {type(found).__name__}")
+        return [read(row) for row in found]
+    except (ValueError, KeyError, TypeError) as error:
+        raise CommandError(f"{path}: not a list of {what}: {error!r}") from None
 
 
 def _engine(_options: argparse.Namespace) -> Answer:

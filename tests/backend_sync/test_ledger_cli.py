@@ -7,7 +7,13 @@ import pytest
 
 from backend_sync.ledger.main import main
 from card_layouts.records.entries_tap import OUTCOME_ABORTED
-from tests.backend_sync.builders import World
+from simulator.product_tariff import product_tariff
+from simulator.small_tariffs import count_tariff, mounted
+from simulator.tap_world import NOW
+from tests.backend_sync.audited_worlds import Town, open_keyring, open_ledger, post
+from tests.backend_sync.builders import AUTHORITY, World
+from tests.backend_sync.test_ledger_money import rated
+from tests.firmware.product_worlds import HOUR_S, SEASON
 
 
 @pytest.fixture
@@ -127,3 +133,74 @@ def test_reading_changes_nothing(folder, capsys):
         main([command, str(folder)])
     capsys.readouterr()
     assert (folder / "ledger.db").read_bytes() == before
+
+
+@pytest.fixture
+def town(tmp_path):
+    """A folder with one card, an honest tap and one of a gate that sees no right; nothing told."""
+    ring = open_keyring(tmp_path / "keyring")
+    played = Town(SEASON)
+    played.tap(NOW)
+    played.tap(NOW + HOUR_S, 2)
+    books = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", ring)
+    post(books, played.slots())
+    books.close()
+    ring.close()
+    (tmp_path / "tariffs").mkdir()
+    (tmp_path / "tariffs" / "authority-244.ttar").write_bytes(product_tariff(AUTHORITY))
+    given = played.batch()
+    row = {"authority": given.authority, "batch": given.batch, "head": given.head.hex()}
+    (tmp_path / "town.batches").write_text(json.dumps([row]))
+    (tmp_path / "town.issues").write_bytes(played.issue_row())
+    return tmp_path
+
+
+@pytest.mark.requirement("D14", "D27", "O-17")
+def test_a_wrong_choice_is_found_and_named_by_command(town, capsys):
+    assert asked(capsys, "audit", town)[1]["because"] == {"card made elsewhere": 2}
+    batches = town / "town.batches"
+    assert asked(capsys, "import-issues", town, "--file", town / "town.issues") == (0, {"new": 1})
+    assert asked(capsys, "import-batches", town, "--file", batches) == (0, {"new": 1})
+    assert asked(capsys, "import-batches", town, "--file", batches) == (0, {"new": 0})
+    code, found = asked(capsys, "audit", town)
+    assert (code, found["cards"], found["same"], found["differences"]) == (1, 1, 1, 1)
+    assert asked(capsys, "audit", town)[1]["cards"] == 0
+    assert asked(capsys, "audit", town, "--again")[1] == found
+    code, [row] = asked(capsys, "differences", town)
+    assert (code, row["device"]) == (1, 4713) and "from the purse" in row["validator"]
+    assert main(["differences", str(town)]) == 1
+    assert "device 4713 epoch 2 seq 1: the validator 2.50" in capsys.readouterr().out
+    assert asked(capsys, "verify", town)[0] == 1
+
+
+@pytest.mark.requirement("D27")
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{}", "not a list of batches"),
+        ('[{"authority": 1, "batch": 2, "head": "00"}]', "S:"),
+        ('[{"authority": 1, "batch": 2}]', "KeyError('head')"),
+        ("[1]", "not a list of batches"),
+    ],
+)
+def test_a_file_that_holds_no_batches_is_one_sentence(town, text, words, capsys):
+    (town / "wrong").write_text(text)
+    assert main(["import-batches", str(town), "--file", str(town / "wrong")]) == 2
+    said = capsys.readouterr().err
+    assert words in said and "Traceback" not in said
+
+
+@pytest.mark.requirement("O-17")
+def test_a_wrong_price_on_a_card_made_elsewhere_is_named_too(tmp_path, capsys):
+    tariffs = {(AUTHORITY, 1): mounted(count_tariff([[300]], AUTHORITY))}
+    world = World(tmp_path / "keyring", f"sqlite:///{tmp_path / 'ledger.db'}", tariffs=tariffs)
+    world.devices[1].load(world.cards[0])
+    rated(world.devices[1], world.cards[0], more=1)
+    world.post()
+    world.close()
+    (tmp_path / "tariffs").mkdir()
+    (tmp_path / "tariffs" / "a.ttar").write_bytes(count_tariff([[300]], AUTHORITY))
+    code, [row] = asked(capsys, "differences", tmp_path)
+    assert code == 1
+    assert row["validator"] == "3.01 (full 3.01): charge by product 1, zones 1, from the purse"
+    assert row["ledger"] == "3.00 (full 3.00): charge by product 1, zones 1, from the purse"
