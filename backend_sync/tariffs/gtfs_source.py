@@ -125,8 +125,8 @@ class Source:
         """Raise GtfsError unless the feed has the file `name`."""
         if not self.has(name):
             raise GtfsError(
-                f"{self.path.name}: no {name}; wanted the files of a GTFS feed, not inside a "
-                "folder of the archive"
+                f"{self.path.name or self.path}: no {name}; wanted the files of a GTFS feed, not"
+                " inside a folder of the archive"
             )
 
     def digest(self) -> bytes:

@@ -8,6 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from backend_sync.tariffs.commands.failure import WrongUse
 from backend_sync.tariffs.commands.output import counted
 from backend_sync.tariffs.draft import Draft
 from backend_sync.tariffs.fare_tables import read_v1, read_v2
@@ -51,7 +52,9 @@ def import_fares(path: Path, network: str = "", agency: str = "") -> Draft:
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("feed", type=Path, help="the GTFS feed, a zip or a folder")
     parser.add_argument("-o", "--out", type=Path, help="where the TOML goes (standard output)")
-    parser.add_argument("--authority", type=int, default=1, help="number on the card (1)")
+    parser.add_argument(
+        "--authority", type=int, default=1, metavar="1..255", help="number on the card (1)"
+    )
     parser.add_argument("--network", default="", help="carry the rules of this network_id")
     parser.add_argument("--agency", default="", help="carry the fares of this agency_id (v1)")
     parser.add_argument("--json", action="store_true", help="print the losses as JSON")
@@ -59,6 +62,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the TOML and print the losses; return 0. Raises: GtfsError, OSError."""
+    if not 1 <= options.authority <= 255:
+        raise WrongUse(f"--authority {options.authority}: wanted 1..255")
     draft = import_fares(options.feed, options.network, options.agency)
     text = tariff_text(draft, options.authority)
     # The TOML may itself go to standard output; the report then goes beside it.

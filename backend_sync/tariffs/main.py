@@ -1,6 +1,7 @@
 """`tornello tariff COMMAND`: check, compile, sign, explain, diff, import and export tariffs.
 
-Exit codes: 0 done, nothing found; 1 findings, or it cannot be done; 2 wrong use.
+Exit codes: 0 done, nothing found; 1 findings, or it cannot be done; 2 wrong use: an option that
+makes no sense, or that names what the tariff or feed has not.
 """
 
 import argparse
@@ -10,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from backend_sync.clocks import SystemClock
-from backend_sync.tariffs.commands.failure import CommandFailed
+from backend_sync.tariffs.commands.failure import CommandFailed, WrongUse
 from backend_sync.tariffs.commands.output import print_findings
 from backend_sync.tariffs.gtfs import GtfsError
 from backend_sync.tariffs.source import TariffFault
@@ -40,6 +41,9 @@ def main(arguments: Sequence[str]) -> int:
     except TariffFault as fault:
         print_findings(fault.path, fault.findings)
         return 1
+    except WrongUse as error:
+        print(f"{options.parser.prog}: {error}", file=sys.stderr)
+        return 2
     except (CommandFailed, GtfsError, LayoutError, RangeError) as error:
         print(f"tornello tariff: {error}", file=sys.stderr)
         return 1

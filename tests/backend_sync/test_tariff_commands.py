@@ -196,7 +196,21 @@ def test_help_of_each_command_tells_its_exit_codes(capsys, command):
 
 
 def test_wrong_use_ends_with_2(capsys):
-    for arguments in (["check"], ["chekc"], ["compile", str(MIKKELI)]):
+    for arguments in (["chekc"], ["compile", str(MIKKELI)], ["diff", str(MIKKELI)]):
         with pytest.raises(SystemExit) as ended:
             main(arguments)
         assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("check",), "name a tariff, or --rules, or --self-test"),
+        (("check", "--self-test", str(MIKKELI)), "--self-test takes no tariff"),
+        (("check", "--rules", str(MIKKELI)), "--rules takes no tariff"),
+        (("import", "feed.zip", "--authority", "999"), "--authority 999: wanted 1..255"),
+    ],
+)
+def test_wrong_use_that_a_command_finds_ends_with_2_and_a_sentence(capsys, arguments, said):
+    code, out, err = run(capsys, *arguments)
+    assert (code, out, err) == (2, "", f"tornello tariff {arguments[0]}: {said}\n")

@@ -117,10 +117,15 @@ def test_each_shipped_tariff_explains_its_first_trip(capsys, path):
         (["1", "--stop", "G2"], "does not call at G2, but at A4"),
         (["1", "--zones", "X"], "zones: 'X' names no zones of A, B"),
         (["1", "--with", "adult=99"], "wanted adult=1,youth=0,child=2"),
+        (["1", "--call", "99"], "--call 99: trip has calls 1..5"),
+        (["--stop", "A1"], "a tap at a stop without a trip needs --at"),
+        (["1", "--all-sequences"], "--all-sequences asks of every trip and takes no trip"),
+        (["--all-sequences", "--to", "B"], "and takes no to"),
+        ([], "name a TRIP, or a stop with --stop, or --all-sequences"),
     ],
 )
 def test_a_question_that_does_not_fit_is_one_sentence(capsys, arguments, said):
-    assert main(["explain", str(MIKKELI), *arguments]) == 1
+    assert main(["explain", str(MIKKELI), *arguments]) == 2
     err = capsys.readouterr().err
     assert said in err and err.count("\n") == 1
 

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from backend_sync.tariffs.commands.failure import WrongUse
 from backend_sync.tariffs.commands.output import (
     beside,
     counted,
@@ -26,6 +27,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    alone = "--rules" if options.rules else "--self-test" if options.self_test else ""
+    if alone and options.tariff:
+        raise WrongUse(f"{alone} takes no tariff")
     if options.rules:
         for rule in RULES:
             print(f"{rule.rule:<18} {rule.severity:<8} {rule.what}")
@@ -33,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     if options.self_test:
         return _self_test()
     if not options.tariff:
-        options.parser.error("name a tariff, or --rules, or --self-test")
+        raise WrongUse("name a tariff, or --rules, or --self-test")
     reports = [(path, check(path, options.gtfs)) for path in options.tariff]
     if options.json:
         print_json([{"tariff": str(path), **report_json(report)} for path, report in reports])

@@ -8,7 +8,7 @@ import hashlib
 import sys
 from pathlib import Path
 
-from backend_sync.tariffs.commands.failure import CommandFailed
+from backend_sync.tariffs.commands.failure import WrongUse
 from backend_sync.tariffs.commands.output import counted, print_findings, print_json
 from backend_sync.tariffs.linter import check
 from backend_sync.tariffs.package_writer import write_package
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     assert report.authored is not None
     book, feed = report.authored.book, report.feed
     if feed is None:
-        raise CommandFailed(f"{options.tariff.name} has no zones.feed: name a feed with --gtfs")
+        raise WrongUse(f"{options.tariff.name} has no zones.feed: name a feed with --gtfs")
     body = write_package(book, feed)
     options.out.write_bytes(body)
     digest = hashlib.sha256(body).hexdigest()

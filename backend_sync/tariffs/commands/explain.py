@@ -13,7 +13,7 @@ from typing import Any
 from backend_sync.tariffs import model as m
 from backend_sync.tariffs.book import read_tariff
 from backend_sync.tariffs.card_image import FORMAT, card_of_image
-from backend_sync.tariffs.commands.failure import CommandFailed
+from backend_sync.tariffs.commands.failure import CommandFailed, WrongUse
 from backend_sync.tariffs.commands.output import print_json
 from backend_sync.tariffs.explain import Explanation
 from backend_sync.tariffs.feed import Feed, Trip
@@ -24,6 +24,11 @@ from backend_sync.tariffs.sequences import sequence_lines, sequences
 from backend_sync.tariffs.taps import WordsError
 from backend_sync.tariffs.when import date
 from card_layouts.fares import inputs as i
+
+TAP_OPTIONS = (
+    *("trip", "stop", "call", "at", "to", "party", "gate"),
+    *("card", "group", "value", "purse", "zones", "slot"),
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +61,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    beside = [name for name in TAP_OPTIONS if getattr(options, name) not in (None, [], False)]
+    if options.all_sequences and beside:
+        raise WrongUse(f"--all-sequences asks of every trip and takes no {beside[0]}")
+    if not options.all_sequences and options.trip is None and options.stop is None:
+        raise WrongUse("name a TRIP, or a stop with --stop, or --all-sequences")
     rater = _rater(options)
     if options.all_sequences:
         try:
@@ -67,15 +77,13 @@ def run(options: argparse.Namespace) -> int:
         else:
             print("\n".join(sequence_lines(rater, rows)))
         return 0
-    if options.trip is None and options.stop is None:
-        options.parser.error("name a TRIP, or a stop with --stop, or --all-sequences")
     try:
         local = _local(options.at) if options.at else None
         place, second = _place_and_time(rater, options, local)
         card = _card(rater, options)
         explanation = Explanation(rater, place, card, _tap(rater, options, place, second))
     except WordsError as error:
-        raise CommandFailed(str(error)) from None
+        raise WrongUse(str(error)) from None
     if options.json:
         print_json(explanation.fields())
     else:
@@ -87,7 +95,7 @@ def _rater(options: argparse.Namespace) -> Rater:
     authored = read_tariff(options.tariff)
     feed = feed_of(authored, options.gtfs)
     if feed is None:
-        raise CommandFailed(f"{options.tariff.name} has no zones.feed: name a feed with --gtfs")
+        raise WrongUse(f"{options.tariff.name} has no zones.feed: name a feed with --gtfs")
     body = None
     if options.package is not None:
         info = package_info(options.package)
@@ -107,7 +115,7 @@ def _place_and_time(
     if options.trip is None:
         stop = _stop(feed, options.stop)
         if local is None:
-            raise CommandFailed("a tap at a stop without a trip needs --at")
+            raise WrongUse("a tap at a stop without a trip needs --at")
         return Place(None, -1, -1, stop), rater.second(local)
     trip = _trip(rater, options.trip, options.stop, local)
     call = _call(feed, trip, options)
@@ -133,7 +141,7 @@ def _trip(rater: Rater, name: str, stop_id: str | None, local: datetime.datetime
     trips = [trip for trip in feed.trips if name in feed.lines[trip.line][:2]]
     if not trips:
         lines = ", ".join(sorted({line.name for line in feed.lines})[:12])
-        raise CommandFailed(f"no trip or line {name!r}; lines: {lines}")
+        raise WrongUse(f"no trip or line {name!r}; lines: {lines}")
     stop = None if stop_id is None else _stop(feed, stop_id)
     calling = [trip for trip in trips if stop is None or stop in trip.stops] or trips
     if local is None:
@@ -152,14 +160,14 @@ def _scheduled(trip: Trip, stop: int | None) -> int:
 def _call(feed: Feed, trip: Trip, options: argparse.Namespace) -> int:
     if options.call is not None:
         if not 1 <= options.call <= len(trip.stops):
-            raise CommandFailed(f"--call {options.call}: trip has calls 1..{len(trip.stops)}")
+            raise WrongUse(f"--call {options.call}: trip has calls 1..{len(trip.stops)}")
         return int(options.call) - 1
     if options.stop is None:
         return 0
     stop = _stop(feed, options.stop)
     if stop not in trip.stops:
         calls = ", ".join(feed.stops[stop].stop_id for stop in trip.stops)
-        raise CommandFailed(f"trip {trip.trip_id} does not call at {options.stop}, but at {calls}")
+        raise WrongUse(f"trip {trip.trip_id} does not call at {options.stop}, but at {calls}")
     return trip.stops.index(stop)
 
 
@@ -167,7 +175,7 @@ def _stop(feed: Feed, name: str) -> int:
     for index, stop in enumerate(feed.stops):
         if stop.stop_id == name:
             return index
-    raise CommandFailed(f"no stop {name!r} in the feed")
+    raise WrongUse(f"no stop {name!r} in the feed")
 
 
 def _local(text: str) -> datetime.datetime:
@@ -182,8 +190,12 @@ def _card(rater: Rater, options: argparse.Namespace) -> list[int]:
     words: dict[str, Any] = {"balance": "50.00"}
     if options.card:
         words = _read_json(options.card)
-    if words.get("format") == FORMAT:
-        return card_of_image(words)
+        try:
+            if words.get("format") == FORMAT:
+                return card_of_image(words)
+            rater.words.card(words)
+        except WordsError as error:
+            raise CommandFailed(f"{options.card.name}: {error}") from None
     if options.group:
         words["group"] = int(options.group) if options.group.isdecimal() else options.group
     if options.value:

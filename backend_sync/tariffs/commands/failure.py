@@ -1,5 +1,9 @@
-"""What a command raises when the thing asked for cannot be done: one sentence, exit code 1."""
+"""What a command raises instead of an answer: one sentence that says what to do."""
 
 
 class CommandFailed(Exception):
-    """The message says what was found, what was wanted and what to do."""
+    """The thing asked for cannot be done: exit code 1."""
+
+
+class WrongUse(Exception):
+    """What was asked makes no sense, or names what is not there: exit code 2."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from backend_sync.tariffs.book import read_tariff
-from backend_sync.tariffs.commands.failure import CommandFailed
+from backend_sync.tariffs.commands.failure import CommandFailed, WrongUse
 from backend_sync.tariffs.commands.output import counted, print_json
 from backend_sync.tariffs.differences import change_tenths, percent_words
 from backend_sync.tariffs.forms import money
@@ -47,7 +47,7 @@ def _rater(path: Path, gtfs: Path | None) -> Rater:
     authored = read_tariff(path)
     feed = feed_of(authored, gtfs)
     if feed is None:
-        raise CommandFailed(f"{path.name} has no zones.feed: name a feed with --gtfs")
+        raise WrongUse(f"{path.name} has no zones.feed: name a feed with --gtfs")
     return Rater(authored, feed)
 
 
