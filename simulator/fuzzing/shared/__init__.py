@@ -1,0 +1,1 @@
+"""The parsers that validators share with servers, as MicroPython and CPython both run them."""

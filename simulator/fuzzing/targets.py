@@ -1,0 +1,68 @@
+"""The table: every parser of bytes or text from outside, a row each."""
+
+from simulator.fuzzing import card_targets as cards
+from simulator.fuzzing import fare_targets as fares
+from simulator.fuzzing import line_targets as lines
+from simulator.fuzzing import link_targets as link
+from simulator.fuzzing import sealed_targets as sealed
+from simulator.fuzzing import storage_targets as storage
+from simulator.fuzzing.target import Target
+
+PACKAGES = "card_layouts.packages."
+RECORDS = "card_layouts.records."
+
+TARGETS = (
+    Target("cobs", "COBS runs", ("card_layouts.codec.cobs",), link.cobs_work, "cobs"),
+    Target("cbor", "CBOR values", ("card_layouts.codec.cbor",), link.cbor_work, "cbor"),
+    Target("frames", "a dock's byte stream", ("card_layouts.link.frames",), link.frames_work,
+           "frames"),
+    Target("messages", "bodies of dock messages", ("card_layouts.link.messages",),
+           link.messages_work, "messages"),
+    Target("batch", "batches of an edge", ("card_layouts.link.batches",), link.batch_work, "batch"),
+    Target("ack", "acknowledgements under K_ack", (PACKAGES + "ack",), sealed.ack_work, "ack"),
+    Target("ack-batch", "signed batches of acknowledgements", (PACKAGES + "ack",),
+           sealed.ack_batch_work, "ack-batch"),
+    Target("lease", "leases", (PACKAGES + "lease",), sealed.lease_work, "lease"),
+    Target("action", "lines of the action list", (PACKAGES + "actions",), sealed.action_work,
+           "action"),
+    Target("envelope", "manifests in envelopes", (PACKAGES + "manifest",), sealed.envelope_work,
+           "envelope"),
+    Target("hotlist", "hotlists, base and overlay", (PACKAGES + "hotlist",), sealed.hotlist_work,
+           "hotlist"),
+    Target("slot", "journal slots", (RECORDS + "slot", RECORDS + "bulk_cpython"),
+           sealed.slot_work, "slot"),
+    Target("block-page", "first pages of journal blocks", (RECORDS + "block_page",),
+           sealed.block_page_work, "block-page"),
+    Target("signature", "Ed25519 keys and signatures", ("card_layouts.crypto.ed25519",),
+           sealed.signature_work, "", 100_000, "our own code takes 10 ms a signature"),
+    Target("journal", "a journal's ring on any flash",
+           ("firmware.journal", "firmware.journal_block", "firmware.journal_counters"),
+           storage.journal_work, "journal"),
+    Target("packages", "package slots on any flash", ("firmware.package_slots",),
+           storage.packages_work, "packages"),
+    Target("vehicle", "messages of the vehicle", ("firmware.vehicle_messages",),
+           storage.vehicle_work, "vehicle"),
+    Target("card-number", "printed card numbers", ("card_layouts.cards.card_number",),
+           storage.card_number_work, "card-number"),
+    Target("card-answers", "a DESFire's or a ticket's answers in eight flows",
+           ("card_layouts.cards.desfire_channel", "card_layouts.cards.desfire", "firmware.tap_card",
+            "firmware.card_writer"),
+           cards.answers_work, "card-answers"),
+    Target("card-files", "files of a card that knows every key, tapped and served",
+           ("firmware.tap", "firmware.tap_card", "firmware.tap_decide", "firmware.tap_entries",
+            "firmware.station"),
+           cards.files_work, "card-files", 200_000, "a whole tap is 1,500 AES calls and a journal"),
+    Target("ticket-pages", "pages of a ticket that knows its key, tapped",
+           ("firmware.tap_ticket", "card_layouts.cards.tourist_ticket"),
+           cards.pages_work, "ticket-pages", 100_000, "3DES in plain Python takes 3 ms a tap"),
+    Target("tariff", "tariff packages: mounted, then asked for prices",
+           tuple("card_layouts.fares." + name for name in ("package", "mounted", "engine", "place",
+                 "clock", "prices", "rights", "money", "settle", "journey", "caps", "offers")),
+           fares.tariff_work, "tariff", 300_000, "a case prices eight taps"),
+    Target("pn532", "the reader chip's line", ("firmware.drivers.pn532_frames",
+           "firmware.drivers.pn532"), lines.pn532_work, "pn532"),
+    Target("dock", "a dock with a hostile edge that has every key",
+           ("firmware.dock", "firmware.updates", "card_layouts.link.dock"), lines.dock_work, "dock",
+           100_000, "a case is a handshake, a journal and a flash"),
+)  # fmt: skip
+NAMES = {target.name: target for target in TARGETS}

@@ -1,0 +1,259 @@
+"""Feed every parser of outside bytes with wrong ones: it takes them, or refuses by name.
+
+Each target's cases follow from the seed: a failure is played again by its number. Shown are lines
+reached of the parser's own modules, and ways in which cases ended.
+"""
+
+import argparse
+import json
+import sys
+import traceback
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from simulator.board_process import BoardFailed
+from simulator.fuzzing.engine import SAMPLE, Fault, Result, run_target
+from simulator.fuzzing.mutation import case_of
+from simulator.fuzzing.plants import PLANTS
+from simulator.fuzzing.runtimes import AGREE_CASES, Agreement, compare
+from simulator.fuzzing.target import Target, outcome_of
+from simulator.fuzzing.targets import NAMES, TARGETS
+
+RUNS = 20_000
+EXIT_CODES = "Exit codes: 0 nothing wrong, 1 something is wrong, 2 wrong use."
+SHOWN_BYTES = 512
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `sim fuzz`."""
+    rows = [f"  {target.name:<16}{target.title}" for target in TARGETS]
+    plants = [f"  {name:<16}{plant.what}" for name, plant in PLANTS.items()]
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = "\n".join(["targets:", *rows, "", "planted mistakes:", *plants, "", EXIT_CODES])
+    parser.add_argument(
+        "--target", choices=("all", *NAMES), default="all", metavar="TARGET", help="which one (all)"
+    )
+    parser.add_argument(
+        "--runs", type=_count, metavar="N", help=f"cases a target ({RUNS}; on MicroPython 100000)"
+    )
+    parser.add_argument("--seed", type=_count, default=1, metavar="N", help="of the cases (1)")
+    parser.add_argument("--case", type=_count, metavar="K", help="only this case of one target")
+    parser.add_argument("--show", action="store_true", help="with --case: its bytes and its error")
+    parser.add_argument("--save", type=Path, metavar="DIR", help="write failing cases there")
+    parser.add_argument("--plant", choices=tuple(PLANTS), help="plant a mistake; it must be found")
+    parser.add_argument(
+        "--micropython", action="store_true",
+        help="give the shared parsers the same cases on MicroPython and compare the verdicts",
+    )  # fmt: skip
+    parser.add_argument(
+        "--engine", choices=("own", "atheris"), default="own",
+        help="who makes the cases: our own numbers, or atheris guided by coverage (own)",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(parser=parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Fuzz, print, return 0 if nothing was wrong."""
+    plant = PLANTS[options.plant] if options.plant else None
+    if plant and options.target == "all":
+        options.target = plant.target
+    if options.case is not None and options.target == "all":
+        options.parser.error("--case needs one target: --target NAME")
+    targets = list(TARGETS) if options.target == "all" else [NAMES[options.target]]
+    try:
+        with plant.planted() if plant else nullcontext():
+            if options.case is not None:
+                return _one(targets[0], options)
+            if options.micropython:
+                return _agree(targets, options)
+            return _all(targets, options)
+    except BoardFailed as error:
+        print(f"sim fuzz: {error}", file=sys.stderr)
+        return 1
+
+
+def _all(targets: list[Target], options: argparse.Namespace) -> int:
+    report = Report(options)
+    asked = options.runs if options.runs is not None else RUNS
+    for target in targets:
+        runs = min(asked, target.most) if target.most else asked
+        if options.engine == "atheris":
+            from simulator.fuzzing.atheris_engine import run_atheris
+
+            report.add(run_atheris(target, runs, options.seed))
+        else:
+            progress = Progress(target.name, runs)
+            result = run_target(target, runs, options.seed, min(SAMPLE, runs), progress.tell)
+            progress.end()
+            report.add(result)
+    return report.end()
+
+
+def _one(target: Target, options: argparse.Namespace) -> int:
+    work = target.make()
+    try:
+        case = case_of(work, options.seed, options.case)
+        outcome = outcome_of(work, case)
+        if options.show:
+            print(shown(case))
+            if outcome.error is not None:
+                print("".join(traceback.format_exception(outcome.error)).rstrip())
+        print(f"{target.name} case {options.case}: {outcome.kind} {outcome.name} {outcome.where}")
+    finally:
+        work.close()
+    return 1 if outcome.failed else 0
+
+
+def _agree(targets: list[Target], options: argparse.Namespace) -> int:
+    runs = options.runs if options.runs is not None else AGREE_CASES
+    shared = [target for target in targets if target.shared]
+    if not shared:
+        options.parser.error(f"--micropython: {targets[0].name} runs on servers only")
+    rows = []
+    if not options.json:
+        print(f"{'target':<16}{'cases':>9}{'taken':>9}{'differ':>8}{'heap KiB':>10}{'grown':>7}")
+    for target in shared:
+        row = compare(target, min(runs, target.most or runs), options.seed)
+        rows.append(row)
+        if not options.json:
+            print(_agreement_line(row), flush=True)
+            for line in row.examples:
+                print(f"  {line}")
+    if options.json:
+        print(json.dumps([row._asdict() for row in rows], indent=1))
+    return 1 if any(row.failed for row in rows) else 0
+
+
+def _agreement_line(row: Agreement) -> str:
+    return (
+        f"{row.target:<16}{row.cases:>9}{row.taken:>9}{row.differ:>8}"
+        f"{row.heap_bytes // 1024:>10}{row.grown_bytes:>7}"
+    )
+
+
+class Progress:
+    """A line on a terminal that is written over."""
+
+    def __init__(self, name: str, runs: int) -> None:
+        self.name, self.runs = name, runs
+        self.on = sys.stderr.isatty()
+
+    def tell(self, done: int) -> None:
+        """Say how far it is."""
+        if self.on:
+            print(f"\r{self.name}: {done} of {self.runs}", end="", file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        """Take the line away."""
+        if self.on:
+            print("\r" + " " * 60 + "\r", end="", file=sys.stderr, flush=True)
+
+
+class Report:
+    """Rows as they come, or one JSON text at the end."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.results: list[Result] = []
+        self._say(
+            f"{'target':<16}{'cases':>9}{'a second':>10}{'taken':>9}{'endings':>9}"
+            f"{'lines':>12}{'longest':>9}{'faults':>8}"
+        )
+
+    def add(self, result: Result) -> None:
+        """Print a target's row, and its faults below it."""
+        self.results.append(result)
+        rate = round(result.executions / result.seconds) if result.seconds else 0
+        lines = f"{result.lines_reached}/{result.lines_all}"
+        self._say(
+            f"{result.target.name:<16}{result.executions:>9}{rate:>10}{result.taken:>9}"
+            f"{len(result.outcomes):>9}{lines:>12}{result.lines_most:>9}{len(result.faults):>8}"
+        )
+        asked = self.options.runs if self.options.runs is not None else RUNS
+        if result.target.most and asked > result.target.most:
+            self._say(f"  at most {result.target.most} cases: {result.target.why}")
+        for fault in result.faults:
+            for line in self._fault(result, fault):
+                self._say(line)
+
+    def _fault(self, result: Result, fault: Fault) -> list[str]:
+        outcome = fault.outcome
+        rows = [
+            f"  {outcome.kind}: {outcome.name} {str(outcome.error)[:100]} ({outcome.where})",
+            f"  smallest: {shown(fault.small or fault.case)[:160]}",
+            f"  again: {self.again(result, fault)}",
+        ]
+        folder = self.options.save
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / f"{result.target.name}-{result.seed}-{fault.number}"
+            path.write_bytes(fault.small or fault.case)
+            rows.append(f"  saved: {path}")
+        return rows
+
+    def again(self, result: Result, fault: Fault) -> str:
+        """Return the command that plays a fault again."""
+        plant = f" --plant {self.options.plant}" if self.options.plant else ""
+        return (
+            f"./tornello sim fuzz --target {result.target.name} --seed {result.seed}"
+            f" --case {fault.number} --show{plant}"
+        )
+
+    def end(self) -> int:
+        """Print the sum; return the exit code."""
+        faults = sum(len(result.faults) for result in self.results)
+        cases = sum(result.executions for result in self.results)
+        if self.options.json:
+            print(json.dumps([self.as_json(result) for result in self.results], indent=1))
+        else:
+            print(f"{len(self.results)} targets, {cases} cases, {faults} faults")
+        return 1 if faults else 0
+
+    def as_json(self, result: Result) -> dict[str, Any]:
+        """Return a row as a tree."""
+        return {
+            "target": result.target.name,
+            "seed": result.seed,
+            "cases": result.executions,
+            "seconds": round(result.seconds, 3),
+            "taken": result.taken,
+            "endings": {
+                " ".join(part for part in key if part): count
+                for key, count in sorted(result.outcomes.items())
+            },
+            "lines_reached": result.lines_reached,
+            "lines": result.lines_all,
+            "lines_longest_case": result.lines_most,
+            "faults": [
+                {
+                    "case": fault.number,
+                    "kind": fault.outcome.kind,
+                    "error": f"{fault.outcome.name}: {fault.outcome.error}",
+                    "where": fault.outcome.where,
+                    "smallest_hex": (fault.small or fault.case).hex(),
+                    "again": self.again(result, fault),
+                }
+                for fault in result.faults
+            ],
+        }
+
+    def _say(self, line: str) -> None:
+        if not self.options.json:
+            print(line, flush=True)
+
+
+def shown(case: bytes) -> str:
+    """Return a case as people can read it: its text, or its bytes in hex."""
+    more = f" ... {len(case)} bytes" if len(case) > SHOWN_BYTES else ""
+    part = case[:SHOWN_BYTES]
+    if part.isascii() and part.decode().isprintable():
+        return repr(part.decode()) + more
+    return (part.hex() or "nothing") + more
+
+
+def _count(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text}: wanted a number from 0 on")
+    return int(text)
