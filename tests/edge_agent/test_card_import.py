@@ -91,7 +91,7 @@ def test_an_ultralight_c_in_every_format_shows_its_pages_and_never_a_key():
     pages = [bytes((number, 1, 2, 3)) for number in range(48)]
     wanted = (*pages[:44], None, None, None, None)
     uid = bytes.fromhex("04112233445566")
-    b64 = dump_writers._b64
+    b64 = dump_writers.b64
     farebot = {
         "cardType": "MifareUltralight",
         "tagId": b64(uid),
