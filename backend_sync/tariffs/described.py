@@ -22,7 +22,7 @@ ON = ((m.ON_PURSE, "purse"), (m.ON_TICKET, "single"), (m.ON_PASS, "pass"))
 def described(authored: Authored) -> Parts:
     """Return every part of a tariff but its prices, in words."""
     book = authored.book
-    parts: Parts = {("tariff", book.name): _whole(book)}
+    parts: Parts = {("tariff", book.name): {**_whole(book), **_places(authored)}}
     parts |= {("group", group.name): _group(book, group) for group in book.groups}
     keys = authored.source.values["products"]
     for key, product in zip(keys, book.products, strict=True):
@@ -66,6 +66,30 @@ def _whole(book: m.Book) -> Words:
             if group.number in book.penalties
         ),
         **_money(book),
+    }
+
+
+def _places(authored: Authored) -> Words:
+    """Return where the zones are, and whose cards count as whose."""
+    book, zones = authored.book, authored.zones
+    stops = [f"{stop} in {zones.words(mask)}" for stop, mask in book.stop_zones.items()]
+    names = [
+        f"{name} is {book.zones[zone - 1]}"
+        for name, zone in {**book.feed_zones, "any other": book.other_zone}.items()
+        if zone and name != book.zones[zone - 1]
+    ]
+    accepted = [
+        f"{'the purse' if row.product is None else row.product} of {row.issuer} as"
+        f" {next(p.name for p in book.products if p.number == row.as_product)}"
+        for row in book.accepts
+    ]
+    return {
+        "zones of the feed": ", ".join(book.zones_from),
+        "zones renamed": ", ".join(names) or "-",
+        "stops placed": ", ".join(stops) or "-",
+        "short visits of": ", ".join(book.brief) or "-",
+        "earlier divisions": ", ".join(str(row.number) for row in book.schemes) or "-",
+        "accepted": ", ".join(accepted) or "-",
     }
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from backend_sync.tariffs import model as m
 from backend_sync.tariffs.book import Authored
 from backend_sync.tariffs.described import described
-from backend_sync.tariffs.forms import money
+from backend_sync.tariffs.forms import money, signed
 from backend_sync.tariffs.rules.case import fare
 
 
@@ -21,20 +21,70 @@ class Change(NamedTuple):
     old: str | None  # None: was not there
     new: str | None  # None: is no more
     percent_tenths: int | None = None  # of a price that both tariffs have
+    cents: int | None = None  # the same change in cents
+    group: str = ""  # who pays the price
+    places: int = 1  # how many sets of zones go from and to the same price
+    decimals: int = 2
+    book: str = ""  # name of another authority's tariff in the same package
 
     def __str__(self) -> str:
         place = f"{self.section} {self.name}".strip() + (f", {self.what}" if self.what else "")
+        place = f"{self.book}: {place}" if self.book else place
         if self.old is None:
             return f"{place}: new" + (f", {self.new}" if self.new else "")
         if self.new is None:
             return f"{place}: no more" + (f", was {self.old}" if self.old else "")
-        percent = "" if self.percent_tenths is None else f" ({percent_words(self.percent_tenths)})"
-        return f"{place}: {self.old} -> {self.new}{percent}"
+        if self.cents is None:
+            return f"{place}: {self.old} -> {self.new}"
+        percent = "" if self.percent_tenths is None else f", {percent_words(self.percent_tenths)}"
+        change = signed(self.cents, self.decimals)
+        return f"{place}: {self.old} -> {self.new} ({change}{percent})"
 
 
 def differences(old: Authored, new: Authored) -> list[Change]:
-    """Return every change, settings first, then prices by product, group and size."""
-    return [*_settings(old, new), *_prices(old, new)]
+    """Return every change, settings first, then prices by product, group and size.
+
+    Tariffs of other authorities that are compiled with it come after its own, by their number.
+    """
+    changes = [*_settings(old, new), *_prices(old, new)]
+    before, after = ({other.book.authority: other for other in each.others} for each in (old, new))
+    for authority in dict.fromkeys([*before, *after]):
+        if authority not in before or authority not in after:
+            name = (before | after)[authority].book.name
+            was = "" if authority in before else None
+            changes.append(Change("area", name, "", was, "" if was is None else None))
+        else:
+            name = after[authority].book.name
+            theirs = differences(before[authority], after[authority])
+            changes += [change._replace(book=name) for change in theirs]
+    return changes
+
+
+class Moved(NamedTuple):
+    """How the prices of one product move for one group."""
+
+    product: str
+    group: str
+    prices: int  # sets of zones, windows counted by themselves
+    cents: tuple[int, int]  # least and most
+    percent_tenths: tuple[int, int] | None  # least and most, None where all were free
+
+
+def moved(changes: list[Change]) -> list[Moved]:
+    """Return what the changes of price mean for each product and group, in their order."""
+    found: dict[tuple[str, str], list[Change]] = {}
+    for change in changes:
+        if change.cents is not None:
+            name = f"{change.book} {change.name}".strip()
+            found.setdefault((name, change.group), []).append(change)
+    rows = []
+    for (product, group), rest in found.items():
+        cents = [change.cents for change in rest if change.cents is not None]
+        tenths = [c.percent_tenths for c in rest if c.percent_tenths is not None]
+        span = (min(tenths), max(tenths)) if tenths else None
+        places = sum(change.places for change in rest)
+        rows.append(Moved(product, group, places, (min(cents), max(cents)), span))
+    return rows
 
 
 def percent_words(tenths: int) -> str:
@@ -121,7 +171,9 @@ def _price_changes(
         shown = ", ".join(places[:4]) + (f" and {len(places) - 4} more" if len(places) > 4 else "")
         old = None if one is None else money(one, books[0].decimals)
         new = None if two is None else money(two, books[1].decimals)
-        yield Change("price", key, f"{group}, {shown}", old, new, tenths)
+        cents = None if one is None or two is None else two - one
+        what, decimals = f"{group}, {shown}", books[1].decimals
+        yield Change("price", key, what, old, new, tenths, cents, group, len(places), decimals)
 
 
 def change_tenths(old: int, new: int) -> int:

@@ -41,6 +41,11 @@ def money(amount: int, decimals: int = 2) -> str:
     return f"{sign}{amount // 10**decimals}.{amount % 10**decimals:0{decimals}d}"
 
 
+def signed(amount: int, decimals: int = 2) -> str:
+    """Return a change of money with its sign: 21 is +0.21, 0 is 0.00."""
+    return f"{'+' if amount > 0 else ''}{money(amount, decimals)}"
+
+
 AMOUNT_WANTED = 'cents as a whole number, or an amount as text such as "2.51"'
 
 

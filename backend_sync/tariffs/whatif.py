@@ -8,6 +8,7 @@ What people would do otherwise under other prices is not guessed.
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from backend_sync.tariffs.described import payer
 from backend_sync.tariffs.rater import Rater
 from backend_sync.tariffs.recorded import RecordedTap
 from card_layouts.fares import inputs as i
@@ -51,6 +52,8 @@ class Priced(NamedTuple):
     new_refused: bool
     group: str
     product: str  # that pays under the other tariff; the purse's where both refuse
+    day: int  # service day
+    owed: dict[str, tuple[int, int]]  # {payer of what the rider is spared: cents then and now}
 
 
 class Sum(NamedTuple):
@@ -91,19 +94,23 @@ class Carried:
 
 
 def priced_again(taps: Iterable[RecordedTap], base: Rater | None, other: Rater) -> list[Priced]:
-    """Return every tap with what it cost and what it would cost.
+    """Return every tap with what it cost and what it would cost, to rider and payers.
 
+    What payers owed then is asked of `base`; without it nothing is said of payers.
     Raises: ValueError naming the line of a tap that has no charge when there is no base tariff.
     """
     carried, rows = Carried(), []
     for tap in taps:
-        old, was_refused = _old(tap, base)
+        before = None if base is None else base.decide(tap.card, tap.tap)
+        old, was_refused = _old(tap, before)
+        owed = {} if base is None or before is None else _owed(base, before)
         decision = other.decide(carried.over(tap), tap.tap)
         is_refused = decision[i.D_KIND] == i.KIND_REFUSED
         amount = 0 if is_refused else decision[i.D_AMOUNT]
         if is_refused:
             decision[i.D_AMOUNT] = 0
         carried.put(tap, decision, old)
+        owes = {} if base is None else _owed(other, decision)
         group = other.book.group(decision[i.D_GROUP] if not is_refused else tap.card[i.C_GROUP])
         number = tap.card[i.C_PURSE_PRODUCT] if is_refused else decision[i.D_PRODUCT]
         rows.append(
@@ -115,24 +122,42 @@ def priced_again(taps: Iterable[RecordedTap], base: Rater | None, other: Rater) 
                 is_refused,
                 group.name if group else "unknown",
                 _key(other, number),
+                decision[i.D_DAY],
+                {name: (owed.get(name, 0), owes.get(name, 0)) for name in {**owed, **owes}},
             )
         )
     return rows
 
 
-def _old(tap: RecordedTap, base: Rater | None) -> tuple[int, bool]:
+def _old(tap: RecordedTap, before: list[int] | None) -> tuple[int, bool]:
     if tap.charged is not None:
         return tap.charged, False
-    if base is None:
+    if before is None:
         raise ValueError(f'line {tap.line}: no "charged"; name the tariff of then with --base')
-    decision = base.decide(tap.card, tap.tap)
-    is_refused = decision[i.D_KIND] == i.KIND_REFUSED
-    return (0 if is_refused else decision[i.D_AMOUNT]), is_refused
+    is_refused = before[i.D_KIND] == i.KIND_REFUSED
+    return (0 if is_refused else before[i.D_AMOUNT]), is_refused
+
+
+def _owed(rater: Rater, decision: list[int]) -> dict[str, int]:
+    """Return who owes what the rider is spared, and how much."""
+    if decision[i.D_KIND] == i.KIND_REFUSED or not decision[i.D_PAYER]:
+        return {}
+    return {payer(rater.book, decision[i.D_PAYER]): decision[i.D_REDUCTION]}
 
 
 def _key(rater: Rater, number: int) -> str:
     keys = (key for key, p in rater.words.products.items() if p.number == number)
     return next(keys, f"product {number}")
+
+
+def payer_sums(rows: list[Priced]) -> list[Sum]:
+    """Return what each payer owed and would owe, the largest change first."""
+    found: dict[str, Sum] = {}
+    for row in rows:
+        for name, (old, new) in row.owed.items():
+            before = found.get(name, Sum(name, 0, 0, 0))
+            found[name] = Sum(name, before.taps + 1, before.old + old, before.new + new)
+    return sorted(found.values(), key=lambda s: (-abs(s.new - s.old), s.name))
 
 
 def sums(rows: list[Priced], of: Callable[[Priced], str]) -> list[Sum]:

@@ -168,9 +168,27 @@ def test_diff_says_what_changes_for_whom(capsys, tmp_path):
     assert "window senior, when: Mon Tue Wed Thu Fri, 09:00 to 14:00, not on holidays -> Mon" in out
     assert "transfer value, from A: 90 min -> 60 min" in lines
     assert "product student, groups: student -> youth, student" in lines
-    assert "price value, adult, A, B, C, D and 3 more: 2.51 -> 2.60 (+3.6 %)" in lines
-    assert "price season30, adult, A, B, C, D and 3 more: 55.22 -> 57.20 (+3.6 %)" in lines
+    assert "price value, adult, A, B, C, D and 3 more: 2.51 -> 2.60 (+0.09, +3.6 %)" in lines
+    assert "price season30, adult, A, B, C, D and 3 more: 55.22 -> 57.20 (+1.98, +3.6 %)" in lines
+    assert lines[0] == "49 prices rise (up to +1.98 EUR, +3.6 %); 3 settings changed"
+    assert [" ".join(line.split()) for line in lines[1:4]] == [
+        "product group prices change per cent",
+        "single adult 7 +0.10 +3.1 %",
+        "value adult 7 +0.09 +3.6 %",
+    ]
     assert run(capsys, "diff", MIKKELI, MIKKELI)[:2] == (0, "no difference\n")
+
+
+@pytest.mark.requirement("W-32", "W-41")
+def test_diff_says_what_a_neighbour_in_the_same_package_changes(capsys, tmp_path):
+    koivula = SHIPPED / "koivula"
+    for name in ("tariff.toml", "ferry.toml"):
+        text = (koivula / name).read_text().replace("adult = 300", "adult = 330")
+        (tmp_path / name).write_text(text)
+    code, out, _err = run(capsys, "diff", koivula / "tariff.toml", tmp_path / "tariff.toml")
+    assert code == 1
+    assert out.splitlines()[0] == "1 price rises (up to +0.30 EUR, +10.0 %); 0 settings changed"
+    assert "Koivula Ferry: price value, adult, F: 3.00 -> 3.30 (+0.30, +10.0 %)" in out
 
 
 @pytest.mark.parametrize(

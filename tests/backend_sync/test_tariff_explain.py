@@ -170,16 +170,36 @@ def test_whatif_sums_by_product_and_group_and_names_who_pays_more(capsys, tmp_pa
     )  # fmt: skip
     assert main(["whatif", str(dearer(tmp_path)), str(taps)]) == 0
     lines = [re.sub(" +", " ", line) for line in capsys.readouterr().out.splitlines()]
-    assert lines[1:] == [
-        "all taps 3 7.15 7.36 + 0.21 (+2.9 %)",
-        "product value 3 7.15 7.36 + 0.21 (+2.9 %)",
-        "group adult 2 5.89 6.10 + 0.21 (+3.6 %)",
-        "group child 1 1.26 1.26 0.00 (+0.0 %)",
-        "3 cards: 1 pay more, 1 pay less, 1 the same",
-        "biggest changes:",
-        "c2 1 2.51 2.80 + 0.29 (+11.6 %)",
-        "c1 1 3.38 3.30 -0.08 (-2.4 %)",
+    assert lines == [
+        f"{tmp_path / 'tariff.toml'}: +0.21 EUR a day (+2.9 %): 3 taps of 3 cards on 1 service day;"
+        " 1 pays more, 1 less, 1 the same",
+        " taps was would be change a day",
+        "all taps 3 7.15 7.36 +0.21 +2.9 % +0.21",
+        "product value 3 7.15 7.36 +0.21 +2.9 % +0.21",
+        "group adult 2 5.89 6.10 +0.21 +3.6 % +0.21",
+        "group child 1 1.26 1.26 0.00 +0.0 % 0.00",
+        "value for adult 2 5.89 6.10 +0.21 +3.6 % +0.21",
+        "value for child 1 1.26 1.26 0.00 +0.0 % 0.00",
+        "the biggest changes of 2 cards:",
+        "c2 1 2.51 2.80 +0.29 +11.6 % +0.29",
+        "c1 1 3.38 3.30 -0.08 -2.4 % -0.08",
+        "what is bought before a tap (passes, packs, tickets) is not in it: see `tariff diff`",
     ]
+
+
+@pytest.mark.requirement("R-27", "X-12")
+def test_whatif_says_what_is_a_day_and_what_sponsors_would_owe(capsys, tmp_path):
+    trip = {"trip": "10-daily-0-0700", "call": 2}
+    senior = {"group": "senior", "concession": 2, "balance": 2000, "purse": {"product": "value"}}
+    taps = recorded(
+        tmp_path,
+        {"id": "s", "card": senior, "tap": {**trip, "at": "2025-03-04 07:12"}},
+        {"id": "a", "card": adult(2000), "tap": {**trip, "at": "2025-03-05 07:12"}},
+    )
+    assert main(["whatif", str(dearer(tmp_path)), str(taps), "--base", str(MIKKELI)]) == 0
+    lines = [re.sub(" +", " ", line) for line in capsys.readouterr().out.splitlines()]
+    assert ": +0.15 EUR a day (+6.8 %): 2 taps of 2 cards on 2 service days" in lines[0]
+    assert "owed by city 1 0.76 1.05 +0.29 +38.2 % +0.15" in lines
 
 
 def test_whatif_of_the_same_tariff_changes_nothing_along_a_journey(capsys, tmp_path):
