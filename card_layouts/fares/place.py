@@ -83,8 +83,9 @@ def choose_book(t, tap):
             return REFUSED_BOOK
         if use_book(t, book):
             return 0
-        known = t.segment_count or t.at_stop
-        return REFUSED_BOOK if known or not _use_picked(t, tap, book) else 0
+        if t.segment_count or t.at_stop:
+            return REFUSED_BOOK
+        return 0 if _use_picked(t, tap, book) else REFUSED_PLACE
     if t.contracting != s.NONE and use_book(t, t.contracting):
         return 0
     for book in range(t.book_count):
