@@ -43,7 +43,7 @@ def begin_cap(t, card, source, product):
         spent = t.period_before = card[C_PERIOD_SUM] if period_counts(t, card, product) else 0
     threshold = _threshold(t, table)
     if threshold >= 0:
-        t.cap_left = threshold - spent if threshold > spent else 0
+        t.cap_left = max(threshold - spent, 0)
 
 
 def weigh_span(t, card, at, product):
@@ -62,8 +62,7 @@ def weigh_span(t, card, at, product):
     for i in range(t.readings):
         if not card[at + S_LAST] or t.days[i] <= card[at + S_LAST]:
             t.day_bits |= 1 << i
-    if product[s.P_CAP_TABLE] != s.NONE:
-        t.starts = 1
+    t.starts = 1  # counts for a product with a cap only
     return t.day_bits != 0
 
 
@@ -79,15 +78,13 @@ def cut(t, own, zones):
     if t.cap_left < 0 or zones & ~t.cap_zones:
         return own
     t.capped = 1
-    if not t.cap_left:
-        return 0
-    return t.cap_left if own > t.cap_left and t.cap_clips else own
+    return min(own, t.cap_left) if t.cap_clips or not t.cap_left else own
 
 
 def day_counts(t, card):
     """Return whether the card's day sum is of a day that any reading of the clock is on."""
     for i in range(t.readings):
-        if card[C_CAP_DAY] and t.days[i] == card[C_CAP_DAY]:
+        if t.days[i] == card[C_CAP_DAY]:
             return True
     return False
 
