@@ -50,8 +50,8 @@ def best_price(tickets, accesses, shift_minutes):
         day = (minute - shift_minutes) // DAY_MINUTES
         after = {}
         for bought, cents in reached.items():
-            alive = tuple(sorted(cover for cover in bought if cover[3] >= day))
-            if any(_covers(cover, minute, day, station) for cover in alive):
+            alive = tuple(cover for cover in bought if minute < cover[1])
+            if any(_covers(cover, minute, station) for cover in alive):
                 _keep(after, alive, cents)
                 continue
             for ticket in tickets:
@@ -71,31 +71,23 @@ def charge_of(tickets, accesses, more, shift_minutes):
 
 
 def _keep(after, bought, cents):
-    if bought not in after or cents < after[bought]:
-        after[bought] = cents
+    after[bought] = min(cents, after.get(bought, cents))
 
 
 def _begin(ticket, minute, day, station, shift_minutes):
-    """Return the cover (station, first, end, last day, clock window) of a ticket begun here."""
+    """Return the cover (station, end, window from, window to) of a ticket begun here."""
     if not ticket[REGION] and ticket[STATION] not in ("*", station):
         return None
     place = ANYWHERE if ticket[REGION] else station
     if ticket[MINUTES]:
-        end = minute + ticket[MINUTES]
-        return (place, minute, end, (end - 1 - shift_minutes) // DAY_MINUTES, 0, 0)
-    if ticket[DAYS]:
-        last = day + ticket[DAYS] - 1
-        end = (last + 1) * DAY_MINUTES + shift_minutes
-        return (place, minute, end, last, 0, 0)
-    clock = minute % DAY_MINUTES
-    if not ticket[WINDOW_FROM] <= clock < ticket[WINDOW_TO]:
-        return None
-    end = (day + 1) * DAY_MINUTES + shift_minutes
-    return (place, minute, end, day, ticket[WINDOW_FROM], ticket[WINDOW_TO])
+        return (place, minute + ticket[MINUTES], 0, 0)
+    end = (day + (ticket[DAYS] or 1)) * DAY_MINUTES + shift_minutes
+    cover = (place, end, ticket[WINDOW_FROM], ticket[WINDOW_TO])
+    return cover if _covers(cover, minute, station) else None
 
 
-def _covers(cover, minute, day, station):
-    place, first, end, last_day, window_from, window_to = cover
-    if place not in (ANYWHERE, station) or not first <= minute < end or day > last_day:
-        return False
-    return not window_to or window_from <= minute % DAY_MINUTES < window_to
+def _covers(cover, minute, station):
+    """Return whether a cover that has not ended holds at this station and time of the day."""
+    place, _end, window_from, window_to = cover
+    in_window = not window_to or window_from <= minute % DAY_MINUTES < window_to
+    return place in (ANYWHERE, station) and in_window

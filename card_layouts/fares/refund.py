@@ -13,10 +13,9 @@ def refund_cents(price, fee, void, used, total):
     """
     if void and not used:
         return price
-    if total <= 0 or used >= total:
+    if total <= 0:
         return 0
-    back = price * (total - used) // total - fee
-    return back if back > 0 else 0
+    return max(price * (total - used) // total - fee, 0)
 
 
 def days_used(start, length, day):
