@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.fares import coverage, oracle, oracle_rights
 from tests.fares.cases import Drawer, after
+from tests.fares.corners import Corners
 from tests.fares.engine_side import EngineSide
 from tests.fares.towns import draw_town
 
@@ -23,12 +24,12 @@ SAID += ("concession",)
 class Town:
     """A town as both sides read it."""
 
-    def __init__(self, rng, folder):
-        self.town = draw_town(rng, folder)
+    def __init__(self, rng, folder, odd=False):
+        self.town = draw_town(rng, folder, odd)
         self.world = oracle.read_world(str(folder), "tariff.toml", str(folder / "gtfs"))
         self.town["feed"] = self.world["feed"]
         self.engine = EngineSide(folder)
-        self.drawer = Drawer(rng, self.town)
+        self.drawer = (Corners if odd else Drawer)(rng, self.town)
 
 
 def asked(world, card, tap, rights):
@@ -76,12 +77,15 @@ def run_case(town, case, cells=None):
     return len(case.taps), None
 
 
-def run(seed, towns, cases_each):
-    """Return (cases, taps, Counter of cells, differences) of so many towns and cases each."""
+def run(seed, towns, cases_each, odd=False):
+    """Return (cases, taps, Counter of cells, differences) of so many towns and cases each.
+
+    `odd`: of odd towns, and cases at corners.
+    """
     rng, cells, found, taps = random.Random(seed), Counter(), [], 0
     for number in range(towns):
         with tempfile.TemporaryDirectory() as folder:
-            town = Town(rng, Path(folder))
+            town = Town(rng, Path(folder), odd)
             for place in range(cases_each):
                 count, difference = run_case(town, town.drawer.draw(), cells)
                 taps += count
@@ -137,9 +141,10 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--towns", type=int, default=20)
     parser.add_argument("--cases", type=int, default=200)
+    parser.add_argument("--odd", action="store_true", help="odd towns, and cases at corners")
     parser.add_argument("--show", type=int, default=3)
     options = parser.parse_args()
-    cases, taps, cells, found = run(options.seed, options.towns, options.cases)
+    cases, taps, cells, found = run(options.seed, options.towns, options.cases, options.odd)
     for difference in found[: options.show]:
         print(account(*difference), "\n")
     kinds = Counter(tuple(difference[6]) for difference in found)

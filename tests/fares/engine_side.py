@@ -55,9 +55,9 @@ class EngineSide:
         row = i.new_tap()
         row[i.T_SECONDS] = tap["seconds"]
         row[i.T_CLOCK] = CLOCKS[tap["clock"]]
-        row[i.T_TRIP] = -1 if tap["trip"] is None else self.trips[tap["trip"]]
+        row[i.T_TRIP] = -1 if tap["trip"] is None else self.trips.get(tap["trip"], len(self.trips))
         row[i.T_CALL] = -1 if tap["call"] is None else tap["call"]
-        row[i.T_STOP] = -1 if tap["stop"] is None else self.stops[tap["stop"]]
+        row[i.T_STOP] = -1 if tap["stop"] is None else self.stops.get(tap["stop"], len(self.stops))
         row[i.T_PICKED] = mask(tap["picked"])
         if tap["companions"] is not None:
             row[i.T_ADULTS], row[i.T_YOUTHS], row[i.T_CHILDREN] = tap["companions"]
@@ -68,6 +68,7 @@ class EngineSide:
             | i.FLAG_SAME_DEVICE * tap["same_device"]
             | i.FLAG_TRIP_RESET * tap["trip_reset"]
             | i.FLAG_TICKET * tap["ticket"]
+            | i.FLAG_LATE_TARIFF * tap.get("late", False)
         )
         row[i.T_BOOK] = tap["book"]
         return row

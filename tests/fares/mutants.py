@@ -38,18 +38,19 @@ class _Frozen(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """
 
     def __init__(self):
-        self.codes, self.packages = {}, set()
+        self.codes, self.files, self.packages = {}, {}, set()
         for name, module in sys.modules.items():
             loader = getattr(module, "__loader__", None)
             if name.startswith(FROZEN) and hasattr(loader, "get_code"):
                 self.codes[name] = loader.get_code(name)
+                self.files[name] = getattr(module, "__file__", None)
                 if hasattr(module, "__path__"):
                     self.packages.add(name)
 
     def broken(self, mutant):
         """Return the same with the mutant's code in its place."""
         other = object.__new__(_Frozen)
-        other.packages = self.packages
+        other.files, other.packages = self.files, self.packages
         other.codes = {**self.codes, f"card_layouts.fares.{mutant.module}": mutant.code()}
         return other
 
@@ -65,6 +66,7 @@ class _Frozen(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return importlib.util.spec_from_loader(fullname, self, is_package=is_package)
 
     def exec_module(self, module):
+        module.__file__ = self.files[module.__name__]
         exec(self.codes[module.__name__], module.__dict__)
 
 

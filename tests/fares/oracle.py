@@ -43,7 +43,8 @@ def rate(world, card, tap):
     if reason:
         return refused(reason)
     book = ask["book"]
-    if not book["valid_from"] <= ask["day"] <= book["valid_to"]:
+    over = ask["day"] > book["valid_to"] and not tap.get("late", False)
+    if ask["day"] < book["valid_from"] or over:
         return refused("tariff")
     if not ask["here"]:
         return refused("place")
@@ -64,6 +65,8 @@ def _place(world, card, tap):
     """Return what is asked (a dictionary) and "", or None and the reason why nothing can be."""
     feed, line, scheduled = world["feed"], None, None
     stop = tap["stop"]
+    if not _is_known(feed, tap):
+        return None, "place"
     if tap["trip"] is not None:
         trip = feed["trips"][tap["trip"]]
         line = trip["line"]
@@ -95,6 +98,14 @@ def _place(world, card, tap):
     ask["ahead"] = oracle_visits.zones_ahead(ask, book)
     ask["readings"] = _readings(wall, scheduled)
     return ask, ""
+
+
+def _is_known(feed, tap):
+    """Return whether the feed has this trip, call and stop."""
+    if tap["trip"] is None:
+        return tap["stop"] is None or tap["stop"] in feed["stops"]
+    trip = feed["trips"].get(tap["trip"])
+    return trip is not None and (tap["call"] is None or tap["call"] < len(trip["calls"]))
 
 
 def _readings(wall, scheduled):
@@ -136,6 +147,8 @@ def _book_of(world, stop, line, tap):
     if tap["book"]:
         chosen = [book for _area, book in books if book["authority"] == tap["book"]]
         return (chosen[0], "") if chosen else (None, "book")
+    if stop is None:  # zones picked are our own, whoever contracts the line
+        return (ours, "") if tap["picked"] else (None, "place")
     contracted = [book for area, book in books if _contracts(area, feed, line)]
     if contracted or books:
         return (contracted or [book for _area, book in books])[0], ""
@@ -191,11 +204,14 @@ def _decide(ask):
     ask["rights"] = rights
     best = min(rights, key=lambda offer: offer["key"]) if rights else None
     best = oracle_money.with_companions(ask, best) if best else None
-    if best is not None and best["total"] == 0 and not best.get("waived"):
+    alone = ask["tap"]["companions"] is None or not oracle_journey.heads(ask["party"])
+    if alone and best is not None and best["total"] == 0 and not best.get("waived"):
         return _said(ask, best, _not_asked(ask, whys))
     money, money_whys = oracle_money.purse_offers(ask)
     whys = {**whys, **money_whys}
-    if best is not None and best["total"] == 0:  # free because the purse cannot pay the night fee
+    if (
+        best is not None and best["total"] == 0 and best.get("waived")
+    ):  # free because the purse cannot pay the night fee
         return _said(ask, best, whys)
     chosen = _cheapest(ask, transfers, best, money)
     if chosen is None:

@@ -68,6 +68,8 @@ def _still_open(ask, row, journey):
         ask["book"], row, journey["start_zone"], journey["zones"]
     )
     age, one = ask["minute"] - journey["start_minute"], datetime.timedelta(minutes=1)
+    if not limit:
+        return None  # from there nobody changes, not even at once
     if age < -5 or 0 < row.get("legs", 0) <= journey["transfers"]:
         return None
     in_time = [name for name, wall in ask["readings"] if age - (ask["wall"] - wall) // one <= limit]

@@ -95,8 +95,9 @@ def _asked_of(product, row):
 
 def key(product, slot, offer):
     """Return the order of money offers of one total: cap free, upgrade, charge, extension."""
-    places = {"cap free": 1, "extension": 4}
-    place = 2 if offer["kind"] == "upgrade" else places.get(offer["rule"], 3)
+    place = 1 if offer["free_by_cap"] else 4 if offer["rule"] == "extension" else 3
+    if offer["kind"] == "upgrade":
+        place = 2
     return (place, product.get("rank", 50), slot)
 
 
@@ -123,9 +124,13 @@ def add_cap(offer, ask, use, wanted):
     days = [service_date(ask["clock"], wall) for _name, wall in ask["readings"]]
     row = {name: held[name] for name in ("start", "length", "day", "left", "today", "cents")}
     if held["start"] is None or not any(cap_is_open(held, day) for day in days):
+        threshold = _threshold(ask, product, zones, use["group"])
+        if threshold is None:
+            return
+        _clip(offer, product, threshold)
         row.update(start=ask["day"])
         offer.update(row=row, activates=use["slot"], own_in_cap=offer["own"])
-        if offer["own"] and offer["kind"] != "upgrade":  # going on stays going on
+        if offer["kind"] != "upgrade":  # going on stays going on
             offer.update(kind="activation", rule="activation")
         offer["clips"] = product["cap"].get("overshoot", "clip") == "clip"
     else:
@@ -156,11 +161,19 @@ def _clip(offer, product, left):
         offer["rule"] = "capped charge" if offer["own"] else "cap free"
 
 
+def _threshold(ask, product, zones, group):
+    """Return the price of the own zones in the cap's table; without a price there is no cap."""
+    table = product["cap"]["threshold"]
+    sold = oracle_tariff.sold_as(ask["book"], table, group, zones, ask["ahead"])
+    return oracle_tariff.sold_sets(ask["book"], table, group).get(sold)
+
+
 def _cap_of_purse(offer, ask, product, zones, group):
     """A cap of the purse itself: the sums of the day and of the longer span stand in T."""
     caps, cap = dict(ask["card"]["caps"]), product["cap"]
-    sold = oracle_tariff.sold_as(ask["book"], cap["threshold"], group, zones, ask["ahead"])
-    threshold = oracle_tariff.sold_sets(ask["book"], cap["threshold"], group)[sold]
+    threshold = _threshold(ask, product, zones, group)
+    if threshold is None:
+        return
     days = [service_date(ask["clock"], wall) for _name, wall in ask["readings"]]
     start, total = ("day", "day_sum") if cap["days"] == 1 else ("start", "period_sum")
     length = datetime.timedelta(days=cap["days"])

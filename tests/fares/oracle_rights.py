@@ -52,7 +52,7 @@ def issued(ask, held):
         right = product["kind"] in ("pass", "ticket_pack")
         at_home = book is ask["book"] or (right and _lies_in(ask, book))
         if at_home:
-            return book, product, oracle_tariff.named(book, held["zones"]), ""
+            return book, product, oracle_tariff.held_zones(book, product, held["zones"]), ""
     row = accepted(ask, held)
     if row is None:
         return ask["book"], None, frozenset(), "foreign"
@@ -85,7 +85,7 @@ def accepted(ask, held):
 def why_not(ask, book, product, held, zones, whatever_zone=False):
     """Return "" when the right is valid here and now, else the first reason why it is not."""
     span = product.get("span", {})
-    if not oracle_tariff.admits(ask["book"], product, ask["group"]):
+    if not oracle_tariff.admits(book, product, ask["group"]):
         return "group"
     days = [service_date(ask["clock"], wall) for _name, wall in ask["readings"]]
     first = span.get("from")

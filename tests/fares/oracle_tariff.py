@@ -76,6 +76,15 @@ def named(book, zones):
     return frozenset(order[number - 1] for number in zones if number <= len(order))
 
 
+def held_zones(book, product, zones):
+    """Return where a product holds: its zones may be those of an earlier division into zones."""
+    division = product.get("scheme", 0)
+    if not division or zones == "everywhere":
+        return named(book, zones)
+    now = list(book["zones"].get("schemes", {}).get(str(division), {}).values())
+    return frozenset().union(*(letters(book, now[zone - 1]) for zone in zones if zone <= len(now)))
+
+
 def numbered(book, zones):
     """Return names of this book as their numbers on a card."""
     return frozenset(book["zones"]["order"].index(zone) + 1 for zone in zones)
@@ -360,10 +369,34 @@ def transfer_minutes(book, row, start_zone, zones):
     """Return how long a journey stays open: the longer of by start zone and by set paid."""
     by_zone = row.get("by_start_zone", {})
     zone_time = by_zone.get(start_zone, by_zone.get("*", row.get("minutes", 0)))
-    times = _times_by_set(book, row)
+    return max(zone_time, _set_time(book, _times_by_set(book, row), zones))
+
+
+def _set_time(book, times, zones):
+    """Return the minutes of a set paid: as listed, else the longest of a listed set in it.
+
+    Stretches of a set with a hole last as long as each of them paid alone.
+    """
     if zones in times:
-        return max(zone_time, times[zones])
-    return max([zone_time, *(time for listed, time in times.items() if listed <= zones)])
+        return times[zones]
+    stretches = _stretches(book, zones)
+    inside = {listed: time for listed, time in times.items() if listed <= zones}
+    if len(stretches) > 1:
+        inside = {listed: t for listed, t in inside.items() if len(_stretches(book, listed)) > 1}
+        inside.update((stretch, _set_time(book, times, stretch)) for stretch in stretches)
+    return max(inside.values(), default=0)
+
+
+def _stretches(book, zones):
+    """Return the runs of zones without a hole that make up `zones`."""
+    stretches, before = [], None
+    for place, zone in enumerate(book["zones"]["order"]):
+        if zone in zones:
+            if before != place - 1:
+                stretches.append(frozenset())
+            stretches[-1] |= {zone}
+            before = place
+    return stretches
 
 
 def _times_by_set(book, row):

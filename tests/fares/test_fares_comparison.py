@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MICROPYTHON = Path(sys.executable).parent / "micropython"
 SEED = 20250101
 EVERYDAY_TOWNS, CASES_A_TOWN = 100, 400  # 40,000 cases: the table needs them
+ODD_TOWNS, ODD_CASES = 50, 200
 CHUNKS, CHUNK_TOWNS, CHUNK_CASES = 40, 50, 500  # 1,000,000 cases with --full
 
 IDS = [f"W-{number}" for number in (*range(29, 51), *range(53, 92))]
@@ -36,6 +37,14 @@ def test_fares_oracle_and_engine_agree_on_40_000_cases(everyday):
     cases, taps, _cells, found = everyday
     figures.add(f"fare cases against the oracle (seed {SEED})", cases)
     figures.add("taps in them", taps)
+    assert not found, f"{len(found)} differences of {taps} taps\n{told(found)}"
+
+
+@pytest.mark.requirement("D31", "D33", "X-13")
+def test_fares_oracle_and_engine_agree_in_odd_towns_and_at_corners():
+    """Zones of long ago, prices and times that are missing or nothing, places that are none."""
+    cases, taps, _cells, found = compare.run(SEED, ODD_TOWNS, ODD_CASES, odd=True)
+    figures.add("fare cases at corners against the oracle", cases)
     assert not found, f"{len(found)} differences of {taps} taps\n{told(found)}"
 
 

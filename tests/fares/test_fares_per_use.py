@@ -14,7 +14,7 @@ from tests.fares.engine_side import EngineSide
 SKI = Path(__file__).resolve().parents[2] / "backend_sync" / "tariffs" / "shipped" / "ski"
 STATIONS = ("alpe", "brenta", "cima")
 DAY_ZERO = datetime.datetime.fromisoformat("2020-01-01")  # wall clock, no zone
-SETS = 400
+SETS = 200
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,15 @@ the oracle read each on its own. Everything comes from one seeded generator.
 import datetime
 import itertools
 
+from tests.fares import odd_towns
+
 STARTS = ("03:50", "06:55", "08:52", "13:50", "16:52", "22:52", "23:57", "24:10", "25:30", "27:52")
 FIRST, LAST = datetime.date(2025, 1, 1), datetime.date(2025, 12, 31)
 HOLIDAYS = [datetime.date(2025, 1, 6), datetime.date(2025, 4, 18), datetime.date(2025, 5, 1)]
 FAMILIES = ("arcs", "letters", "flat", "region")
 
 
-def draw_town(rng, folder):
+def draw_town(rng, folder, odd=False):
     """Write a town into `folder` and return what the generator of cases must know about it."""
     family = rng.choice(FAMILIES)
     zones = {"arcs": "ABCDE", "letters": "ABCD", "flat": "T", "region": "ABCD"}[family]
@@ -23,9 +25,15 @@ def draw_town(rng, folder):
         other = _neighbour(rng)
         tariff["areas"] = {"next": _area(rng)}
         tariff["foreign"] = _foreign(rng, 77)
+    if odd:
+        for each in (tariff, other) if other else (tariff,):
+            odd_towns.bend(rng, each)
+        tariff["timezone"] = rng.choice(odd_towns.TIME_ZONES)
+    if other:
         write(folder / "other.toml", toml_text(other))
     write(folder / "tariff.toml", toml_text(tariff))
-    stops = write_feed(folder / "gtfs", zones, family == "region")
+    starts = odd_towns.STARTS if odd else STARTS
+    stops = write_feed(folder / "gtfs", zones, family == "region", starts)
     return {"family": family, "tariff": tariff, "other": other, "stops": stops, "folder": folder}
 
 
@@ -342,7 +350,7 @@ def _name(key):
 # --- the feed -------------------------------------------------------------------------------------
 
 
-def write_feed(folder, zones, neighbour):
+def write_feed(folder, zones, neighbour, starts=STARTS):
     """Write the stops and trips of a town; return the stop ids."""
     zone = lambda letter: letter if letter in zones else zones[-1]
     stops = {"a1": zone("A"), "a2": zone("A"), "ab": zone("A"), "b1": zone("B"), "b2": zone("B")}
@@ -359,7 +367,7 @@ def write_feed(folder, zones, neighbour):
     }
     trips, calls = [], []
     for line, (pattern, called) in enumerate(patterns.items()):
-        for start in STARTS:
+        for start in starts:
             trip = f"{pattern}-{start.replace(':', '')}"
             trips.append(f"r{line % 2 + 1},all,{trip},{line % 2}")
             hours, minutes = (int(part) for part in start.split(":"))
