@@ -1,7 +1,7 @@
 """Recorded taps priced again under another tariff: totals, and who pays more or less.
 
-Each tap starts from the card as it was recorded, but journey, use and caps go on from what the
-other tariff decided at the card's tap before, and money it did not take is still in the purse.
+Each tap starts from the card as it was recorded, but journey, use and caps go on from what each
+tariff decided at the card's tap before, and money it did not take is still in the purse.
 What people would do otherwise under other prices is not guessed.
 """
 
@@ -64,7 +64,7 @@ class Sum(NamedTuple):
 
 
 class Carried:
-    """What the other tariff left on each card, laid over the card as it was recorded."""
+    """What one tariff left on each card, laid over the card as it was recorded."""
 
     def __init__(self) -> None:
         self.fields: dict[str, dict[int, int]] = {}
@@ -81,8 +81,10 @@ class Carried:
     def put(self, tap: RecordedTap, decision: list[int], old: int) -> None:
         if not tap.card_id:
             return
-        self.saved[tap.card_id] = self.saved.get(tap.card_id, 0) + old - decision[i.D_AMOUNT]
-        if decision[i.D_KIND] == i.KIND_REFUSED:
+        is_refused = decision[i.D_KIND] == i.KIND_REFUSED
+        taken = 0 if is_refused else decision[i.D_AMOUNT]  # a refusal names what was asked
+        self.saved[tap.card_id] = self.saved.get(tap.card_id, 0) + old - taken
+        if is_refused:
             return
         fields = self.fields.setdefault(tap.card_id, {})
         fields |= {place: decision[source] for place, source in JOURNEY}
@@ -99,16 +101,16 @@ def priced_again(taps: Iterable[RecordedTap], base: Rater | None, other: Rater) 
     What payers owed then is asked of `base`; without it nothing is said of payers.
     Raises: ValueError naming the line of a tap that has no charge when there is no base tariff.
     """
-    carried, rows = Carried(), []
+    carried, carried_before, rows = Carried(), Carried(), []
     for tap in taps:
-        before = None if base is None else base.decide(tap.card, tap.tap)
+        before = None if base is None else base.decide(carried_before.over(tap), tap.tap)
         old, was_refused = _old(tap, before)
+        if before is not None:
+            carried_before.put(tap, before, old)
         owed = {} if base is None or before is None else _owed(base, before)
         decision = other.decide(carried.over(tap), tap.tap)
         is_refused = decision[i.D_KIND] == i.KIND_REFUSED
         amount = 0 if is_refused else decision[i.D_AMOUNT]
-        if is_refused:
-            decision[i.D_AMOUNT] = 0
         carried.put(tap, decision, old)
         owes = {} if base is None else _owed(other, decision)
         group = other.book.group(decision[i.D_GROUP] if not is_refused else tap.card[i.C_GROUP])

@@ -220,6 +220,18 @@ def test_whatif_of_the_same_tariff_changes_nothing_along_a_journey(capsys, tmp_p
     assert said["total"][0]["old"] == said["total"][0]["new"] == 251
 
 
+def test_whatif_carries_the_journey_under_both_tariffs(capsys, tmp_path):
+    """A second tap within the hour is a transfer then and now, though no journey was recorded."""
+    trip = {"trip": "10-daily-0-0700", "call": 2}
+    times = ("2025-03-04 07:12", "2025-03-04 07:40")
+    taps = recorded(
+        tmp_path, *({"id": "c", "card": adult(2000), "tap": {**trip, "at": at}} for at in times)
+    )
+    assert main(["whatif", str(MIKKELI), str(taps), "--base", str(MIKKELI), "--json"]) == 0
+    (total,) = json.loads(capsys.readouterr().out)["total"]
+    assert total["old"] == total["new"] == 251
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
