@@ -11,12 +11,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from backend_sync.ledger.audit_tables import (
+    AUDIT,
+    choices,
+    differences,
+    holdings,
+    waiting_taps,
+)
 from backend_sync.ledger.choice import ChoiceRater, Commit, Judgement
 from backend_sync.ledger.database import Database
 from backend_sync.ledger.holdings import Holdings, issued
 from backend_sync.ledger.rerating import Tariffs
 from backend_sync.ledger.results import AUDITED, BEGIN_AGAIN, BITS, POSTED, UNAUDITED, state_of
-from backend_sync.ledger.schema import choices, differences, holdings, waiting_taps
 from backend_sync.ports import OK, Keyring
 from card_layouts.fares.repeat import DIFFERENT
 
@@ -108,7 +114,9 @@ class Auditor:
     def begin_again(self) -> None:
         """Have every card audited from its issue on: after a repair, or under another engine."""
         with self.database.transaction():
-            self.database.run("UPDATE cards SET unaudited = ?", [(BEGIN_AGAIN,)])
+            for table in AUDIT:
+                self.database.run(f"DELETE FROM {table.name}", [()])
+            self.database.run("UPDATE cards SET unaudited = ?", [(UNAUDITED,)])
         self.has_news = True
 
     def _wake_waiting(self) -> None:

@@ -3,7 +3,7 @@
 Two sorts of tables. *Books* are append-only (a trigger refuses UPDATE and DELETE): entries,
 pendings, resolutions, postings, quarantine, batches, issues, sales, alarms. *Working tables* hold
 what is not settled or only repeats the books for speed: cards, devices, open_intents, sightings,
-early_outcomes, accounts; and the audit's: holdings, waiting_taps, choices, differences.
+early_outcomes, accounts; and the audit's (audit_tables.py).
 
 No table holds a UID or a printed card number (D11; a test scans it), and no index lies on
 (card, n) over history (D22): a card's row keeps its head and its holes, and the pendings of a card
@@ -15,14 +15,10 @@ on the cards, CASH is negative, and everything sums to 0. Source: decisions.md D
 
 from sqlalchemy import (
     DDL,
-    BigInteger,
     CheckConstraint,
     Column,
     ForeignKey,
     Index,
-    Integer,
-    LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     SmallInteger,
     String,
@@ -32,45 +28,25 @@ from sqlalchemy import (
     event,
 )
 
+import backend_sync.ledger.audit_tables  # noqa: F401 - they stand in the same metadata
+from backend_sync.ledger.columns import (
+    Big,
+    bytes_column,
+    id_column,
+    number_column,
+    word_column,
+)
+from backend_sync.ledger.columns import metadata as metadata
 from backend_sync.ledger.views import VIEWS
-
-NAMES = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s",
-    "pk": "pk_%(table_name)s",
-}
-metadata = MetaData(naming_convention=NAMES)
-Big = BigInteger().with_variant(Integer, "sqlite")
-
-
-def _id() -> Column[int]:
-    # Numbers are given out by the ledger, one poster at a time, so that rows of one group can
-    # point at each other before they are written.
-    return Column("id", Big, primary_key=True, autoincrement=False)
-
-
-def _bytes(name: str, null: bool = False) -> Column[bytes]:
-    return Column(name, LargeBinary, nullable=null)
-
-
-def _number(name: str, null: bool = False) -> Column[int]:
-    return Column(name, Big, nullable=null)
-
-
-def _word(name: str, size: int = 16, null: bool = False) -> Column[str]:
-    return Column(name, String(size), nullable=null)
-
 
 accounts = Table(
     "accounts",
     metadata,
-    _id(),
-    _word("kind"),
-    _word("name", 64),
-    _number("authority"),
-    _word("currency", 3),
+    id_column(),
+    word_column("kind"),
+    word_column("name", 64),
+    number_column("authority"),
+    word_column("currency", 3),
     UniqueConstraint("name"),
 )
 
@@ -79,22 +55,22 @@ cards = Table(
     metadata,
     # The number of the card's account: LIAB, or UNALLOCATED while no issue row names the card.
     Column("id", Big, ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
-    _bytes("pseudonym"),  # P_L, 16 B
-    _number("issuer"),
+    bytes_column("pseudonym"),  # P_L, 16 B
+    number_column("issuer"),
     Column("issued", SmallInteger, nullable=False),
-    _bytes("h0"),
-    _number("n"),  # head: the highest commit known to be on the card, posted or only read
-    _number("d"),
-    _number("l"),
-    _bytes("h"),
-    _number("b"),
-    _number("balance_cents"),
-    _number("debits_cents"),
-    _number("loads_cents"),
-    _number("posted"),
-    _number("voided"),
+    bytes_column("h0"),
+    number_column("n"),  # head: the highest commit known to be on the card, posted or only read
+    number_column("d"),
+    number_column("l"),
+    bytes_column("h"),
+    number_column("b"),
+    number_column("balance_cents"),
+    number_column("debits_cents"),
+    number_column("loads_cents"),
+    number_column("posted"),
+    number_column("voided"),
     Column("missing", Text, nullable=False),  # counters below n that no known commit holds
-    _number("newest", null=True),  # end of the thread through pendings.older
+    number_column("newest", null=True),  # end of the thread through pendings.older
     Column("unaudited", SmallInteger, nullable=False),  # UNAUDITED, BEGIN_AGAIN of results.py; 0
     UniqueConstraint("pseudonym"),
 )
@@ -102,33 +78,33 @@ cards = Table(
 devices = Table(
     "devices",
     metadata,
-    _number("device"),
-    _number("epoch"),
-    _number("first_seq"),  # 0 = the beginning has not come yet
-    _number("seq"),  # watermark: everything up to here is held
-    _bytes("chain"),  # H at the watermark, 32 B
-    _number("head_seq"),  # highest authentic seq
+    number_column("device"),
+    number_column("epoch"),
+    number_column("first_seq"),  # 0 = the beginning has not come yet
+    number_column("seq"),  # watermark: everything up to here is held
+    bytes_column("chain"),  # H at the watermark, 32 B
+    number_column("head_seq"),  # highest authentic seq
     Column("held", Text, nullable=False),  # what is held above the watermark
     Column("poisoned", Text, nullable=False),  # quarantined slots in the chain: "seq:H,..."
-    _number("quarantined"),
+    number_column("quarantined"),
     PrimaryKeyConstraint("device", "epoch"),
 )
 
 entries = Table(
     "entries",
     metadata,
-    _id(),
-    _number("device"),
-    _number("epoch"),
-    _number("seq"),
-    _number("type"),
-    _number("layout"),
-    _number("flags"),
+    id_column(),
+    number_column("device"),
+    number_column("epoch"),
+    number_column("seq"),
+    number_column("type"),
+    number_column("layout"),
+    number_column("flags"),
     Column("card", Big, ForeignKey("cards.id"), nullable=True),
-    _number("of", null=True),  # OUTCOME: the seq it ends
-    _bytes("hash"),  # SHA-256 of header and ciphertext
-    _bytes("slot"),  # as sealed by the device, 128 B
-    _number("received"),
+    number_column("of", null=True),  # OUTCOME: the seq it ends
+    bytes_column("hash"),  # SHA-256 of header and ciphertext
+    bytes_column("slot"),  # as sealed by the device, 128 B
+    number_column("received"),
     UniqueConstraint("device", "epoch", "seq"),
 )
 
@@ -137,29 +113,29 @@ pendings = Table(
     metadata,
     Column("id", Big, ForeignKey("entries.id"), primary_key=True, autoincrement=False),
     Column("card", Big, ForeignKey("cards.id"), nullable=False),
-    _number("n"),
-    _number("kind"),
-    _number("at"),  # device time, s since 2020
+    number_column("n"),
+    number_column("kind"),
+    number_column("at"),  # device time, s since 2020
     Column("source", Big, ForeignKey("accounts.id"), nullable=False),
     Column("target", Big, ForeignKey("accounts.id"), nullable=False),
-    _number("cents"),
-    _word("currency", 3),
-    _number("authority"),  # area of use
-    _number("d"),
-    _number("l"),
-    _number("b"),
-    _bytes("h"),
-    _number("verdict", null=True),  # of re-rating; null = not an entry that has a price
-    _number("older", null=True),
+    number_column("cents"),
+    word_column("currency", 3),
+    number_column("authority"),  # area of use
+    number_column("d"),
+    number_column("l"),
+    number_column("b"),
+    bytes_column("h"),
+    number_column("verdict", null=True),  # of re-rating; null = not an entry that has a price
+    number_column("older", null=True),
 )
 
 resolutions = Table(
     "resolutions",
     metadata,
     Column("pending", Big, ForeignKey("pendings.id"), nullable=False),
-    _word("rule", 4),
-    _number("entry", null=True),  # the entry that is the evidence
-    _number("received"),
+    word_column("rule", 4),
+    number_column("entry", null=True),  # the entry that is the evidence
+    number_column("received"),
     PrimaryKeyConstraint("pending", "rule"),
     CheckConstraint("rule IN ('P1','P2','P3','V1','V2','V3','EQ','X')", name="rule"),
     sqlite_with_rowid=False,
@@ -168,40 +144,40 @@ resolutions = Table(
 postings = Table(
     "postings",
     metadata,
-    _id(),
-    _number("transfer"),  # lines of one transfer sum to 0
+    id_column(),
+    number_column("transfer"),  # lines of one transfer sum to 0
     Column("account", Big, ForeignKey("accounts.id"), nullable=False),
-    _number("cents"),
-    _word("currency", 3),
-    _number("authority"),
-    _word("rule", 8),
-    _number("pending", null=True),
-    _number("entry", null=True),
-    _number("sale", null=True),
+    number_column("cents"),
+    word_column("currency", 3),
+    number_column("authority"),
+    word_column("rule", 8),
+    number_column("pending", null=True),
+    number_column("entry", null=True),
+    number_column("sale", null=True),
 )
 
 quarantine = Table(
     "quarantine",
     metadata,
-    _id(),
-    _number("device"),
-    _number("epoch"),
-    _number("seq"),
-    _word("reason"),
-    _bytes("hash"),
-    _bytes("slot", null=True),  # null when `entries` has it
-    _word("edge", 24),
-    _number("received"),
+    id_column(),
+    number_column("device"),
+    number_column("epoch"),
+    number_column("seq"),
+    word_column("reason"),
+    bytes_column("hash"),
+    bytes_column("slot", null=True),  # null when `entries` has it
+    word_column("edge", 24),
+    number_column("received"),
     UniqueConstraint("device", "epoch", "seq", "hash", "reason"),
 )
 
 batches = Table(
     "batches",
     metadata,
-    _id(),
-    _number("authority"),
-    _number("batch"),
-    _bytes("head"),  # S as all its cards got it, 44 B
+    id_column(),
+    number_column("authority"),
+    number_column("batch"),
+    bytes_column("head"),  # S as all its cards got it, 44 B
     UniqueConstraint("authority", "batch"),
 )
 
@@ -209,40 +185,40 @@ issues = Table(
     "issues",
     metadata,
     Column("card", Big, ForeignKey("cards.id"), primary_key=True, autoincrement=False),
-    _number("authority"),
-    _number("batch"),
-    _number("device"),
-    _number("time"),
-    _number("limit_cents"),
-    _number("deposit_cents"),
-    _bytes("h0"),
+    number_column("authority"),
+    number_column("batch"),
+    number_column("device"),
+    number_column("time"),
+    number_column("limit_cents"),
+    number_column("deposit_cents"),
+    bytes_column("h0"),
 )
 
 sales = Table(
     "sales",
     metadata,
-    _id(),
-    _word("sale", 64),
-    _number("action"),
-    _number("cents"),
-    _word("channel", 32),
-    _number("time"),
-    _number("authority"),
+    id_column(),
+    word_column("sale", 64),
+    number_column("action"),
+    number_column("cents"),
+    word_column("channel", 32),
+    number_column("time"),
+    number_column("authority"),
     UniqueConstraint("sale"),
 )
 
 alarms = Table(
     "alarms",
     metadata,
-    _id(),
-    _word("kind", 24),
-    _number("device", null=True),
-    _number("epoch", null=True),
-    _number("seq", null=True),
-    _number("card", null=True),
-    _number("n", null=True),
-    _word("detail", 200),
-    _number("received"),
+    id_column(),
+    word_column("kind", 24),
+    number_column("device", null=True),
+    number_column("epoch", null=True),
+    number_column("seq", null=True),
+    number_column("card", null=True),
+    number_column("n", null=True),
+    word_column("detail", 200),
+    number_column("received"),
 )
 
 open_intents = Table(
@@ -250,27 +226,27 @@ open_intents = Table(
     metadata,
     Column("pending", Big, ForeignKey("pendings.id"), primary_key=True, autoincrement=False),
     Column("card", Big, ForeignKey("cards.id"), nullable=False, index=True),
-    _number("device"),
-    _number("epoch"),
-    _number("seq"),
-    _number("bits"),
+    number_column("device"),
+    number_column("epoch"),
+    number_column("seq"),
+    number_column("bits"),
     Column("answered", SmallInteger, nullable=False),  # an OUTCOME told the record before it
-    _bytes("first"),  # first 36 bytes of its card record
-    _number("since"),
+    bytes_column("first"),  # first 36 bytes of its card record
+    number_column("since"),
 )
 
 sightings = Table(
     "sightings",
     metadata,
-    _id(),
+    id_column(),
     Column("card", Big, ForeignKey("cards.id"), nullable=False, index=True),
-    _number("n"),
-    _number("device"),
-    _number("epoch"),
-    _number("low"),  # seq mod 2^26
-    _bytes("record"),  # as read, 44 B
+    number_column("n"),
+    number_column("device"),
+    number_column("epoch"),
+    number_column("low"),  # seq mod 2^26
+    bytes_column("record"),  # as read, 44 B
     Column("rival", SmallInteger, nullable=False),
-    _number("entry"),
+    number_column("entry"),
     Index(None, "device", "epoch", "low"),
 )
 
@@ -278,11 +254,11 @@ early_outcomes = Table(
     "early_outcomes",
     metadata,
     Column("entry", Big, ForeignKey("entries.id"), nullable=False),
-    _number("device"),
-    _number("epoch"),
-    _number("of"),
-    _number("bit"),  # of results.py; 0 = neither committed nor aborted
-    _bytes("observed"),
+    number_column("device"),
+    number_column("epoch"),
+    number_column("of"),
+    number_column("bit"),  # of results.py; 0 = neither committed nor aborted
+    bytes_column("observed"),
     PrimaryKeyConstraint("entry", "of", "bit"),
     Index(None, "device", "epoch", "of"),
 )
@@ -291,15 +267,15 @@ ticket_taps = Table(
     "ticket_taps",
     metadata,
     Column("id", Big, ForeignKey("entries.id"), primary_key=True, autoincrement=False),
-    _bytes("ticket"),  # P_L, 16 B
-    _number("n"),  # the count it brings the ticket to
-    _number("at"),  # device time, s since 2020
-    _number("authority"),
-    _number("operator"),
-    _number("product"),
-    _number("zone"),
-    _bytes("was"),  # slot found, slot written: 12 B each
-    _bytes("made"),
+    bytes_column("ticket"),  # P_L, 16 B
+    number_column("n"),  # the count it brings the ticket to
+    number_column("at"),  # device time, s since 2020
+    number_column("authority"),
+    number_column("operator"),
+    number_column("product"),
+    number_column("zone"),
+    bytes_column("was"),  # slot found, slot written: 12 B each
+    bytes_column("made"),
     Index(None, "ticket", "n"),
 )
 
@@ -307,9 +283,9 @@ ticket_results = Table(
     "ticket_results",
     metadata,
     Column("tap", Big, ForeignKey("ticket_taps.id"), nullable=False),
-    _word("rule", 4),
-    _number("entry"),  # the OUTCOME
-    _number("received"),
+    word_column("rule", 4),
+    number_column("entry"),  # the OUTCOME
+    number_column("received"),
     PrimaryKeyConstraint("tap", "rule"),
     CheckConstraint("rule IN ('P1','V1','V3')", name="rule"),
 )
@@ -317,59 +293,23 @@ ticket_results = Table(
 ticket_sales = Table(
     "ticket_sales",
     metadata,
-    _id(),
-    _word("sale", 64),
-    _bytes("ticket"),
-    _bytes("header"),  # ULC_HEADER, 12 B
-    _word("channel", 32),
-    _number("time"),
-    _number("cents"),
-    _number("authority"),
+    id_column(),
+    word_column("sale", 64),
+    bytes_column("ticket"),
+    bytes_column("header"),  # ULC_HEADER, 12 B
+    word_column("channel", 32),
+    number_column("time"),
+    number_column("cents"),
+    number_column("authority"),
     UniqueConstraint("sale"),
     Index(None, "ticket"),
-)
-
-holdings = Table(  # what each card is known to hold, after its commit n
-    "holdings",
-    metadata,
-    Column("card", Big, ForeignKey("cards.id"), primary_key=True, autoincrement=False),
-    _number("n"),
-    _bytes("head"),  # S, rows of P, T: 44, 96 and 44 B
-    _bytes("rights"),
-    _bytes("usage"),
-    _bytes("record"),  # the newest record without its h, 36 B; empty at n = 0
-    _number("doubt"),
-    _number("newest", null=True),  # cards.newest when it was audited
-)
-
-waiting_taps = Table(  # commits behind the counter that their card's audit has come to
-    "waiting_taps",
-    metadata,
-    Column("pending", Big, ForeignKey("pendings.id"), primary_key=True, autoincrement=False),
-    Column("card", Big, ForeignKey("cards.id"), nullable=False, index=True),
-    _number("n"),
-)
-
-choices = Table(  # verdicts on the whole card; they stand before pendings.verdict
-    "choices",
-    metadata,
-    Column("pending", Big, ForeignKey("pendings.id"), primary_key=True, autoincrement=False),
-    _number("verdict"),
-)
-
-differences = Table(
-    "differences",
-    metadata,
-    Column("pending", Big, ForeignKey("pendings.id"), primary_key=True, autoincrement=False),
-    _word("validator", 200),
-    _word("ledger", 400),
 )
 
 settings = Table(
     "settings",
     metadata,
     Column("name", String(32), primary_key=True),
-    _word("value", 200),
+    word_column("value", 200),
 )
 
 BOOKS = (

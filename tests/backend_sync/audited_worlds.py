@@ -9,7 +9,7 @@ from backend_sync.ledger import Ledger
 from backend_sync.ledger.batches import CardBatch
 from backend_sync.ledger.rerating import VERDICT_NAMES
 from card_layouts.answers import LOADED
-from card_layouts.cards.card_layout import CHANNEL_COUNTER, S
+from card_layouts.cards.card_layout import CHANNEL_COUNTER, FILE_P, FILE_S, FILE_T, S
 from card_layouts.cards.issue import ISSUE, STATE_VERIFIED
 from card_layouts.fares import inputs as i
 from card_layouts.records.slot import SLOT_BYTES
@@ -26,6 +26,7 @@ from simulator.tap_world import (
     STATION,
     UID,
     Device,
+    OnCard,
     head_of,
     recipe,
 )
@@ -33,6 +34,7 @@ from tests.backend_sync.builders import FixedClock
 from tests.firmware.product_worlds import LONG_LEASE, TARIFF, World
 
 BATCH, BLIND_GATE = 7, 4713
+BLIND = 2  # its place among the gates
 TARIFFS = {(AUTHORITY, TARIFF.version): TARIFF}
 
 
@@ -137,3 +139,28 @@ def verdicts(ledger):
         " WHERE p.verdict IS NOT NULL"
     )
     return {(row[0], row[1]): VERDICT_NAMES[row[2]] for row in rows}
+
+
+def audited(books, town):
+    """Post and audit all of a town; return the counts of the report."""
+    enter(books, town)
+    post(books, town.slots())
+    audit_all(books)
+    return books.report()["rerated"]
+
+
+def holdings(books):
+    return books.database.rows("SELECT n, head, rights, usage FROM holdings")
+
+
+def assert_mirrored(books, town):
+    """What the ledger says is on the card is what is on it, byte for byte."""
+    data = OnCard(town.card).data
+    head = bytearray(data[FILE_S])
+    for name in ("serial", "issued"):
+        S.put(head, name, 0)
+    [(n, held, rights, usage)] = holdings(books)
+    assert n == OnCard(town.card).newest["n"]
+    assert bytes(held) == bytes(head)
+    assert bytes(rights) == bytes(data[FILE_P][12:])
+    assert bytes(usage) == bytes(data[FILE_T])

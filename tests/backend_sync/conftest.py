@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.backend_sync.audited_worlds import open_keyring, open_ledger
 from tests.backend_sync.builders import World
 from tests.backend_sync.ledger_databases import make_database, server_url
 
@@ -25,3 +26,18 @@ def world(tmp_path, ledger_url):
     made = World(tmp_path, ledger_url)
     yield made
     made.close()
+
+
+@pytest.fixture
+def ring(tmp_path):
+    made = open_keyring(tmp_path / "keyring")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def books(ring, ledger_url):
+    """A ledger on each of the two databases."""
+    ledger = open_ledger(ledger_url, ring)
+    yield ledger
+    ledger.close()
