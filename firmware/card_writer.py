@@ -45,7 +45,7 @@ from card_layouts.records.entries_tap import (
     TERMINAL_LIFT,
 )
 from card_layouts.records.slot import INTENT_ROWS
-from firmware.journal import JournalFull
+from firmware.journal_errors import JournalFull
 from firmware.tap_card import Refused, Seen
 from firmware.tap_entries import PHASES, outcome, refusal
 from firmware.tap_resolve import settle

@@ -13,7 +13,7 @@ from card_layouts.link.dock import DockBoard, DockRefused, SessionSpent
 from card_layouts.link.frames import FrameReader, encode_frame
 from card_layouts.packages import manifest
 from card_layouts.packages.ack import check_ack
-from firmware.journal import AcknowledgementRefused
+from firmware.journal_errors import AcknowledgementRefused
 
 READ_BYTES = 256
 READS_PER_TICK = 8

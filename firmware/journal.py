@@ -26,32 +26,11 @@ from card_layouts.records.slot import (
 )
 from firmware.journal_block import BLANK_SLOT, TRIES, Blocks, slot_holds
 from firmware.journal_counters import CARRIED, Counters
+from firmware.journal_errors import AcknowledgementRefused, IntentsFull, JournalFull
 from firmware.journal_provision import provision
 
 ADMIT_SLOTS = 16  # free slots a tap needs before it may begin: D15
-
-
 ZEROS = bytes(SLOT_BYTES)
-
-
-class JournalFull(Exception):
-    """No slot is free and no block may be erased, or none takes it: nothing is forgotten."""
-
-
-class IntentsFull(JournalFull):
-    """Eight intents are open: close one (OUTCOME orphan, abandoned) before the next."""
-
-
-class AcknowledgementRefused(Exception):
-    """A well-sealed acknowledgement that is not about this journal's bytes.
-
-    `why` is "foreign" (another device or epoch), "early" (entries that do not exist yet)
-    or "different" (another chain than ours).
-    """
-
-    def __init__(self, why, message):
-        super().__init__(message)
-        self.why = why
 
 
 class Journal:

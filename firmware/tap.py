@@ -49,7 +49,7 @@ from card_layouts.records.entries_tap import (
     TERMINAL_HAND_HELD,
 )
 from firmware.card_writer import AUTH, COMMITTED, DECIDE, NOT_SENT, READ, STAGE, CardWriter
-from firmware.journal import JournalFull
+from firmware.journal_errors import JournalFull
 from firmware.tap_card import Refused, open_card, read_card
 from firmware.tap_decide import Pricing, degraded, refuse_card, ride
 from firmware.tap_entries import block, intent

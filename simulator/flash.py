@@ -18,9 +18,10 @@ BLOCK_BYTES = 4096
 PAGE_BYTES = 256  # one program operation stays inside a page; a real part would wrap round
 RANDOM_BITS = -1  # torn mode: every bit to be cleared (or set) took, or did not
 UNSTABLE_BITS = -2  # as RANDOM_BITS, and each of those bits reads as 0 or 1 until written again
-FAINT_BITS = -3  # nothing took, but a few of those bits read as 0 now and then: blank, or nearly
+FAINT_BITS = -3  # nothing took, but a few of those bits read now and then as if they had
+NEARLY_BITS = -4  # all of it took, but a few of those bits read now and then as if they had not
 TORN_QUARTERS = (0, 1, 2, 3, RANDOM_BITS)
-FAINT = 4  # bits
+FEW = 2  # bits
 
 LOST = "lost"  # the operation reports done and nothing took; the next one works again
 WORN = (
@@ -86,6 +87,7 @@ class Flash:
         self._stuck: dict[int, tuple[int, int]] = {}  # byte -> (bits, what they hold)
         self._dead: set[int] = set()  # blocks
         self._unsound: set[int] = set()  # blocks where a 0 may stand that nobody wrote
+        self._noise_seed = 0
         self._noise = Prng(0)
         self._observe = observe
         self._file = None if path is None else self._open(Path(path))
@@ -150,6 +152,8 @@ class Flash:
         other.wear = list(self.wear)
         other._unsure, other._stuck = dict(self._unsure), dict(self._stuck)
         other._dead, other._unsound = set(self._dead), set(self._unsound)
+        other._noise_seed = self._noise_seed
+        other._noise = Prng(self._noise_seed)
         return other
 
     def image_hash(self) -> bytes:
@@ -217,11 +221,13 @@ class Flash:
     def _unsettle(self, offset: int, before: bytes, after: bytes, cut: FlashCut) -> None:
         if cut.quarters == UNSTABLE_BITS:
             rows = [(at, b ^ a) for at, (b, a) in enumerate(zip(before, after, strict=True))]
-        elif cut.quarters == FAINT_BITS:
-            rows = _some_bits(before, after, cut.seed + cut.operation, FAINT)
+        elif cut.quarters in (FAINT_BITS, NEARLY_BITS):
+            rows = _some_bits(before, after, cut.seed, FEW)
         else:
             return
         self._unsound.add(offset // BLOCK_BYTES)
+        self._noise_seed = cut.seed
+        self._noise = Prng(cut.seed)
         for at, bits in rows:
             if bits:
                 self._unsure[offset + at] = self._unsure.get(offset + at, 0) | bits
@@ -259,6 +265,8 @@ def _torn(before: bytes | bytearray, after: bytes, cut: FlashCut) -> bytes:
     """Return what is in the cells when the operation was cut."""
     if cut.quarters == FAINT_BITS:
         return bytes(before)
+    if cut.quarters == NEARLY_BITS:
+        return after
     if cut.quarters in (RANDOM_BITS, UNSTABLE_BITS):
         chosen = Prng(cut.seed, cut.operation).bytes(len(after))
         rows = zip(before, after, chosen, strict=True)

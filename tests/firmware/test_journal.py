@@ -11,9 +11,10 @@ from card_layouts.records.entries import CONFIG, INTENT, OUTCOME
 from card_layouts.records.entries_device import CONFIG as CONFIG_PAYLOAD
 from card_layouts.records.entries_device import CONFIG_SWITCHED
 from card_layouts.records.slot import SLOT_HEADER, Sealer, block_ordinal
-from firmware.journal import AcknowledgementRefused, IntentsFull, Journal, JournalFull
+from firmware.journal import Journal
 from firmware.journal_block import JournalDamaged
 from firmware.journal_counters import LEASE_ROLE
+from firmware.journal_errors import AcknowledgementRefused, IntentsFull, JournalFull
 from simulator.flash import BLOCK_BYTES, Flash
 from tests.firmware.journal_builders import (
     DEVICE,

@@ -1,0 +1,4 @@
+"""Power lost at every flash operation of every journal and update flow, for `sim cuts` and tests.
+
+Reading order: stage, ledgerless, journal, packages, taps, flows, drill, plants.
+"""

@@ -1,0 +1,134 @@
+"""Cut the power at every flash operation of a flow, and see that no entry is lost or doubled.
+
+Every program and erase of every journal, update and tap flow is cut in each torn mode, and its
+recovery again at each of its own operations; writes are lost unsaid, blocks wear out and die. Real
+firmware on simulated flash; where a card is involved, a real tap. Source: trust.md T16, I6.
+"""
+
+import argparse
+import json
+from collections import Counter
+from typing import Any
+
+from simulator.cuts.drill import Drilled, drill
+from simulator.cuts.flows import FLOWS
+from simulator.cuts.plants import PLANTS, planted
+from simulator.cuts.stage import DOUBLED, KINDS, LOST, MOUNT, Findings, Flow
+
+NAMES = {flow.name: flow for flow in FLOWS}
+EXIT_CODES = "Exit codes: 0 nothing wrong, 1 something is wrong, 2 wrong use."
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `sim cuts`."""
+    rows = [f"  {flow.name:<12}{flow.title}" for flow in FLOWS]
+    plants = [f"  {name:<12}{plant.what} (--flow {plant.flow})" for name, plant in PLANTS.items()]
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = "\n".join(["flows:", *rows, "", "planted mistakes:", *plants, "", EXIT_CODES])
+    parser.add_argument(
+        "--flow", choices=("all", *NAMES), default="all", metavar="FLOW", help="which flow (all)"
+    )
+    parser.add_argument("--list", action="store_true", help="name the flows, and cut nothing")
+    parser.add_argument("--no-nested", action="store_true", help="no cut in the recovery")
+    parser.add_argument(
+        "--every", type=_count, default=1, metavar="N", help="each Nth first cut only (1)"
+    )
+    parser.add_argument("--plant", choices=tuple(PLANTS), help="plant a mistake; it must be found")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Cut, print, return 0 if nothing was wrong."""
+    if options.list:
+        print("\n".join(f"{flow.name:<12}{flow.title}" for flow in FLOWS))
+        return 0
+    if options.plant:
+        plant = PLANTS[options.plant]
+        with planted(plant):
+            return _run([NAMES[plant.flow]], options)
+    return _run(list(FLOWS) if options.flow == "all" else [NAMES[options.flow]], options)
+
+
+def _run(flows: list[Flow], options: argparse.Namespace) -> int:
+    report = Report(options.json)
+    for flow in flows:
+        report.add(drill(flow, options.every, not options.no_nested))
+    report.end()
+    return 1 if report.findings.total else 0
+
+
+class Report:
+    """A row a flow as it is done, or one JSON text at the end."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+        self.rows: list[dict[str, Any]] = []
+        self.sums: Counter[str] = Counter()
+        self.modes: Counter[str] = Counter()
+        self.findings = Findings()
+        self._say(
+            f"{'flow':<12}{'ops':>4}{'single':>7}{'nested':>7}{'silent':>7}{'+ cut':>6}{'cuts':>7}"
+            f"{'entries':>9}{'lost':>5}{'unmountable':>12}{'doubled':>8}{'wrong':>6}"
+        )
+
+    def add(self, found: Drilled) -> None:
+        """Take and print one flow."""
+        row = as_row(found)
+        self.rows.append(row)
+        self.sums.update({name: value for name, value in row.items() if isinstance(value, int)})
+        self.modes.update(found.modes)
+        self.findings.add(found.findings)
+        self._say(_line(found.flow.name, row, found.findings))
+
+    def end(self) -> None:
+        """Print the sums and what was found."""
+        if self.as_json:
+            tree = {"flows": self.rows, "sums": dict(self.sums), "modes": dict(self.modes)}
+            tree["violations"] = {kind: self.findings.counts[kind] for kind in KINDS}
+            tree["examples"] = self.findings.examples
+            print(json.dumps(tree, indent=1))
+            return
+        print(_line("all", dict(self.sums), self.findings))
+        told = ", ".join(f"{name} {count}" for name, count in self.modes.items())
+        print(f"\nfirst cuts and faults: {told}")
+        print(f"refused by name where the flash took nothing: {self.sums['refused']}\n")
+        for kinds in (KINDS[:5], KINDS[5:]):
+            print(", ".join(f"{kind} {self.findings.counts[kind]}" for kind in kinds))
+        for example in self.findings.examples:
+            print(f"  {example}")
+
+    def _say(self, line: str) -> None:
+        if not self.as_json:
+            print(line, flush=True)
+
+
+def as_row(found: Drilled) -> dict[str, Any]:
+    """Return one flow's figures."""
+    return {
+        "flow": found.flow.name,
+        "operations": found.operations,
+        "singles": found.singles,
+        "nested": found.nested,
+        "silent": found.faults,
+        "silent_then_cut": found.faults_cut,
+        "cuts": found.cuts,
+        "entries": found.committed,
+        "refused": found.refused,
+        "violations": dict(found.findings.counts),
+    }
+
+
+def _line(name: str, row: dict[str, Any], findings: Findings) -> str:
+    counts = findings.counts
+    wrong = findings.total - counts[LOST] - counts[MOUNT] - counts[DOUBLED]
+    return (
+        f"{name:<12}{row['operations']:>4}{row['singles']:>7}{row['nested']:>7}{row['silent']:>7}"
+        f"{row['silent_then_cut']:>6}{row['cuts']:>7}{row['entries']:>9}{counts[LOST]:>5}"
+        f"{counts[MOUNT]:>12}{counts[DOUBLED]:>8}{wrong:>6}"
+    )
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: wanted a number from 1 on")
+    return int(text)

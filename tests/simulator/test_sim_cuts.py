@@ -1,0 +1,88 @@
+"""`./tornello sim cuts`: figures, a line a flow, and that planted mistakes end it with 1."""
+
+import json
+
+import pytest
+
+from simulator import sim
+from simulator.cuts.drill import drill
+from simulator.cuts.flows import FLOWS
+from simulator.cuts.plants import PLANTS
+from tests import figures
+
+pytestmark = pytest.mark.requirement("T16", "D13", "D15", "I6")
+NAMES = [flow.name for flow in FLOWS]
+ROLES = ["tariff", "hotlist", "overlay", "actions", "lease", "firmware"]
+CUTS_A_RUN = 30_000
+
+
+def said(capsys, *arguments):
+    code = sim.main(["cuts", *arguments])
+    return code, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("flow", ["mount", "pair", "debit", "load"])
+def test_every_operation_is_cut_in_every_mode_and_its_recovery_again(capsys, flow):
+    code, text = said(capsys, "--flow", flow, "--json")
+    tree = json.loads(text)
+    (row,) = tree["flows"]
+    assert code == 0 and set(tree["violations"].values()) == {0}
+    assert row["singles"] == row["operations"] * sum([5, 1, 12, 12])
+    assert {"0/4", "1/4", "2/4", "3/4", "random bits", "unstable bits"} < set(tree["modes"])
+    assert {"lost", "worn", "dead"} < set(tree["modes"]), "every fault came to pass"
+    assert row["nested"] > 50 * row["operations"] and row["entries"] > row["cuts"]
+    figures.add("power cuts of a validator", row["cuts"])
+
+
+@pytest.mark.parametrize("flow", FLOWS, ids=NAMES)
+def test_each_flow_survives_a_sample_of_its_cuts(flow):
+    found = drill(flow, every=97 if flow.name == "turn" else 17, nested=False)
+    assert found.findings.total == 0, found.findings.examples
+    assert found.cuts > 0
+    figures.add("power cuts of a validator", found.cuts)
+
+
+@pytest.mark.parametrize("name", PLANTS)
+def test_a_planted_mistake_is_found_and_ends_with_1(capsys, name):
+    code, text = said(capsys, "--plant", name, "--no-nested", "--json")
+    tree = json.loads(text)
+    assert code == 1 and tree["violations"][PLANTS[name].found] > 0
+    assert tree["examples"] and PLANTS[name].flow in tree["examples"][0]
+    figures.add("planted mistakes found by power cuts", 1)
+
+
+def test_a_planted_mistake_is_gone_afterwards(capsys):
+    said(capsys, "--plant", "key-first", "--no-nested", "--every", "9")
+    assert said(capsys, "--flow", "change", "--no-nested", "--every", "9")[0] == 0
+
+
+def test_the_list_names_every_role_and_flow(capsys):
+    code, text = said(capsys, "--list")
+    named = [line.split()[0] for line in text.splitlines()]
+    assert code == 0 and named == NAMES and set(ROLES) < set(named)
+
+
+def test_the_rows_sum_up_to_the_last_one_and_say_what_must_be_nothing(capsys):
+    code, text = said(capsys, "--flow", "append", "--no-nested")
+    heads, row, total = (line.split() for line in text.splitlines()[:3])
+    assert code == 0 and row[1:] == total[1:] and heads[-4:] == [
+        "lost", "unmountable", "doubled", "wrong",
+    ]  # fmt: skip
+    assert row[-4:] == ["0"] * 4
+    assert "commit sent before its entry was durable 0, gate opened without commit 0" in text
+
+
+@pytest.mark.parametrize("arguments", [("--flow", "reading"), ("--every", "0")])
+def test_wrong_use_ends_with_2(capsys, arguments):
+    with pytest.raises(SystemExit) as end:
+        said(capsys, *arguments)
+    assert end.value.code == 2
+
+
+@pytest.mark.full
+def test_a_whole_run_cuts_at_least_thirty_thousand_times_and_loses_nothing(capsys):
+    code, text = said(capsys, "--json")
+    tree = json.loads(text)
+    assert code == 0 and set(tree["violations"].values()) == {0}
+    assert tree["sums"]["cuts"] >= CUTS_A_RUN
+    figures.add("power cuts of a validator", tree["sums"]["cuts"])
