@@ -15,6 +15,7 @@ from backend_sync.tariffs.rules.case import Case, minutes_of
 from backend_sync.tariffs.when import date, day
 from card_layouts.fares import inputs as i
 from card_layouts.fares.clock import end_minute
+from card_layouts.fares.pay_per_use import best_price, tickets_of
 
 SOURCES = ("purse", "slot 1", "slot 2", "slot 3", "slot 4")
 
@@ -43,6 +44,7 @@ class Explanation:
             *((name, words) for name, words in self._sources()),
             *(("price", words) for words in self._price()),
             *(("pays", words) for words in self._payers()),
+            *(("per use", words) for words in self._per_use()),
             *(("revenue", words) for words in self._revenue()),
             *(("then", words) for words in self._after()),
         ]
@@ -229,6 +231,29 @@ class Explanation:
         full, rest = self._money(d[i.D_FULL]), self._money(d[i.D_REDUCTION])
         concession = f", concession {d[i.D_CONCESSION]}" if d[i.D_CONCESSION] else ""
         yield f"full price {full}{concession}: {who} owes {rest}"
+
+    def _per_use(self) -> Iterator[str]:
+        """Say what a pay-per-use card would be charged for this access alone (O-6)."""
+        nothing_held = self.decision[i.D_REASON] == i.REFUSED_NO_PRODUCT
+        group = self.card[i.C_GROUP]
+        if not self.book.per_use or not nothing_held or self.place.trip is None:
+            return
+        station = self.rater.feed.lines[self.place.trip.line].agency
+        minute = day(self.local.date()) * DAY_MINUTES + self.local.hour * 60 + self.local.minute
+        tickets = tickets_of(self.rater.tariff, group)
+        cents = best_price(tickets, [(minute, station)], self.book.shift_minutes)
+        listed = ", ".join(
+            f"{name} {self._money(price)}"
+            for name, price in dict.fromkeys(
+                (ticket.name, ticket.prices[group])
+                for ticket in self.book.per_use
+                if group in ticket.prices
+            )
+        )
+        yield (
+            f"as a pay-per-use card {self._money(cents)} {self.book.currency} for this access"
+            f" alone; after the day all are rated together, by the best of {listed}"
+        )
 
     def _revenue(self) -> Iterator[str]:
         """Say who gets the money (X-12)."""

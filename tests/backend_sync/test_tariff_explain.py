@@ -138,6 +138,16 @@ def test_every_zone_sequence_is_priced_with_its_decision(capsys):
     assert any("comes back: a zone is paid once" in line for line in lines)
 
 
+@pytest.mark.requirement("O-4", "O-6")
+def test_an_access_without_a_pass_says_what_pay_per_use_would_charge(capsys):
+    ski = SHIPPED / "ski" / "tariff.toml"
+    lines = explain(capsys, ski, "alpe-1-daily-0-0830", "--group", "junior")
+    assert lines[0] == "decision: refused: no product (rule 7)"
+    (said,) = [line for line in lines if line.startswith("per use:")]
+    assert "as a pay-per-use card 22.00 EUR for this access alone" in said
+    assert "by the best of 2 hours 22.00, half day 24.00, day 33.00" in said
+
+
 # --- whatif ---
 
 
