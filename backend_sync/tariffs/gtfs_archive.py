@@ -1,6 +1,7 @@
 """Open the folder or zip a GTFS feed lies in; refuse links, bombs and ciphers by name.
 
-Nothing is unpacked to disk and only names asked for are opened: no path in an archive is followed.
+Nothing is unpacked to disk and only names asked for are opened: no path in an archive is followed,
+and an archive with a path out of it is refused.
 Source: APPNOTE.TXT 4.3 (zip archives); T22.
 """
 
@@ -44,6 +45,13 @@ class ArchiveSource(Source):
             raise GtfsError(
                 f"{path.name}: not a readable zip ({error}); wanted a GTFS zip or folder"
             ) from None
+        for name in self._archive.namelist():
+            parts = name.replace("\\", "/").split("/")
+            if ".." in parts or not parts[0] or parts[0].endswith(":"):
+                raise GtfsError(
+                    f"{path.name}: holds {name[:80]!r}, a path out of the archive; wanted the files"
+                    " of a GTFS feed; do not use it"
+                )
 
     def open(self, name: str) -> IO[bytes] | None:
         found = [info for info in self._archive.infolist() if info.filename == name]

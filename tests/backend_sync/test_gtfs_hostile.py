@@ -141,13 +141,24 @@ def test_a_bomb_that_lies_about_its_size_is_refused(tmp_path):
 
 
 @pytest.mark.requirement("T22")
-def test_names_that_climb_out_of_the_archive_are_never_opened(tmp_path):
+@pytest.mark.parametrize(
+    "name", ["../../stops.txt", "/etc/stops.txt", "a/../../stops.txt", "..\\stops.txt", "C:/s.txt"]
+)
+def test_an_archive_with_a_path_out_of_it_is_refused_and_nothing_written(tmp_path, name):
     path = archive(tmp_path / "feed.zip")
     with zipfile.ZipFile(path, "a") as packed:
-        packed.writestr("../../stops.txt", "stop_id\nevil\n")
-        packed.writestr("/etc/stops.txt", "stop_id\nevil\n")
-    assert [s.stop_id for s in read_feed(path).stops] == ["a", "b", "c"]
+        packed.writestr(name, "stop_id\nevil\n")
+    with pytest.raises(GtfsError, match="feed.zip: holds .*, a path out of the archive"):
+        read_feed(path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["feed.zip"]
+
+
+@pytest.mark.requirement("T22")
+def test_folders_inside_an_archive_are_passed_over(tmp_path):
+    path = archive(tmp_path / "feed.zip")
+    with zipfile.ZipFile(path, "a") as packed:
+        packed.writestr("notes/stops.txt", "stop_id\nother\n")
+    assert [s.stop_id for s in read_feed(path).stops] == ["a", "b", "c"]
 
 
 @pytest.mark.requirement("T22")
