@@ -24,6 +24,7 @@ from edge_agent.counter.desk import CounterError
 from edge_agent.counter.key_files import read_key_file
 
 PICC, PICC_NUMBER = bytes(3), 0x80
+KEY_BYTES = 16
 WANTED = "wanted `AID NUMBER KEY`, `master AID NUMBER KEY`, `ticket KEY` or `ticket-master KEY`"
 _LINE = re.compile(r"(master )?([0-9a-f]{6}) ([0-9]|1[0-3]|128) ([0-9a-f]{32})")
 _TICKET = re.compile(r"(ticket|ticket-master) ([0-9a-f]{32})")
@@ -111,11 +112,13 @@ def _take_device(ring: KeyRing, text: str, where: str) -> None:
             aid = bytes(aid_bytes(found["aid"], int(generation)))
             for name, hexadecimal in masters.items():
                 key = bytes.fromhex(hexadecimal)
+                if len(key) != KEY_BYTES:
+                    raise ValueError(name)
                 if name == "TICKET":
                     ring.ticket_master = key
                 else:
                     ring.masters[aid, PICC_NUMBER if name == "PICC" else int(name[1:])] = key
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise CounterError(f"{where}: not what `tornello keyring provision` prints") from None
 
 

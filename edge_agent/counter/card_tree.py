@@ -15,7 +15,7 @@ from typing import Any
 from edge_agent.counter.card_contents import CardImageError
 
 FILE_BYTES_MAX = 4 << 20  # the fullest 8 KB card is below 100 KB in every format
-_HEX = re.compile(r"(?:[0-9a-fA-F]{2}\s*)*")
+_HEX = re.compile(r"(?:[0-9a-fA-F]{2}\s*)*", re.ASCII)
 
 
 def read_source(path: Path) -> bytes:

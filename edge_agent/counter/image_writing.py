@@ -32,6 +32,7 @@ from edge_agent.counter.card_image import (
 KEY_BYTES = {"2K3DES": 16, "3K3DES": 24, "AES": 16}
 FACTORY_ATS = "067577810280"
 UID_BYTES = 7
+ULTRALIGHT_C = "Ultralight C"
 KEY_PAGE = 44
 
 
@@ -154,7 +155,8 @@ def _key(kind: str, version: int) -> dict[str, Any]:
 
 
 def _ultralight(card: UltralightCard, where: str) -> dict[str, Any]:
-    if len(card.pages) != ULTRALIGHT_C_PAGES or card.uid is None or len(card.uid) != UID_BYTES:
+    is_c = card.model in ("", ULTRALIGHT_C) and len(card.pages) == ULTRALIGHT_C_PAGES
+    if not is_c or card.uid is None or len(card.uid) != UID_BYTES:
         raise CardImageError(
             f"{where}: {card.model or 'Ultralight'} with {len(card.pages)} pages; only an"
             f" Ultralight C ({ULTRALIGHT_C_PAGES} pages, UID of 7 bytes) can be an image"

@@ -69,7 +69,7 @@ class Lines:
     def hex(self, key: str, *sizes: int) -> bytes:
         """Return bytes, of one of `sizes` if any are given."""
         text = self.text(key)
-        if not re.fullmatch(r"([0-9A-Fa-f]{2}\s*)*", text):
+        if not re.fullmatch(r"([0-9A-Fa-f]{2}\s*)*", text, re.ASCII):
             raise CardImageError(
                 f"{self.at(key)}: found {text[:40]!r}, wanted hex bytes; {DAMAGED}"
             )

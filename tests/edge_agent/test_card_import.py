@@ -123,6 +123,13 @@ def test_pages_that_a_flipper_did_not_read_are_not_known():
         image_text(card, "x")
 
 
+def test_another_chip_with_as_many_pages_is_not_kept_as_an_ultralight_c():
+    card = import_dump(ultralight_flipper([bytes(4)] * 48, "NTAG210"), "x")
+    assert (len(card.pages), card.model) == (48, "NTAG210")
+    with pytest.raises(CardImageError, match="only an Ultralight C"):
+        image_text(card, "x")
+
+
 def test_a_file_that_was_not_read_is_not_known_and_says_why():
     card = random_card(3)
     tree = json.loads(farebot_json(card))
