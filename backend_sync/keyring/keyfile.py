@@ -20,7 +20,11 @@ MASTERS = ("K0", "K1", "K2", "K3", "K4", "PICC")
 TICKET = "TICKET"  # of the tourist tickets; a generation made without it has none
 FORMAT = 1
 MASTERS_FORMAT = "tornello-masters-1"
+AID_MAX = 0xFFFF
 GENERATION_MAX = 15  # four bits of the application's number (D3)
+
+# What JSON of another shape raises on its way to Keys; brackets without end, too.
+_UNFIT = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 class KeyFileError(Exception):
@@ -69,7 +73,7 @@ def with_masters(keys: Keys, path: Path) -> Keys:
             raise ValueError(f"format {found['format']!r}, wanted {MASTERS_FORMAT!r}")
         generation = _number(str(found["generation"]), GENERATION_MAX)
         rows = {name: _secret(name, found["masters"][name], 16) for name in (*MASTERS, TICKET)}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except _UNFIT as error:
         raise KeyFileError(f"{path}: no master key file ({type(error).__name__})") from None
     return keys._replace(masters={generation: rows})
 
@@ -107,7 +111,7 @@ def read_keys(path: Path) -> Keys:
     text = _private_text(path)
     try:
         return _from_json(json.loads(text))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except _UNFIT as error:
         # Never the text itself: it is made of keys.
         raise KeyFileError(f"{path}: not a key file ({type(error).__name__}: {error})") from None
 
@@ -163,7 +167,7 @@ def _from_json(found: Mapping[str, Any]) -> Keys:
             for a, seed in found["authorities"].items()
         },
         masters=masters,
-        aid=int(found["aid"]),
+        aid=_aid(found["aid"]),
     )
 
 
@@ -171,6 +175,12 @@ def _number(text: str, most: int) -> int:
     if not text.isdecimal() or int(text) > most:
         raise ValueError(f"number {text!r}, wanted 0..{most}")
     return int(text)
+
+
+def _aid(found: Any) -> int:
+    if not isinstance(found, int) or isinstance(found, bool) or not 0 <= found <= AID_MAX:
+        raise ValueError(f"aid {found!r}, wanted 0..{AID_MAX}")
+    return found
 
 
 def _secret(name: str, text: str, size: int) -> bytes:
