@@ -1,6 +1,8 @@
 """The table: every parser of bytes or text from outside, a row each."""
 
 from simulator.fuzzing import card_targets as cards
+from simulator.fuzzing import config_targets as configs
+from simulator.fuzzing import dump_targets as dumps
 from simulator.fuzzing import fare_targets as fares
 from simulator.fuzzing import line_targets as lines
 from simulator.fuzzing import link_targets as link
@@ -8,6 +10,7 @@ from simulator.fuzzing import sealed_targets as sealed
 from simulator.fuzzing import storage_targets as storage
 from simulator.fuzzing.target import Target
 
+COUNTER = "edge_agent.counter."
 PACKAGES = "card_layouts.packages."
 RECORDS = "card_layouts.records."
 
@@ -64,5 +67,22 @@ TARGETS = (
     Target("dock", "a dock with a hostile edge that has every key",
            ("firmware.dock", "firmware.updates", "card_layouts.link.dock"), lines.dock_work, "dock",
            100_000, "a case is a handshake, a journal and a flash"),
+    Target("card-image", "card images in JSON",
+           (COUNTER + "card_image", COUNTER + "card_tree", COUNTER + "image_writing"),
+           dumps.image_work),
+    Target("dump-json", "FareBot's and Metrodroid's JSON",
+           (COUNTER + "import_json", COUNTER + "import_formats", COUNTER + "import_file_settings"),
+           dumps.json_work),
+    Target("dump-xml", "FareBot's and Metrodroid's XML", (COUNTER + "import_xml",),
+           dumps.xml_work),
+    Target("dump-flipper", "Flipper's lines", (COUNTER + "import_flipper",), dumps.flipper_work),
+    Target("edge-config", "the edge's TOML", ("edge_agent.config",), configs.edge_work),
+    Target("ledger-config", "the ledger's TOML", ("backend_sync.config",), configs.ledger_work),
+    Target("keyring-file", "files of secrets and of masters", ("backend_sync.keyring.keyfile",),
+           configs.keyring_work),
+    Target("counter-keys", "key files of a service point", (COUNTER + "card_keys",),
+           configs.counter_keys_work),
+    Target("components", "key components typed in", (COUNTER + "key_components",),
+           configs.components_work),
 )  # fmt: skip
 NAMES = {target.name: target for target in TARGETS}
