@@ -46,6 +46,7 @@ class DeviceClock:
         self.drift_ppm = drift_ppm
         self.is_set = True
         self._offset_ms = 0
+        self._stands_ms: int | None = None  # where it stopped
         self._restarted_ms = world.now_ms
 
     @classmethod
@@ -61,12 +62,17 @@ class DeviceClock:
         """Return believed UTC in seconds since 2020-01-01, or UNSET."""
         if not self.is_set:
             return UNSET
-        own_ms = self._drifted(self.world.now_ms) + self._offset_ms
-        return self.world.start_s + own_ms // 1000
+        return self.world.start_s + self._own_ms() // 1000
 
     def jump(self, by_s: int) -> None:
         """Set the clock wrong by so many seconds more."""
         self._offset_ms += by_s * 1000
+        if self._stands_ms is not None:
+            self._stands_ms += by_s * 1000
+
+    def stop(self) -> None:
+        """Stand still from now on: UTC stays what it is until the clock is set again."""
+        self._stands_ms = self._own_ms()
 
     def unset(self) -> None:
         """Forget the time, as after a flat battery."""
@@ -75,11 +81,17 @@ class DeviceClock:
     def set_utc(self, utc_s: int) -> None:
         """Set the clock, as a signed time package would."""
         self.is_set = True
+        self._stands_ms = None
         self._offset_ms += (utc_s - self.utc_seconds()) * 1000
 
     def restart(self) -> None:
         """Power up: the tick counter begins at 0."""
         self._restarted_ms = self.world.now_ms
+
+    def _own_ms(self) -> int:
+        if self._stands_ms is not None:
+            return self._stands_ms
+        return self._drifted(self.world.now_ms) + self._offset_ms
 
     def _drifted(self, span_ms: int) -> int:
         return span_ms + span_ms * self.drift_ppm // 1_000_000

@@ -1,0 +1,134 @@
+"""The end of a history: everything was healed and delivered, so everything must agree.
+
+Ledger = cards = journals, to the cent; what cannot be known (a journal that is gone) is missing
+money of exactly that size. Source: trust.md 4.3 to 4.7, section 7 row "Destroyed validator".
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from simulator.histories.invariants import Writer, wrong
+
+if TYPE_CHECKING:
+    from simulator.histories.world import World
+
+ZERO = ("lost", "doubled", "unbalanced", "trial_balance_cents", "unpaid_actions")
+
+
+def agreement(world: "World") -> None:
+    """Check that all agree. Raises: Violation."""
+    service = world.inland.service
+    assert service is not None, "heal() has started the ledger"
+    report = service.ledger.report(with_cards=True)
+    unheard = {w for w in world.model.by_writer if w not in world.books.entries}
+    known = {w for w, rules in world.books.evidence.items() if any(r[0] == "P" for r in rules)}
+    _drained(world)
+    i8_suspense_is_empty(world, report)
+    _every_commit_posted(world, unheard)
+    _cards_agree(world, report, unheard, known)
+    _sums_agree(world, report, unheard, known)
+    clones_are_found(world, known)
+
+
+def _drained(world: "World") -> None:
+    """Every entry of every journal that still exists is in the ledger."""
+    world.checked["drained"] += 1
+    for device, board in world.boards.items():
+        for seq in board.slots:
+            if device not in world.lost and (device, seq) not in world.books.entries:
+                wrong(world, "I12", f"{board.name} entry {seq} never reached the ledger")
+    for depot in world.depots:
+        agent = depot.agent
+        if agent is None or depot.store.outbox.unsent():
+            wrong(world, "drained", f"{depot.name} still holds entries nobody acknowledged")
+
+
+def i8_suspense_is_empty(world: "World", report: dict[str, Any]) -> None:
+    """All entries delivered and a next transaction of c anywhere => no open intent on c."""
+    world.checked["I8"] += 1
+    for pseudonym, n, device, seq in world.books.rows(
+        "SELECT c.pseudonym, s.n, s.device, s.seq FROM suspense s JOIN cards c ON c.id = s.card"
+    ):
+        card = world.cards_of[bytes(pseudonym)]
+        top = max(chip.n for chip in world.model.chips.values() if chip.card == card)
+        if top >= n:
+            wrong(world, "I8", f"card {card + 1}: intent {seq} of {device} for n {n} is still open")
+    if report["outcomes_unmatched"] and not world.lost:
+        wrong(world, "I8", f"{report['outcomes_unmatched']} outcomes wait for their intents")
+
+
+def _every_commit_posted(world: "World", unheard: set[Writer]) -> None:
+    """I7 both ways: what is on a card is posted, what is posted is on a card."""
+    world.checked["I7"] += 1
+    forked = {w for place in world.model.forks() for w in world.model.by_place[place]}
+    for writer in world.model.by_writer:
+        rules = world.books.evidence.get(writer, set())
+        if writer not in unheard and writer not in forked and not any(r[0] == "P" for r in rules):
+            wrong(world, "I7", f"entry {writer} is on a card, the ledger has {sorted(rules)}")
+
+
+def _cards_agree(
+    world: "World", report: dict[str, Any], unheard: set[Writer], known: set[Writer]
+) -> None:
+    """LIAB(c) = V(c) + M(c), and M is reported to the cent."""
+    world.checked["missing money"] += 1
+    said = {row["card"]: row["cents"] for row in report["missing_money"]}
+    for row in report["card_rows"]:
+        card = world.cards_of.get(bytes.fromhex(row["pseudonym"]))
+        if card is None:
+            continue
+        wanted = world.model.liability(card, unheard, known)
+        if row["balance_cents"] != wanted:
+            wrong(world, "I5", f"card {card + 1}: LIAB {row['balance_cents']}, wanted {wanted}")
+        if card in world.model.doubtful:
+            continue
+        missing = world.model.missing(card, unheard)
+        purse = sum(c.purse for c in world.model.chips.values() if c.card == card)
+        if row["balance_cents"] != purse + missing:
+            wrong(world, "I5", f"card {card + 1}: LIAB {row['balance_cents']}, purse {purse}")
+        if said.get(row["card"], 0) != missing:
+            wrong(
+                world,
+                "missing",
+                f"card {card + 1}: {missing} cents unexplained, the ledger says"
+                f" {said.get(row['card'], 0)}",
+            )
+
+
+def _sums_agree(
+    world: "World", report: dict[str, Any], unheard: set[Writer], known: set[Writer]
+) -> None:
+    """CASH, REV and PREPAID are what was paid, charged, and paid but not loaded."""
+    world.checked["I4"] += 1
+    for name in ZERO:
+        if report[name]:
+            wrong(world, "I4", f"the ledger's report says {name} {report[name]}")
+    accounts, model = report["accounts"], world.model
+    if -accounts.get("CASH", 0) != model.cash():
+        wrong(world, "I4", f"CASH {accounts.get('CASH', 0)}, people paid {model.cash()}")
+    if accounts.get("REV", 0) != model.revenue(unheard, known):
+        wrong(world, "I3", f"REV {accounts.get('REV', 0)}, charged {model.revenue(unheard, known)}")
+    different = {k: v for k, v in report["rerated"].items() if k == "difference"}
+    if any(different.values()):
+        wrong(world, "I13", f"re-rating finds {different} fares that are not the tariff's")
+    if report["open_intents"] != report["torn_unknown"]:
+        wrong(
+            world, "I16", f"{report['torn_unknown']} silent, {report['open_intents']} in suspense"
+        )
+
+
+def clones_are_found(world: "World", known: set[Writer]) -> None:
+    """Both branches of a copied card told => FORK; and no fork without a copy."""
+    world.checked["clones"] += 1
+    service = world.inland.service
+    assert service is not None
+    from backend_sync.ledger.report import forks
+
+    found = {(row["device"], row["seq"]) for row in forks(service.ledger.database)}
+    for place in world.model.forks():
+        writers = world.model.by_place[place] & known
+        if len(writers) > 1 and not writers <= found:
+            wrong(world, "clone", f"card {place[0] + 1}: two commits at n {place[1]}, no fork")
+    for writer in found:
+        tx = world.model.by_writer.get(writer)
+        if tx is None or tx.card not in world.model.doubtful:
+            wrong(world, "clone", f"entry {writer} is called a fork, its card has no copy")

@@ -1,0 +1,240 @@
+"""Boards in process: the validator's own program, and the counter's, on simulated parts.
+
+A board dies where the power goes (FlashPowerLost comes out of its program) and is started again
+from what is in its flash, as a real one is. What the passenger sees is kept in `shown`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from card_layouts.records.entries import ENDED_BY_OUTCOME
+from card_layouts.records.slot import SLOT_BYTES, SLOT_HEADER, check_crc
+from firmware.app import Validator
+from firmware.configuration import keys_of, publics_of
+from firmware.device_clock import DeviceClock
+from firmware.dock import Dock
+from firmware.journal import Journal
+from firmware.journal_block import JournalDamaged
+from firmware.station import Station
+from firmware.updates import Updates
+from simulator.clock import DeviceClock as Watch
+from simulator.clock import WorldClock
+from simulator.field import Field
+from simulator.flash import BLOCK_BYTES, Flash, FlashPowerLost
+from simulator.histories.cable import BoardEnd
+from simulator.histories.places import DESK, PACKAGES, device_name, flash_blocks, journal_blocks
+from simulator.histories.town import profile, town
+from simulator.prng import Prng
+from simulator.reader import DirectReader
+
+COMMIT = 0xC7
+EXCHANGE_MS = 3
+IMAGE_HASH, VERSION = bytes(16), "1.0.0"
+TICKS_MAX = 4000  # a dock session's longest piece of work between two looks at the line
+Told = Callable[[str], None]
+
+
+class Shown:
+    """The Signals and Screen ports: what a passenger sees and hears."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, str]] = []
+
+    def signal(self, name: str, detail: str) -> None:
+        self.rows.append((name, detail))
+
+    def show(self, lines: list[str], lamp: str) -> None:
+        """Take a screen: the answers say the same."""
+
+    def take(self) -> list[tuple[str, str]]:
+        """Return what was shown since this was asked last."""
+        rows, self.rows = self.rows, []
+        return rows
+
+
+class WatchedReader(DirectReader):
+    """The reader, on a clock, with an eye on what goes before a commit (I6)."""
+
+    def __init__(self, field: Field, clock: WorldClock, before_commit: Callable[[], None]) -> None:
+        super().__init__(field)
+        self.clock = clock
+        self.before_commit = before_commit
+        self.relay_ms = 0
+
+    def exchange(self, frame: bytearray, length: int) -> int:
+        self.clock.now_ms += EXCHANGE_MS + self.relay_ms
+        if length and frame[0] == COMMIT:
+            self.before_commit()
+        return super().exchange(frame, length)
+
+
+class Random:
+    """The entropy port over a stream."""
+
+    def __init__(self, prng: Prng) -> None:
+        self.random_bytes = prng.bytes
+
+
+class Ports:
+    """What `firmware.app` is given."""
+
+    def __init__(self, board: "Board") -> None:
+        self.clock = board.watch
+        self.entropy = Random(board.prng.fork("cards"))
+        self.link_entropy = board.prng.fork("link").bytes
+        self.reader = board.reader
+        self.flash = board.flash
+        self.link = board.link
+        self.screen = self.signals = board.shown
+        self.keys = keys_of(town().configs[board.device])
+
+
+class Board:
+    """A board's parts; `Gate` and `Desk` put a program on them."""
+
+    def __init__(self, device: int, stop: int, clock: WorldClock, prng: Prng) -> None:
+        self.device, self.stop = device, stop
+        self.name = device_name(device)
+        self.clock, self.prng = clock, prng
+        self.watch = Watch(clock)
+        self.flash = Flash(flash_blocks(device) * BLOCK_BYTES, observe=self._programmed)
+        self.flash.restore(town().flashes[device])
+        self.field = Field()
+        self.reader = WatchedReader(self.field, clock, self._before_commit)
+        self.shown = Shown()
+        self.link = BoardEnd()
+        self.slots: dict[int, bytes] = {}  # every entry this journal ever made durable
+        self.is_on = self.is_gone = False
+        self.boots = 0
+        self.unannounced: list[str] = []  # commits that went out without a durable intent (I6)
+        self._last_slot = -1
+        self.journal: Any = None
+        self.dock: Any = None
+
+    # Power ----------------------------------------------------------------------------
+
+    def power_on(self) -> bool:
+        """Start the program on what is in the flash; False if the power went again."""
+        self.boots += 1
+        self.prng = self.prng.fork("boot")
+        self.watch.restart()
+        self._last_slot = -1
+        try:
+            self.journal = Journal(self.flash, 0, journal_blocks(self.device)).mount()
+            self._start(Ports(self))
+        except FlashPowerLost:
+            self.power_off()
+            return False
+        self.is_on = True
+        self.witness()
+        return True
+
+    def power_off(self) -> None:
+        """Lose all that is not in the flash; the field goes with it."""
+        self.is_on = False
+        self.journal = self.dock = None
+        self.link.waiting = b""
+        for card in list(self.field.cards):
+            self.field.take(card)
+
+    def guarded(self, work: Callable[[], Any]) -> Any:
+        """Do a piece of the program's work; None if the power went in the middle of it."""
+        try:
+            return work()
+        except FlashPowerLost:
+            self.power_off()
+            return None
+
+    def _start(self, ports: Ports) -> None:
+        raise NotImplementedError
+
+    def tick(self) -> bool:
+        """Serve the dock; say whether there is more to do at once."""
+        raise NotImplementedError
+
+    # What happened, without asking the program ----------------------------------------
+
+    def witness(self) -> list[int]:
+        """Note entries that became durable since; return their seqs."""
+        if self.journal is None:
+            return []
+        fresh = []
+        seq = max(self.slots, default=self.journal.first_kept_seq - 1) + 1
+        slot = bytearray(SLOT_BYTES)
+        while seq <= self.journal.head_seq:
+            if not self.journal.read_slot(seq, slot):
+                break
+            self.slots[seq] = bytes(slot)
+            fresh.append(seq)
+            seq += 1
+        return fresh
+
+    def holds(self, seq: int) -> bool:
+        """Say whether an entry can still be read back from this board's flash."""
+        return bool(self.journal is not None and self.journal.first_kept_seq <= seq)
+
+    def _programmed(self, name: str, offset: int, length: int) -> None:
+        if name == "program" and length == SLOT_BYTES:
+            self._last_slot = offset
+
+    def _before_commit(self) -> None:
+        """The last slot programmed since power-up or the last commit must announce this one."""
+        at, self._last_slot = self._last_slot, -1
+        slot = bytearray(SLOT_BYTES)
+        if at >= 0:
+            self.flash.read(at, slot)
+        if at < 0 or not check_crc(slot) or SLOT_HEADER.get(slot, "type") not in ENDED_BY_OUTCOME:
+            self.unannounced.append(f"{self.name} sent a commit that no durable entry announced")
+
+
+class Gate(Board):
+    """A validator with a gate: the firmware's whole application."""
+
+    validator: Any = None
+
+    def _start(self, ports: Ports) -> None:
+        publics = publics_of(town().configs[self.device])
+        where = profile(self.device, self.stop)
+        self.validator = Validator(ports, self.journal, PACKAGES, publics, where)
+        self.dock = self.validator.dock
+        self.validator.boot(IMAGE_HASH, VERSION)
+
+    def power_off(self) -> None:
+        super().power_off()
+        self.validator = None
+
+    def tick(self) -> bool:
+        again = self.guarded(lambda: self.validator.tick(False)) if self.is_on else None
+        return bool(self.is_on and again == self.watch.ticks_ms())
+
+
+class Desk(Board):
+    """The counter's station: loads cards, and docks like any device."""
+
+    station: Any = None
+
+    def __init__(self, device: int, stop: int, clock: WorldClock, prng: Prng) -> None:
+        assert device == DESK
+        super().__init__(device, stop, clock, prng)
+
+    def _start(self, ports: Ports) -> None:
+        config = town().configs[self.device]
+        clock = DeviceClock(ports.clock, self.journal.counters)
+        values = {**profile(self.device, self.stop), "terminal": 3}
+        self.station = Station(
+            values, clock, ports.entropy, self.journal, ports.keys, None, ports.signals
+        )
+        updates = Updates(
+            self.flash, {}, ports.keys.cfg, publics_of(config), self.journal, clock, {}
+        )
+        self.dock = Dock(ports.link, self.journal, updates, ports.keys, clock, ports.link_entropy)
+
+    def power_off(self) -> None:
+        super().power_off()
+        self.station = None
+
+    def tick(self) -> bool:
+        return bool(self.guarded(lambda: self.dock.tick()) if self.is_on else None)
+
+
+__all__ = ["Board", "Desk", "Gate", "JournalDamaged"]

@@ -1,0 +1,90 @@
+"""The second half of a history: every fault ends, people finish what they began, all drains.
+
+Nothing is repaired by hand that a program ought to repair: power, lines, clocks and disks come
+back, cards have one more transaction (which is what the rules ask for), and boards dock.
+"""
+
+from simulator.histories import people
+from simulator.histories.broker import Weather
+from simulator.histories.dockings import dock
+from simulator.histories.events import Event
+from simulator.histories.places import DESK
+from simulator.histories.world import World
+from simulator.prng import Prng
+
+ROUNDS_MAX = 24
+HOUR_MS = 3_600_000
+LAST_LOAD = 500
+
+
+def heal(world: World) -> None:
+    """End every fault, finish, and dock until nothing is left to exchange."""
+    mend(world)
+    finish(world)
+    drain(world)
+
+
+def mend(world: World) -> None:
+    """Give back power, lines, clocks and disks."""
+    world.say("people", "everything is mended")
+    world.run_for(3 * HOUR_MS)
+    world.post.is_up = True
+    world.post.weather = Weather()
+    for depot in world.depots:
+        depot.fill_disk(0)
+        depot.machine.wrong_s = 0
+        depot.broker.reconnect()
+        for place in depot.docks:
+            place.disturb, place.is_gone = None, False
+        if depot.was_wiped:
+            depot.wipe()  # what `edge run` says: move the damaged file away
+        if depot.agent is None:
+            depot.start()
+        depot.kill_at(-1, False)
+        depot.busy()
+    world.inland.kill_at(-1, False)
+    world.start_ledger()
+    world.inland.busy()
+    for board in world.boards.values():
+        if not board.is_gone:
+            board.flash.cut_at()
+            board.watch.drift_ppm = 0
+            board.watch.set_utc(world.clock.utc_seconds())
+            world.ready(board)
+
+
+def finish(world: World) -> None:
+    """One more transaction for every card: what was paid for, then a small load."""
+    prng = Prng(world.options.seed).fork("heal")
+    for chip in world.chips[: world.options.cards]:
+        people.serve(world, chip, None, prng)
+        if not world.orders[chip.card] and not world.model.is_blocked(chip.card):
+            people.pay(world, chip.card, LAST_LOAD)
+            people.serve(world, chip, None, prng)
+
+
+def drain(world: World) -> None:
+    """Dock every board until ledger, edges and journals agree, for at most a day and a night."""
+    for number in range(ROUNDS_MAX):
+        for device, board in world.boards.items():
+            if not board.is_gone and (device == DESK or world.ready(board)):
+                while dock(world, Event(world.now_s, "dock", device=device, salt=number)) is None:
+                    world.run_for(20_000)  # both docks are taken
+                world.run_for(4000)
+        world.run_for(90_000)
+        if is_drained(world):
+            return
+        world.run_for(HOUR_MS)
+
+
+def is_drained(world: World) -> bool:
+    """Say whether every entry there is has been acknowledged to the board that made it."""
+    world.books.after_commit()
+    for device, board in world.boards.items():
+        if board.is_gone:
+            continue
+        if board.journal is None or board.journal.acked_seq < board.journal.head_seq:
+            return False
+        if any((device, seq) not in world.books.entries for seq in board.slots):
+            return False
+    return all(d.agent is not None and not d.store.outbox.unsent() for d in world.depots)

@@ -1,0 +1,229 @@
+"""Inland: the ledger's service with its real database and keyring, and what may kill it.
+
+The service is the one `tornello serve` runs; it is given a keyring in process and the simulated
+broker. A kill comes at a statement or around a commit; a restore puts an older copy of the books
+back and tells the keyring so (D16).
+"""
+
+import json
+import os
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+
+from backend_sync.app import Service
+from backend_sync.config import LEASE_DEFAULTS, Config
+from backend_sync.keyring.local import LocalKeyring
+from backend_sync.ledger.imports import Sale
+from backend_sync.packages import Terms
+from simulator.clock import WorldClock
+from simulator.histories.broker import LedgerSide, Post
+from simulator.histories.depot import Killed, MachineClock
+from simulator.histories.places import LEDGER
+from simulator.histories.town import AUTHORITY
+
+HOUR_S = 3600
+
+
+class Never(threading.Event):
+    """A stop signal nobody gives; waiting for it costs no time."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return self.is_set()
+
+
+class Inland:
+    """The ledger's service while it lives, and its files."""
+
+    def __init__(self, folder: Path, clock: WorldClock, post: Post, lease_hours: int) -> None:
+        self.folder, self.clock, self.post = folder, clock, post
+        self.machine = MachineClock(clock)
+        self.books = folder / "ledger.db"
+        self.config = Config(
+            database=f"sqlite:///{self.books}",
+            keyring=folder / "keyring",
+            status=folder / "ledger-status.json",
+            quarantine=folder / "quarantine",
+            packages=folder / "packages",
+            versions=folder / "versions.json",
+            clock=None,
+            authority=AUTHORITY,
+            host="",
+            port=0,
+            client_id="ledger",
+            queue_messages=200,
+            group_entries=400,
+            terms=Terms(lease_hours * HOUR_S, min(20, lease_hours - 1) * HOUR_S, LEASE_DEFAULTS),
+            capacities={},
+        )
+        self.service: Service | None = None
+        self.broker: LedgerSide | None = None
+        self.sales: list[Sale] = []
+        self.listed: dict[bytes, tuple[str, int]] = {}
+        self.backup: Path | None = None
+        self.backup_ms = 0
+        self.restores = 0
+        self.may_restore = False  # a copy was made: from now on no edge may lose its disk
+        self.commits = 0
+        self.wake_ms = 0
+        self.active_until_ms = 0
+        self._left = -1
+        self._after = False
+
+    # Life -----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the service on what is on its disk, and give it what people gave it before."""
+        keyring = LocalKeyring(self.folder / "keyring")
+        self.broker = LedgerSide(self.post, LEDGER)
+        self.service = Service(self.config, self.machine, keyring, self.broker, Never())
+        self._left = -1
+        database = self.service.ledger.database
+        event.listen(database.engine, "before_cursor_execute", self._statement)
+        self._wrap_commits(database)
+        self.service.ledger.import_sales(self.sales)
+        self.busy()
+
+    def die(self) -> None:
+        """End as a killed process does."""
+        service, broker = self.service, self.broker
+        if service is None or broker is None:
+            return
+        self.service = None
+        self._left = -1
+        broker.lost()
+        service.ledger.database.connection.invalidate()
+        service.ledger.close()
+        keyring: Any = service.keyring
+        keyring.register.close()
+        os.close(keyring.lock)
+
+    def stop(self) -> None:
+        if self.service is not None:
+            self.service.close()
+            self.service = None
+
+    def kill_at(self, statement: int, after: bool) -> None:
+        """Die before the `statement`-th statement to come, or after the commit it belongs to."""
+        self._left, self._after = statement, after
+
+    def keep_copy(self) -> None:
+        """Make a backup of the books."""
+        copy = self.folder / "backup.db"
+        copy.unlink(missing_ok=True)
+        self._copy(self.books, copy)
+        self.backup = copy
+        self.backup_ms = self.clock.now_ms
+
+    def restore(self) -> bool:
+        """Put the backup back, as an operator does after a disaster; False without one."""
+        if self.backup is None:
+            return False
+        self.die()
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{self.books}{suffix}").unlink(missing_ok=True)
+        shutil.copy(self.backup, self.books)
+        self.restores += 1
+        self.start()
+        assert self.service is not None
+        keyring: Any = self.service.keyring
+        keyring.register.raise_incarnation()
+        return True
+
+    # What people do -------------------------------------------------------------------
+
+    def sell(self, sale: Sale) -> bool:
+        """Take a paid sale, given again after every start; False when the ledger died of it."""
+        self.sales.append(sale)
+        try:
+            if self.service is not None:
+                self.service.ledger.import_sales([sale])
+        except Killed:
+            self.die()
+            return False
+        return True
+
+    def list_card(self, pseudonym: bytes, action: str, g: int) -> None:
+        """Put a card on the hotlist."""
+        self.listed[pseudonym] = (action, g)
+        cards = [{"card": p.hex(), "action": a, "g": n} for p, (a, n) in self.listed.items()]
+        beside = self.folder / "packages" / "hotlist.new"
+        beside.write_text(json.dumps({"cards": cards}))
+        beside.replace(self.folder / "packages" / "hotlist.json")
+        self.busy()
+
+    # Ticks ----------------------------------------------------------------------------
+
+    def busy(self) -> None:
+        """Look again soon."""
+        self.active_until_ms = self.clock.now_ms + 3000
+        self.wake_ms = self.clock.now_ms
+
+    def tick(self) -> bool:
+        """Give the service its turn; False when it died of it."""
+        service = self.service
+        if service is None:
+            self.wake_ms = self.clock.now_ms + 3_600_000
+            return True
+        before = (service.intake.counts.batches, service.publisher.published)
+        try:
+            service.tick()
+        except Killed:
+            self.die()
+            return False
+        if before != (service.intake.counts.batches, service.publisher.published):
+            self.active_until_ms = self.clock.now_ms + 2000
+        active = service.intake.group or self.clock.now_ms < self.active_until_ms
+        self.wake_ms = self.clock.now_ms + (100 if active else 600_000)
+        return True
+
+    def next_ms(self) -> int:
+        """Return when the service wants its turn."""
+        mail = self.post.next_ms(LEDGER)
+        if mail is not None and self.service is not None:
+            return min(self.wake_ms, max(mail, self.clock.now_ms))
+        return self.wake_ms
+
+    # What happened, without asking the service ----------------------------------------
+
+    def rows(self, sql: str, *values: Any) -> list[Any]:
+        """Return the rows of a query over the books as they are on the disk now."""
+        connection = sqlite3.connect(self.books)
+        try:
+            return list(connection.execute(sql, values).fetchall())
+        finally:
+            connection.close()
+
+    def _statement(self, *_: Any) -> None:
+        if self._left >= 0 and not self._after:
+            self._left -= 1
+            if self._left < 0:
+                raise Killed
+
+    def _wrap_commits(self, database: Any) -> None:
+        real = database.transaction
+
+        @contextmanager
+        def transaction() -> Iterator[None]:
+            with real():
+                yield
+            self.commits += 1
+            if self._left >= 0 and self._after:
+                self._left = -1
+                raise Killed
+
+        database.transaction = transaction
+
+    def _copy(self, source: Path, target: Path) -> None:
+        reader, writer = sqlite3.connect(source), sqlite3.connect(target)
+        try:
+            reader.backup(writer)
+        finally:
+            reader.close()
+            writer.close()

@@ -1,0 +1,199 @@
+"""I1 to I16 and what follows from them, each a function with its formula (trust.md 4.6).
+
+`Books` looks after every commit of the ledger at what that commit touched; `checkpoint` looks at
+everything now and then; `agreement` at the end, when everything has been healed and delivered.
+What a card and a passenger can see (I1, I2, I11, I13, I14, I15) the model checks at once.
+"""
+
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+from simulator.histories.places import device_name
+
+if TYPE_CHECKING:
+    from simulator.histories.world import World
+
+SUM_WIDTH = 1 << 26  # D and L of a record are sums mod 2^26
+Writer = tuple[int, int]
+
+
+class Books:
+    """The ledger's books as a reader sees them, and how far they were checked."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.entries: dict[Writer, bytes] = {}
+        self.evidence: dict[Writer, set[str]] = {}
+        self.transfers: dict[int, set[int]] = {}
+        self._restores = 0
+        self._last_posting = self._last_entry = 0
+        self._reader: sqlite3.Connection | None = None
+
+    def rows(self, sql: str, *values: Any) -> list[Any]:
+        """Return the rows of a query over the newest commit."""
+        if self._reader is None or self._restores != self.world.inland.restores:
+            self.forget()
+            self._restores = self.world.inland.restores
+            self._reader = sqlite3.connect(self.world.inland.books)
+        return list(self._reader.execute(sql, values).fetchall())
+
+    def forget(self) -> None:
+        """The books were replaced: read them anew."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+        self._last_posting = self._last_entry = 0
+        self.entries, self.evidence, self.transfers = {}, {}, {}
+
+    def after_commit(self) -> None:
+        """Check what the last commit brought. Raises: Violation."""
+        self.rows("SELECT 1")
+        i9_one_entry_a_number(self)
+        i4_transfers_balance(self)
+        i7_posted_is_on_the_card(self)
+        i5_known_sums(self)
+
+    def heard(self) -> set[Writer]:
+        """Return (device, seq) of every entry the ledger holds."""
+        return set(self.entries)
+
+
+def wrong(world: "World", invariant: str, sentence: str) -> None:
+    """Stop the history."""
+    from simulator.histories.world import Violation
+
+    raise Violation(invariant, sentence)
+
+
+# After every commit of the ledger --------------------------------------------------------
+
+
+def i9_one_entry_a_number(books: Books) -> None:
+    """(dev, epoch, seq) names one entry: what the ledger holds is what that journal made."""
+    world = books.world
+    world.checked["I9"] += 1
+    for number, device, seq, slot in books.rows(
+        "SELECT id, device, seq, slot FROM entries WHERE id > ? ORDER BY id", books._last_entry
+    ):
+        books._last_entry = number
+        board = world.boards.get(device)
+        if (device, seq) in books.entries:
+            wrong(world, "I9", f"{device_name(device)} entry {seq} is in the books twice")
+        books.entries[device, seq] = bytes(slot)
+        if board is None or board.slots.get(seq) != bytes(slot):
+            wrong(world, "I9", f"{device_name(device)} never made the entry {seq} of the books")
+
+
+def i4_transfers_balance(books: Books) -> None:
+    """sum of the lines of every transfer = 0; a pending is transferred once (I10)."""
+    world = books.world
+    world.checked.update(("I4", "I10"))
+    sums: dict[int, int] = {}
+    for number, transfer, cents, pending, rule in books.rows(
+        "SELECT id, transfer, cents, pending, rule FROM postings WHERE id > ?", books._last_posting
+    ):
+        books._last_posting = max(books._last_posting, number)
+        sums[transfer] = sums.get(transfer, 0) + cents
+        if pending is not None and rule != "FORK":
+            books.transfers.setdefault(pending, set()).add(transfer)
+            if len(books.transfers[pending]) > 1:
+                wrong(world, "I10", f"entry {pending} was posted twice")
+    for transfer, total in sums.items():
+        if total:
+            wrong(world, "I4", f"the lines of transfer {transfer} sum to {total} cents")
+
+
+def i7_posted_is_on_the_card(books: Books) -> None:
+    """POST(i) => i is on a card; VOID(i) => i is on none, unless the card has copies."""
+    world = books.world
+    world.checked["I7"] += 1
+    for device, seq, rule, pseudonym in books.rows(
+        "SELECT e.device, e.seq, r.rule, c.pseudonym FROM resolutions r"
+        " JOIN pendings p ON p.id = r.pending JOIN entries e ON e.id = p.id"
+        " JOIN cards c ON c.id = p.card"
+    ):
+        rules = books.evidence.setdefault((device, seq), set())
+        if rule in rules:
+            continue
+        rules.add(rule)
+        taken = world.model.is_on_card((device, seq))
+        what = f"{device_name(device)} entry {seq}: {rule}"
+        if rule[0] == "P" and not taken:
+            wrong(world, "I7", f"{what}, but no card holds it")
+        copied = world.cards_of.get(bytes(pseudonym)) in world.model.doubtful
+        if rule[0] == "V" and taken and not copied:
+            wrong(world, "I7", f"{what}, but the card holds it")
+
+
+def i5_known_sums(books: Books) -> None:
+    """D*(n*) = sum of debits up to n*, L*(n*) likewise; debits known = sum of those posted."""
+    world, model = books.world, books.world.model
+    world.checked["I5"] += 1
+    for pseudonym, n, debits, loads in books.rows("SELECT pseudonym, n, d, l FROM cards"):
+        card = world.cards_of.get(bytes(pseudonym))
+        if card is None or card in model.doubtful:
+            continue
+        txs = [tx for chip in model.chips.values() if chip.card == card for tx in chip.txs]
+        txs += [model.by_writer[w] for w in model.by_place.get((card, 1), ()) if not txs or
+                txs[0].n > 1]  # fmt: skip
+        spent = -sum(tx.cents for tx in txs if tx.n <= n and not tx.actions)
+        loaded = sum(tx.cents for tx in txs if tx.n <= n and tx.actions)
+        if (debits, loads) != (spent % SUM_WIDTH, loaded % SUM_WIDTH):
+            wrong(
+                world,
+                "I5",
+                f"card {card + 1} at n {n}: the books say D {debits} L {loads},"
+                f" the chip D {spent} L {loaded}",
+            )
+
+
+# Now and then ----------------------------------------------------------------------------
+
+
+def checkpoint(world: "World") -> None:
+    """Check everything that must hold at any moment. Raises: Violation."""
+    i3_money_is_conserved(world)
+    i12_nothing_is_lost(world)
+    i16_suspense_is_told(world)
+
+
+def i3_money_is_conserved(world: "World") -> None:
+    """sum V = sum of loads - sum of debits - sum of refunds, chip by chip and in all."""
+    world.checked["I3"] += 1
+    for chip in [chip for copies in world.held.values() for chip in copies]:
+        told, held = world.model.chips[chip.number], chip.read()
+        if (told.purse, told.n, told.b, told.a) != held[:4]:
+            wrong(world, "I3", f"{world.card_said(chip)} holds {held[:4]}, wanted {told.purse}")
+    model = world.model
+    txs = [tx for tx in model.by_writer.values() if tx.card not in model.doubtful]
+    if model.purses() != sum(tx.cents for tx in txs):
+        wrong(world, "I3", f"purses hold {model.purses()}, commits sum to something else")
+
+
+def i12_nothing_is_lost(world: "World") -> None:
+    """Every durable entry is in the ledger, at an edge, or still in its journal.
+
+    deleted(dev, seq) => the ledger holds it; and no acknowledgement names what nobody holds.
+    """
+    world.checked["I12"] += 1
+    safe = {writer for depot in world.depots for writer in depot.held()}
+    safe |= {(d, s) for d, s in world.books.rows("SELECT device, seq FROM entries")}
+    for device, board in world.boards.items():
+        if device in world.lost:
+            continue
+        kept = board.journal.first_kept_seq if board.journal is not None else 0
+        for seq in board.slots:
+            if seq < kept and (device, seq) not in safe:
+                wrong(world, "I12", f"{board.name} forgot entry {seq}, which nobody else holds")
+
+
+def i16_suspense_is_told(world: "World") -> None:
+    """Every intent without evidence stands in the suspense report, and none was written off."""
+    world.checked["I16"] += 1
+    (silent,) = world.books.rows(
+        "SELECT count(*) FROM pendings p WHERE NOT EXISTS"
+        " (SELECT 1 FROM resolutions r WHERE r.pending = p.id)"
+    )[0]
+    (told,) = world.books.rows("SELECT count(*) FROM suspense")[0]
+    if silent != told:
+        wrong(world, "I16", f"{silent} intents without evidence, {told} in the suspense report")

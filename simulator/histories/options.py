@@ -1,0 +1,69 @@
+"""What sort of history a seed draws: how large, how busy, which faults and how often.
+
+Swarm testing: every seed leaves some faults out and has others often, so that rare combinations
+meet. Source: trust.md section 3 "Harness"; Groce et al., Swarm Testing, 2012 (the idea).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from simulator.histories.faults import ATLAS
+from simulator.histories.places import CARDS_MAX, EDGES_MAX, GATES_MAX
+from simulator.prng import Prng
+
+TAPS = 120
+DOCKINGS_MAX = 24  # of all gates in a history, about: they cost more time than taps
+
+
+class Options(NamedTuple):
+    """One history's size and habits; `faults` maps a fault's name to its chance in 1,000."""
+
+    seed: int
+    taps: int
+    cards: int
+    gates: int
+    edges: int
+    days: int
+    sync_hours: int  # how often a validator docks
+    load_every: int  # taps between two loads
+    lease_hours: int
+    keep_days: int  # how long an edge keeps what is acknowledged
+    faults: dict[str, int]
+
+    def __str__(self) -> str:
+        chances = " ".join(f"{name}:{chance}" for name, chance in self.faults.items())
+        return (
+            f"{self.taps} taps, {self.cards} cards, {self.gates} gates, {self.edges} edges,"
+            f" {self.days} days, docks every {self.sync_hours} h, a load every {self.load_every}"
+            f" taps, leases of {self.lease_hours} h, edges keep {self.keep_days} days;"
+            f" faults in 1,000: {chances or 'none'}"
+        )
+
+
+def draw_options(
+    seed: int, taps: int | None = None, faults: Sequence[str] | None = None
+) -> Options:
+    """Return the options of a seed; `faults` limits the atlas to these, () to none."""
+    prng = Prng(seed).fork("options")
+    edges = prng.between(1, EDGES_MAX)
+    gates = prng.between(max(2, edges), GATES_MAX)
+    days = prng.between(1, 4)
+    drawn = {
+        fault.name: prng.choice(fault.rates)
+        for fault in ATLAS
+        if prng.chance(2, 3) or (faults is not None and fault.name in faults)
+    }
+    chosen = drawn if faults is None else {n: c for n, c in drawn.items() if n in faults}
+    return Options(
+        seed=seed,
+        taps=TAPS if taps is None else taps,
+        cards=prng.between(2, CARDS_MAX),
+        gates=gates,
+        edges=edges,
+        days=days,
+        sync_hours=max(prng.choice((4, 8, 24)), gates * days * 24 // DOCKINGS_MAX),
+        load_every=prng.between(5, 15),
+        lease_hours=prng.choice((48, 72, 120)),
+        keep_days=prng.choice((1, 3, 30)),
+        faults=dict(sorted(chosen.items())),
+    )

@@ -1,0 +1,211 @@
+"""What people do with cards: hold them to gates, load them at the counter, try again.
+
+A presentation is one card laid on one reader for a while. Before and after every answer the chip
+is looked at past all keys, and the model is told.
+"""
+
+from typing import Any, NamedTuple
+
+from backend_sync.ledger.imports import Sale
+from card_layouts.answers import LOADED, LOADED_BEFORE, lamp_of, name_of
+from card_layouts.cards.card_layout import CHANNEL_COUNTER
+from card_layouts.cards.conversation import converse
+from firmware.ports import MANY
+from firmware.station import Order
+from simulator.field import Tear
+from simulator.histories.boards import Board, Desk, Gate
+from simulator.histories.chips import Chip
+from simulator.histories.events import Event
+from simulator.histories.places import DESK
+from simulator.histories.town import START_S
+from simulator.histories.world import World
+from simulator.prng import Prng
+
+STAYS_MS = 450  # how long a card is held to a reader: longer than a validator looks again
+LOADS = (500, 1000, 2000, 5000)
+TRIES_MAX = 3
+FIRST_ACTION = 1000  # the issuing office took the numbers below
+
+
+class Presentation:
+    """A card on a reader; faults set what goes wrong there."""
+
+    def __init__(self, chip: Chip, board: Board) -> None:
+        self.chip, self.board = chip, board
+        self.tears: list[Tear] = []
+        self.others: list[Chip] = []  # cards that lie on the reader as well
+        self.cut_power = False
+        self.fault = ""
+
+
+class Answer(NamedTuple):
+    """What the passenger was told last; "" when the power went."""
+
+    name: str
+    lamp: str
+
+
+def tap(world: World, event: Event) -> None:
+    """Let a passenger pass a gate; people try again when they are told to."""
+    board = world.boards[event.device]
+    prng = Prng(event.salt)
+    chip = prng.choice(world.held[event.card])
+    if not isinstance(board, Gate) or not world.ready(board):
+        return
+    visit = Presentation(chip, board)
+    world.taps += 1
+    answer = present(world, visit, event, prng)
+    for _ in range(TRIES_MAX):
+        if answer.lamp == "green" or answer.lamp == "red" or not prng.chance(3, 4):
+            break
+        world.run_for(prng.choice((700, 2500, 8000, 20_000)))
+        gates = world.gates()
+        gate = board if prng.chance(3, 4) else prng.choice(gates)
+        if not world.ready(gate):
+            break
+        answer = present(world, Presentation(chip, gate), None, prng)
+
+
+def load(world: World, event: Event) -> None:
+    """Let somebody pay at the counter, and bring the money onto the card."""
+    prng = Prng(event.salt)
+    cents = prng.choice(LOADS)
+    if world.chips[event.card].held.purse + cents + waiting(world, event.card) > 20_000:
+        return
+    pay(world, event.card, cents)
+    serve(world, world.chips[event.card], event, prng)
+
+
+def pay(world: World, card: int, cents: int) -> None:
+    """Take the money; the order waits until it is on the card."""
+    k = world.model.sold(card, cents)
+    action = FIRST_ACTION + 100 * card + k
+    now = START_S + world.now_s
+    world.orders[card].append(k)
+    if not world.inland.sell(Sale(f"{card}-{k}", action, cents, str(CHANNEL_COUNTER), now)):
+        world.ledger_died()
+    world.say("desk", f"{world.card_said(world.chips[card])}: {cents} cents paid, order {k}")
+
+
+def waiting(world: World, card: int) -> int:
+    """Return the cents that are paid and not known to be on the card."""
+    return sum(world.model.paid[card][k - 1] for k in world.orders[card])
+
+
+def serve(world: World, chip: Chip, event: Event | None, prng: Prng) -> None:
+    """Carry out what was paid for, in order; torn ones are tried again a few times."""
+    desk = world.boards[DESK]
+    for _ in range(TRIES_MAX):
+        if not world.orders[chip.card] or not world.ready(desk):
+            return
+        answer = present(world, Presentation(chip, desk), event, prng)
+        event = None
+        if answer.name in (name_of(LOADED), name_of(LOADED_BEFORE)):
+            world.orders[chip.card].pop(0)
+        elif answer.lamp == "red":
+            return
+        world.run_for(5000)
+
+
+def present(world: World, visit: Presentation, event: Event | None, prng: Prng) -> Answer:
+    """Lay a card on a reader, take it away again, and tell the model what came of it."""
+    board, chip = visit.board, visit.chip
+    if event is not None and event.fault:
+        visit.fault = event.fault
+        CARD_FAULTS[event.fault](world, visit, prng)
+    for other in (*visit.others, chip):
+        board.field.place(other.desfire)
+    board.field.plan(*visit.tears)
+    board.shown.take()
+    if isinstance(board, Gate):
+        answer = _pass(world, visit, board)
+    else:
+        assert isinstance(board, Desk)
+        answer = _serve(world, visit, board)
+    _count(world, visit)
+    for other in (*visit.others, chip):
+        board.field.take(other.desfire)
+    board.field.plan()
+    board.reader.relay_ms = 0
+    board.flash.cut_at()
+    world.run_for(300)
+    world.check()
+    return answer
+
+
+def _pass(world: World, visit: Presentation, gate: Gate) -> Answer:
+    answer, news = Answer("", ""), True
+    end_ms = world.clock.now_ms + STAYS_MS
+    while gate.is_on:
+        again = gate.guarded(lambda news=news: gate.validator.tick(news))  # type: ignore[misc]
+        news = False
+        answer = look(world, visit) or answer
+        if again is None or again < 0:
+            break
+        # The board's ticks are not the world's: both count milliseconds.
+        wait_ms = max(20, again - gate.watch.ticks_ms())
+        if world.clock.now_ms + wait_ms > end_ms:
+            break
+        world.clock.advance(wait_ms)
+    return look(world, visit) or answer
+
+
+def _serve(world: World, visit: Presentation, desk: Desk) -> Answer:
+    k = world.orders[visit.chip.card][0]
+    cents = world.model.paid[visit.chip.card][k - 1]
+    order = Order(FIRST_ACTION + 100 * visit.chip.card + k, k, 1, cents, CHANNEL_COUNTER)
+
+    def work() -> Any:
+        uid = desk.reader.poll()
+        if uid is None or uid == MANY:
+            return None
+        steps = desk.station.load(uid, order)
+        answer = converse(steps, desk.station.frame, desk.reader.exchange)
+        desk.reader.release()
+        desk.journal.idle()
+        return answer
+
+    desk.guarded(work)
+    return look(world, visit) or Answer("", "")
+
+
+def look(world: World, visit: Presentation) -> Answer | None:
+    """Tell the model what was shown since, and what is on the chip now."""
+    board, chip, now = visit.board, visit.chip, world.now_s
+    rows = board.shown.take()
+    answers = [detail for name, detail in rows if name == "answer"]
+    opened = ("gate", "open") in rows
+    held, before = chip.read(), chip.held
+    chip.held = held
+    tx = world.model.presented(
+        chip.number, board.device, isinstance(board, Gate),
+        held.purse, held.n, held.b, held.a, (held.device, held.seq), now,
+    )  # fmt: skip
+    world.checked.update(("I1", "I2", "I11"))
+    for other in visit.others:
+        if other.read() != other.held:
+            world.model.wrong.append(("I1", f"{world.card_said(other)} changed beside another"))
+    if tx is None and not answers:
+        return None
+    name = answers[-1] if answers else ""
+    lamp = next((detail for what, detail in reversed(rows) if what == "lamp"), "")
+    world.model.shown(chip.card, board.device, name, lamp, opened, tx)
+    world.checked.update(("I13", "I14", "I15"))
+    world.answers[name or "power lost"] += 1
+    gate = ", gate opens" if opened else ""
+    became = f"; purse {before.purse} -> {held.purse}, n {held.n}" if tx is not None else ""
+    world.say(board.name, f"{world.card_said(chip)}: {name or 'the power went'}{gate}{became}")
+    return Answer(name, lamp)
+
+
+def _count(world: World, visit: Presentation) -> None:
+    """Count the fault if it struck: a tear that no exchange reached did not."""
+    struck = visit.board.field.tears_met or not visit.tears
+    if visit.cut_power:
+        struck = not visit.board.is_on
+    if visit.fault and struck:
+        world.strike(visit.fault, world.card_said(visit.chip), f"at {visit.board.name}")
+
+
+assert lamp_of(LOADED) == "green"
+from simulator.histories.card_faults import CARD_FAULTS  # noqa: E402 - it needs Presentation

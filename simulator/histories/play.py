@@ -1,0 +1,132 @@
+"""Plays a history: event after event, with its checks, then the healing and the agreement."""
+
+import gc
+import time
+import traceback
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from simulator.histories import agreement, dockings, heal, invariants, people
+from simulator.histories.events import Event, draw
+from simulator.histories.faults import DOCK, LOAD, TAP
+from simulator.histories.options import Options
+from simulator.histories.trace import Line, state_hash
+from simulator.histories.world import Violation, World
+from simulator.histories.world_faults import WORLD_FAULTS
+
+CHECK_EVERY = 25  # events between two looks at everything
+
+
+class Played(NamedTuple):
+    """What came of one history; `violation` "" when everything held."""
+
+    options: Options
+    events: Sequence[Event]
+    violation: str
+    invariant: str
+    taps: int
+    seconds: float
+    trace_hash: str
+    state: str
+    injected: Counter[str]
+    checked: Counter[str]
+    answers: Counter[str]
+    lines: list[Line]
+
+
+def play(options: Options, events: Sequence[Event] | None = None) -> Played:
+    """Play a history; `events` None draws them from the options' seed."""
+    events = draw(options) if events is None else events
+    world = World(options)
+    started = time.process_time()
+    invariant = violation = state = ""
+    was_enabled = gc.isenabled()
+    gc.collect()
+    gc.freeze()  # a validator collects after every tap: only what is new since then
+    gc.disable()
+    try:
+        _live(world, events)
+        state = state_hash(state_of(world))
+    except Violation as found:
+        invariant, violation = found.invariant, str(found)
+        world.say("check", str(found))
+    except Exception as error:  # noqa: BLE001 - whatever a program raises is what was looked for
+        invariant, violation = "crash", _crash(error)
+        world.say("check", violation)
+    finally:
+        world.close()
+        gc.unfreeze()
+        if was_enabled:
+            gc.enable()
+    return Played(
+        options,
+        events,
+        violation,
+        invariant,
+        world.taps,
+        time.process_time() - started,
+        world.trace.hash(),
+        state,
+        world.injected,
+        world.checked,
+        world.answers,
+        world.trace.lines,
+    )
+
+
+def _live(world: World, events: Sequence[Event]) -> None:
+    world.run_until(1)
+    for device in world.boards:
+        dockings.dock(world, Event(0, DOCK, device=device, salt=3))
+        world.run_for(30_000)
+    for number, event in enumerate(events):
+        world.run_until(max(world.clock.now_ms, event.at_s * 1000))
+        happen(world, event)
+        world.check()
+        if number % CHECK_EVERY == CHECK_EVERY - 1:
+            invariants.checkpoint(world)
+    heal.heal(world)
+    invariants.checkpoint(world)
+    agreement.agreement(world)
+
+
+def _crash(error: Exception) -> str:
+    """Return what a program raised, and the innermost line of ours."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = next((f for f in reversed(frames) if ".venv" not in f.filename), frames[-1])
+    where = "/".join(Path(place.filename).parts[-2:])
+    return f"crash: {type(error).__name__}: {error} in {where}:{place.lineno}"
+
+
+def happen(world: World, event: Event) -> None:
+    """Let one event happen."""
+    if event.what == TAP:
+        people.tap(world, event)
+    elif event.what == LOAD:
+        people.load(world, event)
+    elif event.what == DOCK:
+        dockings.dock(world, event)
+    else:
+        WORLD_FAULTS[event.what](world, event)
+
+
+def state_of(world: World) -> list[bytes]:
+    """Return everything durable at the end: chips, flashes, edges and books."""
+    parts: list[bytes] = []
+    for chips in world.held.values():
+        parts += [
+            repr((chip.image.applications, chip.image.transaction)).encode() for chip in chips
+        ]
+    parts += [bytes(board.flash.image) for board in world.boards.values()]
+    for depot in world.depots:
+        parts += [_row(row) for row in depot.rows("SELECT * FROM entries ORDER BY 1, 2, 3")]
+        parts += [_row(row) for row in depot.rows("SELECT * FROM runs ORDER BY 1, 2, 3")]
+    for table in ("entries", "pendings", "postings", "cards", "devices", "quarantine"):
+        parts += [_row(row) for row in world.books.rows(f"SELECT * FROM {table} ORDER BY 1, 2")]
+    return parts
+
+
+def _row(row: Any) -> bytes:
+    return repr(tuple(row)).encode()

@@ -1,0 +1,133 @@
+"""Live through histories of a small fare system under faults, and check I1 to I16 at every step.
+
+Firmware, edge agent and ledger are the real programs, in one process and one thread; cards, radio,
+flash, clocks, serial lines and the broker are simulated. Same seed, same history.
+"""
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from simulator.histories.choices import add_choice, count, replay_line
+from simulator.histories.faults import ATLAS
+from simulator.histories.options import draw_options
+from simulator.histories.play import Played, play
+from simulator.histories.trace import state_hash
+
+FULL_SET = 40  # of so many histories every fault of the atlas must have struck
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `sim run`."""
+    add_choice(parser, needs_one=False)
+    parser.add_argument("--seeds", type=count, default=1, metavar="N", help="how many seeds (1)")
+    parser.add_argument("--list", action="store_true", help="print the fault atlas")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with a picture")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Play, print, return 0 if everything held."""
+    if options.list:
+        print(atlas())
+        return 0
+    first = options.seed if options.seed is not None else 1
+    played = []
+    for seed in range(first, first + options.seeds):
+        found = play(draw_options(seed, options.taps, options.faults))
+        played.append(found)
+        if not options.json:
+            print(row(found) if options.seeds > 1 else told(found), flush=True)
+        if found.violation:
+            break
+    if options.html is not None:
+        from simulator.histories.picture import page
+
+        options.html.write_text(page(played[-1]), encoding="utf-8")
+    total = Totals(played)
+    unused = total.unused() if options.seeds >= FULL_SET and options.faults is None else []
+    bad = [found for found in played if found.violation]
+    print(json.dumps(total.as_json(), indent=1) if options.json else total.told())
+    for name in unused:
+        print(f"WRONG the atlas has {name}, and it never struck in {len(played)} histories")
+    for found in bad:
+        print(f"WRONG {found.violation}; {replay_line(options, found.options.seed)}")
+    return 1 if bad or unused else 0
+
+
+class Totals:
+    """Sums over a run set."""
+
+    def __init__(self, played: Sequence[Played]) -> None:
+        self.played = played
+        self.taps = sum(found.taps for found in played)
+        self.seconds = sum(found.seconds for found in played)
+        self.injected: Counter[str] = Counter()
+        self.checked: Counter[str] = Counter()
+        self.answers: Counter[str] = Counter()
+        for found in played:
+            self.injected.update(found.injected)
+            self.checked.update(found.checked)
+            self.answers.update(found.answers)
+        hashes = [(found.trace_hash + found.state).encode() for found in played]
+        self.hash = state_hash(hashes)
+
+    def unused(self) -> list[str]:
+        """Return the faults of the atlas that never struck."""
+        return [fault.name for fault in ATLAS if not self.injected[fault.name]]
+
+    def told(self) -> str:
+        """Return the totals for people."""
+        return "\n".join(
+            [
+                f"{len(self.played)} histories, {self.taps} taps, {sum(self.injected.values())}"
+                f" faults, {self.taps / max(self.seconds, 0.001):.0f} taps/s, hash {self.hash}",
+                "faults   " + counted(self.injected),
+                "checked  " + counted(self.checked),
+                "answers  " + counted(self.answers),
+            ]
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the totals for programs."""
+        return {
+            "histories": len(self.played),
+            "taps": self.taps,
+            "seconds": round(self.seconds, 2),
+            "faults": dict(self.injected),
+            "checked": dict(self.checked),
+            "answers": dict(self.answers),
+            "violations": [found.violation for found in self.played if found.violation],
+            "hash": self.hash,
+        }
+
+
+def row(found: Played) -> str:
+    """Return one line about one history."""
+    return (
+        f"seed {found.options.seed:>6}  {found.taps:>5} taps  {sum(found.injected.values()):>4}"
+        f" faults  {found.taps / max(found.seconds, 0.001):>5.0f} taps/s  trace {found.trace_hash}"
+        f"  state {found.state or '-'}"
+    )
+
+
+def told(found: Played) -> str:
+    """Return what a single history drew."""
+    return f"seed {found.options.seed}: {found.options}\n{row(found)}"
+
+
+def counted(counts: Counter[str]) -> str:
+    """Return counts as `name 3, name 2`, the largest first."""
+    return ", ".join(f"{name} {number}" for name, number in counts.most_common()) or "none"
+
+
+def atlas() -> str:
+    """Return the fault atlas for people."""
+    rows = [f"{len(ATLAS)} faults; each must strike in a run set of {FULL_SET} seeds or more"]
+    for fault in ATLAS:
+        rows.append(f"{fault.name:<22}{fault.threat:<5}{', '.join(fault.on):<12}{fault.what}")
+        rows.append(f"{'':<39}still: {fault.must}")
+    return "\n".join(rows)
