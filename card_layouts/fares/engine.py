@@ -88,7 +88,6 @@ def _rate(t, card, tap, d):
         return
     named = named_party(t, tap)
     t.balance = card[C_BALANCE]
-    t.own = 1
     if _continues(t, card, named):
         settle_offer(t, card, d)
         return

@@ -65,9 +65,7 @@ def _in_time(t, card):
     if age < -SKEW_MINUTES:
         return False
     minutes = u16(t.transfer, 2 * (card[C_J_START_ZONE] - 1))
-    by_set = set_minutes(t, card[C_J_ZONES] & t.all_zones)
-    if by_set > minutes:
-        minutes = by_set
+    minutes = max(minutes, set_minutes(t, card[C_J_ZONES] & t.all_zones))
     if not minutes:
         return False
     late = t.reading[0] - t.reading[3] if t.readings == 4 else 0
@@ -102,8 +100,7 @@ def set_minutes(t, zones):
             first = zone
         if first and not inside:
             t.read(s.TRANSFER_RUNS, runs + s.run_index(t.zone_count, first, zone - 1), t.two)
-            if u16(t.two, 0) > longest:
-                longest = u16(t.two, 0)
+            longest = max(longest, u16(t.two, 0))
             first = 0
     return longest
 

@@ -109,6 +109,6 @@ def complete(t, source, product, kind, order, rule, own, others, fee, concession
     offer[O_PRODUCT] = u16(product, P_NUMBER)
     offer[O_BILLED] = 1 if billed else 0
     offer[O_CAPPED] = t.capped
-    offer[O_LEFT] = max(t.cap_left - own, 0) if t.capped else max(t.cap_left, 0)
+    offer[O_LEFT] = max(t.cap_left - own, 0)
     offer[O_ACTIVATES] = source if t.starts and t.capped else 0
     offer[O_CLIP] = 1 if t.cap_clips else 0

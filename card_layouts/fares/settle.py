@@ -136,7 +136,6 @@ def settle_right(t, card, d, beside, waived):
     d[D_MODIFIERS] = t.right_surcharge_number | t.right_fair << 4
     d[D_PRODUCT] = u16(product, s.P_NUMBER)
     d[D_SLOT] = source
-    d[D_GROUP] = t.group
     d[D_PAYER] = product[s.P_PAYER] if t.shadow else 0
     d[D_SURCHARGE] = fee
     d[D_AMOUNT] = fee
@@ -223,7 +222,6 @@ def _use(t, card, d, source, product):
         quota = product[s.P_USES]
     if t.consumes == CONSUMES_ACTIVATION:
         d[D_T_START] = t.day
-        d[D_T_LENGTH] = 0
         d[D_T_LEFT] = quota - 1 if quota else 0
         d[D_ACTIVATES] = source
         d[D_UNIT] = u16(product, s.P_MINUTES)
@@ -252,7 +250,6 @@ def _count(t, card, d, best):
         d[D_T_CENTS] = best[o.O_LEFT]
         if best[o.O_ACTIVATES]:
             d[D_T_START] = t.day
-            d[D_T_LENGTH] = 0
             d[D_ACTIVATES] = source
         return
     if u16(product, s.P_CAP_DAYS) == 1:
