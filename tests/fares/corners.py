@@ -23,6 +23,12 @@ class Corners(Drawer):
             bend(self, case, case.taps[0])
         return case
 
+    def on_time(self, scheduled, tap, late):
+        """Return the wall time of that minute of the tap's day, and so many minutes late."""
+        utc = EPOCH + datetime.timedelta(seconds=tap["seconds"])
+        midnight = datetime.datetime.combine(utc.date(), datetime.time())
+        return midnight + datetime.timedelta(minutes=scheduled + late)
+
     def at(self, tap, day, minutes):
         """Stand at a service day's start and so many minutes, by the clock alone."""
         begins = datetime.datetime.combine(day, datetime.time())
@@ -84,6 +90,17 @@ def _between_two_days(drawer, case, tap):
     case.card["caps"].update(day=before, start=before - drawer.rng.choice((0, 6, 7)) * ONE_DAY)
 
 
+def _no_trip_left(drawer, case, tap):
+    """A school card whose trips of one of two service days are used."""
+    day = datetime.date(2025, 1, 14) + _days(drawer, 100)
+    drawer.at(tap, day, drawer.rng.randint(-6, 6))
+    used = {"day": drawer.rng.choice((day - ONE_DAY, day)), "today": drawer.rng.choice((2, 3))}
+    held = {**drawer.held("school", day), "zones": "everywhere", "last": None, **used}
+    case.card.update(slots=[None, held, None, None], issuer=31, group=1, group_until=None)
+    case.rights.clear()
+    tap.update(picked=frozenset(), companions=None, book=0)
+
+
 def _byte_borders():
     """Days on which another byte of a package's calendars begins."""
     return [FIRST_DAY_OF_CALENDARS + 8 * week * ONE_DAY for week in range(1, 45)]
@@ -123,6 +140,30 @@ def _at_midnight(drawer, case, tap):
         tap.update(seconds=drawer.seconds(day + late), trip=drawer.rng.choice(names), call=0)
 
 
+def _just_now(drawer, case, tap):
+    """A journey of this second, or of a clock that went ahead of ours."""
+    journey = drawer.journey(tap, case.card)
+    ago = drawer.rng.choice((-361, -360, -300, -299, -60, -1, 0, 0, 1, 119, 120, 299, 300))
+    journey.update(time=tap["seconds"] - ago, start_minute=(tap["seconds"] - ago) // 60)
+    journey.update(companions=drawer.rng.choice((0, 0, 1)), transfers=0, authority=31)
+    tap.update(same_device=drawer.chance(80), companions=drawer.rng.choice((None, (0, 0, 0))))
+    case.card.update(journey=journey, issuer=31)
+
+
+def _late_vehicle(drawer, case, tap):
+    """A journey at the end of its time in a vehicle that is late."""
+    if tap["trip"] is not None and tap["call"] is not None:
+        journey = drawer.journey(tap, case.card)
+        late = drawer.rng.choice((5, 6, 7, 20, 59, 60))
+        scheduled = dict(drawer.trips)[tap["trip"]]["calls"][tap["call"]][2]
+        tap["seconds"] = drawer.seconds(drawer.on_time(scheduled, tap, late))
+        limit = drawer.rng.choice((30, 45, 60, 75, 80, 85, 90, 100, 120))
+        age = limit + late + drawer.rng.choice((-1, 0, 0, 0, 1))
+        journey.update(start_minute=tap["seconds"] // 60 - age, transfers=0, authority=31)
+        tap.update(same_device=False, companions=(0, 0, 0))
+        case.card.update(journey=journey, issuer=31)
+
+
 def _pass_and_fee(drawer, case, tap):
     """A pass, a purse nearly empty, company and an open journey: every way of not being able."""
     case.card["balance"] = drawer.rng.choice((0, 30, 59, 60, 99, 100, 101, 150, 200, 400))
@@ -133,4 +174,4 @@ def _pass_and_fee(drawer, case, tap):
 
 BENDS = (_off_the_trip, _nowhere, _zones_with_a_hole, _between_two_days, _between_two_days)
 BENDS += (_january, _after_the_last_day, _second_of_change, _at_midnight, _pass_and_fee)
-BENDS += (_pass_and_fee, _zones_with_a_hole)
+BENDS += (_pass_and_fee, _zones_with_a_hole, _just_now, _late_vehicle, _no_trip_left)

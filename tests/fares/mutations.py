@@ -59,6 +59,7 @@ def mutants_of(module):
     """Return the mutants of one module of the engine."""
     text = ENGINE_TEXTS[module]
     lines, found, tree = text.splitlines(), [], ast.parse(text)
+    around = {id(part): node for node in ast.walk(tree) for part in ast.iter_child_nodes(node)}
     inside = _in_functions(tree, but="__init__" if module in NAMES else "")
     for place, (node, flag) in enumerate(_nodes(tree)):
         change = change_of(node, flag)
@@ -67,6 +68,8 @@ def mutants_of(module):
             change(node)
             what = f"`{_short(before)}` became `{_short(ast.unparse(node))}`"
             node.__dict__.update(kept)
+            if isinstance(node, ast.Constant):  # a line may hold the same number twice
+                what += f" in `{_short(ast.unparse(around[id(node)]))}`"
             line = lines[node.lineno - 1].strip()
             run = _lines_of(node) if id(node) in inside else None
             found.append(Mutant(module, node.lineno, line, what, place, run))

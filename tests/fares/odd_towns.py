@@ -12,8 +12,16 @@ TIME_ZONES = ("Europe/Helsinki", "Europe/Helsinki", "Asia/Kolkata", "America/New
 
 def bend(rng, tariff):
     """Change some rules of a tariff in place."""
+    # A concession nobody pays for, and another successor: groups are the same in every book.
+    tariff["groups"]["senior"].pop("payer")
+    tariff["groups"]["student"]["next"] = "youth"
     for change in (
         _zones_of_long_ago,
+        _two_windows,
+        _round_prices,
+        _sold_apart,
+        _once,
+        _another_else,
         _no_time_to_change,
         _no_price,
         _free_of_charge,
@@ -38,11 +46,53 @@ def _zones_of_long_ago(rng, tariff):
         tariff["products"][name]["scheme"] = rng.choice((0, 1, 1, 2, 2, 3))
 
 
+def _two_windows(rng, tariff):
+    """Two prices by the hour, the first that holds counts."""
+    value = tariff["prices"]["value"]
+    shares = rng.sample((0, 50, 70, 110), 2)
+    value["when"] = [
+        {
+            "window": window,
+            "child": {"derive": {"from": "adult", "percent": share, "round": "floor"}},
+        }
+        for window, share in zip(rng.sample(("offpeak", "rush", "night"), 2), shares)
+    ]
+
+
+def _round_prices(rng, tariff):
+    """Prices that a sold threshold, a balance or a day's sum may equal."""
+    value = tariff["prices"]["value"]
+    if value["by"] == "flat":
+        value["adult"] = rng.choice((150, 300, 900))
+    elif value["by"] == "count":
+        value["adult"] = [150 * place for place in range(1, len(value["adult"]) + 1)]
+
+
+def _sold_apart(rng, tariff):
+    """Two ends of a hole are sold together, and may last longer than all between."""
+    value = tariff["prices"]["value"]
+    if value["by"] == "set":
+        value["adult"] |= {"A+C": rng.randint(300, 500), "B+D": rng.randint(300, 500)}
+        tariff["transfer"]["value"].get("by_set", {}).update({"A+C": 130, "B+D": 55})
+
+
+def _once(rng, tariff):
+    tariff["products"]["flex"]["span"]["travel_days"] = 1
+    tariff["products"]["single"].pop("transfer")
+    tariff["products"]["pack"]["uses"] = rng.choice((1, 2))
+
+
+def _another_else(rng, tariff):
+    tariff["products"]["senior"].pop("else")
+    if rng.random() < 0.5:
+        tariff["products"]["senior"]["else"] = "daycap"
+
+
 def _no_time_to_change(rng, tariff):
     for row in tariff["transfer"].values():
         by_zone, by_set = row.get("by_start_zone", {}), row.get("by_set", {})
         if rng.random() < 0.5 and by_zone.pop("*", None):
-            for zone in tariff["zones"]["order"][:2]:
+            for zone in tariff["zones"]["order"][: rng.choice((2, 4))]:
                 by_zone[zone] = rng.choice((30, 45, 75))
         if rng.random() < 0.5 and len(by_set) > 2:
             by_set.pop("*")
@@ -57,9 +107,10 @@ def _no_price(rng, tariff):
             value[name] = value[name][: len(order) - rng.choice((0, 1, 1))]
     elif value["by"] == "set":
         value["adult"].pop(rng.choice(("ABCD", "BCD", "D", "AB")))
+    names = ("senior", "student") if value["by"] == "set" else ("senior", "student", "child")
     table = tariff["prices"][rng.choice(("value", "extension"))]
     if rng.random() < 0.5:
-        table.pop(rng.choice(("senior", "student")), None)
+        table.pop(rng.choice(names), None)
     everybody = ["child", "youth", "adult", "senior", "student"]
     for name in ("value", "best", "extension", "group", "daycap"):
         tariff["products"][name]["groups"] = everybody
@@ -68,9 +119,7 @@ def _no_price(rng, tariff):
 def _free_of_charge(rng, tariff):
     value, group = tariff["prices"]["value"], rng.choice(("child", "child", "youth"))
     row = value["adult"]
-    if isinstance(row, dict):
-        value[group] = {"derive": {"from": "adult", "percent": 0, "round": "floor"}}
-    else:
+    if not isinstance(row, dict):  # sets that cost the same would be sold for one another
         value[group] = [0] * len(row) if isinstance(row, list) else 0
 
 

@@ -94,7 +94,7 @@ def _purse(ask, product, slot, held, zones, holder):
     admitted = oracle_tariff.admits(ask["book"], product, ask["group"])
     if not admitted or not _in_window(ask, product):
         if "else" not in product:
-            return [], "window" if admitted else "group"
+            return [], _why_closed(ask, product) if admitted else "group"
         priced = ask["book"]["products"][product["else"]]
         group = oracle_tariff.age_group(ask["book"], ask["book"]["groups"][ask["group"]]["class"])
         otherwise = True
@@ -122,6 +122,15 @@ def _in_window(ask, product):
         oracle_tariff.in_window(ask["book"], ask["feed"], product["window"], wall)
         for _name, wall in ask["readings"]
     )
+
+
+def _why_closed(ask, product):
+    walls = [wall for _name, wall in ask["readings"]]
+    days = (
+        oracle_tariff.on_window_days(ask["book"], ask["feed"], product["window"], wall)
+        for wall in walls
+    )
+    return "window" if any(days) else "calendar"
 
 
 def _window_reading(ask, use):
@@ -212,7 +221,7 @@ def _upgrade(ask, use, zone, wanted):
 
 def _extension(ask, product, priced, group, slot, zones):
     """What a valid pass lacks of the zones wanted, priced by a table of its own."""
-    offers = []
+    offers, why = [], "needs a pass"
     for held in ask["card"]["slots"]:
         covered = _pass_zones(ask, held)
         if not covered:  # no pass, or one for zones that are no more
@@ -226,6 +235,7 @@ def _extension(ask, product, priced, group, slot, zones):
             own, _name = kindest_price(ask, table, group, sold)
             others = companions_price(ask, table, ask["party"], sold)
             if own is None or others is None:
+                why = "price"
                 continue
             offer = starting(ask, ask["book"], product, slot, zone, covered | sold)
             offer.update(kind="charge", rule="extension", group=group)
@@ -236,7 +246,7 @@ def _extension(ask, product, priced, group, slot, zones):
             place = ask["book"]["zones"]["order"].index(zone)
             offer["key"] = (*key(product, slot, offer), place)
             offers.append(offer)
-    return offers, "" if offers else "needs a pass"
+    return offers, "" if offers else why
 
 
 def _pass_zones(ask, held):
@@ -273,4 +283,4 @@ def _concession(offer, ask, table, group, sold, before=None):
 def _reduction(ask, table, group, sold):
     own, _name = kindest_price(ask, table, group, sold)
     full, _name = kindest_price(ask, table, oracle_tariff.full_group(ask["book"], group), sold)
-    return full - own if own is not None and full is not None else 0
+    return max(full - own, 0) if own is not None and full is not None else 0

@@ -179,11 +179,8 @@ def in_window(book, feed, name, wall):
 
 
 def on_window_days(book, feed, name, wall):
-    """Return whether the calendars of the window admit this day, whatever the hour."""
-    return any(
-        _in_calendars(book, feed, piece, _piece_day(book, piece, wall))
-        for piece in _pieces(book, name)
-    )
+    """Return whether the weekdays and calendars of the window admit this day, at any hour."""
+    return any(_on_day(book, feed, piece, wall) for piece in _pieces(book, name))
 
 
 def _pieces(book, name):
