@@ -8,7 +8,7 @@ Source: decisions.md D11, D14, D22.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from backend_sync.ledger.audit_tables import (
@@ -20,6 +20,7 @@ from backend_sync.ledger.audit_tables import (
 )
 from backend_sync.ledger.choice import ChoiceRater, Commit, Judgement
 from backend_sync.ledger.database import Database
+from backend_sync.ledger.decoding import h_of
 from backend_sync.ledger.holdings import Holdings, issued
 from backend_sync.ledger.rerating import Tariffs
 from backend_sync.ledger.results import AUDITED, BEGIN_AGAIN, BITS, POSTED, UNAUDITED, state_of
@@ -29,8 +30,8 @@ from card_layouts.fares.repeat import DIFFERENT
 CARDS_AT_ONCE = 500
 SLOTS_AT_ONCE = 500
 CARDS_SQL = (
-    "SELECT c.id, c.unaudited, c.newest, b.head, h.n, h.head, h.rights, h.usage, h.record,"
-    " h.doubt, h.newest FROM cards c"
+    "SELECT c.id, c.unaudited, c.newest, c.pseudonym, c.h0, b.head, h.newest, h.doubt,"
+    " h.n, h.head, h.rights, h.usage, h.h, h.record FROM cards c"
     " LEFT JOIN issues s ON s.card = c.id"
     " LEFT JOIN batches b ON b.authority = s.authority AND b.batch = s.batch"
     " LEFT JOIN holdings h ON h.card = c.id"
@@ -53,7 +54,8 @@ class _Card:
 
     id: int
     newest: int | None
-    head: bytes  # as it was issued
+    pseudonym: bytes
+    start: Holdings  # as it was issued
     held: Holdings
     seen: int = 0  # the newest commit that the last audit saw
     again: bool = False
@@ -101,11 +103,10 @@ class Auditor:
             if len(self.tariffs) != self.priced_with:
                 self._wake_waiting()
             rows = self.database.rows(CARDS_SQL, (cards_max,))
-            cards = [_card(row) for row in rows if row[3] is not None]
+            cards = [_card(row) for row in rows if row[5] is not None]
             self._read_taps(cards)
-            opened = self._open(cards)
-            for card in cards:
-                self._walk(card, opened)
+            for card, commits in self._linked(cards, self._open(cards)):
+                card.found = self.rater.walk(card.held, commits)
             self._write(cards, [row[0] for row in rows])
         self.priced_with = len(self.tariffs)
         self.has_news = bool(rows)
@@ -134,7 +135,7 @@ class Auditor:
             by_id[number].taps[pending] = n
         late = [card for card in cards if any(n <= card.held.n for n in card.taps.values())]
         for card in late:
-            card.held, card.seen, card.again = issued(card.head), 0, True
+            card.held, card.seen, card.again = replace(card.start), 0, True
         for number, pending, n in self._thread(late):
             by_id[number].taps[pending] = n
         waiting = self.database.rows_in(
@@ -180,10 +181,31 @@ class Auditor:
             bits[number] |= BITS[rule]
         return {number: state_of(found) for number, found in bits.items()}
 
-    def _walk(self, card: _Card, opened: dict[int, Commit]) -> None:
-        commits = [opened[pending] for pending in card.taps if pending in opened]
-        commits.sort(key=lambda commit: (commit.n, commit.device, commit.epoch, commit.seq))
-        card.found = self.rater.walk(card.held, commits)
+    def _linked(
+        self, cards: list[_Card], opened: dict[int, Commit]
+    ) -> list[tuple[_Card, list[Commit]]]:
+        """Return each card's commits that were chained to the one known before them (P3).
+
+        A copied card has two threads with the same counters: nobody may be judged by the other's.
+        """
+        found, asked = [], []
+        for card in cards:
+            commits = [opened[pending] for pending in card.taps if pending in opened]
+            commits.sort(key=lambda commit: (commit.n, commit.device, commit.epoch, commit.seq))
+            h = {c.n: h_of(c.payload) for c in commits if c.state == POSTED}
+            h[card.held.n] = card.held.h
+            asked += [(card, commit, h[commit.n - 1]) for commit in commits if commit.n - 1 in h]
+            found.append((card, commits))
+        linked = set()
+        for at in range(0, len(asked), SLOTS_AT_ONCE):
+            part = asked[at : at + SLOTS_AT_ONCE]
+            answers = self.keyring.recompute(
+                [(card.pseudonym, h, [(c.device, c.epoch, c.first)]) for card, c, h in part]
+            )
+            for (_, commit, _), answer in zip(part, answers, strict=True):
+                if answer[0] == h_of(commit.payload):
+                    linked.add(commit.id)
+        return [(card, [c for c in commits if c.id in linked]) for card, commits in found]
 
     def _write(self, cards: list[_Card], numbers: list[int]) -> None:
         database = self.database
@@ -211,7 +233,7 @@ class Auditor:
         database.run("UPDATE cards SET unaudited = 0 WHERE id = ?", [(n,) for n in numbers])
 
     def _write_holdings(self, cards: list[_Card]) -> None:
-        names = ("n", "head", "rights", "usage", "record", "doubt", "newest")
+        names = ("n", "head", "rights", "usage", "h", "record", "doubt", "newest")
         self.database.insert(
             holdings,
             [(c.id, *(getattr(c.held, name) for name in names[:-1]), c.newest) for c in cards],
@@ -222,13 +244,15 @@ class Auditor:
 
 def _card(row: Any) -> _Card:
     """Return a card of CARDS_SQL: as it was held, or as it was issued."""
-    number, unaudited, newest, head = row[:4]
-    begins = row[4] is None or unaudited == BEGIN_AGAIN
-    held = issued(bytes(head))
-    if not begins:
-        held = Holdings(row[4], bytes(row[5]), bytes(row[6]), bytes(row[7]), bytes(row[8]), row[9])
-    seen = 0 if begins else row[10] or 0
-    return _Card(number, newest, bytes(head), held, seen, unaudited == BEGIN_AGAIN)
+    number, unaudited, newest, pseudonym, h0, head, seen, doubt, n = row[:9]
+    start = issued(bytes(head), bytes(h0))
+    if n is None or unaudited == BEGIN_AGAIN:
+        again = unaudited == BEGIN_AGAIN
+        return _Card(number, newest, bytes(pseudonym), start, replace(start), again=again)
+    held = Holdings(
+        n, bytes(row[9]), bytes(row[10]), bytes(row[11]), bytes(row[12]), bytes(row[13]), doubt
+    )
+    return _Card(number, newest, bytes(pseudonym), start, held, seen or 0)
 
 
 def _to_the_stop(card: _Card, states: dict[int, int]) -> list[int]:

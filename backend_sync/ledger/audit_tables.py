@@ -16,7 +16,8 @@ holdings = Table(  # what each card is known to hold, after its commit n
     bytes_column("head"),  # S, rows of P, T: 44, 96 and 44 B
     bytes_column("rights"),
     bytes_column("usage"),
-    bytes_column("record"),  # the newest record without its h, 36 B; empty at n = 0
+    bytes_column("h"),  # of the newest record, 8 B
+    bytes_column("record"),  # what stands before it, 36 B; empty at n = 0
     number_column("doubt"),
     number_column("newest", null=True),  # cards.newest when it was audited
 )

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from backend_sync.ledger.decision_words import decided_words, in_words, journey_words, row_words
-from backend_sync.ledger.decoding import body_of, first_of
+from backend_sync.ledger.decoding import body_of, first_of, h_of
 from backend_sync.ledger.holdings import DOUBT_COUNTERS, Holdings
 from backend_sync.ledger.rerating import Tariffs, candidates
 from backend_sync.ledger.results import FORK, POSTED
@@ -51,6 +51,11 @@ class Commit(NamedTuple):
     seq: int
     payload: bytes
 
+    @property
+    def first(self) -> bytes:
+        """Return the first 36 bytes of the card record it announced."""
+        return first_of(self.device, self.epoch, self.seq, self.payload)
+
 
 class Judgement(NamedTuple):
     """What the ledger says of one tap; the words are given for a difference."""
@@ -87,7 +92,7 @@ class ChoiceRater:
 
     def price_words(self, commit: Commit) -> tuple[str, str]:
         """Return what the validator said of the price, and what the ledger says, card unknown."""
-        tap = _Tap(self, Holdings(0, b"", b"", b""), commit)
+        tap = _Tap(self, Holdings(0, b"", b"", b"", b""), commit)
         ledger = ""
         if tap.repeaters:
             tap.repeaters[0].verdict(tap.intent)
@@ -108,8 +113,7 @@ class ChoiceRater:
                 return False
         elif commit.type != BLOCK:
             return False
-        record = first_of(commit.device, commit.epoch, commit.seq, commit.payload)
-        held.move(commit.n, record, newest)
+        held.move(commit.n, commit.first, h_of(commit.payload), newest)
         return True
 
     def repeater(self, tariff: Tariff) -> Repeater:

@@ -49,7 +49,8 @@ class Holdings:
     head: bytes  # S, 44 B, without serial and day of issue
     rights: bytes  # the four rows of P, 96 B
     usage: bytes  # T, 44 B
-    record: bytes = b""  # the first 36 bytes of record n; none for the issue record
+    h: bytes  # chain value of record n, 8 B
+    record: bytes = b""  # its first 36 bytes; none for the issue record
     doubt: int = 0  # what a difference left unknown
     _known: list[int] | None = field(default=None, init=False, repr=False, compare=False)
     _terms: Terms | None = field(default=None, init=False, repr=False, compare=False)
@@ -77,9 +78,9 @@ class Holdings:
             self._newest = G.unpack(self.record + bytes(H_BYTES))
         return self._newest
 
-    def move(self, n: int, record: bytes, newest: dict[str, int] | None = None) -> None:
+    def move(self, n: int, record: bytes, h: bytes, newest: dict[str, int] | None = None) -> None:
         """Stand at the commit `n`, whose record is known; `newest` its fields, if at hand."""
-        self.n, self.record, self._newest = n, record, newest
+        self.n, self.record, self.h, self._newest = n, record, h, newest
 
     def act(self, kind: int, payload: bytes) -> bool:
         """Take a station's commit of this KIND; return False if nobody can say what it changed."""
@@ -130,9 +131,9 @@ class Holdings:
         self.doubt &= ~DOUBT_COUNTERS
 
 
-def issued(head: bytes) -> Holdings:
+def issued(head: bytes, h0: bytes) -> Holdings:
     """Return a card as it leaves the issuing station, n = 0."""
-    return Holdings(0, head, bytes(RIGHTS_BYTES), empty_usage())
+    return Holdings(0, head, bytes(RIGHTS_BYTES), empty_usage(), h0)
 
 
 def shared_head(head: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """Where an audit of a card stops, and that nothing depends on the order in which news came."""
 
 import random
+from collections import Counter
 
 import pytest
 
@@ -11,7 +12,7 @@ from card_layouts.errors import LayoutError
 from simulator.desfire_card import DesfireCard
 from simulator.field import answer_lost, commit_lost
 from simulator.prng import Prng
-from simulator.tap_world import GATE_B, NOW
+from simulator.tap_world import GATE_A, GATE_B, NOW, STATION
 from tests.backend_sync.audited_worlds import (
     BLIND,
     BLIND_GATE,
@@ -31,6 +32,7 @@ from tests.firmware.product_worlds import (
     DAY_S,
     FLEX,
     HOUR_S,
+    RIDES,
     SEASON,
 )
 
@@ -119,6 +121,54 @@ def test_the_order_of_arrival_changes_nothing(ring, tmp_path):
         assert told(books) == wanted, "and once more from the beginning"
         books.close()
     assert wanted["waiting"] == [] and len(wanted["differences"]) == 2
+
+
+def drawn(chance):
+    """A card that honest gates, a station and a copier meet in any order; torn now and then."""
+    town = Town(SEASON, profile={"adults": 0})
+    cards, at = [town.card], NOW
+    for _ in range(12):
+        at += chance.randrange(1, 40) * HOUR_S
+        what = chance.choice(("tap", "tap", "tap", "torn", "answer lost", "load", "sell", "copy"))
+        town.card = chance.choice(cards)
+        if what == "load" and len(cards) == 1:
+            town.load(1000)
+        elif what == "sell" and len(cards) == 1:
+            town.sell(chance.randrange(3), chance.choice((SEASON, FLEX, BEST, RIDES)))
+        elif what == "copy" and len(cards) < 3:
+            cards.append(DesfireCard(town.card.image.clone(), Prng(len(cards)).bytes))
+        else:
+            tears = {"torn": [commit_lost()], "answer lost": [answer_lost()]}.get(what, [])
+            town.tear(at, chance.randrange(2), *tears)
+    return town
+
+
+@pytest.mark.requirement("D22", "I16")
+def test_nobody_honest_is_blamed_whatever_is_missing(ring, tmp_path):
+    """Lost journals, torn taps, copied cards: what cannot be known is no difference."""
+    counts = Counter()
+    for seed in range(6):
+        chance = random.Random(seed)
+        town = drawn(chance)
+        slots = town.slots()
+        for part in (len(slots), len(slots) - 1, len(slots) * 3 // 4, len(slots) // 2):
+            some = chance.sample(slots, part)
+            found = []
+            for order in (some, chance.sample(some, part)):
+                books = open_ledger(
+                    f"sqlite:///{tmp_path / f'{seed}-{part}-{len(found)}.db'}", ring
+                )
+                enter(books, town)
+                for run in order:
+                    post(books, [run])
+                    if chance.random() < 0.2:
+                        books.audit()
+                audit_all(books)
+                found.append(told(books))
+                books.close()
+            assert found[0] == found[1], f"seed {seed}, {part} slots"
+            counts.update(found[0]["verdicts"].values())
+    assert set(counts) == {"same", "price_only"} and min(counts.values()) > 50
 
 
 @pytest.mark.requirement("D22")
@@ -220,6 +270,24 @@ def test_a_copied_card_has_no_choice_to_repeat_from_the_fork_on(books):
     audit_all(books)
     assert sorted(verdicts(books).values()) == ["price_only", "same", "same", "same"]
     assert books.report()["rerated"]["differences"] == 0
+
+
+@pytest.mark.requirement("D22")
+def test_no_tap_is_judged_by_what_another_copy_of_its_card_did(books):
+    town = Town(SEASON)
+    town.tap(NOW)
+    twin = DesfireCard(town.card.image.clone(), Prng(5).bytes)
+    town.gates[1].watch.seconds = NOW + HOUR_S
+    assert town.gates[1].present(twin) == ACCEPTED
+    town.tap(NOW + 2 * HOUR_S, 0)  # the same counter, of which the ledger will not hear
+    town.tap(NOW + 3 * HOUR_S, 1)
+    enter(books, town)
+    runs = [run for run in town.slots() if run[0] == STATION]
+    runs += [run for run in town.slots() if run[0] == GATE_A][:2]
+    runs += [run for run in town.slots() if run[0] == GATE_B][:3]  # the last one's INTENT alone
+    post(books, runs)
+    audit_all(books)
+    assert sorted(verdicts(books).values()) == ["price_only", "same", "same"]
 
 
 @pytest.mark.requirement("D11", "X-14")

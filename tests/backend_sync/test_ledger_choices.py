@@ -126,7 +126,8 @@ def test_an_honest_gate_after_a_wrong_one_is_not_blamed(books):
 @given(st.lists(st.binary(min_size=96, max_size=96), min_size=1, max_size=4), st.integers(0, 31))
 def test_whatever_authentic_entries_say_an_audit_ends_with_verdicts(payloads, doubt):
     """A broken device must not stop the audit of everybody's cards."""
-    held = issued(S.pack({"layout": 1, "authority": AUTHORITY, "purse_product": p.VALUE}))
+    head = S.pack({"layout": 1, "authority": AUTHORITY, "purse_product": p.VALUE})
+    held = issued(head, bytes(8))
     held.doubt = doubt
     commits = []
     for n, payload in enumerate(payloads, 1):
