@@ -136,9 +136,24 @@ class Downlink:
                 raise AckStale(f"ack: device {device} seq {seq}, {mark.acked_seq} known")
         else:
             # Going back deletes nothing, so it may name entries that are long gone here.
-            self._compare(device, epoch, seq, said["H"], needed=not goes_back)
+            try:
+                self._compare(device, epoch, seq, said["H"], needed=not goes_back)
+            except AckDifferent:
+                self._send_all_again(device, epoch, mark)
+                raise
         taken = Mark(seq, said["incarnation"], statement)
         self._store.marks.take(device, epoch, taken, self._clock.utc_seconds())
+
+    def _send_all_again(self, device: int, epoch: int, mark: Mark | None) -> None:
+        """A restored ledger holds bytes that are not ours: let it have all of ours again.
+
+        Somebody's forged slot may stand where it lost a genuine one that it had acknowledged. It
+        keeps both, and takes the genuine one as soon as it comes; unasked it never would.
+        """
+        oldest = self._store.outbox.oldest(device, epoch)
+        if mark is not None and oldest is not None and mark.acked_seq >= oldest:
+            again = mark._replace(acked_seq=oldest - 1)
+            self._store.marks.take(device, epoch, again, self._clock.utc_seconds())
 
     def _compare(self, device: int, epoch: int, seq: int, chain: bytes, needed: bool) -> None:
         ours = self._store.outbox.chain_at(device, epoch, seq)

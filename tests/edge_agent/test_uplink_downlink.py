@@ -307,3 +307,20 @@ def test_a_lone_entry_waits_a_moment_for_company_and_then_goes(store):
     assert side.broker.sent == []
     side.tick(3)
     assert decode_batch(side.broker.sent[0])[1][0][2] == 1
+
+
+@pytest.mark.requirement("T10", "T12", "D16")
+def test_a_restored_ledger_with_forged_bytes_in_a_lost_place_gets_everything_again(store):
+    side = Side(store, [SoftBoard(7, entries=30)])
+    side.tick(5)
+    side.deliver()
+    assert side.unsent() == 0
+    restored = SoftLedger(incarnation=2)
+    forged = restored.sign([restored.ack(7, 0, 12, b"\x55" * 32)])
+    side.downlink.take(ACKS, forged)
+    assert side.store.marks.of(7, 0).acked_seq == 0 and side.stored() == 30
+    assert side.unsent() == 30
+    side.ledger = restored
+    side.tick(80)
+    side.deliver()
+    assert side.unsent() == 0 and side.store.marks.of(7, 0).incarnation == 2
