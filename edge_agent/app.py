@@ -20,7 +20,7 @@ from edge_agent.downlink import Downlink
 from edge_agent.drivers.serial_port import SerialLink
 from edge_agent.drivers.system import FileClock, SystemClock, SystemEntropy
 from edge_agent.ports import Broker, Clock, Entropy, Message
-from edge_agent.store import Store, StoreRefused
+from edge_agent.store import Store, StoreRefused, explained
 from edge_agent.uplink import Uplink
 
 MESSAGES_A_TICK = 100
@@ -69,10 +69,11 @@ class EdgeAgent:
     def tick(self, now_ms: int) -> bool:
         """Give every service its turn; say whether anything moved."""
         try:
-            if self.store_problem and not self._recover(now_ms):
-                moved = False
-            else:
-                moved = self._work(now_ms)
+            with explained(self._store.path):  # reading a damaged database fails too
+                if self.store_problem and not self._recover(now_ms):
+                    moved = False
+                else:
+                    moved = self._work(now_ms)
         except StoreRefused as refused:
             self._close_docks(str(refused), now_ms)
             moved = False
@@ -87,9 +88,12 @@ class EdgeAgent:
     def report(self, running: bool = True) -> None:
         """Rewrite the status file."""
         try:
-            reports.write_status(self._config.status, self.describe(running))
+            with explained(self._store.path):
+                reports.write_status(self._config.status, self.describe(running))
         except OSError as error:
             self.store_problem = self.store_problem or f"{self._config.status}: {error.strerror}"
+        except StoreRefused as refused:
+            self.store_problem = self.store_problem or str(refused)
 
     def describe(self, running: bool = True) -> dict[str, Any]:
         """Return the whole status."""
@@ -116,12 +120,13 @@ class EdgeAgent:
     def close(self) -> None:
         """Store what docks hold, say BYE, and stop; raises nothing the disk may cause."""
         try:
-            for session, link in self.docks:
-                session.close()
-                link.close()
+            with explained(self._store.path):
+                for session, link in self.docks:
+                    session.close()
+                    link.close()
+                self._say_state(online=False)
         except StoreRefused as refused:
             self.store_problem = str(refused)
-        self._say_state(online=False)
         self._broker.close()
         self.report(running=False)
         self._store.close()
