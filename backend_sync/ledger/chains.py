@@ -140,7 +140,8 @@ class Chains:
             return found
         for seq, slot in self.database.rows(f"SELECT seq, slot FROM entries {where}", values):
             found[seq] = slot
-        if chain.quarantined and low not in found:
+        # Only behind an authentic slot: a stranger's bytes alone must not lead the chain onward.
+        if chain.quarantined and low not in found and low < chain.head_seq:
             # The lowest hash, so that the choice does not depend on which came first.
             rows = self.database.rows(
                 f"SELECT seq, slot FROM quarantine {where} AND slot IS NOT NULL"

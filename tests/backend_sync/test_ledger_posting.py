@@ -179,6 +179,17 @@ def test_a_forged_slot_far_ahead_makes_no_gap(tapped):
     assert tapped.ledger.report()["lost"] == 0
 
 
+@pytest.mark.requirement("D16", "T10")
+def test_bytes_of_a_stranger_behind_the_newest_entry_do_not_move_the_watermark(tapped):
+    first = tapped.devices[1]
+    number, epoch, _, before, slots = first.run()
+    [ack] = tapped.post(first.run(), (number, epoch, 11, before, [slots[-1], spoilt(slots[-1])]))
+    assert (ack["seq"], ack["H"]) == (10, first.chain[10])
+    first.tap(tapped.cards[0])
+    [ack] = tapped.post(first.run(11))
+    assert (ack["seq"], ack["H"]) == (12, first.chain[12])
+
+
 @pytest.mark.requirement("D13")
 def test_bad_format_is_quarantined_by_its_place_in_the_run(tapped):
     first = tapped.devices[1]
