@@ -39,8 +39,10 @@ def _lines(changes: list[Change], currency: str, decimals: int) -> Iterator[str]
     yield f"{_prices(prices, currency)}; {counted(rest, 'setting')} changed"
     rows = moved(prices)
     if rows:
-        yield f"{'product':<16} {'group':<12} {'prices':>6} {'change':>18} {'per cent':>20}"
-        yield from (_row(row, decimals) for row in rows)
+        width = max(len("product"), *(len(row.product) for row in rows))
+        head = f"{'group':<12} {'prices':>6} {'change':>18} {'per cent':>20}"
+        yield f"{'product':<{width}} {head}"
+        yield from (_row(row, width, decimals) for row in rows)
     yield from map(str, changes)
 
 
@@ -61,11 +63,11 @@ def _prices(prices: list[Change], currency: str) -> str:
     return ", ".join(parts) or "no price changes"
 
 
-def _row(row: Moved, decimals: int) -> str:
+def _row(row: Moved, width: int, decimals: int) -> str:
     low, high = (signed(cents, decimals) for cents in row.cents)
     change = low if low == high else f"{low} to {high}"
     percent = "-"
     if row.percent_tenths is not None:
         least, most = map(percent_words, row.percent_tenths)
         percent = least if least == most else f"{least} to {most}"
-    return f"{row.product:<16} {row.group:<12} {row.prices:>6} {change:>18} {percent:>20}"
+    return f"{row.product:<{width}} {row.group:<12} {row.prices:>6} {change:>18} {percent:>20}"
