@@ -24,7 +24,7 @@ from tests.fares.equivalents import why_the_same
 from tests.fares.mutations import ENGINE_TEXTS, Mutant, all_mutants
 
 GOAL = 95  # per cent noticed, of those that change something
-SEED, TOWNS, CASES_A_TOWN = 1, 100, 250
+SEED, TOWNS, CASES_A_TOWN = 1, 120, 100
 CPU_SECONDS_MAX = 2  # of one question: a thousand times what most take
 FROZEN = ("card_layouts.fares", "tests.fares", "tests.card_layouts")
 KILLED, SURVIVES, NOT_REACHED = "killed", "survives", "not reached"
