@@ -208,7 +208,7 @@ def _book(ask, d):
     return next(book for book in books if book.authority == d[i.D_BOOK_AUTHORITY])
 
 
-@pytest.mark.requirement("W-66", "D31")
+@pytest.mark.requirement("W-58", "D31")
 def test_fares_property_a_refusal_names_an_amount_that_suffices(asks):
     """reason = funds: with that much money the tap is paid by it, with a cent less it is not."""
     with exercised("a purse is too empty") as count:
