@@ -65,6 +65,9 @@ ANSWERS = (
     HOLD_AGAIN, "HOLD_AGAIN", AMBER,
     "Not finished - hold the same card again. You will not be charged twice.",
     ACTION_ORDER, "ACTION_ORDER", RED, "Another top-up must be loaded first.",
+)
+# Apart, for a board needs them only while it looks at a code.
+CODE_ANSWERS = (
     CODE_UNREADABLE, "CODE_UNREADABLE", AMBER, "Not a ticket, or not readable. Show it again.",
     CODE_FORGED, "CODE_FORGED", RED, "This ticket is not genuine.",
     CODE_EARLY, "CODE_EARLY", RED, "This ticket is not valid yet.",
@@ -88,26 +91,27 @@ MODE_READER_DEAD = 64
 MODE_GATE_RELEASED = 128
 
 
-def _row(code):
-    for i in range(0, len(ANSWERS), ROW):
-        if ANSWERS[i] == code:
-            return i
+def _said(code, column):
+    rows = CODE_ANSWERS if code >= CODE_UNREADABLE else ANSWERS
+    for i in range(0, len(rows), ROW):
+        if rows[i] == code:
+            return rows[i + column]
     raise KeyError(code)
 
 
 def name_of(code):
     """Return the NAME of an answer. Raises: KeyError for a code that is not on the list."""
-    return ANSWERS[_row(code) + 1]
+    return _said(code, 1)
 
 
 def lamp_of(code):
     """Return the lamp of an answer: green, amber or red."""
-    return ANSWERS[_row(code) + 2]
+    return _said(code, 2)
 
 
 def text_of(code):
     """Return what the passenger reads, in English."""
-    return ANSWERS[_row(code) + 3]
+    return _said(code, 3)
 
 
 def opens(code):

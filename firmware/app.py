@@ -29,7 +29,19 @@ from firmware.vehicle_messages import forget_choices, read_message
 
 REPOLL_STEP_MS = 50
 # As tools/build_image.py calls the image's modules for seldom uses.
-SELDOM = ("tornello_ticket", "tornello_cipher", "tornello_signature")
+SELDOM = (
+    "tornello_place",
+    "tornello_ticket",
+    "tornello_cipher",
+    "tornello_signature",
+    "tornello_single",
+    "tornello_scan",
+    "tornello_check",
+    "tornello_use",
+    "tornello_orders",
+    "tornello_sale",
+    "tornello_print",
+)
 SHOWN_MS = 2000  # how long an answer stays on the screen
 KEPT_MS = 20_000  # how long a choice waits for its card, and an unfinished tap for its end
 
@@ -57,6 +69,7 @@ class Validator:
             ports.signals,
             window,
         )
+        self.singles = None  # the Singles of a device that has a scanner or a printer
         self.dock = Dock(
             ports.link, journal, self.updates, ports.keys, self.clock, ports.link_entropy
         )
@@ -150,18 +163,19 @@ class Validator:
         if 0 <= self._shown_until <= now:
             forget_choices(self.profile)
             self._show_idle()
-        docked = self.dock.tick()
-        if self._untidy and not docked:
+        worked = self.dock.tick()
+        if self.dock.installed is not None:
+            self.dock.installed = None
+            self.load_packages()
+        worked = self._serve_singles() or worked
+        if self._untidy and not worked:
             forget_seldom()
             gc.collect()  # frames and checks of the dock leave holes a tap would stumble over
-        self._untidy = docked
-        if docked:
-            if self.dock.installed is not None:
-                self.dock.installed = None
-                self.load_packages()
+        self._untidy = worked
+        if worked:
             self.journal.idle()
         self._say_journal()
-        if docked:
+        if worked:
             return now
         if self._repoll_until >= 0:
             return now + REPOLL_STEP_MS
@@ -198,14 +212,33 @@ class Validator:
             self._repoll_until = after + REPOLL_MS
         self.journal.idle()
         forget_traces()
-        forget_seldom()
+        if self.singles is None or not self.singles.working:
+            forget_seldom()
         gc.collect()  # never inside the conversation: a tap ends with a clean heap
+
+    def _serve_singles(self):
+        """Go on with a ticket on paper, if there is one; return whether there was."""
+        singles = self.singles
+        if singles is None or not singles.busy:
+            return False
+        answer = singles.tick()
+        if answer:
+            show_answer(self._ports.screen, answer)
+            self._shown_until = self._ports.clock.ticks_ms() + SHOWN_MS
+        if not singles.working:
+            forget_seldom()
+            gc.collect()
+        return True
 
     def _tapped(self, uid):
         """Return the conversation of one tap, by the kind of card."""
         if self._ports.reader.iso_dep:
             return self.tap.run(uid)
         # In the image it is a module of its own: it needs its heap only for as long as a ticket.
+        if self.singles is not None:
+            self.singles.pause()
+            forget_seldom()
+            gc.collect()
         from firmware.tap_ticket import TicketTap
 
         return TicketTap(self.tap).run(uid)
@@ -229,6 +262,8 @@ class Validator:
         """
         if text.split() == ["docked"]:
             self.dock.announce()
+            return
+        if self.singles is not None and self.singles.take(text):
             return
         values = read_message(text)
         if values is None:

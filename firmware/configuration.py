@@ -30,7 +30,14 @@ def keys_of(config):
                 keys[TICKET] = unhexlify(key)
         masters[int(generation)] = keys
     chain, ack, cfg, dock = [unhexlify(config[name]) for name in ("chain", "ack", "cfg", "dock")]
-    return SoftwareKeys(chain, ack, cfg, dock, config["aid"], masters)
+    made = SoftwareKeys(chain, ack, cfg, dock, config["aid"], masters)
+    for authority, public in config.get("signers", {}).items():
+        made.signers[int(authority)] = unhexlify(public)
+    ticket = config.get("ticket")
+    if ticket:
+        made.ticket_seed = unhexlify(ticket["seed"])
+        made.ticket_public = unhexlify(ticket["public"])
+    return made
 
 
 def publics_of(config):

@@ -7,9 +7,10 @@ Source: decisions.md D15; card-bits.md section 3 "Counters at boot"; trust.md T6
 """
 
 from card_layouts.cards.card_layout import G
+from card_layouts.codec.bits import get_bits
 from card_layouts.codec.timestamps import CLOCK_SIGNED
+from card_layouts.records.entries import CASH_SALE, ENDED_BY_OUTCOME, INTENT
 from card_layouts.records.entries import CONFIG as CONFIG_TYPE
-from card_layouts.records.entries import ENDED_BY_OUTCOME, INTENT
 from card_layouts.records.entries import OUTCOME as OUTCOME_TYPE
 from card_layouts.records.entries import TICKET as TICKET_TYPE
 from card_layouts.records.entries_device import CONFIG, CONFIG_SWITCHED
@@ -34,6 +35,11 @@ CARRIED = (
 LEASE_ROLE = 5  # manifest.LEASE; importing it here would load Ed25519 before every tap
 LEASE_TAPS_MAX = 2**24 - 1
 AMOUNT_MAX = 2**30 - 1
+# Places in CASH_SALE: its table would stay on every board's heap for these. A test compares.
+SALE_TICKET = (32, 24)
+SALE_TOTAL = (369, 17)
+SALE_PAID = (390, 3)
+PAID_CASH = 1
 
 
 class Counters:
@@ -70,6 +76,8 @@ class Counters:
             self._close(payload)
         elif entry_type == CONFIG_TYPE:
             self._configure(payload)
+        elif entry_type == CASH_SALE:
+            self._sell(payload)
 
     def _charge(self, seq, cents):
         """Count an intent when it is made: a lease may be used up early, never overdrawn."""
@@ -98,6 +106,18 @@ class Counters:
             self.values["lease"] = CONFIG.get(payload, "new")
             self.values["lease_taps"] = self.values["lease_cents"] = 0
             self._asked = {}
+
+    def _sell(self, payload):
+        """Count a sale: the next ticket has the next number, the driver owes what he took."""
+        values = self.values
+        values["ticket"] = max(values["ticket"], get_bits(payload, *SALE_TICKET) + 1)
+        if get_bits(payload, *SALE_PAID) == PAID_CASH:
+            cash = values["cash"] + get_bits(payload, *SALE_TOTAL)
+            values["cash"] = min(cash, AMOUNT_MAX)
+
+    def next_ticket(self):
+        """Return the number of the next ticket sold, from 1."""
+        return max(self.values["ticket"], 1)
 
     def raise_floor(self, seconds):
         """Raise the clock floor; it never falls."""

@@ -34,5 +34,6 @@ def provision(flash, first_block, block_count, device, epoch, key_block0, first_
     values["wear"] = 1
     values["acked_seq"] = first_seq - 1
     values["H_start"] = chain_start(device, epoch)
+    values["ticket"] = first_seq  # below it lie the tickets this device sold under earlier keys
     if not blocks.write_header(values, key):
         raise JournalDamaged("journal: the first block does not hold its header")

@@ -22,6 +22,8 @@ class SoftwareKeys:
         self.ack = ack
         self.cfg = cfg
         self.dock = dock
+        self.ticket_seed = self.ticket_public = b""
+        self.signers = {}
         self._cluster = cluster
         self._masters = masters
 

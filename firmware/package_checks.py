@@ -3,8 +3,9 @@
 Source: D8, D18, D26; trust.md 6.3.
 """
 
+from card_layouts.codec.bits import get_bits
 from card_layouts.errors import LayoutError
-from card_layouts.packages.manifest import HOTLIST, LEASE, OVERLAY, TARIFF
+from card_layouts.packages.manifest import CERTIFICATE, HOTLIST, LEASE, OVERLAY, TARIFF
 from firmware.lease import lease_check
 
 
@@ -37,7 +38,14 @@ def package_checks(k_cfg, journal, profile, slots, clock):
         if base is None or base.version != found.base:
             raise LayoutError(f"overlay: made for base {found.base}")
 
+    def certificate(read, manifest):
+        # Its table is loaded only to sell with: CERTIFICATE.device stands at bit 16.
+        device = get_bits(read(0, 5), 16, 20)
+        if device != journal.device:
+            raise LayoutError(f"certificate: for device {device}, wanted {journal.device}")
+
     return {
+        CERTIFICATE: certificate,
         TARIFF: tariff,
         HOTLIST: hotlist,
         OVERLAY: overlay,

@@ -79,6 +79,16 @@ class Screen:
         raise NotImplementedError
 
 
+class Printer:
+    def ready(self):
+        """Return whether a whole ticket can be printed now."""
+        raise NotImplementedError
+
+    def print_ticket(self, lines, code):
+        """Print lines of text and below them a 2D code of the text `code`; cut the paper."""
+        raise NotImplementedError
+
+
 class Signals:
     def signal(self, name, detail):
         """Tell the world: gate open, lamp colour, beep, message (both are short text)."""
@@ -87,6 +97,9 @@ class Signals:
 
 class Keys:
     chain = ack = cfg = dock = b""  # 16 bytes each, labels of decisions.md D10
+    # A seller's Ed25519 pair (32 bytes each), and {authority: public key} of those who certify.
+    ticket_seed = ticket_public = b""
+    signers: dict[int, bytes] = {}
 
     def card_key(self, key_no, version, uid):
         """Return the 16-byte key of this card (AN10922 of the scheme's master)."""

@@ -20,8 +20,15 @@ from card_layouts.cards.tourist_ticket import ticket_keys
 from card_layouts.cards.zones import ZONES_ALL
 from card_layouts.packages.hotlist_builder import build_base
 from card_layouts.packages.hotlist_layout import HOT_BLOCK
-from card_layouts.packages.lease import RIGHT_BLOCK, RIGHT_DEBIT, seal_lease
-from card_layouts.packages.manifest import HOTLIST, LEASE, MANIFEST, TARIFF, seal_envelope
+from card_layouts.packages.lease import RIGHT_BLOCK, RIGHT_DEBIT, RIGHT_SELL, seal_lease
+from card_layouts.packages.manifest import (
+    CERTIFICATE,
+    HOTLIST,
+    LEASE,
+    MANIFEST,
+    TARIFF,
+    seal_envelope,
+)
 from firmware.package_slots import SlotWriter
 from firmware.partitions import FLASH_BYTES, PACKAGES
 from firmware.tools.board_command import HEAP_KIB, board_command
@@ -39,6 +46,7 @@ from simulator.passengers import PLAIN, Rider
 from simulator.prng import Prng
 from simulator.ticket_world import Station
 from simulator.ultralight_c import UltralightC
+from simulator.vehicle_world import pieces
 from simulator.world import World
 
 AUTHORITY, OPERATOR, DEVICE, OFFICE = 1, 10, 11, 1
@@ -67,6 +75,7 @@ class Workbench:
         trace: bool = False,
         heap_kib: int = HEAP_KIB,
         image: Path | None = None,
+        sells: bool = False,
     ) -> None:
         self.config_path, self.flash_path = folder / "board.json", folder / "board.flash"
         self.heap_kib = heap_kib
@@ -74,11 +83,11 @@ class Workbench:
         self.image = image or build_image(folder / "tornello.romfs").path
         self.clock = WorldClock(START)
         self.world = World(self.clock)
-        device, office = _provision(folder / "keyring")
+        device, office, certificate = _provision(folder / "keyring", sells)
         place = {"trip": 0, "call": 0, "stop": 0}
         write_board({**device, "profile": place}, self.config_path, self.flash_path)
         self.k_block = device["K_block"]  # of the first journal block: the board's file lacks it
-        self._install(device["cfg"])
+        self._install(device["cfg"], certificate)
         write_board(office, folder / "office.json", folder / "office.flash")
         desk = IssuingOffice(office, folder / "office.flash", self.clock, Prng(3))
         self.card = desk.issue(1, Rider(0, (0, 0), cents, PLAIN), folder / "card.json").card
@@ -121,10 +130,23 @@ class Workbench:
         self.world.run_for(FIELD_KEPT_MS)
         return self.board.signals[first:]
 
+    def scan(self, code: str) -> list[tuple[str, str]]:
+        """Hold a code before the scanner; return what the validator signalled."""
+        return self.say(*pieces(code))
+
     def close(self) -> None:
         self.board.close()
 
-    def _install(self, k_cfg: bytes) -> None:
+    def say(self, *messages: str) -> list[tuple[str, str]]:
+        """Give messages of the driver's or the scanner's; return what the validator signalled."""
+        first = len(self.board.signals)
+        for message in messages:
+            self.board.press(message)
+        self.world.settle()
+        self.world.run_for(FIELD_KEPT_MS)
+        return self.board.signals[first:]
+
+    def _install(self, k_cfg: bytes, certificate: bytes) -> None:
         flash = Flash(FLASH_BYTES, self.flash_path)
         lease = {
             "device": DEVICE,
@@ -133,26 +155,33 @@ class Workbench:
             "not_after": START + 7 * DAY_S,
             "max_taps": 1000,
             "max_cents": 100_000,
-            "rights": RIGHT_DEBIT | RIGHT_BLOCK,
+            "rights": RIGHT_DEBIT | RIGHT_BLOCK | RIGHT_SELL,
             "time": START,
         }
         tariff = write_package(read_tariff(TARIFFS / "tariff.toml").book, read_feed(TOWN_FEED))
         hotlist = build_base(1, [(LISTED, HOT_BLOCK, 1)], AUTHORITY)
-        for role, body in ((LEASE, seal_lease(lease, k_cfg)), (TARIFF, tariff), (HOTLIST, hotlist)):
+        rows = [(LEASE, seal_lease(lease, k_cfg)), (TARIFF, tariff), (HOTLIST, hotlist)]
+        rows += [(CERTIFICATE, certificate)] if certificate else []
+        for role, body in rows:
             install(flash, role, body, k_cfg)
         flash.close()
 
 
-def _provision(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def _provision(folder: Path, sells: bool) -> tuple[dict[str, Any], dict[str, Any], bytes]:
     folder.mkdir()
+    certificate = b""
     write_keys(folder / KEY_FILE, make_keys([AUTHORITY], seed="workbench"))
     keyring = LocalKeyring(folder)
     try:
-        device = keyring.provision(DEVICE, 0, AUTHORITY, OPERATOR, "depot", "validator")
+        kind = "vehicle" if sells else "validator"
+        device = keyring.provision(DEVICE, 0, AUTHORITY, OPERATOR, "depot", kind)
+        if sells:
+            request = {"device": DEVICE, "epoch": 0, "from_day": START // DAY_S - 1}
+            certificate = keyring.assemble("certificate", request)
         office = keyring.provision(OFFICE, 0, AUTHORITY, OPERATOR, "depot", "issuer")
     finally:
         keyring.close()
-    return device, office
+    return device, office, certificate
 
 
 def _sold_ticket(office: dict[str, Any]) -> UltralightC:
@@ -185,35 +214,36 @@ def install(flash: Flash, role: int, body: bytes, k_cfg: bytes) -> None:
     writer.switch(seal_envelope(manifest, [SIGNATURE], k_cfg), 1)
 
 
-def smallest_heap_kib() -> int:
+def smallest_heap_kib(sells: bool = False) -> int:
     """Return the smallest heap beside the image in which boot and taps work, in KiB.
 
     The taps: one committed, one whose commit is lost and settled in the same field, one more an
-    hour later; the first two with a tourist ticket, too. MicroPython's words are 8 bytes here, 4
-    on a Cortex-M: a board needs about half.
+    hour later; the first two with a tourist ticket, too. A vehicle's device, which `sells`, then
+    sells a single ticket and scans it, and a card is tapped while the next one is signed.
+    MicroPython's words are 8 bytes here, 4 on a Cortex-M: a board needs about half.
     """
     with tempfile.TemporaryDirectory() as folder:
         image = build_image(Path(folder) / "tornello.romfs").path
         low, high = 1, HEAP_LIVE_MAX_KIB  # low fails, high works
-        failed = _failure(image, high)
+        failed = _failure(image, high, sells)
         assert not failed, f"the validator fails in {high} KiB: {failed}"
         while high - low > 1:
             middle = (low + high) // 2
-            if _failure(image, middle):
+            if _failure(image, middle, sells):
                 low = middle
             else:
                 high = middle
         return high
 
 
-def _failure(image: Path, heap_kib: int) -> str:
+def _failure(image: Path, heap_kib: int, sells: bool) -> str:
     """Return why the taps do not go well in this heap, "" if they do.
 
     Every attempt has a card, a ticket and a flash of its own: one that ran out of heap in a tap
     leaves an open intent, and the next tap of that card is another story.
     """
     with tempfile.TemporaryDirectory() as folder:
-        bench = Workbench(Path(folder), cents=20_000, heap_kib=heap_kib, image=image)
+        bench = Workbench(Path(folder), cents=20_000, heap_kib=heap_kib, image=image, sells=sells)
         try:
             bench.power_on()
             answers = _answers(bench.tap())
@@ -222,12 +252,31 @@ def _failure(image: Path, heap_kib: int) -> str:
             answers += _answers(bench.tap(card=bench.ticket))
             bench.world.run_for(HOUR_MS)
             answers += _answers(bench.tap(ACK_LOST, card=bench.ticket))
-            as_wanted = answers == ["ACCEPTED", "HOLD_AGAIN", "ACCEPTED_SETTLED"] * 2
-            return "" if as_wanted else f"answers {answers}"
+            wanted = ["ACCEPTED", "HOLD_AGAIN", "ACCEPTED_SETTLED"] * 2
+            if sells:
+                answers += _singles(bench)
+                wanted += ["ACCEPTED", "ACCEPTED", "printed"]
+            return "" if answers == wanted else f"answers {answers}"
         except BoardFailed as error:
             return str(error)
         finally:
             bench.close()
+
+
+def _singles(bench: Workbench) -> list[str]:
+    """Sell and scan a ticket, sell another while a card is tapped; return what came of it."""
+    answers = _answers(bench.scan(paper_code(bench.say("sell 1 0 0 0 1"))))
+    bench.world.run_for(HOUR_MS)
+    bench.board.press("sell 2 0 0 0 1")
+    signals = bench.tap()
+    return [*answers, *_answers(signals), "printed" if paper_code(signals) else "no paper"]
+
+
+def paper_code(signals: list[tuple[str, str]]) -> str:
+    """Return the code of the one ticket that was printed whole, "" if there is none."""
+    paper = [detail for name, detail in signals if name == "paper"]
+    pieces = [detail[len("code ") :] for detail in paper if detail.startswith("code ")]
+    return "".join(pieces) if "end" in paper else ""
 
 
 def _answers(signals: list[tuple[str, str]]) -> list[str]:

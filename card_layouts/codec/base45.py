@@ -12,17 +12,17 @@ BASE = 45
 
 def encode(data):
     """Return the text of `data`."""
-    text = []
-    for at in range(0, len(data) - 1, 2):
-        value = data[at] << 8 | data[at + 1]
-        text.append(ALPHABET[value % BASE])
-        text.append(ALPHABET[value // BASE % BASE])
-        text.append(ALPHABET[value // (BASE * BASE)])
-    if len(data) % 2:
-        value = data[len(data) - 1]
-        text.append(ALPHABET[value % BASE])
-        text.append(ALPHABET[value // BASE])
-    return "".join(text)
+    # Into a buffer of its size: a list of letters would need eight times the heap of a board.
+    text = bytearray(len(data) // 2 * 3 + len(data) % 2 * 2)
+    place = 0
+    for at in range(0, len(data), 2):
+        pair = at + 1 < len(data)
+        value = data[at] << 8 | data[at + 1] if pair else data[at]
+        for _ in range(3 if pair else 2):
+            text[place] = ord(ALPHABET[value % BASE])
+            value //= BASE
+            place += 1
+    return bytes(text).decode()
 
 
 def decode(text):
@@ -32,16 +32,16 @@ def decode(text):
     data = bytearray(len(text) // 3 * 2 + (1 if len(text) % 3 else 0))
     for at in range(0, len(text), 3):
         value = 0
-        part = text[at : at + 3]
-        for i in range(len(part) - 1, -1, -1):
-            digit = ALPHABET.find(part[i])
+        end = min(at + 3, len(text))
+        for i in range(end - 1, at - 1, -1):
+            digit = ALPHABET.find(text[i])
             if digit < 0:
-                raise LayoutError("base45: character %d is none of the 45" % (at + i))
+                raise LayoutError("base45: character %d is none of the 45" % i)
             value = value * BASE + digit
         place = at // 3 * 2
-        if value >> (16 if len(part) == 3 else 8):
-            raise LayoutError("base45: characters %d..%d encode no bytes" % (at, at + len(part)))
-        if len(part) == 3:
+        if value >> (16 if end - at == 3 else 8):
+            raise LayoutError("base45: characters %d..%d encode no bytes" % (at, end))
+        if end - at == 3:
             data[place] = value >> 8
             place += 1
         data[place] = value & 255

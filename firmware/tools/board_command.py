@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from firmware.app import SELDOM
+
 HEAP_KIB = 144  # live heap; the image, which boards run from flash, comes on top
 
 BOOT = (
@@ -23,7 +25,12 @@ BOOT = (
     "del path, file, sys.argv[1]\n"
     # Collected often while it is loaded, so that what stays lies close together.
     "gc.threshold(2048)\n"
-    "from tornello import main\n"
+    "from tornello import forget_seldom, main\n"
+    # Their names stay for ever once they were loaded: let them lie here, not between two taps.
+    f"for name in {SELDOM}:\n"
+    "    __import__(name)\n"
+    "    forget_seldom()\n"
+    "gc.collect()\n"
     "gc.threshold(-1)\n"
     "main(image)\n"
 )

@@ -24,12 +24,29 @@ OURS = ("firmware", "card_layouts")
 BUILD_DIR = ROOT / "firmware" / "build"
 IMAGE_NAME = "tornello.romfs"
 MODULE = "tornello"  # the module in the image
-# Loaded when needed, dropped afterwards (app.py): the cipher of a ticket and its tap, checking a
-# signature. What another part names stands before that part.
+# Loaded when needed, dropped afterwards (app.py): the cipher of a ticket and its tap, signatures,
+# tickets on paper. What another part names stands before that part.
 APART = (
     Apart("card_layouts.crypto.triple_des", "TripleDes", f"{MODULE}_cipher"),
+    Apart("firmware.tap_decide", "place_in", f"{MODULE}_place"),
     Apart("firmware.tap_ticket", "TicketTap", f"{MODULE}_ticket"),
     Apart("card_layouts.crypto.ed25519", "verify_steps", f"{MODULE}_signature"),
+    Apart("card_layouts.crypto.ed25519", "sign_steps", f"{MODULE}_signature"),
+    Apart("firmware.flash_rows", "FlashRows", f"{MODULE}_single"),
+    Apart("card_layouts.tickets.single", "SINGLE", f"{MODULE}_single"),
+    Apart("card_layouts.tickets.single", "CERTIFICATE", f"{MODULE}_single"),
+    Apart("card_layouts.tickets.single", "read_single", f"{MODULE}_single"),
+    Apart("card_layouts.tickets.single", "single_message", f"{MODULE}_single"),
+    Apart("card_layouts.records.entries_service", "BARCODE", f"{MODULE}_scan"),
+    Apart("card_layouts.answers", "CODE_ANSWERS", f"{MODULE}_scan"),
+    Apart("firmware.single_check", "check_steps", f"{MODULE}_check"),
+    Apart("firmware.single_use", "use_steps", f"{MODULE}_use"),
+    Apart("firmware.single_orders", "Unsold", f"{MODULE}_orders"),
+    Apart("firmware.single_orders", "find_order", f"{MODULE}_orders"),
+    Apart("firmware.single_orders", "certificate_for", f"{MODULE}_orders"),
+    Apart("firmware.single_sale", "order_steps", f"{MODULE}_sale"),
+    Apart("firmware.single_print", "print_steps", f"{MODULE}_print"),
+    Apart("firmware.boards.unix.vehicle", "sell_and_scan", f"{MODULE}_vehicle"),
 )
 
 
@@ -64,7 +81,9 @@ def build_image(out: Path | None = None, entry: str = ENTRY, root: Path = ROOT) 
     # No tool should take them for sources: hence their names.
     joined = out.with_suffix(".py.txt")
     apart = [
-        out.with_name(out.stem + split.module.removeprefix(MODULE) + ".py.txt") for split in APART
+        out.with_name(out.stem + module.removeprefix(MODULE) + ".py.txt")
+        for module in texts
+        if module != MODULE
     ]
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder) / "rom"

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import NamedTuple
 
-from firmware.tools.apart import apart
+from firmware.tools.apart import Reads, apart
 from firmware.tools.constants import Module, read_modules, replaced
 from firmware.tools.names import borrow_names
 from firmware.tools.shaking import ENTRY_FUNCTION, Name, Reached, bound_in, defined_by, is_ours
@@ -30,7 +31,10 @@ class BundleError(RuntimeError):
 
 
 class Apart(NamedTuple):
-    """What gets a module of its own: `label` of our module `source`, in `module`."""
+    """What gets a module of its own: `label` of our module `source`, in `module`.
+
+    Rows that name one module stand together: it holds what any of them needs.
+    """
 
     source: str
     label: str
@@ -60,16 +64,25 @@ def bundles(
                 body.extend(joiner.units(unit))
     body = without_unused(body, ENTRY_FUNCTION)
     parts = {main: body}
-    for split in splits:
-        label = labels.of(split.source, split.label)
-        if label is None:
-            raise BundleError(f"{split.source}: {split.label} is not reached")
-        parts[split.module] = apart(body, ENTRY_FUNCTION, label, main, split.module)
+    needs, reads = {ENTRY_FUNCTION}, Reads()
+    for module, rows in groupby(splits, lambda split: split.module):
+        parts[module] = apart(body, needs, _roots(labels, rows), main, module, reads)
     imports = {name: _imports(part, labels) for name, part in parts.items()}
     borrowed = borrow_names({name: imports[name] + part for name, part in parts.items()}, main)
     texts = {name: _source(imports[name] + part) for name, part in parts.items()}
     texts[main] += "".join(f"{line}\n" for line in borrowed)
     return texts
+
+
+def _roots(labels: Labels, splits: Iterable[Apart]) -> set[str]:
+    """Return the bundle's names of what gets a module. Raises: BundleError."""
+    roots = set()
+    for split in splits:
+        label = labels.of(split.source, split.label)
+        if label is None:
+            raise BundleError(f"{split.source}: {split.label} is not reached")
+        roots.add(label)
+    return roots
 
 
 def _imports(body: list[ast.stmt], labels: Labels) -> list[ast.stmt]:

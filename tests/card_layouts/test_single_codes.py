@@ -13,11 +13,15 @@ from card_layouts.crypto.ed25519_cpython import public_native, sign_native
 from card_layouts.errors import LayoutError, RangeError, SealError
 from card_layouts.tickets.check import genuine_steps, refusal
 from card_layouts.tickets.single import (
+    CERTIFICATE,
+    CERTIFICATE_BYTES,
+    CERTIFIED_BYTES,
     CODE_BYTES,
     CODE_CHARS,
     HEADS_MAX,
     MARK,
     SINGLE,
+    SINGLE_BYTES,
     Code,
     lines_of,
     pack_single,
@@ -94,7 +98,7 @@ def test_any_text_is_a_code_or_refused_by_name(text):
         except LayoutError:
             continue
         with pytest.raises(SealError):
-            ended(genuine_steps(code, AUTHORITY, []))
+            ended(genuine_steps(code.data, AUTHORITY, []))
 
 
 @pytest.mark.requirement("T14", "T23", "W-99")
@@ -104,7 +108,7 @@ def test_a_code_with_another_character_is_never_genuine(place, letter):
     if text == GOOD:
         return
     with pytest.raises((LayoutError, SealError)):
-        ended(genuine_steps(Code(text), AUTHORITY, []))
+        ended(genuine_steps(Code(text).data, AUTHORITY, []))
 
 
 @pytest.mark.full
@@ -116,7 +120,7 @@ def test_every_flipped_bit_of_a_code_is_found():
         forged = bytearray(data)
         forged[bit // 8] ^= 128 >> bit % 8
         with pytest.raises((LayoutError, SealError)):
-            ended(genuine_steps(Code(MARK + base45.encode(forged)), AUTHORITY, []))
+            ended(genuine_steps(Code(MARK + base45.encode(forged)).data, AUTHORITY, []))
 
 
 @given(st.binary(max_size=80))
@@ -177,6 +181,13 @@ def test_a_ticket_is_good_in_its_time_its_zones_and_on_its_line(changed, late, z
     minute = changed.pop("minute", FROM)
     ticket = {**Code(GOOD).ticket, **changed}
     assert refusal(ticket, minute, late, zones, line) == answer
+
+
+def test_the_numbers_of_a_code_are_those_of_its_tables():
+    assert (SINGLE.size, CERTIFICATE.size) == (SINGLE_BYTES, CERTIFICATE_BYTES)
+    assert CERTIFIED_BYTES == CERTIFICATE_BYTES + 64
+    assert CODE_BYTES == SINGLE_BYTES + 64 + CERTIFIED_BYTES
+    assert len(GOOD) == CODE_CHARS == len(MARK) + CODE_BYTES // 2 * 3
 
 
 def test_what_no_ticket_may_say_is_not_written():

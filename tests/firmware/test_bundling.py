@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from firmware.tools.build_image import ENTRY, ROOT, closure
+from firmware.app import SELDOM
+from firmware.tools.build_image import APART, ENTRY, ROOT, closure
 from firmware.tools.bundling import Apart, BundleError, bundle, bundles
 
 ONE = """
@@ -176,3 +177,58 @@ def test_nothing_of_ours_looks_a_name_up_by_text():
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
         }
         assert not called & {"getattr", "setattr", "eval", "exec", "globals"}, name
+
+
+ROWS = """
+class Odd(Exception):
+    pass
+
+
+def find(value):
+    if value > 5:
+        raise Odd(value)
+    return value
+"""
+LEFT = """
+from firmware.rows import Odd, find
+
+
+def left(value):
+    try:
+        return find(value)
+    except Odd as odd:
+        return odd.args[0] * 10
+"""
+RIGHT = LEFT.replace("left", "right").replace("* 10", "* 100")
+BOTH = """
+def main(value):
+    from firmware.left import left
+    from firmware.right import right
+
+    return [left(value), right(value)]
+"""
+
+
+def test_parts_may_share_a_part_and_catch_what_it_raises(tmp_path, monkeypatch):
+    """Two names in one module, and a function that catches what another part's function raised."""
+    sources = {"firmware": "", "firmware.one": BOTH, "firmware.rows": ROWS,
+               "firmware.left": LEFT, "firmware.right": RIGHT}  # fmt: skip
+    splits = (
+        Apart("firmware.rows", "Odd", "shared_part"),
+        Apart("firmware.rows", "find", "shared_part"),
+        Apart("firmware.left", "left", "left_part"),
+        Apart("firmware.right", "right", "right_part"),
+    )
+    texts = bundles(sources, "firmware.one", "whole_part", splits)
+    for name, text in texts.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert __import__("whole_part").main(7) == [70, 700]
+    assert "class Odd" in texts["shared_part"] and "def find" in texts["shared_part"]
+    for name in texts:
+        sys.modules.pop(name)
+
+
+def test_the_device_forgets_every_part_but_what_a_vehicle_keeps():
+    parts = {split.module for split in APART}
+    assert set(SELDOM) == parts - {"tornello_vehicle"}

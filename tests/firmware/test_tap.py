@@ -8,6 +8,7 @@ from card_layouts.answers import (
     ACCEPTED_SETTLED,
     ALREADY_SHOWN,
     ANSWERS,
+    CODE_ANSWERS,
     HOLD_AGAIN,
     ROW,
     TAP_AGAIN,
@@ -301,7 +302,7 @@ def test_two_cards_get_an_answer_without_an_exchange_or_an_entry():
 
 
 def test_every_answer_has_a_name_a_lamp_and_words():
-    codes = ANSWERS[::ROW]
+    codes = (ANSWERS + CODE_ANSWERS)[::ROW]
     assert len(set(codes)) == len(codes)
     assert set(range(1, REASON_LIMIT + 1)) <= set(codes)
     for code in codes:

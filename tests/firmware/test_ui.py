@@ -6,12 +6,13 @@ import sys
 
 import pytest
 
-from card_layouts.answers import ANSWERS, ROW
+from card_layouts.answers import ANSWERS, CODE_ANSWERS, ROW
 from card_layouts.cards.zones import zone_bit
 from firmware.ui.text import COLUMNS, LAMP_WORDS, LINES, idle_lines, wrap
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MICROPYTHON = pathlib.Path(sys.executable).parent / "micropython"
+ALL = ANSWERS + CODE_ANSWERS
 
 
 def run_on_micropython(text):
@@ -22,9 +23,9 @@ def run_on_micropython(text):
     return done.stdout
 
 
-@pytest.mark.parametrize("row", range(0, len(ANSWERS), ROW))
+@pytest.mark.parametrize("row", range(0, len(ALL), ROW))
 def test_every_answer_fits_the_screen_with_a_word_for_its_lamp(row):
-    lamp, text = ANSWERS[row + 2], ANSWERS[row + 3]
+    lamp, text = ALL[row + 2], ALL[row + 3]
     lines = wrap(text)
     assert len(lines) <= LINES and all(len(line) <= COLUMNS for line in lines)
     assert " ".join(lines) == text

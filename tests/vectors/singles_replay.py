@@ -27,22 +27,22 @@ def replay(data, tally):
             tally.equal("SINGLE." + name, code.ticket[name], values[name])
         tally.equal("SINGLE again", single.pack_single(values), code.body.hex())
         message = single.single_message(code.body)
-        tally.equal("signature", ended(sign_steps(seed, public, message)), code.signature.hex())
-        certified = code.certificate + code.certificate_signature
-        tally.equal("code", single.encode_code(code.body, code.signature, certified), text)
+        tally.equal("signature", ended(sign_steps(seed, public, message)), code.data[30:94].hex())
+        certified = code.data[94:]
+        tally.equal("code", single.encode_code(code.body, code.data[30:94], certified), text)
         known = []
-        ended(check.genuine_steps(code, authority, known))
-        ended(check.genuine_steps(code, bytes(32), known))  # its certificate is known by now
+        ended(check.genuine_steps(code.data, authority, known))
+        ended(check.genuine_steps(code.data, bytes(32), known))  # its certificate is known by now
         tally.equal("certificates known", len(known), 1)
         tally.equal("in time", check.out_of_days(code), 0)
     for name, text in data["unreadable"]:
         tally.refused(name, LayoutError, single.Code, text)
     for name, text in data["forged"]:
-        steps = check.genuine_steps(single.Code(text), authority, [])
+        steps = check.genuine_steps(single.Code(text).data, authority, [])
         tally.refused(name, SealError, ended, steps)
     for text in data["out_of_days"]:
         code = single.Code(text)
-        ended(check.genuine_steps(code, authority, []))
+        ended(check.genuine_steps(code.data, authority, []))
         tally.equal("out of days", check.out_of_days(code), check.CODE_FORGED)
 
 

@@ -77,6 +77,11 @@ def start(config, wired):
     journal = Journal(flash, JOURNAL_FIRST, JOURNAL_BLOCKS).mount()
     profile = profile_of(config)
     validator = Validator(ports, journal, PACKAGES, publics_of(config), profile, HeapWindow())
+    if config.get("ticket"):
+        # In the image a module of its own: only a vehicle's device has it on its heap.
+        from firmware.boards.unix.vehicle import sell_and_scan
+
+        sell_and_scan(validator, ports)
     return validator, control
 
 
