@@ -13,6 +13,7 @@ from backend_sync.tariffs.gtfs_archive import open_source
 from backend_sync.tariffs.gtfs_calendar import read_services
 from backend_sync.tariffs.gtfs_source import BOUNDS, Bounds, GtfsError, Source, shown
 from backend_sync.tariffs.gtfs_trips import read_trips
+from backend_sync.tariffs.when import time_zone
 
 __all__ = ["Agency", "Feed", "GtfsError", "Line", "Stop", "Trip", "read_feed"]
 
@@ -54,7 +55,13 @@ def _agencies(source: Source) -> tuple[tuple[Agency, ...], str]:
             f"agency.txt:{max(zones.values())}: a second agency_timezone; wanted one for the feed: "
             f"{', '.join(shown(zone) for zone in zones)}"
         )
-    return tuple(sorted(found.values())), next(iter(zones))
+    zone, line = next(iter(zones.items()))
+    if time_zone(zone) is None:
+        raise GtfsError(
+            f"agency.txt:{line}: agency_timezone {shown(zone)}; wanted a name such as"
+            " Europe/Helsinki"
+        )
+    return tuple(sorted(found.values())), zone
 
 
 def _stops(source: Source) -> list[Stop]:

@@ -98,10 +98,13 @@ def _read_file(
     if isinstance(text, Finding):
         findings.append(text)
         return
-    where = positions.positions(text)
-    findings += [_twice(name, twice) for twice in where.twice]
     try:
+        where = positions.positions(text)
+        findings += [_twice(name, twice) for twice in where.twice]
         values = tomllib.loads(text)
+    except RecursionError:
+        findings.append(_syntax(name, text, "brackets inside brackets without end"))
+        return
     except tomllib.TOMLDecodeError as error:
         if not where.twice:
             findings.append(_syntax(name, text, str(error)))

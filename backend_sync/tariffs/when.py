@@ -17,6 +17,14 @@ EPOCH_UTC = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 DAY_SECONDS = 86_400
 
 
+def time_zone(name: str) -> zoneinfo.ZoneInfo | None:
+    """Return the time zone of that name, None if there is none: "Europe" is a folder of them."""
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
 class WhenReader(Reader):
     """Reads `[calendars.*]`, `[windows.*]` and `timezone`."""
 
@@ -69,9 +77,8 @@ class WhenReader(Reader):
 
     def utc_offsets(self, first: int, last: int) -> tuple[tuple[int, int], ...]:
         """Return (UTC second since 2020, minutes) at each change of the zone's offset."""
-        try:
-            zone = zoneinfo.ZoneInfo(self.values["timezone"])
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+        zone = time_zone(self.values["timezone"])
+        if zone is None:
             said = f'timezone = "{self.values["timezone"]}"'
             self.fault(("timezone",), said, "wanted a name such as Europe/Helsinki")
             return ()

@@ -53,6 +53,10 @@ BROKEN = [
         {"agency": "agency_id,agency_timezone\n1,Europe/Paris\n2,Europe/Rome\n"},
         "agency.txt:3: a second agency_timezone",
     ),
+    (
+        {"agency": "agency_id,agency_timezone\n1,Europe\n"},
+        "agency.txt:2: agency_timezone 'Europe'; wanted",
+    ),
     ({"routes": "route_id\n"}, "routes.txt:2: no route"),
     ({"routes": "route_id\nr\nr\n"}, "routes.txt:3: route_id 'r' stands twice"),
     ({"routes": "route_id,agency_id\nr,9\n"}, "routes.txt:2: agency_id '9' is not an agency"),
