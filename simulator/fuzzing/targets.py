@@ -1,6 +1,7 @@
 """The table: every parser of bytes or text from outside, a row each."""
 
 from simulator.fuzzing import card_targets as cards
+from simulator.fuzzing import code_targets as codes
 from simulator.fuzzing import config_targets as configs
 from simulator.fuzzing import dump_targets as dumps
 from simulator.fuzzing import fare_targets as fares
@@ -8,9 +9,11 @@ from simulator.fuzzing import line_targets as lines
 from simulator.fuzzing import link_targets as link
 from simulator.fuzzing import sealed_targets as sealed
 from simulator.fuzzing import storage_targets as storage
+from simulator.fuzzing import tariff_targets as tariffs
 from simulator.fuzzing.target import Target
 
 COUNTER = "edge_agent.counter."
+TARIFFS = "backend_sync.tariffs."
 PACKAGES = "card_layouts.packages."
 RECORDS = "card_layouts.records."
 
@@ -84,5 +87,17 @@ TARGETS = (
            configs.counter_keys_work),
     Target("components", "key components typed in", (COUNTER + "key_components",),
            configs.components_work),
+    Target("base45", "base45 texts", ("card_layouts.codec.base45",), codes.base45_work, "base45"),
+    Target("code", "2D codes of single tickets",
+           ("card_layouts.tickets.single", "card_layouts.tickets.check"), codes.code_work, "code"),
+    Target("tariff-toml", "tariffs in TOML",
+           tuple(TARIFFS + name for name in ("source", "book", "products", "prices", "when")),
+           tariffs.toml_work, "", 20_000, "a tariff of 10 KB takes 30 ms"),
+    Target("gtfs", "GTFS feeds", tuple(TARIFFS + name for name in ("gtfs", "gtfs_source",
+           "gtfs_archive", "gtfs_trips", "gtfs_calendar")), tariffs.feed_work, "", 200_000,
+           "a feed is a zip on disk: 2 ms"),
+    Target("gtfs-fares", "GTFS-Fares, both versions", tuple(TARIFFS + name for name in (
+           "import_fares", "fare_tables", "import_v1", "import_v2")), tariffs.fares_work, "",
+           100_000, "a feed is read, written as a tariff and read back: 8 ms"),
 )  # fmt: skip
 NAMES = {target.name: target for target in TARGETS}

@@ -51,6 +51,12 @@ FOUND = [
     ("keyring-file", lambda: changed("keyring-file", "aid", float("inf")), "an endless number"),
     ("keyring-file", lambda: changed("keyring-file", "aid", 1 << 16), "an id over 16 bits"),
     ("counter-keys", lambda: b"{" + DEEP, "brackets without end"),
+    ("tariff-toml", lambda: b"a = " + DEEP, "brackets without end"),
+    (
+        "tariff-toml",
+        lambda: first("tariff-toml").replace(b'"Europe/Helsinki"', b'"Europe"'),
+        "a time zone that is a folder",
+    ),
 ]  # fmt: skip
 
 
