@@ -57,9 +57,11 @@ def assert_reconciled(result, taps):
 @pytest.mark.xdist_group("demo kept")
 @pytest.mark.requirement("R-6", "R-7", "R-19", "R-24", "W-36", "W-93", "I1", "I3", "I4", "I8")
 def test_five_hundred_taps_end_in_books_that_agree_with_every_card(kept):
-    _, code, result = kept
+    folder, code, result = kept
     assert code == 0
     assert_reconciled(result, 500)
+    status = json.loads((folder / "ledger-status.json").read_text())
+    assert status["audited"] > 0 and not status["audit_error"], "the service itself, while idle"
     assert result["micropython"].startswith("1.")
     assert {kind for kind, count in result["kinds"].items() if count} >= KINDS
     assert [
