@@ -39,7 +39,9 @@ def questions(recorded):
     for number, (body, tap) in enumerate(some):
         if tap[3][i.D_KIND] != i.KIND_REFUSED:
             found.append(Question(repeated, number, body, *tap, number % 3 == 0))
-    return found
+    broken = [with_bytes(town, row + 2, 0, row + 3, 0) for row in _rows(town)]
+    taps = [tap for body, tap in some if body == town and tap[3][i.D_KIND] != i.KIND_REFUSED]
+    return found + [Question(repeated, 0, body, *tap, False) for body in broken for tap in taps[:3]]
 
 
 def said(call, *words):
@@ -62,10 +64,14 @@ def mounting(body, *places):
 def mounting_again(body):
     """Mount a package, then in its place another one that lacks every section."""
     tariff = mounted(body)
-    rows = range(package.HEADER_BYTES, package.HEADER_BYTES + 8 * body[7], 8)
-    empty = with_bytes(body, *itertools.chain.from_iterable((at, 255) for at in rows))
+    empty = with_bytes(body, *itertools.chain.from_iterable((at, 255) for at in _rows(body)))
     tariff.read_into = package.memory_reader(empty)
     return _known(tariff, said(tariff.mount))
+
+
+def _rows(body):
+    """Return where the rows of a package's directory stand."""
+    return range(package.HEADER_BYTES, package.HEADER_BYTES + 8 * body[7], 8)
 
 
 def with_bytes(body, *places):

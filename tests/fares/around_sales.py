@@ -24,6 +24,9 @@ def questions(recorded):
     """Return every Question about them."""
     ski, towns = shipped("ski")[2], [body for body, _taps in recorded[:SALES_TOWNS]]
     found = [Question(tickets, ski, group) for group in range(ski[19])]
+    price = mounted(ski)._at[s.PER_USE] + 12  # of the first group: none
+    free = with_bytes(ski, price, 255, price + 1, 255, price + 2, 255, price + 3, 255)
+    found += [Question(tickets, free, group) for group in range(2)]
     found += [Question(rides, ski, seed) for seed in range(RIDES)]
     found += [Question(refunds, price) for price in (0, 300, 5522)] + [Question(days_and_cents)]
     bodies = [shipped(name)[2] for name in SOLD_IN] + towns

@@ -101,6 +101,23 @@ def _no_trip_left(drawer, case, tap):
     tap.update(picked=frozenset(), companions=None, book=0)
 
 
+def _extended(drawer, case, tap):
+    """A season for one zone, an extension, and a wish for other zones."""
+    day, zone = drawer.service_day(tap), drawer.rng.choice(drawer.order)
+    season = {**drawer.held("season", day), "zones": frozenset([zone]), "last": None}
+    season |= {"start": day, "length": 30}
+    extension = {**drawer.held("extension", day), "zones": drawer.some_zones(), "last": None}
+    if drawer.chance(60):
+        extension["zones"] = frozenset()
+    group = drawer.rng.choice((3, 3, 1, 4, 5))
+    case.card.update(slots=[season, None, extension, None], issuer=31, group=group, journey=None)
+    case.card.update(group_until=None, concession={4: 2, 5: 3}.get(group, 0))
+    case.rights.clear()
+    wishes = (frozenset(), drawer.some_zones(), frozenset(drawer.order))
+    tap.update(picked=drawer.rng.choice(wishes), book=0)
+    tap["companions"] = drawer.rng.choice((None, (0, 0, 0), (0, 0, 0), (0, 0, 1)))
+
+
 def _byte_borders():
     """Days on which another byte of a package's calendars begins."""
     return [FIRST_DAY_OF_CALENDARS + 8 * week * ONE_DAY for week in range(1, 45)]
@@ -174,4 +191,4 @@ def _pass_and_fee(drawer, case, tap):
 
 BENDS = (_off_the_trip, _nowhere, _zones_with_a_hole, _between_two_days, _between_two_days)
 BENDS += (_january, _after_the_last_day, _second_of_change, _at_midnight, _pass_and_fee)
-BENDS += (_pass_and_fee, _zones_with_a_hole, _just_now, _late_vehicle, _no_trip_left)
+BENDS += (_pass_and_fee, _zones_with_a_hole, _just_now, _late_vehicle, _no_trip_left, _extended)

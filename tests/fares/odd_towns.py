@@ -12,6 +12,7 @@ TIME_ZONES = ("Europe/Helsinki", "Europe/Helsinki", "Asia/Kolkata", "America/New
 
 def bend(rng, tariff):
     """Change some rules of a tariff in place."""
+    tariff["products"]["extension"]["companions"] = {"class": "any", "max": 3}
     # A concession nobody pays for, and another successor: groups are the same in every book.
     tariff["groups"]["senior"].pop("payer")
     tariff["groups"]["student"]["next"] = "youth"

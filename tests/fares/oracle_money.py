@@ -99,7 +99,9 @@ def _purse(ask, product, slot, held, zones, holder):
         group = oracle_tariff.age_group(ask["book"], ask["book"]["groups"][ask["group"]]["class"])
         otherwise = True
     if product.get("needs") == "pass":
-        return _extension(ask, product, priced, group, slot, zones) if holder else ([], "group")
+        if heads(ask["party"]) or not holder:
+            return [], "group"  # company holds no pass that could be extended
+        return _extension(ask, product, priced, group, slot, zones)
     use = {
         "product": product,
         "priced": priced,
