@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from backend_sync.tariffs import model as m
+from backend_sync.tariffs.afterwards import AfterwardsReader
 from backend_sync.tariffs.forms import minutes, name_list
 from backend_sync.tariffs.prices import Derived, PriceReader, Zones
 from backend_sync.tariffs.products import ProductReader
@@ -87,6 +88,7 @@ class _Reader(Reader):
             "vat": {name: i for i, name in enumerate(values.get("vat", {}), 1)},
         }
         products = ProductReader(self.source, tables, numbers, self._payer, self.report)
+        afterwards = AfterwardsReader(self.source, self.groups, self.report)
         valid_from, valid_to = day(values["valid_from"]), day(values["valid_to"])
         return m.Book(
             authority=values["authority"],
@@ -115,15 +117,15 @@ class _Reader(Reader):
             brief=tuple(name_list(self._zones_key("brief", []))),
             night_without_purse=values.get("night_without_purse", "ride_and_count") != "refuse",
             payers=tuple(self.payers),
-            load=self._loads(),
+            load=afterwards.loads(),
             accepts=tuple(
                 self._acceptance(row, i) for i, row in enumerate(values.get("foreign", []))
             ),
             schemes=self._schemes(),
-            per_use=self._per_use(),
-            penalties=self._penalties(),
-            settlement=self._settlement(),
-            vat=self._vat(),
+            per_use=afterwards.per_use(),
+            penalties=afterwards.penalties(),
+            settlement=afterwards.settlement(),
+            vat=afterwards.vat(),
             others=books,
         )
 
@@ -262,7 +264,7 @@ class _Reader(Reader):
             per_person=row.get("per_person", True),
         )
 
-    # Other authorities, earlier zones, loading, pay-per-use
+    # Other authorities, earlier zones
 
     def _others(self, version: int) -> tuple[m.Book, ...]:
         areas = self.values.get("areas", {})
@@ -302,71 +304,3 @@ class _Reader(Reader):
             else:
                 self.fault(path, f"zones.schemes.{number}", "wanted a number 1..15")
         return tuple(rows)
-
-    def _loads(self) -> tuple[m.Load, ...]:
-        rows = []
-        for channel, row in self.values.get("load", {}).items():
-            step, special = self.cents(row.get("step", 1)), 0
-            for group, own in row.get("groups", {}).items():
-                bit = 1 << self.index(
-                    ("load", channel, "groups", group), "group", group, self.groups
-                )
-                special |= bit
-                least, most = own.get("min", row["min"]), own.get("max", row["max"])
-                rows.append(m.Load(channel, self.cents(least), self.cents(most), step, bit))
-            least, most = self.cents(row["min"]), self.cents(row["max"])
-            rows.append(m.Load(channel, least, most, step, 0xFFFF & ~special))
-        return tuple(rows)
-
-    def _settlement(self) -> m.Settlement:
-        row = self.values.get("settlement", {})
-        return m.Settlement(
-            revenue=m.REVENUES[row.get("revenue", "first_boarding")],
-            passes=m.PASSES[row.get("passes", "by_use")],
-            shares=dict(row.get("shares", {})),
-        )
-
-    def _vat(self) -> tuple[m.VatRate, ...]:
-        return tuple(
-            m.VatRate(code, name, day(rate["from"]), rate["permille"])
-            for code, (name, rates) in enumerate(self.values.get("vat", {}).items(), 1)
-            for rate in sorted(rates, key=lambda rate: rate["from"])
-        )
-
-    def _penalties(self) -> dict[int, int]:
-        return {
-            self.index(("penalty", group), "group", group, self.groups): self.cents(amount)
-            for group, amount in self.values.get("penalty", {}).items()
-        }
-
-    def _per_use(self) -> tuple[m.PerUseTicket, ...]:
-        tickets = []
-        for index, row in enumerate(self.values.get("ppu", {}).get("ticket", [])):
-            fixed = ("name", "minutes", "window", "days", "within_days", "station", "stations")
-            prices = {
-                self.index(("ppu", "ticket", index, kind), "group", kind, self.groups): self.cents(
-                    amount
-                )
-                for kind, amount in row.items()
-                if kind not in fixed
-            }
-            for station in name_list(row.get("station", "*")):
-                for window in row.get("window", [None]):
-                    tickets.append(
-                        m.PerUseTicket(
-                            name=row["name"],
-                            prices=prices,
-                            minutes=row.get("minutes", 0),
-                            window=None
-                            if window is None
-                            else (minutes(window[0]), minutes(window[1])),
-                            days=row.get("days", 0),
-                            region=row.get("stations") == "all",
-                            station=station,
-                        )
-                    )
-        return tuple(tickets)
-
-
-def _rows(values: dict[str, Any]) -> list[dict[str, Any]]:
-    return list(values.get("foreign", []))
