@@ -59,14 +59,16 @@ class Marks:
         """Delete entries whose acknowledgement is older than the retention; return how many."""
         deleted = 0
         for device, epoch, seq in self._expired(now - retention_seconds):
-            deleted += self._store.outbox.delete_through(device, epoch, seq)
+            # One transaction: killed in between, the count would never hear of what is gone.
             with self._store.immediate() as connection:
+                gone = self._store.outbox.delete_through(device, epoch, seq)
                 connection.execute(
                     "DELETE FROM acks WHERE device = ? AND epoch = ? AND seq < ?",
                     (device, epoch, seq),
                 )
-        if deleted:
-            self._store.evidence.count("deleted", deleted)
+                if gone:
+                    self._store.evidence.count("deleted", gone)
+            deleted += gone
         return deleted
 
     def _expired(self, taken_before: int) -> list[tuple[int, int, int]]:

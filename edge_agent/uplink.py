@@ -6,6 +6,7 @@ forgotten and cut anew from the store, later and later, with jitter so that a de
 not shout in chorus. Source: decisions.md D17; dependencies.md findings 1, 2.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from card_layouts.link.batches import (
@@ -14,9 +15,11 @@ from card_layouts.link.batches import (
     batch_bytes_max,
     encode_batch,
 )
+from card_layouts.records.chain import chain_next
+from card_layouts.records.slot import check_crc
 from edge_agent.outbox import Piece
 from edge_agent.ports import Broker, Entropy
-from edge_agent.store import Store
+from edge_agent.store import Store, StoreRefused
 
 FLIGHTS_MAX = 4
 RESEND_MS = 5000
@@ -162,13 +165,29 @@ class Uplink:
         for piece in pieces:
             before = outbox.chain_at(piece.device, piece.epoch, piece.first_seq - 1)
             slots = outbox.slots(*piece)
-            assert before is not None and len(slots) == piece.last_seq - piece.first_seq + 1, piece
+            self._check(piece, before, slots)
             runs.append((piece.device, piece.epoch, piece.first_seq, before, slots))
         if not self._broker.publish(self._topic, encode_batch(self._edge, runs)):
             return False
         self.flights.append(Flight(pieces, now_ms + self.backoff_ms()))
         self.sent += 1
         return True
+
+    def _check(self, piece: Piece, before: bytes | None, slots: Sequence[bytes]) -> None:
+        """See that a piece is still what was stored. Raises: StoreRefused.
+
+        The ledger would keep a damaged slot as evidence, and ours would never be acknowledged.
+        """
+        chain = before or b""
+        for slot in slots:
+            chain = chain_next(chain, slot) if check_crc(slot) else b""
+        whole = len(slots) == piece.last_seq - piece.first_seq + 1
+        if not whole or chain != self._store.outbox.chain_at(*piece[:2], piece.last_seq):
+            raise StoreRefused(
+                f"{self._store.path}: entries {piece.first_seq} to {piece.last_seq} of device"
+                f" {piece.device} are not what was stored; it is damaged: stop the agent and move"
+                " the file away, the validators still have what is not acknowledged"
+            )
 
 
 def _without(piece: Piece, taken: Piece) -> list[Piece]:

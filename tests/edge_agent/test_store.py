@@ -136,6 +136,24 @@ def test_entries_go_only_when_acknowledged_and_the_retention_is_over(store):
     assert store.outbox.unsent() == [(7, 0, 41, 50)]
 
 
+@pytest.mark.requirement("T17", "I12")
+def test_what_is_deleted_is_counted_in_the_same_transaction(store, monkeypatch):
+    """Found by `sim kills --program edge`, at boundary 920."""
+    board = SoftBoard(entries=5)
+    store.outbox.add(7, 0, 1, H0, board.slots, NOW)
+    store.marks.take(7, 0, Mark(5, 1, bytes(64)), NOW)
+
+    def killed(*_):
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as context, pytest.raises(RuntimeError):
+        context.setattr(store.evidence, "count", killed)
+        store.marks.expire(NOW + 1000, 100)
+    assert stored(store) == 5
+    assert store.marks.expire(NOW + 1000, 100) == 5
+    assert store.evidence.counters()["deleted"] == 5
+
+
 @pytest.mark.requirement("D16", "I12")
 def test_a_restored_ledger_stops_the_deletion_of_what_it_lost(store):
     board = SoftBoard(entries=50)

@@ -10,6 +10,7 @@ from card_layouts.codec import cbor
 from card_layouts.link.batches import BATCH_BYTES_MAX, decode_batch
 from card_layouts.packages.ack import ACK
 from edge_agent.downlink import Downlink
+from edge_agent.store import StoreRefused
 from edge_agent.uplink import FLIGHTS_MAX, RESEND_MS, Uplink
 from tests.edge_agent.soft_board import (
     EDGE,
@@ -72,6 +73,23 @@ def test_everything_stored_reaches_the_ledger_in_batches_that_fit(store):
     for device, board in side.boards.items():
         held = [side.ledger.held[device, 0, seq + 1] for seq in range(len(board.slots))]
         assert held == board.slots
+
+
+@pytest.mark.requirement("T17", "D20")
+@pytest.mark.parametrize("what", ["slot", "H"])
+def test_what_a_worn_disk_changed_is_not_sent_and_the_sentence_says_what_to_do(store, what):
+    """Found by `sim kills --program disk`: half a page of entries, turned over.
+
+    The ledger kept such a slot as evidence and acknowledged another chain than ours: for ever.
+    """
+    side = Side(store, [SoftBoard(3, entries=40)])
+    size = {"slot": 128, "H": 32}[what]
+    store.connection.execute(
+        f"UPDATE entries SET {what} = ? WHERE seq = ?", [bytes(size), {"slot": 20, "H": 40}[what]]
+    )
+    with pytest.raises(StoreRefused, match="entries 1 to 40 of device 3 .* move the file away"):
+        side.tick(10)
+    assert side.broker.sent == []
 
 
 @pytest.mark.requirement("D17", "T11")
