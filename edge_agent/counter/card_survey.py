@@ -64,7 +64,7 @@ def survey(options: argparse.Namespace, desk: Desk) -> Card:
         raise CounterError(f"{reader.name}: more than one card; leave one there") from None
     except CardLost:
         raise CounterError(f"{reader.name}: the card went away; hold it still, try again") from None
-    except (LayoutError, SealError) as error:
+    except (CardStatusError, LayoutError, SealError) as error:
         raise CounterError(f"{reader.name}: {error}; the card answers out of order") from None
     finally:
         reader.close()
