@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 from card_layouts.errors import LayoutError
 from card_layouts.fares.clock import offset_minutes
 from card_layouts.fares.mounted import Tariff
-from card_layouts.fares.package import memory_reader
+from card_layouts.fares.package import BROKEN, memory_reader
 from card_layouts.packages.hotlist_layout import G_MAX, HOT_NAMES, HOT_NONE
 from card_layouts.packages.lease import LEASE
 
@@ -97,15 +97,13 @@ class Catalogue:
         except OSError as error:
             raise CatalogueError(f"{path.name}: {error.strerror}") from None
         tariff = read_tariff(path.name, body)
+        try:
+            starts = _day_starts(tariff, tariff.valid_from)
+            ends = _day_starts(tariff, tariff.valid_to + 1)
+        except BROKEN as error:
+            raise CatalogueError(f"{path.name}: a broken package: {error}") from None
         self._archive(body)
-        return TariffBody(
-            tariff.authority,
-            tariff.version,
-            tariff.semantics,
-            _day_starts(tariff, tariff.valid_from),
-            _day_starts(tariff, tariff.valid_to + 1),
-            body,
-        )
+        return TariffBody(tariff.authority, tariff.version, tariff.semantics, starts, ends, body)
 
     def _archive(self, body: bytes) -> None:
         """Keep every tariff ever published under its hash: old entries are priced with it (D26)."""
@@ -201,7 +199,7 @@ def _read_json(path: Path, absent: Mapping[str, Any]) -> Mapping[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return absent
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CatalogueError(f"{path.name}: {error}") from None
     if not isinstance(found, dict):
         raise CatalogueError(f"{path.name}: wanted an object")

@@ -5,6 +5,7 @@ know why a card is listed. Source: decisions D8, D11, D12; card-bits.md HOTLIST_
 """
 
 import re
+import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,12 @@ from card_layouts.tickets.single import CERTIFICATE_DAYS
 
 EDGE_ID = re.compile(r"[a-z0-9-]{1,24}")
 MONTH_MAX = (1 << 16) - 1
+
+# What values of another kind raise on their way to the register and into the layouts.
+# fmt: off
+_UNFIT = (LayoutError, RangeError, TypeError, AttributeError, OverflowError,
+          sqlite3.ProgrammingError)
+# fmt: on
 
 
 class Assembly:
@@ -49,7 +56,7 @@ class Assembly:
             return maker(request)
         except KeyError as error:
             raise KeyringRefused(f"assemble {kind}: {error} is missing") from None
-        except (LayoutError, RangeError, TypeError) as error:
+        except _UNFIT as error:
             raise KeyringRefused(f"assemble {kind}: {error}") from None
 
     def hotlist(self, request: Mapping[str, Any]) -> bytes:
