@@ -3,8 +3,10 @@
 from simulator.fuzzing import card_targets as cards
 from simulator.fuzzing import code_targets as codes
 from simulator.fuzzing import config_targets as configs
+from simulator.fuzzing import desk_targets as desk
 from simulator.fuzzing import dump_targets as dumps
 from simulator.fuzzing import fare_targets as fares
+from simulator.fuzzing import ledger_targets as ledger
 from simulator.fuzzing import line_targets as lines
 from simulator.fuzzing import link_targets as link
 from simulator.fuzzing import sealed_targets as sealed
@@ -99,5 +101,19 @@ TARGETS = (
     Target("gtfs-fares", "GTFS-Fares, both versions", tuple(TARIFFS + name for name in (
            "import_fares", "fare_tables", "import_v1", "import_v2")), tariffs.fares_work, "",
            100_000, "a feed is read, written as a tariff and read back: 8 ms"),
+    Target("survey", "any card at a service point, read and explained",
+           (COUNTER + "card_survey", COUNTER + "card_survey_pages", COUNTER + "explain_desfire"),
+           desk.survey_work, "", 200_000, "a card is 60 exchanges and a page of words"),
+    Target("issue", "a card while it is made", ("card_layouts.cards.personalise",
+           "card_layouts.cards.desfire_issuer"), desk.issue_work),
+    Target("pcsc", "PC/SC readers' answers", ("edge_agent.drivers.pcsc_frames",), desk.pcsc_work),
+    Target("keyring-wire", "requests on the keyring's socket",
+           ("backend_sync.keyring.wire", "backend_sync.keyring.calls",
+            "backend_sync.keyring.assembly"), ledger.keyring_work),
+    Target("catalogue", "the folder of what is published", ("backend_sync.catalogue",),
+           ledger.catalogue_work, "", 300_000, "a case is files on a disk"),
+    Target("topic", "MQTT topics", ("backend_sync.topics",), ledger.topic_work),
+    Target("downlink", "messages from inland to an edge",
+           ("edge_agent.downlink", "edge_agent.parcels"), ledger.downlink_work),
 )  # fmt: skip
 NAMES = {target.name: target for target in TARGETS}

@@ -4,9 +4,11 @@ import json
 
 import pytest
 
+from backend_sync.keyring.wire import encode_frame
 from simulator.fuzzing.shared.parts import join_parts, split_parts
 from simulator.fuzzing.target import outcome_of
 from simulator.fuzzing.targets import NAMES
+from simulator.small_tariffs import count_tariff
 
 pytestmark = pytest.mark.requirement("T23")
 DEEP = b"[" * 3000
@@ -36,6 +38,13 @@ def with_file(flow, number, data):
     return join_parts(parts)
 
 
+def broken_tariff():
+    """Return a package whose table of UTC offsets has 65,535 rows."""
+    body = bytearray(count_tariff([[250]], 244))
+    body[66:68] = b"\xff\xff"
+    return bytes(body)
+
+
 FOUND = [
     ("cbor", lambda: bytes.fromhex("62c1a4"), "overlong UTF-8, which MicroPython takes"),
     ("cbor", lambda: bytes.fromhex("63eda080"), "a surrogate in UTF-8, which MicroPython takes"),
@@ -52,6 +61,11 @@ FOUND = [
     ("keyring-file", lambda: changed("keyring-file", "aid", 1 << 16), "an id over 16 bits"),
     ("counter-keys", lambda: b"{" + DEEP, "brackets without end"),
     ("tariff-toml", lambda: b"a = " + DEEP, "brackets without end"),
+    ("survey", lambda: join_parts([b"\0", b"\xa1"]), "a card that keeps its version to itself"),
+    ("catalogue", lambda: b"\0" + DEEP, "brackets without end"),
+    ("catalogue", lambda: b"\2" + broken_tariff(), "a package that contradicts itself"),
+    ("keyring-wire", lambda: encode_frame(["assemble", ["lease", {"device": [], "epoch": 0}]]),
+     "a list for a number"),
     (
         "tariff-toml",
         lambda: first("tariff-toml").replace(b'"Europe/Helsinki"', b'"Europe"'),
@@ -70,4 +84,4 @@ def test_what_fuzzing_found_is_refused_by_name_now(name, case, what):
     finally:
         work.close()
     assert not outcome.failed, outcome
-    assert outcome.kind == "refused" or name in ("card-files", "vehicle")
+    assert outcome.kind == "refused" or name in ("card-files", "vehicle", "catalogue")
