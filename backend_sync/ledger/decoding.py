@@ -43,12 +43,6 @@ read_operator = reader(entries_tap.INTENT, ("operator",), 72, 84)
 read_action = reader(entries_service.ACTION, ("action",), 72, 88)
 read_outcome = reader(entries_tap.OUTCOME, ("of", "outcome", "how"), 44, 49)
 read_obs = reader(entries_tap.OBS, ("count",), 95, 96)
-read_sale = reader(
-    entries_service.CASH_SALE,
-    ("void_of", "authority", "operator", "total", "rounding", "paid", "clerk"),
-    0,
-    64,
-)
 read_ticket = reader(
     entries_service.TICKET, ("counter", "time", "authority", "zone", "operator"), 43, 62
 )

@@ -25,6 +25,7 @@ from backend_sync.ledger.report import report
 from backend_sync.ledger.rerating import Rerater
 from backend_sync.ledger.resolve import Alarm, Outcome, Resolver
 from backend_sync.ledger.results import ALARM_EQUIVOCATION, EQUIVOCATION
+from backend_sync.ledger.singles import CounterSale, SingleBook, import_singles
 from backend_sync.ledger.tickets import TicketBook, TicketSale, import_tickets
 from backend_sync.ledger.working_set import WorkingSet
 from backend_sync.ports import Clock, Keyring
@@ -87,13 +88,15 @@ class Ledger:
             work = WorkingSet(self.database, book, self.authority)
             poster = Poster(self.database, self.plant, now)
             tickets = TicketBook(self.database, now)
+            singles = SingleBook(self.database, book, poster, self.rerater.tariffs)
             if found.fresh or found.equivocal:
-                self._take_entries(found, work, book, poster, tickets)
+                self._take_entries(found, work, book, poster, tickets, singles)
             news = arrivals.keep_refused(self.database, found, now)
             poster.alarms += _equivocations(news)
             book.write()
             poster.write(list(work.by_id.values()), list(work.by_intent_id.values()))
             tickets.write()
+            singles.write()
             chains = self._move_chains(found)
         self.auditor.has_news = True
         return self._acknowledgements(chains, now)
@@ -147,6 +150,18 @@ class Ledger:
         """Repeat the choices of up to so many cards with news; return how many: 0 = none left."""
         return self.auditor.audit(cards_max)
 
+    def import_singles(self, rows: Sequence[CounterSale]) -> int:
+        """Enter single tickets sold at counters, CASH to REV; return how many were new."""
+        with self.database.transaction():
+            book = AccountBook(self.database, self.currency)
+            poster = Poster(self.database, self.plant, self.clock.utc_seconds())
+            singles = SingleBook(self.database, book, poster, self.rerater.tariffs)
+            count = import_singles(self.database, singles, rows)
+            book.write()
+            poster.write([], [])
+            singles.write()
+        return count
+
     def lapse(self) -> int:
         """Rule X: mark intents without evidence for 90 days; the passenger keeps the value.
 
@@ -178,8 +193,9 @@ class Ledger:
         book: AccountBook,
         poster: Poster,
         tickets: TicketBook,
+        singles: SingleBook,
     ) -> None:
-        reading = Reading(work, book, self.rerater, poster, tickets)
+        reading = Reading(work, book, self.rerater, poster, tickets, singles)
         reading.read(found.fresh)
         resolver = Resolver(work, self.keyring)
         resolver.records = reading.records

@@ -28,6 +28,7 @@ from backend_sync.ledger.engine import fare_hashes
 from backend_sync.ledger.ledger import Ledger
 from backend_sync.ledger.recorded_taps import recorded_taps
 from backend_sync.ledger.replay import replay
+from backend_sync.ledger.singles import CounterSale, is_genuine, single_cases, single_figures
 from backend_sync.ledger.statement import find_card, statement
 from backend_sync.ledger.tickets import TicketSale, ticket_cases, ticket_figures
 from backend_sync.ports import KeyringError
@@ -78,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         ("gaps", _gaps, "what is held of each device, and what is missing"),
         ("forks", _forks, "commits with evidence for and against"),
         ("tickets", _tickets, "tourist tickets: a count used twice, or a ticket nobody sold"),
+        ("singles", _singles, "single tickets: sold, shown, and what is a case for a person"),
         ("audit", _audit, "follow each card through its commits and repeat every choice"),
         ("differences", _differences, "taps that the ledger would have decided otherwise"),
         ("replay", _replay, "open every stored slot again"),
@@ -85,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         ("import-batches", _import_batches, "enter what cards were given, from a JSON list"),
         ("import-sales", _import_sales, "enter paid sales from a JSON list"),
         ("import-tickets", _import_tickets, "enter sold tourist tickets from a JSON list"),
+        ("import-singles", _import_singles, "enter singles sold at a counter, from JSON lines"),
         ("taps", _taps, "every stored ride as JSON lines, for `tornello tariff whatif`"),
         ("engine", _engine, "the fare engine's files, by hash: those of the validators' image"),
         ("lapse", _lapse, "rule X: mark intents without evidence for 90 days"),
@@ -194,6 +197,15 @@ def _differences(options: argparse.Namespace) -> Answer:
     return int(bool(found)), found, [show.difference_line(row) for row in found]
 
 
+def _singles(options: argparse.Namespace) -> Answer:
+    with _books(options) as database:
+        counts, cases = single_figures(database), single_cases(database)
+    lines = [f"{name:12} {value:>12,}" for name, value in counts.items()]
+    if cases:
+        lines += ["", *show.table(list(cases[0]), [list(row.values()) for row in cases])]
+    return int(bool(cases or counts["differences"])), {**counts, "cases": cases}, lines
+
+
 def _replay(options: argparse.Namespace) -> Answer:
     with _books(options) as database, closing(_keyring(options)) as keyring:
         found = replay(database, keyring, options.swap_devices)
@@ -263,6 +275,22 @@ def _import_tickets(options: argparse.Namespace) -> Answer:
     with _ledger(options) as ledger:
         count = ledger.import_tickets(rows)
     return 0, {"new": count}, [f"{count} tickets are new"]
+
+
+def _import_singles(options: argparse.Namespace) -> Answer:
+    lines = options.file.read_text(encoding="utf-8").splitlines()
+    try:
+        rows = [CounterSale(**{name: json.loads(line)[name] for name in CounterSale._fields})
+                for line in lines if line.strip()]  # fmt: skip
+    except (ValueError, KeyError, TypeError) as error:
+        raise CommandError(f"{options.file}: not a counter's register: {error!r}") from None
+    with _ledger(options) as ledger:
+        publics = [public for _key_id, public in ledger.keyring.assemble("publics", {})]
+        for number, row in enumerate(rows, 1):
+            if not is_genuine(row.code, publics):
+                raise CommandError(f"{options.file}:{number}: {row.sale}: its code is not genuine")
+        count = ledger.import_singles(rows)
+    return 0, {"new": count}, [f"{count} singles are new"]
 
 
 def _listed(path: Path, what: str, read: Callable[[Any], T]) -> list[T]:

@@ -7,11 +7,9 @@ between; knows nothing of evidence. Source: decisions.md D8, D14, D21; card-bits
 from collections.abc import Sequence
 
 from backend_sync.ledger.accounts import (
-    CASH,
     PAYOUT,
     PREPAID,
     REV,
-    ROUNDING,
     UNALLOCATED,
     AccountBook,
 )
@@ -28,7 +26,6 @@ from backend_sync.ledger.decoding import (
     read_obs,
     read_operator,
     read_outcome,
-    read_sale,
 )
 from backend_sync.ledger.poster import Poster
 from backend_sync.ledger.rerating import Rerater
@@ -41,12 +38,15 @@ from backend_sync.ledger.results import (
     V1,
     V3,
 )
+from backend_sync.ledger.singles import SingleBook
 from backend_sync.ledger.tickets import TicketBook
 from backend_sync.ledger.working_set import WorkingSet
 from card_layouts.cards.card_layout import KIND_ADJUST, KIND_LOAD, KIND_REFUND
+from card_layouts.errors import LayoutError
 from card_layouts.records import entries_tap
 from card_layouts.records.entries import (
     ACTION,
+    BARCODE,
     CASH_SALE,
     INSPECTION,
     INTENT,
@@ -59,7 +59,6 @@ from card_layouts.records.entries import (
 
 OUTCOMES = (entries_tap.OUTCOME_COMMITTED, entries_tap.OUTCOME_ABORTED, entries_tap.OUTCOME_ORPHAN)
 OBSERVING = {REFUSAL: OBSERVED_AT["REFUSAL"], INSPECTION: OBSERVED_AT["INSPECTION"]}
-PAID_CASH = 0
 
 
 class Reading:
@@ -72,12 +71,14 @@ class Reading:
         rerater: Rerater,
         poster: Poster,
         tickets: TicketBook,
+        singles: SingleBook,
     ) -> None:
         self.work = work
         self.book = book
         self.rerater = rerater
         self.poster = poster
         self.tickets = tickets
+        self.singles = singles
         self.outcomes: list[Outcome] = []
         self.records: list[tuple[Card, bytes, int]] = []
         self.inert: set[Key] = set()
@@ -94,7 +95,9 @@ class Reading:
             elif kind in OPENING:
                 self._opening(entry)
             elif kind == CASH_SALE:
-                self._cash_sale(entry)
+                self.singles.sell(entry)
+            elif kind == BARCODE:
+                self._single(entry)
             elif kind == OBS:
                 self._observed(entry, *_records_of(entry))
             elif kind in OBSERVING:
@@ -208,26 +211,11 @@ class Reading:
                 )
         return card
 
-    def _cash_sale(self, entry: Entry) -> None:
-        """Post a sale for cash at once: there is no card whose counter could contradict it."""
-        void_of, area, operator, total, rounding, paid, clerk = read_sale(entry.opened.payload)
-        sign, rounded = (-1 if void_of else 1), rounding - 8
-        where = "vehicle" if paid == PAID_CASH else f"other{paid}"
-        currency = self.book.home_currency
-        lines = [
-            (self.book.number(f"{CASH}:{where}:{clerk}", area), -sign * total, currency, area),
-            (
-                self.book.number(f"{REV}:{area}:{operator}", area),
-                sign * (total - rounded),
-                currency,
-                area,
-            ),
-        ]
-        if rounded:
-            lines.append(
-                (self.book.number(f"{ROUNDING}:{area}", area), sign * rounded, currency, area)
-            )
-        self.poster.transfer(lines, "SALE", entry=entry.id)
+    def _single(self, entry: Entry) -> None:
+        try:
+            self.singles.use(entry)
+        except LayoutError:
+            self._refuse(entry, BAD_VALUE)
 
     def _refuse(self, entry: Entry, reason: str) -> None:
         self.refused.append((*entry.opened[1:4], reason, entry.hash, None, entry.edge[:24]))

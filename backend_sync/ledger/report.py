@@ -11,6 +11,7 @@ from backend_sync.ledger.chains import chain_of
 from backend_sync.ledger.database import Database
 from backend_sync.ledger.rerating import VERDICT_NAMES
 from backend_sync.ledger.results import COUNTED
+from backend_sync.ledger.singles import single_figures
 from backend_sync.ledger.tickets import ticket_figures
 from card_layouts.fares.repeat import PRICE_ONLY
 from card_layouts.records.entries import (
@@ -70,6 +71,7 @@ def report(database: Database, with_cards: bool = False) -> dict[str, Any]:
         "sightings_unmatched": database.value("SELECT count(*) FROM sightings"),
         "outcomes_unmatched": database.value("SELECT count(*) FROM early_outcomes"),
         "tickets": ticket_figures(database),
+        "singles": single_figures(database),
     }
     holes = gaps(database)
     found["gaps"] = [hole for hole in holes if hole["missing_count"]]

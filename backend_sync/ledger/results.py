@@ -52,6 +52,9 @@ ALARM_RECORD_DIFFERS = "RECORD_DIFFERS"  # a card's record names an entry that s
 ALARM_UNKNOWN_CARD = "UNKNOWN_CARD"
 ALARM_SALE_DIFFERS = "SALE_DIFFERS"
 ALARM_BATCH_DIFFERS = "BATCH_DIFFERS"  # a batch came again with another head; the first stands
+ALARM_SINGLE_TWICE = "SINGLE_TWICE"  # a single was accepted more than once on one trip
+ALARM_SINGLE_OFTEN = "SINGLE_OFTEN"  # on more trips than its tariff allows
+ALARM_SINGLE_DIFFERS = "SINGLE_DIFFERS"  # two different tickets have one number
 ALARM_TICKET_TWICE = "TICKET_TWICE"  # several devices had a ticket's ACK for one count
 ALARMS = (
     ALARM_EQUIVOCATION,
@@ -61,6 +64,9 @@ ALARMS = (
     ALARM_SALE_DIFFERS,
     ALARM_BATCH_DIFFERS,
     ALARM_TICKET_TWICE,
+    ALARM_SINGLE_TWICE,
+    ALARM_SINGLE_OFTEN,
+    ALARM_SINGLE_DIFFERS,
 )
 
 

@@ -37,6 +37,7 @@ from backend_sync.ledger.columns import (
     word_column,
 )
 from backend_sync.ledger.columns import metadata as metadata
+from backend_sync.ledger.single_tables import SINGLE_BOOKS, SINGLE_VIEWS
 from backend_sync.ledger.views import VIEWS
 
 accounts = Table(
@@ -315,6 +316,7 @@ settings = Table(
 BOOKS = (
     *(entries, pendings, resolutions, postings, quarantine, batches, issues, sales, alarms),
     *(ticket_taps, ticket_results, ticket_sales),
+    *SINGLE_BOOKS,
 )
 
 for _book in BOOKS:
@@ -344,7 +346,7 @@ event.listen(
         " BEGIN RAISE EXCEPTION '%% is append-only', TG_TABLE_NAME; END $$ LANGUAGE plpgsql"
     ).execute_if(dialect="postgresql"),
 )
-for _name, _query in VIEWS.items():
+for _name, _query in {**VIEWS, **SINGLE_VIEWS}.items():
     event.listen(
         metadata, "after_create", DDL(f"CREATE VIEW {_name} AS {_query.replace('%', '%%')}")
     )

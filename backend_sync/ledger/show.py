@@ -20,11 +20,8 @@ def report_lines(found: dict[str, Any]) -> list[str]:
     rules = ", ".join(f"{rule} {count}" for rule, count in found["resolved_by"].items() if count)
     types = ", ".join(f"{name} {count}" for name, count in found["entries_by_type"].items())
     held = money(found["suspense_cents"])
-    tickets = ", ".join(
-        f"{name.replace('_', ' ')} {count}"
-        for name, count in found["tickets"].items()
-        if count and name not in ("taps", "sold_cents")
-    )
+    tickets = _counted(found["tickets"], ("taps", "sold_cents"))
+    singles = _counted(found["singles"], ("sold", "sold_cents"))
     lines = [
         f"entries            {found['entries']:>12,}  {types}",
         f"on cards (LIAB)    {money(found['ledger_cards_cents']):>12}  on {found['cards']} cards",
@@ -35,6 +32,7 @@ def report_lines(found: dict[str, Any]) -> list[str]:
         f"quarantined        {sum(found['quarantine'].values()):>12,}  {found['quarantine'] or ''}",
         f"unknown cards      {found['unknown_cards']:>12,}",
         f"ticket taps        {found['tickets']['taps']:>12,}  {tickets}",
+        f"singles sold       {found['singles']['sold']:>12,}  {singles}",
         "",
         *table(("account", "cents"), found["accounts"].items()),
         f"trial balance: {found['trial_balance_cents']}",
@@ -42,6 +40,14 @@ def report_lines(found: dict[str, Any]) -> list[str]:
         sentence(found),
     ]
     return [line.rstrip() for line in lines]
+
+
+def _counted(figures: dict[str, int], left_out: tuple[str, ...]) -> str:
+    return ", ".join(
+        f"{name.replace('_', ' ')} {count}"
+        for name, count in figures.items()
+        if count and name not in left_out
+    )
 
 
 def rerated_lines(found: dict[str, Any]) -> list[str]:

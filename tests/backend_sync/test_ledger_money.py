@@ -118,7 +118,8 @@ def test_a_pass_or_transfer_takes_a_counter_and_no_money(world):
 @pytest.mark.requirement("D21", "W-51")
 def test_a_cash_sale_posts_at_once_with_its_rounding_and_a_void_takes_it_back(world):
     first = world.devices[1]
-    sale = {"total": 325, "rounding": 10, "authority": AUTHORITY, "operator": 7, "clerk": 9}
+    sale = {"total": 325, "rounding": 10, "authority": AUTHORITY, "operator": 7, "clerk": 9,
+            "paid": 1}  # fmt: skip
     first.put(types.CASH_SALE, sale)
     world.post()
     assert balances(world) == {
