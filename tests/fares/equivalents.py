@@ -42,6 +42,7 @@ REASONS = {
         ("rights", "return t.uses < t.consumes", "<="),
         ("rights", "return asked < t.right_surcharge", "<="),
         ("rights", "return rank < t.right_rank", "<="),
+        ("sources", "if found < number:", "<="),
     ),
     "of two that are equal either is the same": (
         ("rights", "if product_last and product_last < last", "`product_last <= last`"),
@@ -50,6 +51,7 @@ REASONS = {
         ("continuing", "if t.heads > t.covered else 0", "`t.heads >= t.covered`"),
         ("offers", "offer[O_PAY] < t.asked", "`offer[O_PAY] <= t.asked`"),
         ("prices", "full < own", "`full <= own`"),
+        ("engine", "cents < t.shadow", "`cents <= t.shadow`"),
     ),
     "what is asked is more than the purse may pay, so it is never 0": (
         ("engine", "if t.asked >= 0:", "`t.asked > 0`"),
@@ -59,9 +61,28 @@ REASONS = {
         ("offers", "if t.asked < 0 or", "`t.asked <= 0`"),
         ("offers", "if t.asked < 0 or", "`0` became `1`"),
     ),
+    "no product has a number below 0": (
+        ("repeat", 'if intent["rule"] & 15 in PASS_RULES else -1', _MINUS),
+        ("repeat", "carries = -1", _MINUS),
+    ),
+    "marks below 0 that no other mark equals": (("sources", "NOT_READ = -4", "`4` became `5`"),),
+    "an empty source that counts as not read is read once more, and is empty": (
+        ("sources", "EMPTY = -3", "`3` became `4`"),
+    ),
+    "all persons of a new journey board here, so what was paid before is not asked": (
+        ("rights", "surcharge(t, book, kind_of(product), 1, 1, 0)", "`0` became `1`"),
+        ("money", "surcharge(t, t.book, kind_of(product), persons", "`0` became `1`"),
+    ),
+    "the answer of _own_book takes its place": (("singles", "self.refused = 0", "`0` became `1`"),),
+    "nobody else writes the repeater's own list, so its clock stays 0": (
+        ("repeat", "tap[i.T_CLOCK] = 0", "`tap[i.T_CLOCK + 1]`"),
+    ),
     "S_MECHANISM is 0": (
         ("card_lists", "card[at + S_MECHANISM]", "`at - S_MECHANISM`"),
         ("settle", "+ S_MECHANISM if source", "- S_MECHANISM`"),
+        ("repeat", "card[at + i.S_MECHANISM] = M_FIRST_USE", "`at - i.S_MECHANISM`"),
+        ("repeat", "card[at + i.S_MECHANISM] = 0", "`at - i.S_MECHANISM`"),
+        ("sources", "if not card[at + S_MECHANISM]", "`at - S_MECHANISM`"),
     ),
     "a longer buffer, list or tail holds the same at every place that is read": (
         ("offers", "OFFER_SIZE = 27", "`27` became `28`"),
@@ -93,6 +114,8 @@ REASONS = {
     "no set of zones is 1: the lowest three bits are of no zone": (
         ("money", "before = 0", "`0` became `1`"),
         ("rights", "t.extended[source - 1] = 0", "`0` became `1` in `t.extended[source - 1] = 0`"),
+        ("sources", "return t.all_zones if source else 0", "`0` became `1`"),
+        ("sources", "mask = 0", "`0` became `1`"),
     ),
     "who names nobody is given his default party before anybody asks for it": (
         ("rider", "t.adults = t.youths = t.children = 0", "`0` became `1`"),

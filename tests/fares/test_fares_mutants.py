@@ -13,7 +13,7 @@ FLOOR = 90  # of a sample, asked fewer cases than all of them are
 
 
 def judged(chosen, tmp_path, towns, cases, said=lambda done, living: None):
-    result = mutants.judge(chosen, mutants.prepared(SEED, towns, cases, tmp_path), said)
+    result = mutants.judge(chosen, mutants.prepared(mutants.SEED, towns, cases, tmp_path), said)
     figures.add("mutants of the fare engine killed", result.dead)
     figures.add("mutants of the fare engine that survive", len(result.living))
     figures.add("mutants of the fare engine that change nothing", len(result.same))
