@@ -18,6 +18,7 @@ else:
     Plan = None  # type: ignore[assignment,misc]
 
 INT_BITS_MAX = 30
+_STEP_BITS = 22  # behind 7 bits of a begun byte they stay in a board's small integers
 
 
 def put_bits(buf, bit, width, value):
@@ -100,19 +101,49 @@ class Layout:
             raise RangeError(
                 "%s: %d bytes of room, %d wanted" % (self.name, len(buf) - at, self.size)
             )
-        for i in range(at, at + self.size):
-            buf[i] = 0
         fields = self.fields
-        bit = at << 3
         used = 0
+        pending = 0  # the `held` < 8 bits of a byte that is begun and not yet written
+        held = 0
         for i in range(0, len(fields), 2):
             name = fields[i]
+            width = fields[i + 1]
+            if name == "free":
+                rest = held + width
+                if rest >= 8:
+                    buf[at] = pending << (8 - held)
+                    at = _fill(buf, at + 1, (rest >> 3) - 1, 0)
+                    pending = 0
+                else:
+                    pending <<= width
+                held = rest & 7
+                continue
             if name == "spare":
-                _fill_ones(buf, bit >> 3, fields[i + 1] >> 3)
-            elif name != "free" and name in values:
+                at = _fill(buf, at, width >> 3, 255)
+                continue
+            value = 0
+            if name in values:
+                value = values[name]
                 used += 1
-                self._write(buf, bit, fields[i + 1], name, values[name])
-            bit += fields[i + 1]
+                self._check(name, width, value)
+            elif width > INT_BITS_MAX:
+                at = _fill(buf, at, width >> 3, 0)
+                continue
+            if width > INT_BITS_MAX:
+                for byte in range(width >> 3):
+                    buf[at] = value[byte]
+                    at += 1
+                continue
+            while width:
+                take = width if width <= _STEP_BITS else width - _STEP_BITS
+                width -= take
+                pending = pending << take | value >> width & (1 << take) - 1
+                held += take
+                while held >= 8:
+                    held -= 8
+                    buf[at] = pending >> held
+                    pending &= (1 << held) - 1
+                    at += 1
         if used != len(values):
             self._refuse_unknown(values)
 
@@ -161,20 +192,23 @@ class Layout:
         raise RangeError("%s: no field %s" % (self.name, name))
 
     def _write(self, buf, bit, width, name, value):
+        self._check(name, width, value)
         if width > INT_BITS_MAX:
-            if isinstance(value, int) or len(value) << 3 != width:
-                self._refuse_string(name, width, value)
             start = bit >> 3
             for i in range(width >> 3):
                 buf[start + i] = value[i]
         else:
-            if not isinstance(value, int) or value < 0 or value >> width:
-                raise RangeError("%s.%s: %s does not fit %d bits" % (self.name, name, value, width))
             put_bits(buf, bit, width, value)
 
-    def _refuse_string(self, name, width, value):
-        found = "an integer" if isinstance(value, int) else "%d bytes" % len(value)
-        raise RangeError("%s.%s: %s, %d bytes wanted" % (self.name, name, found, width >> 3))
+    def _check(self, name, width, value):
+        if width > INT_BITS_MAX:
+            if isinstance(value, int) or len(value) << 3 != width:
+                found = "an integer" if isinstance(value, int) else "%d bytes" % len(value)
+                raise RangeError(
+                    "%s.%s: %s, %d bytes wanted" % (self.name, name, found, width >> 3)
+                )
+        elif not isinstance(value, int) or value < 0 or value >> width:
+            raise RangeError("%s.%s: %s does not fit %d bits" % (self.name, name, value, width))
 
     def _refuse_unknown(self, values):
         for name in values:
@@ -187,6 +221,8 @@ def _read(data, bit, width):
     return get_bits(data, bit, width)
 
 
-def _fill_ones(buf, start, count):
+def _fill(buf, start, count, byte):
+    """Fill `count` bytes; return where they end."""
     for i in range(start, start + count):
-        buf[i] = 255
+        buf[i] = byte
+    return start + count

@@ -176,8 +176,10 @@ class Sealer:
             stream[at + 12] = stream[at + 13] = stream[at + 14] = 0
             stream[at + 15] = at >> 4
         self._ecb.encrypt(stream, stream)
-        for i in range(PAYLOAD_BYTES):
-            slot[HEADER_BYTES + i] ^= stream[i]
+        # One wide integer: a loop over 96 bytes takes thirty times as long on a board.
+        clear = int.from_bytes(slot[HEADER_BYTES:SEALED_BYTES], "big")
+        mixed = clear ^ int.from_bytes(stream, "big")
+        slot[HEADER_BYTES:SEALED_BYTES] = mixed.to_bytes(PAYLOAD_BYTES, "big")
 
 
 def check_crc(slot):
