@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.board_process import BoardFailed
+from simulator.fuzzing.atheris_engine import BY_ATHERIS, NoAtheris, run_atheris
 from simulator.fuzzing.engine import SAMPLE, Fault, Result, run_target
 from simulator.fuzzing.mutation import case_of
 from simulator.fuzzing.plants import PLANTS
@@ -39,7 +40,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=_count, default=1, metavar="N", help="of the cases (1)")
     parser.add_argument("--case", type=_count, metavar="K", help="only this case of one target")
-    parser.add_argument("--show", action="store_true", help="with --case: its bytes and its error")
+    parser.add_argument("--input", type=_hex, metavar="HEX", help="only these bytes, in hex")
+    parser.add_argument(
+        "--show", action="store_true", help="with --case or --input: bytes and error"
+    )
     parser.add_argument("--save", type=Path, metavar="DIR", help="write failing cases there")
     parser.add_argument("--plant", choices=tuple(PLANTS), help="plant a mistake; it must be found")
     parser.add_argument(
@@ -59,17 +63,18 @@ def run(options: argparse.Namespace) -> int:
     plant = PLANTS[options.plant] if options.plant else None
     if plant and options.target == "all":
         options.target = plant.target
-    if options.case is not None and options.target == "all":
-        options.parser.error("--case needs one target: --target NAME")
+    one = options.case is not None or options.input is not None
+    if one and options.target == "all":
+        options.parser.error("--case and --input need one target: --target NAME")
     targets = list(TARGETS) if options.target == "all" else [NAMES[options.target]]
     try:
         with plant.planted() if plant else nullcontext():
-            if options.case is not None:
+            if one:
                 return _one(targets[0], options)
             if options.micropython:
                 return _agree(targets, options)
             return _all(targets, options)
-    except BoardFailed as error:
+    except (BoardFailed, NoAtheris) as error:
         print(f"sim fuzz: {error}", file=sys.stderr)
         return 1
 
@@ -80,9 +85,7 @@ def _all(targets: list[Target], options: argparse.Namespace) -> int:
     for target in targets:
         runs = min(asked, target.most) if target.most else asked
         if options.engine == "atheris":
-            from simulator.fuzzing.atheris_engine import run_atheris
-
-            report.add(run_atheris(target, runs, options.seed))
+            report.add(run_atheris(target, runs, options.seed, options.plant or ""))
         else:
             progress = Progress(target.name, runs)
             result = run_target(target, runs, options.seed, min(SAMPLE, runs), progress.tell)
@@ -94,13 +97,15 @@ def _all(targets: list[Target], options: argparse.Namespace) -> int:
 def _one(target: Target, options: argparse.Namespace) -> int:
     work = target.make()
     try:
-        case = case_of(work, options.seed, options.case)
+        case, said = options.input, "input"
+        if case is None:
+            case, said = case_of(work, options.seed, options.case), f"case {options.case}"
         outcome = outcome_of(work, case)
         if options.show:
             print(shown(case))
             if outcome.error is not None:
                 print("".join(traceback.format_exception(outcome.error)).rstrip())
-        print(f"{target.name} case {options.case}: {outcome.kind} {outcome.name} {outcome.where}")
+        print(f"{target.name} {said}: {outcome.kind} {outcome.name} {outcome.where}".rstrip())
     finally:
         work.close()
     return 1 if outcome.failed else 0
@@ -167,6 +172,8 @@ class Report:
         self.results.append(result)
         rate = round(result.executions / result.seconds) if result.seconds else 0
         lines = f"{result.lines_reached}/{result.lines_all}"
+        if not result.lines_all:
+            lines = f"{result.lines_reached} edges"
         self._say(
             f"{result.target.name:<16}{result.executions:>9}{rate:>10}{result.taken:>9}"
             f"{len(result.outcomes):>9}{lines:>12}{result.lines_most:>9}{len(result.faults):>8}"
@@ -196,10 +203,10 @@ class Report:
     def again(self, result: Result, fault: Fault) -> str:
         """Return the command that plays a fault again."""
         plant = f" --plant {self.options.plant}" if self.options.plant else ""
-        return (
-            f"./tornello sim fuzz --target {result.target.name} --seed {result.seed}"
-            f" --case {fault.number} --show{plant}"
-        )
+        which = f"--seed {result.seed} --case {fault.number}"
+        if fault.number == BY_ATHERIS:
+            which = f"--input {fault.small.hex()}"
+        return f"./tornello sim fuzz --target {result.target.name} {which} --show{plant}"
 
     def end(self) -> int:
         """Print the sum; return the exit code."""
@@ -251,6 +258,13 @@ def shown(case: bytes) -> str:
     if part.isascii() and part.decode().isprintable():
         return repr(part.decode()) + more
     return (part.hex() or "nothing") + more
+
+
+def _hex(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text[:20]}: wanted bytes in hex") from None
 
 
 def _count(text: str) -> int:
