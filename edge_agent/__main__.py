@@ -1,11 +1,12 @@
-"""`python -m edge_agent COMMAND`: `edge run`, `edge status`, `edge outbox`, and `card`."""
+"""`python -m edge_agent COMMAND`: `edge run`, `edge status`, `edge outbox`, `card`, `ticket`."""
 
 import importlib
 import sys
 from collections.abc import Sequence
 
 # Modules of this folder load only when their command is asked for.
-COMMANDS = {"edge": "edge_agent.cli", "card": "edge_agent.counter.cli"}
+COMMANDS = {"edge": "edge_agent.cli", "card": "edge_agent.counter.cli",
+            "ticket": "edge_agent.counter.ticket_cli"}  # fmt: skip
 
 
 def main(arguments: Sequence[str]) -> int:

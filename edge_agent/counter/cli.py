@@ -1,4 +1,4 @@
-"""`tornello card COMMAND`: one table, one module a command, loaded when it is asked for.
+"""`tornello card` and `tornello ticket`: a table each, one module a command, loaded when asked for.
 
 A command's module has `add_options(parser)` and `run(options, desk) -> exit code`.
 """
@@ -8,6 +8,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from edge_agent.counter.desk import CounterError, Desk
 from edge_agent.ports import CardReader, ReaderError
@@ -23,16 +24,34 @@ COMMANDS = (
     ("import", "card_import", "explain a Flipper, FareBot or Metrodroid dump; keep it as an image"),
     ("check-silicon", "silicon_check", "ask a real test card what we only believe; WIPES THE CARD"),
 )
+TICKET_COMMANDS = (
+    (
+        "sell",
+        "ticket_sell",
+        "sell a single ticket in advance, as text and QR code",
+    ),
+    ("show", "ticket_show", "what a code says, as text and as a QR code"),
+    ("check", "ticket_check", "is a code, or the image of one, genuine and good here and now"),
+)
 EPILOG = "Exit codes: 0 done, 1 the card or file is wrong or it cannot be done, 2 wrong use."
 
 
 def main(arguments: Sequence[str], desk: Desk | None = None) -> int:
     """Run one `card` command at `desk`, this machine's own if none; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="tornello card", description="Cards, on a reader or as files.", epilog=EPILOG
-    )
+    return run_table("card", "Cards, on a reader or as files.", COMMANDS, arguments, desk)
+
+
+def run_table(
+    word: str,
+    what: str,
+    table: Sequence[tuple[str, str, str]],
+    arguments: Sequence[str],
+    desk: Desk | None,
+) -> int:
+    """Run one command of a table; return the exit code."""
+    parser = argparse.ArgumentParser(prog=f"tornello {word}", description=what, epilog=EPILOG)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, module, sentence in COMMANDS:
+    for name, module, sentence in table:
         command = commands.add_parser(
             name,
             help=sentence,
@@ -47,23 +66,32 @@ def main(arguments: Sequence[str], desk: Desk | None = None) -> int:
         command_module = importlib.import_module(f"edge_agent.counter.{options.module}")
         return int(command_module.run(options, desk or _desk()))
     except (CounterError, ReaderError) as error:
-        print(f"card: {error}", file=sys.stderr)
+        print(f"{word}: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # `| head` had enough; the interpreter must not find out at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print("\ncard: ended by Ctrl-C", file=sys.stderr)
+        print(f"\n{word}: ended by Ctrl-C", file=sys.stderr)
         return 1
 
 
 def _desk() -> Desk:
     from edge_agent.drivers.system import SystemClock, SystemEntropy
 
-    return Desk(_open_reader, SystemClock(), SystemEntropy())
+    return Desk(_open_reader, SystemClock(), SystemEntropy(), _read_image)
 
 
 def _open_reader(name: str) -> CardReader:
     from edge_agent.drivers.card_readers import open_reader
 
     return open_reader(name)
+
+
+def _read_image(path: Path) -> str:
+    from edge_agent.drivers.code_images import NoCode, read_code_image
+
+    try:
+        return read_code_image(path)
+    except NoCode as error:
+        raise CounterError(str(error)) from None

@@ -5,6 +5,7 @@ Commands know ports only; `cli.py` is their wiring and fills the Desk.
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from edge_agent.ports import CardReader, Clock, Entropy
@@ -20,12 +21,20 @@ class CounterError(Exception):
     """A command cannot be done; the message says where, what was found, what to do instead."""
 
 
+def _no_images(path: Path) -> str:
+    raise CounterError(f"{path}: no images are read here; give the code's text")
+
+
 class Desk(NamedTuple):
-    """The world of a service point. `open_reader`: name as in --reader -> an open reader."""
+    """The world of a service point. `open_reader`: name as in --reader -> an open reader.
+
+    `read_image`: image file -> text of the one code in it, CounterError if there is none.
+    """
 
     open_reader: Callable[[str], CardReader]
     clock: Clock
     entropy: Entropy
+    read_image: Callable[[Path], str] = _no_images
 
 
 def add_reader_option(parser: argparse.ArgumentParser) -> None:
