@@ -161,6 +161,8 @@ class Outbox:
             if until < first_seq:
                 break
             chain = self.chain_at(device, epoch, until)
+            if chain is None:
+                break  # the database lost it: what cannot be accounted for is not deleted
             with self._store.immediate() as connection:
                 deleted += connection.execute(
                     "DELETE FROM entries WHERE device = ? AND epoch = ? AND seq BETWEEN ? AND ?",
