@@ -3,11 +3,15 @@
 import pytest
 
 from card_layouts.codec.bits import get_bits
+from card_layouts.errors import LayoutError
+from card_layouts.packages.manifest import CERTIFICATE
 from card_layouts.records.entries_service import CASH_SALE, ROUNDING_ZERO
 from card_layouts.tickets.check import genuine_steps
 from card_layouts.tickets.single import MARK, Code
 from firmware import journal_counters
 from firmware.journal import Journal
+from firmware.package_checks import package_checks
+from firmware.partitions import FLASH_BYTES, PACKAGES
 from simulator.small_tariffs import mounted
 from simulator.tap_world import (
     AUTHORITY,
@@ -241,3 +245,13 @@ def test_a_device_with_new_keys_never_gives_a_number_twice(bus):
     Journal.provision(bus.flash, 1, BLOCKS, GATE_A, EPOCH, bus.keys.chain, first_seq)
     bus.boot()
     assert bus.sell(9).split()[2] == str(first_seq) and first_seq > 3
+
+
+@pytest.mark.requirement("D9", "D18")
+def test_a_certificate_comes_as_a_package_and_only_its_own_device_installs_it(bus):
+    checks = package_checks(b"c" * 16, bus.journal, bus.profile, {}, None)
+    mine, other = certified(GATE_A, 2000), certified(GATE_A + 1, 2000)
+    assert checks[CERTIFICATE](lambda offset, size: mine[offset : offset + size], {}) is None
+    with pytest.raises(LayoutError, match="certificate: for device 4712, wanted 4711"):
+        checks[CERTIFICATE](lambda offset, size: other[offset : offset + size], {})
+    assert (CERTIFICATE, 290, 1) in PACKAGES and FLASH_BYTES == 298 * 4096
