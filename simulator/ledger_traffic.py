@@ -109,17 +109,19 @@ class Traffic:
             )
         return rows
 
-    def groups(self, entries_wanted: int) -> Iterator[list[Batch]]:
-        """Yield groups of ten batches of 500 entries until so many entries were made."""
+    def groups(
+        self, entries_wanted: int, batch: int = BATCH_ENTRIES, batches: int = GROUP_BATCHES
+    ) -> Iterator[list[Batch]]:
+        """Yield groups of batches, of that many entries each, until so many were made."""
         made, turn = 0, 0
         while made < entries_wanted:
             group = []
-            for _ in range(GROUP_BATCHES):
+            for _ in range(batches):
                 journal = self.devices[turn % len(self.devices)]
                 turn += 1
                 first, before = journal.seq + 1, journal.chain
                 slots: list[bytes] = []
-                while len(slots) < BATCH_ENTRIES:
+                while len(slots) < batch:
                     slots += self._tap(journal)
                 group.append((f"edge-{turn % 7}", [(journal.device, 0, first, before, slots)]))
                 made += len(slots)

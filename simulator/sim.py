@@ -9,12 +9,13 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from simulator import sim_card, sim_cuts, sim_fuzz, sim_reader, sim_tears
+from simulator import sim_card, sim_cuts, sim_fuzz, sim_kills, sim_reader, sim_tears
 
 PARTS = (
     ("reader", sim_reader, "a PN532 or PC/SC reader with cards, for libnfc, nfcpy, pyscard ..."),
     ("card", sim_card, "what the card model answers and why; a random foreign card"),
     ("cuts", sim_cuts, "a validator's power cut at every flash operation of every flow"),
+    ("kills", sim_kills, "edge agent and ledger killed at every write and fsync; failing disks"),
     ("tears", sim_tears, "a card torn away at every byte and internal write of every flow"),
     ("fuzz", sim_fuzz, "wrong bytes for every parser of bytes or text from outside"),
 )
