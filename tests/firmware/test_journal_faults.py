@@ -1,0 +1,129 @@
+"""Flash that reads otherwise each time, loses writes, wears out and dies, under the journal.
+
+Each was found by `sim cuts`; its plants show that the drill still finds them.
+"""
+
+import pytest
+
+from card_layouts.answers import ACCEPTED
+from card_layouts.records.entries import INTENT
+from firmware.journal import Journal
+from firmware.journal_errors import JournalFull
+from simulator.flash import (
+    BLOCK_BYTES,
+    DEAD,
+    FAINT_BITS,
+    FAULTS,
+    LOST,
+    NEARLY_BITS,
+    FlashCut,
+    FlashFault,
+    FlashPowerLost,
+)
+from simulator.tap_world import FARE, PURSE, Device, OnCard, new_card
+from tests.firmware.journal_builders import REFUSAL, ack_of, intent, mounted, new_flash, tap
+
+pytestmark = pytest.mark.requirement("T16", "D13", "I6")
+SLOTS = 30
+
+
+def cut_append(used, operation, mode, seed):
+    """Append with power failing so, after `used` slots; return the flash and what was durable."""
+    flash = new_flash()
+    journal = mounted(flash)
+    journal.idle()
+    while journal._index < used:
+        journal.append(REFUSAL, bytes(96))
+    flash.restart_count()
+    flash.cut_at(FlashCut(operation, mode, seed))
+    with pytest.raises(FlashPowerLost):
+        journal.append(INTENT, intent())
+    flash.cut_at()
+    return flash, journal.head_seq
+
+
+@pytest.mark.parametrize("mode", [NEARLY_BITS, FAINT_BITS])
+@pytest.mark.parametrize(("used", "operation"), [(5, 0), (30, 1), (30, 2), (30, 3)])
+def test_what_a_mount_has_found_the_next_ones_find_too(used, operation, mode):
+    for seed in range(25):
+        flash, head = cut_append(used, 0 if used < 30 else operation - 1, mode, seed)
+        journal = mounted(flash)
+        assert journal.head_seq in (head, head + 1)
+        tap(journal)
+        journal.idle()
+        for _ in range(6):
+            again = mounted(flash)
+            assert (again.head_seq, again.H) == (journal.head_seq, journal.H)
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_what_append_returned_for_is_there_whatever_the_flash_kept_to_itself(kind):
+    for operation in range(6):
+        flash = new_flash()
+        journal = mounted(flash)
+        journal.idle()
+        while journal._index < SLOTS - 1:
+            journal.append(REFUSAL, bytes(96))
+        flash.restart_count()
+        flash.fault_at(FlashFault(operation, kind, seed=operation))
+        tap(journal, 1)
+        tap(journal, 2)
+        again = mounted(flash)
+        assert (again.head_seq, again.H) == (journal.head_seq, journal.H)
+        assert again.open_intents == []
+
+
+def test_a_dead_block_is_passed_over_and_nothing_unacknowledged_is_in_the_way():
+    flash = new_flash()
+    journal = mounted(flash)
+    journal.idle()
+    flash.restart_count()
+    flash.fault_at(FlashFault(0, DEAD))
+    flash.erase(2 * BLOCK_BYTES)
+    for number in range(130):
+        tap(journal, number)
+        journal.idle()
+        if number % 10 == 9:
+            journal.acknowledge(ack_of(journal, journal.head_seq - 15))
+    again, slot = mounted(flash), bytearray(128)
+    assert (again.head_seq, again.H) == (260, journal.H)
+    for seq in range(journal.acked_seq + 1, 261):
+        assert again.read_slot(seq, slot) and again.chain_at(seq) == journal.chain_at(seq)
+    assert again._ordinal > 260 // SLOTS + 1, "ordinals have holes"
+
+
+def test_a_ring_of_dead_blocks_is_full_and_keeps_what_it_has():
+    flash = new_flash()
+    journal = mounted(flash)
+    for number in range(10):
+        tap(journal, number)
+    flash.restart_count()
+    flash.fault_at(*[FlashFault(number, DEAD) for number in range(200)])
+    with pytest.raises(JournalFull):
+        journal.append(REFUSAL, bytes(96))
+    again, slot = Journal(flash.clone(), 1, 4), bytearray(128)
+    assert again.mount().head_seq == 20 and again.read_slot(1, slot)
+
+
+def test_who_has_paid_is_let_through_though_the_flash_dies_before_the_outcome():
+    device, card = Device(), new_card()
+    while device.journal._index < SLOTS - 1:
+        device.journal.append(REFUSAL, bytes(96))
+    device.flash.restart_count()
+    device.flash.fault_at(*[FlashFault(number, DEAD) for number in range(1, 200)])
+    assert device.present(card) == ACCEPTED and device.signals.opened()
+    assert OnCard(card).purse == PURSE - FARE
+    assert [row[2] for row in device.journal.open_intents] == [device.journal.head_seq]
+
+
+def test_a_lost_erase_is_done_again():
+    flash = new_flash()
+    journal = mounted(flash)
+    for number in range(70):
+        tap(journal, number)
+        journal.acknowledge(ack_of(journal, journal.head_seq))
+        flash.restart_count()
+        flash.fault_at(FlashFault(0, LOST))
+        journal.idle()
+        flash.fault_at()
+    assert mounted(flash).head_seq == 140
