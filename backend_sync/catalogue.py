@@ -102,6 +102,10 @@ class Catalogue:
             ends = _day_starts(tariff, tariff.valid_to + 1)
         except BROKEN as error:
             raise CatalogueError(f"{path.name}: a broken package: {error}") from None
+        if ends <= starts:
+            raise CatalogueError(
+                f"{path.name}: valid to day {tariff.valid_to}, from day {tariff.valid_from} on"
+            )
         self._archive(body)
         return TariffBody(tariff.authority, tariff.version, tariff.semantics, starts, ends, body)
 
