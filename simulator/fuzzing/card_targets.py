@@ -233,7 +233,7 @@ def files_work() -> Work:
 
 
 def _directory() -> dict[str, int]:
-    fields = {}
+    fields: dict[str, int] = {}
     for slot in range(4):
         fields |= {f"d_mechanism{slot}": slot + 1, f"d_product{slot}": 1, f"d_zones{slot}": 0x4000,
                    f"d_last{slot}": 3000, f"d_usage{slot}": slot & 1}  # fmt: skip

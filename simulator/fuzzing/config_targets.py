@@ -54,8 +54,9 @@ max_taps = 20000
 tariff = 131072
 hotlist = 262144
 """
-TOML_WORDS = (b"[broker]", b"[[dock]]", b"= [", b'"""', b"1979-05-27T07:32:00Z", b"0x7fffffffffffffff",
-              b"true", b"{a = 1}", b"a.b.c = 1", b'"\\u0000"', b'"\\ud800"', b"inf")  # fmt: skip
+TOML_WORDS = (b"[broker]", b"[[dock]]", b"= [", b'"""', b"1979-05-27T07:32:00Z",
+              b"0x7fffffffffffffff", b"true", b"{a = 1}", b"a.b.c = 1", b'"\\u0000"',
+              b'"\\ud800"', b"inf")  # fmt: skip
 
 
 class Folder:

@@ -76,7 +76,8 @@ def xml_work() -> Work:
     cards = _cards(range(3))
     seeds = [new_xml(cards[0]), old_xml(cards[0]), new_xml(cards[1]), old_xml(cards[2])]
     words = (DOCUMENT, b"<card>", b"</card>", b"<files>", b"&#x41;", b"&amp;", b"<![CDATA[", b"]]>",
-             b"<?xml version='1.0' encoding='UTF-16'?>", b'type="1"', b"<!--", b"<page/>")  # fmt: skip
+             b"<?xml version='1.0' encoding='UTF-16'?>", b"<!--",
+             b'type="1"', b"<page/>")  # fmt: skip
     return _work(seeds, (*ALL_TEXT, *BYTES), words)
 
 
@@ -93,5 +94,3 @@ def flipper_work() -> Work:
 def _short(seeds: list[bytes]) -> list[bytes]:
     """Return JSON without blanks: less of it is nothing."""
     return [json.dumps(json.loads(seed), separators=(",", ":")).encode() for seed in seeds]
-
-

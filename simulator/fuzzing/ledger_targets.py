@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-
 from backend_sync.catalogue import Catalogue
 from backend_sync.keyring import wire
 from backend_sync.keyring.calls import Calls
@@ -92,7 +91,7 @@ def keyring_work() -> Work:
 
 
 def catalogue_work() -> Work:
-    """The folder of what authorities publish; its first part says which of its files the case is."""
+    """The folder of what is published; the first byte says which of its files the case is."""
     folder = Folder("hotlist.json")
     names = ("hotlist.json", "leases.json", "a.ttar")
     hotlist = b'{"cards": [{"card": "' + b"11" * 16 + b'", "action": "block", "g": 1}]}'

@@ -76,7 +76,7 @@ def _with_acks(made: list[bytes]) -> list[bytes]:
 
 
 def dock_work() -> Work:
-    """A dock whose edge is hostile, with every key: it can delay, install what is signed, no more."""
+    """A dock whose edge is hostile and has every key: it can install what is signed, no more."""
     lease = seal_lease({"device": 4711, "epoch": 2, "lease": 3, "not_after": 1 << 29}, KEY)
     hotlist = build_base(9, [(UIDS[0], HOT_BLOCK, 2)])
     seeds = [

@@ -39,8 +39,8 @@ def cobs_work() -> Work:
 
 def cbor_work() -> Work:
     """CBOR: one spelling for a value, nothing behind it."""
-    values: list[Any] = [0, 23, 24, 255, 65536, -1, -(1 << 53), 1 << 53, b"", b"bytes", "ä", "",
-                         [], [1, [2, [3, b"4"]]], [[[[[[[[]]]]]]]], [b"x" * 300, "y" * 30]]  # fmt: skip
+    values: list[Any] = [0, 23, 24, 255, 65536, -1, -(1 << 53), 1 << 53, b"", b"bytes", "ä", ""]
+    values += [[], [1, [2, [3, b"4"]]], [[[[[[[[]]]]]]]], [b"x" * 300, "y" * 30]]
     words = (b"\x1b" + b"\xff" * 8, b"\x9a\xff\xff\xff\xff", b"\x5f", b"\xf6", b"\x81" * 9)
 
     def check(case: bytes, value: Any) -> None:
@@ -96,7 +96,8 @@ def messages_work() -> Work:
     def check(case: bytes, value: Any) -> None:
         name, found = value
         if name == "slots":
-            again = messages.encode_slots(*found[:3], b"".join(found[3]))
+            first, head, h_before, slots = found
+            again = messages.encode_slots(first, head, h_before, b"".join(slots))
             must(messages.decode_slots(again) == found, "SLOTS do not encode again")
         elif name == "chunk":
             must(messages.encode_chunk(*found)[4:] == case[5:], "CHUNK loses bytes")
@@ -118,7 +119,8 @@ def batch_work() -> Work:
         [(0, 0, 1, bytes(32), [slot, slot]), ((1 << 20) - 1, 63, 1 << 20, b"H" * 32, [slot])],
         [(9, 2, (1 << 30) - 1, bytes(32), [slot])],
     ]
-    seeds = [encode_batch(edge, run) for edge, run in zip(("depot-1", "a", "x" * 24), runs)]
+    edges = ("depot-1", "a", "x" * 24)
+    seeds = [encode_batch(edge, run) for edge, run in zip(edges, runs, strict=True)]
 
     def check(case: bytes, value: Any) -> None:
         must(encode_batch(*value) == case, "not canonical: two spellings of one batch")

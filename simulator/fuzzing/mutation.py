@@ -174,7 +174,7 @@ def in_parts(*operations: Operation) -> Operation:
 
 
 def fixed(*operations: Operation, size: int) -> Operation:
-    """Return an operation whose case keeps its size: what is cut is filled up, what is over goes."""
+    """Return an operation whose case keeps its size: cut ones are filled up, long ones cut."""
 
     def operation(case: bytes, prng: Prng, work: Work) -> bytes:
         changed = operations[prng.below(len(operations))](case, prng, work)

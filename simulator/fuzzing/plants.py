@@ -3,12 +3,12 @@
 A plant puts another function in the place of one of a parser's, as somebody's careless edit would.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from backend_sync import config as ledger_config
-from backend_sync.tariffs import gtfs
 from card_layouts.cards import desfire_channel
 from card_layouts.codec import cbor
 from card_layouts.link import batches, frames
@@ -70,11 +70,7 @@ def _int(sound: Any) -> Any:
 
 
 def _bare_json(sound: Any) -> Any:
-    return lambda data, where: card_tree.Node(card_tree.json.loads(data), where)
-
-
-def _no_zone(sound: Any) -> Any:
-    return str
+    return lambda data, where: card_tree.Node(json.loads(data), where)
 
 
 def _unchecked(sound: Any) -> Any:
@@ -105,8 +101,6 @@ PLANTS = {
         card_source, "parse_json",
         _bare_json,
     ),
-    "any-zone": Plant("a feed's time zone is not looked up", "gtfs-fares", gtfs, "time_zone",
-                      _no_zone),
     "any-number": Plant("numbers of a configuration have no bounds", "ledger-config",
                         ledger_config._Table, "number", _unchecked),
 }  # fmt: skip

@@ -1,6 +1,7 @@
 """The shared parsers on CPython and on MicroPython: the same cases, the same verdicts."""
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,7 +66,7 @@ def compare(target: Target, cases: int, seed: int) -> Agreement:
 
 
 def _on_micropython(
-    reader: str, setup: "list[bytes] | tuple[bytes, ...]", cases: list[bytes]
+    reader: str, setup: Sequence[bytes], cases: list[bytes]
 ) -> tuple[list[str], tuple[int, int]]:
     """Return a verdict for each case, and the heap at the first look and the last."""
     blobs = [bytes([len(setup)]), *setup, *cases]

@@ -9,6 +9,8 @@ from cryptography.hazmat.primitives.cmac import CMAC
 
 from card_layouts.codec.bits import Layout
 from card_layouts.crypto import ed25519
+from card_layouts.crypto.cmac import cmac
+from card_layouts.crypto.kdf import seal_keys
 from card_layouts.errors import SealError
 from card_layouts.packages import ack, actions, lease, manifest
 from card_layouts.packages.hotlist import HOTLIST_HEAD
@@ -19,9 +21,10 @@ from card_layouts.records.bulk_cpython import BulkSealer
 from card_layouts.records.slot import BLOCK_HEADER, SLOT_HEADER, Sealer
 from simulator.fuzzing.link_targets import shared_work
 from simulator.fuzzing.mutation import BYTES, fixed, in_fields, in_parts, sealed
-from simulator.fuzzing.shared.parts import join_parts
+from simulator.fuzzing.shared.parts import join_parts, split_parts
 from simulator.fuzzing.shared.sealed import KEY, UIDS
 from simulator.fuzzing.target import Operation, Work, must
+from simulator.prng import Prng
 
 
 def mac(message: bytes) -> bytes:
@@ -80,9 +83,9 @@ def action_work() -> Work:
         must(_without_mac(again) == _without_mac(value), "the line does not seal again")
 
     def seal(case: bytes) -> bytes:
-        _k_enc, k_mac = actions.seal_keys(KEY)
+        _k_enc, k_mac = seal_keys(KEY)
         clear = case[: actions.MACED_BYTES]
-        return clear + actions.cmac(k_mac, clear)
+        return clear + bytes(cmac(k_mac, clear))
 
     operations = (*BYTES, in_fields(actions.ACTION_ENTRY), fixed(*BYTES, size=96))
     return shared_work("action", seeds, check=check, operations=operations, repair=sealed(seal))
@@ -187,15 +190,31 @@ def hotlist_work() -> Work:
     rows = [(UIDS[0], HOT_BLOCK, 3), (UIDS[1], HOT_KILL, 0)]
     more = [(bytes([5, n, 1, 2, 3, 4, 5]), HOT_BLOCK, 1 + n % 60) for n in range(60)]
     short = [(uid, HOT_BLOCK, g or 1) for uid, _action, g in rows + more]
+    many = [(bytes([6, n, 1, 2, 3, 4, n // 256]), HOT_BLOCK, 1) for n in range(250)]
+    many += [(bytes([7, n, 1, 2, 3, 4, 5]), HOT_BLOCK, 1) for n in range(250)]
     bases = [build_base(1, rows), build_base(2, rows + more), build_base(3, short, width=5)]
     bases.append(build_base(4, []))
     overlays = [build_overlay(9, base, [(UIDS[0], HOT_NONE, 0)]) for base in bases]
     seeds = [join_parts(pair) for pair in zip(bases, overlays, strict=True)]
     seeds += [join_parts([base]) for base in bases]
-    operations = (*BYTES, in_parts(*BYTES, in_fields(HOTLIST_HEAD)))
+    seeds.append(join_parts([build_base(5, many)]))
+
+    def bucket(case: bytes, prng: Prng, work: Work) -> bytes:
+        """Let a bucket of the index begin or end anywhere among the entries."""
+        parts = split_parts(case)
+        if not parts or len(parts[0]) < 60:
+            return case
+        head = HOTLIST_HEAD.unpack(parts[0])
+        at = 48 + 3 * prng.below(min(head["buckets"], 40) + 1)
+        start = prng.below(min(head["count"], 1 << 20) + 2)
+        parts[0] = parts[0][:at] + start.to_bytes(3, "big") + parts[0][at + 3 :]
+        return join_parts(parts)
+
+    operations = (*BYTES, in_parts(*BYTES, in_fields(HOTLIST_HEAD)), bucket, bucket, bucket)
 
     def check(case: bytes, value: Any) -> None:
-        _version, _overlay, answers, _read_bytes = value
+        _version, _overlay, answers, most, files = value
+        must(most <= files * (6 + 80 * 8), "a lookup reads more than a bucket of each file")
         for found in answers:
             must(found is None or (0 <= found[0] <= 3 and 0 <= found[1] <= 63), "no entry")
 
@@ -211,7 +230,8 @@ def signature_work() -> Work:
     # Points of small order and encodings that are not the shortest: where implementations part.
     odd = [bytes(32), b"\x01" + bytes(31), b"\xec" + b"\xff" * 30 + b"\x7f",
            b"\xed" + b"\xff" * 30 + b"\x7f", b"\xee" + b"\xff" * 31,
-           bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")]  # fmt: skip
+           bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f"
+                         "2a2053fa2c39ccc64ec7fd7792ac037a")]  # fmt: skip
     good = private.sign(b"message")
     seeds = [public + good, public + private.sign(b"other")]
     seeds += [point + r + bytes(32) for point in odd for r in odd]

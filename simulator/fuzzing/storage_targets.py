@@ -63,7 +63,7 @@ def blocks_of(image: bytes) -> bytes:
 
 def journal_work() -> Work:
     """Any flash at all: the ring mounts, or is damaged, and keeps what it then takes."""
-    seeds = [ring(n) for n in TAKES_ENTRIES] + [ring(70, first_seq=900), ring(3, (1 << 30) - 40)]
+    seeds = [ring(n) for n in TAKES_ENTRIES] + [ring(70, first_seq=900)]
     in_page, in_slot = in_fields(BLOCK_HEADER), in_fields(SLOT_HEADER, at=HEADER_PAGE)
 
     def repair(case: bytes, prng: Prng, work: Work) -> bytes:

@@ -19,6 +19,7 @@ from backend_sync.tariffs.import_fares import import_fares
 from backend_sync.tariffs.losses import report
 from backend_sync.tariffs.source import TariffFault
 from backend_sync.tariffs.tariff_text import tariff_text
+from backend_sync.tariffs.when import time_zone
 from simulator.demo_system import TARIFFS
 from simulator.fuzzing.config_targets import TOML_WORDS, Folder
 from simulator.fuzzing.mutation import BYTES, in_parts
@@ -90,7 +91,7 @@ def _written(files: dict[str, str]) -> bytes:
 
 def feed_work() -> Work:
     """A GTFS feed: folder or zip."""
-    return _feed_work(lambda path: read_feed(path, SMALL_BOUNDS), [FEED], _no_check)
+    return _feed_work(lambda path: read_feed(path, SMALL_BOUNDS), [FEED], _feed_check)
 
 
 def fares_work() -> Work:
@@ -113,8 +114,9 @@ def fares_work() -> Work:
     return work
 
 
-def _no_check(case: bytes, value: Any) -> None:
+def _feed_check(case: bytes, value: Any) -> None:
     must(value.trips and value.stops, "a feed without trips")
+    must(time_zone(value.timezone) is not None, "a time zone that is none")
 
 
 def _feed_work(read: Callable[[Path], Any], feeds: list[dict[str, str]], check: Any) -> Work:

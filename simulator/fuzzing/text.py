@@ -13,11 +13,13 @@ from simulator.prng import Prng
 NUMBERS = (b"0", b"-1", b"1", b"255", b"256", b"65536", b"1073741824", b"99999999999999999999",
            b"-0", b"1.5", b"1e9", b"nan", b"inf", b"-9223372036854775809", b"00", b"0x10",
            b"1_0")  # fmt: skip
-MARKS = (b'"', b"'", b",", b"\n", b"\r", b"\0", b"[", b"]", b"{", b"}", b"=", b"#", b"<", b">", b"&",
-         b"\\", b"\xff", b"\xc3", b"\xe2\x80\xae", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\t", b":",
-         "²".encode(), "１".encode(), b"\x1b[31m")  # fmt: skip
-VALUES = (None, True, False, 0, -1, 1, 255, 256, 1 << 30, 1 << 64, -(1 << 64), 1.5, 1e400, "", "00",
-          "zz", "ff" * 44, "²", "\ud800", [], {}, [1], {"a": 1}, [[]] * 3)  # fmt: skip
+MARKS = (b'"', b"'", b",", b"\n", b"\r", b"\0", b"[", b"]", b"{", b"}", b"=", b"#", b"<", b">",
+         b"&", b"\\", b"\xff", b"\xc3", b"\xe2\x80\xae", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\t",
+         b":", "²".encode(), "１".encode(), b"\x1b[31m")  # fmt: skip
+VALUES: tuple[Any, ...] = (
+    None, True, False, 0, -1, 1, 255, 256, 1 << 30, 1 << 64, -(1 << 64), 1.5, 1e400, "", "00",
+          "zz", "ff" * 44, "²", "\ud800", [], {}, [1], {"a": 1}, [[]] * 3,
+)  # fmt: skip
 NESTED = 3000
 _NUMBER = re.compile(rb"-?\d+(?:\.\d+)?")
 _WORD = re.compile(rb"[A-Za-z0-9_.-]+")

@@ -27,7 +27,7 @@ def code_of(setup):
 def _text(case):
     for byte in case:
         if byte > 127:
-            raise LayoutError("text: byte %d, wanted ASCII" % byte)
+            raise LayoutError(f"text: byte {byte}, wanted ASCII")
     return str(case, "utf-8")
 
 

@@ -23,7 +23,7 @@ def tariff_of(setup):
     def read(case):
         tariff = Tariff(memory_reader(case))
         tariff.mount()
-        found = [tariff.authority, tariff.version, tariff.valid_from, tariff.valid_to]
+        found: list = [(tariff.authority, tariff.version, tariff.valid_from, tariff.valid_to)]
         for card, tap in questions:
             tariff.read_count = 0
             try:

@@ -216,11 +216,11 @@ def _proven(dock, line):
     edge = DockEdge(EDGE, key_of, _numbers(0x10))
     line.to_board = encode_frame(m.CALL, b"")
     dock.tick()
-    (_hello, body), = FrameReader().feed(line.from_board)
+    ((_hello, body),) = FrameReader().feed(line.from_board)
     line.to_board = encode_frame(m.CHALLENGE, edge.challenge(body, month))
     line.from_board = b""
     dock.tick()
-    (_proof, body), = FrameReader().feed(line.from_board)
+    ((_proof, body),) = FrameReader().feed(line.from_board)
     edge.finish(body)
     line.from_board = b""
     return edge.session

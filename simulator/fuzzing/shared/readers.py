@@ -1,4 +1,4 @@
-"""All shared readers by name: (make, refusals); `make(setup)` returns read(case). Shared dialect."""
+"""All shared readers by name: (make, refusals); make(setup) returns read(case). Shared dialect."""
 
 from simulator.fuzzing.shared import cards, codes, fares, lines, link, sealed, storage, words
 

@@ -78,14 +78,16 @@ def hotlist_of(setup):
         readers = [_reader(part, counts) for part in parts[:2]] or [_reader(b"", counts)]
         found = Hotlist(readers[0], readers[1] if len(readers) > 1 else None)
         answers = []
+        most = 0
         for uid in UIDS:
-            counts[0] = 0
+            counts[0] = counts[1] = 0
             try:
                 answers.append(found.lookup(uid))
             except LayoutError:
                 answers.append(None)
             assert counts[0] <= READS_MAX, counts
-        return found.version, found.overlay_version, answers, counts[1]
+            most = max(most, counts[1])
+        return found.version, found.overlay_version, answers, most, len(readers)
 
     return read
 

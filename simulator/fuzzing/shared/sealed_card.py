@@ -70,7 +70,7 @@ class SealedCard:
 
     def _begin(self, command):
         number = command[1] & 7
-        self._key = card_key(master("K%d" % min(number, 4)), UID, AID, number, GENERATION)
+        self._key = card_key(master(f"K{min(number, 4)}"), UID, AID, number, GENERATION)
         self._challenge = bytes(aes(self._key, CBC, bytes(16)).encrypt(RND_B))
         return bytes([MORE]) + self._challenge
 

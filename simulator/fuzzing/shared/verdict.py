@@ -76,7 +76,7 @@ def main(root, name):
         cases += 1
         if cases % HEAP_EVERY == 0:
             gc.collect()
-            last = gc.mem_alloc()
+            last = gc.mem_alloc()  # type: ignore[attr-defined]
             first = first or last
     print("heap", first, last)
 
