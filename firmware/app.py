@@ -195,7 +195,13 @@ class Validator:
             answer = self.tap.two_cards()
         else:
             self.load_packages()
-            answer = converse(self._tapped(uid), self.tap.frame, reader.exchange)
+            try:
+                answer = converse(self._tapped(uid), self.tap.frame, reader.exchange)
+            except MemoryError:
+                # As after a power cut: the passenger is told to try again, the board starts anew,
+                # and the next tap settles whatever was under way.
+                show_answer(self._ports.screen, TAP_AGAIN)
+                raise
         reader.release()
         show_answer(self._ports.screen, answer)
         after = self._ports.clock.ticks_ms()

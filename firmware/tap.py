@@ -52,7 +52,7 @@ from firmware.card_writer import AUTH, COMMITTED, DECIDE, NOT_SENT, READ, STAGE,
 from firmware.journal_errors import JournalFull
 from firmware.tap_card import Refused, open_card, read_card
 from firmware.tap_decide import Pricing, degraded, refuse_card, ride
-from firmware.tap_entries import block, intent
+from firmware.tap_entries import block, intent, intent_values
 from firmware.tap_harvest import harvest
 
 GRACE_S = 10  # a re-tap at the same device so soon is the same tap
@@ -73,6 +73,7 @@ class Tap(CardWriter):
         self.hotlist = hotlist
         self.lease = lease
         self.pricing = Pricing()
+        self.values = intent_values()
         # Since power-up: seq of our records, or (uid, count, second) of tickets, shown green.
         self.shown = []
 
@@ -231,7 +232,7 @@ class Tap(CardWriter):
         add_debit(values, cents)
         ride(values, pricing.decision, self.profile.get("line", 0))
         record = self.chain(seen, values)
-        payload = intent(seen, record, pricing, self.tariff, self.profile, self.mode)
+        payload = intent(self.values, seen, record, pricing, self.tariff, self.profile, self.mode)
         usage = pricing.usage_to_write(seen.head)
         self.mark(DECIDE)
         seen.phase = PHASE_STAGE
