@@ -97,8 +97,9 @@ class PackageSlots:
             package = self._load(place, k_cfg)
             if package is not None:
                 self.packages.append(package)
-        # The slot written last has the higher version: a lower one is never accepted.
-        self.packages.sort(key=lambda package: package.version)
+        # The slot written last has the higher version: a lower one is never accepted. Two alike
+        # nobody wrote; the place decides, for MicroPython's sort is not stable.
+        self.packages.sort(key=lambda package: (package.version, package.place))
 
     def _load(self, place, k_cfg):
         head = bytearray(HEAD_BYTES)
