@@ -16,8 +16,8 @@ from simulator.fuzzing.targets import NAMES, TARGETS
 from tests import figures
 
 pytestmark = pytest.mark.requirement("T22", "T23")
-RUNS, SAMPLE = 1500, 60
-SLOW_RUNS, VERY_SLOW_RUNS = 300, 60
+RUNS, SAMPLE = 1000, 40
+SLOW_RUNS, VERY_SLOW_RUNS = 200, 40
 AGREE, SLOW_AGREE = 2000, 120
 # Cases a second below a thousand, and below two hundred, on one core of a small machine.
 SLOW = ("journal", "card-answers", "card-files", "tariff", "card-image", "dump-json", "dump-xml",
@@ -123,6 +123,7 @@ def test_wrong_use_ends_with_2(wrong, capsys):
 
 
 @pytest.mark.system
+@pytest.mark.full
 def test_atheris_runs_the_same_targets_and_finds_the_same_mistakes(capsys):
     pytest.importorskip("atheris", reason="no wheel of atheris for this machine")
     arguments = ["fuzz", "--engine", "atheris", "--runs", "300"]
