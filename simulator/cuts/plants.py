@@ -128,7 +128,7 @@ PLANTS = {
     "key-first": Plant("the old key dies before the next header", "change", MOUNT, _key_first),
     "trusting": Plant("a slot that read well once is believed", "pair", LOST, _trusting),
     "late-intent": Plant("the commit leaves before its entry", "debit", SENT, _outcome_before),
-    "received": Plant("a body is checked as received, not as kept", "tariff", MIXED, _received),
+    "received": Plant("a body is checked as received, not as kept", "hotlist", MIXED, _received),
     "uncounted": Plant("a lease that a cut switched is not counted", "lease", WRONG, _uncounted),
     "eager": Plant("a block is erased before it is acknowledged", "full", LOST, _eager),
     "next-slot": Plant("a slot that reads blank after a start is used", "pair", LOST, _next_slot),

@@ -22,7 +22,7 @@ from simulator.kills.tracing import BOUNDARIES, ERRORS, Fault, KillsError, run_f
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DRILLS: dict[str, type[Any]] = {"edge": EdgeDrill, "ledger": LedgerDrill}
-FAULT_EVERY = 5  # kills
+FAULT_EVERY = 10  # kills
 FAULT_SPAN = 6  # boundaries that fail before the disk works again
 RESTARTS_MAX = 3
 Progress = Callable[[], None]
@@ -66,7 +66,7 @@ class Killed:
 def drill(
     name: str, every: int = 1, jobs: int = 2, plant: str = "", progress: Progress | None = None
 ) -> Killed:
-    """Kill program `name` at each `every`th boundary; at each fifth of those the disk fails.
+    """Kill program `name` at each `every`th boundary; at each tenth of those the disk fails.
 
     A planted mistake is looked for by kills alone.
     """

@@ -118,14 +118,17 @@ class World:
             f'[ledger]\npublics = ["{self.inland.ledger.public.hex()}"]\n' + docks
         )
 
-    def start(self, name):
+    def command(self, name):
         commands = {
             "broker": ["-m", "iotcore", "--config", str(self.folder / "broker.toml")],
             "edge": ["-m", "edge_agent", "edge", "run", "--config", str(self.config)],
         }
+        return [sys.executable, *commands[name]]
+
+    def start(self, name):
         log = (self.folder / f"{name}.log").open("ab")
         self.processes[name] = subprocess.Popen(
-            [sys.executable, *commands[name]], cwd=ROOT, stdout=log, stderr=log
+            self.command(name), cwd=ROOT, stdout=log, stderr=log
         )
 
     def kill(self, name):
