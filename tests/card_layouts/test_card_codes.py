@@ -102,8 +102,8 @@ def test_the_record_is_rebuilt_from_the_slot_header_and_the_entry():
 
 @pytest.mark.requirement("D13")
 def test_every_entry_type_has_a_table_of_96_bytes_and_others_are_refused():
-    assert [LAYOUTS[kind, 1].name for kind in range(1, 15)] == list(entries.TYPE_NAMES[1:])
+    assert [LAYOUTS[kind, 1].name for kind in range(1, 16)] == list(entries.TYPE_NAMES[1:])
     assert {layout.size for layout in LAYOUTS.values()} == {96}
-    for kind, layout in ((15, 1), (1, 2), (0, 1)):
+    for kind, layout in ((16, 1), (1, 2), (0, 1)):
         with pytest.raises(LayoutError):
             layout_of(kind, layout)
