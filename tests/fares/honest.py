@@ -9,8 +9,9 @@ which a gain over this fare is explained (`adversary.py`). Reads text through th
 
 import datetime
 
-from tests.fares import oracle_tariff
-from tests.fares.oracle_tariff import cents, service_date
+from tests.fares import oracle_tariff, oracle_windows
+from tests.fares.oracle_tariff import cents
+from tests.fares.oracle_windows import service_date
 from tests.fares.ridden import (
     BESIDE,
     FINISH,
@@ -206,7 +207,7 @@ class Accountant:
 
     def _holds(self, window, ride, relaxed):
         return window is None or any(
-            self._once(oracle_tariff.in_window, window, wall)
+            self._once(oracle_windows.in_window, window, wall)
             for wall in readings(ride.wall, relaxed)
         )
 
@@ -237,7 +238,7 @@ class Accountant:
                 continue
             taken = [
                 all(
-                    self._once(oracle_tariff.in_window, row["window"], wall)
+                    self._once(oracle_windows.in_window, row["window"], wall)
                     for wall in readings(ride.wall, relaxed)
                 )
                 for ride in (journey if row.get("on_transfer", False) else journey[:1])

@@ -20,7 +20,8 @@ from tests.fares import (
     oracle_tariff,
     oracle_visits,
 )
-from tests.fares.oracle_tariff import CLASSES, service_date
+from tests.fares.oracle_tariff import CLASSES
+from tests.fares.oracle_windows import service_date
 
 EPOCH = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 FIVE_MINUTES = datetime.timedelta(minutes=5)

@@ -3,7 +3,7 @@
 Source: tariff-model.md sections 3.2 steps 5 to 9 and 3.3.
 """
 
-from tests.fares import oracle_rights, oracle_tariff
+from tests.fares import oracle_rights, oracle_tariff, oracle_windows
 from tests.fares.oracle_journey import (
     companions_allowed,
     continuing,
@@ -22,8 +22,8 @@ from tests.fares.oracle_offer import (
     price,
     why_ended,
 )
-from tests.fares.oracle_tariff import service_date
 from tests.fares.oracle_wanted import wanted_sets
+from tests.fares.oracle_windows import service_date
 
 __all__ = ["open_journey", "purse_offers", "transfer_offers", "with_companions"]
 
@@ -121,7 +121,7 @@ def _purse(ask, product, slot, held, zones, holder):
 
 def _in_window(ask, product):
     return "window" not in product or any(
-        oracle_tariff.in_window(ask["book"], ask["feed"], product["window"], wall)
+        oracle_windows.in_window(ask["book"], ask["feed"], product["window"], wall)
         for _name, wall in ask["readings"]
     )
 
@@ -129,7 +129,7 @@ def _in_window(ask, product):
 def _why_closed(ask, product):
     walls = [wall for _name, wall in ask["readings"]]
     days = (
-        oracle_tariff.on_window_days(ask["book"], ask["feed"], product["window"], wall)
+        oracle_windows.on_window_days(ask["book"], ask["feed"], product["window"], wall)
         for wall in walls
     )
     return "window" if any(days) else "calendar"
@@ -142,7 +142,7 @@ def _window_reading(ask, use):
     return [
         name
         for name, wall in ask["readings"]
-        if oracle_tariff.in_window(ask["book"], ask["feed"], use["product"]["window"], wall)
+        if oracle_windows.in_window(ask["book"], ask["feed"], use["product"]["window"], wall)
     ][0]
 
 

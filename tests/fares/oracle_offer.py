@@ -5,8 +5,9 @@ Source: tariff-model.md sections 1 (M1, M5, M9), 3.2 steps 7 and 9, and 3.3.
 
 import datetime
 
-from tests.fares import oracle_tariff
-from tests.fares.oracle_tariff import CLASSES, service_date
+from tests.fares import oracle_tariff, oracle_windows
+from tests.fares.oracle_tariff import CLASSES
+from tests.fares.oracle_windows import service_date
 
 NOBODY = ""
 SURCHARGED_AS = {"purse": "purse", "pass": "pass", "ticket": "single", "ticket_pack": "single"}
@@ -81,7 +82,7 @@ def surcharges_now(ask, book):
         spared = [
             name
             for name, wall in ask["readings"]
-            if not oracle_tariff.in_window(book, ask["feed"], row["window"], wall)
+            if not oracle_windows.in_window(book, ask["feed"], row["window"], wall)
         ]
         if "none" not in spared:
             found.append((number, row, spared[0] if spared else ""))

@@ -6,7 +6,8 @@ tariff-model.md section 3.4; requirements.md O-3..O-7.
 
 import datetime
 
-from tests.fares.oracle_tariff import cents, minute, service_date
+from tests.fares.oracle_tariff import cents
+from tests.fares.oracle_windows import minute, service_date
 
 
 def cheapest(book, card_type, accesses):

@@ -11,8 +11,9 @@ from tests.fares import (
     oracle_tariff,
     oracle_visits,
     oracle_wanted,
+    oracle_windows,
 )
-from tests.fares.oracle_tariff import service_date
+from tests.fares.oracle_windows import service_date
 
 ONE_MINUTE = datetime.timedelta(minutes=1)
 NEVER = datetime.date(9999, 12, 31)
@@ -100,9 +101,9 @@ def why_not(ask, book, product, held, zones, whatever_zone=False):
     if "window" in product:
         name, feed = product["window"], ask["feed"]
         walls = [wall for _name, wall in ask["readings"]]
-        if not any(oracle_tariff.on_window_days(book, feed, name, wall) for wall in walls):
+        if not any(oracle_windows.on_window_days(book, feed, name, wall) for wall in walls):
             return "calendar"
-        if not any(oracle_tariff.in_window(book, feed, name, wall) for wall in walls):
+        if not any(oracle_windows.in_window(book, feed, name, wall) for wall in walls):
             return "window"
     return _why_used_up(product, held, days)
 

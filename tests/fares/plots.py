@@ -7,11 +7,12 @@ one product, a product beside a purse (full or empty), two of one right, an exte
 import datetime
 from typing import NamedTuple
 
-from tests.fares import oracle_tariff
+from tests.fares import oracle_tariff, oracle_windows
 from tests.fares.adversary import Adversary, Move
 from tests.fares.cases import EPOCH
 from tests.fares.honest import Accountant
-from tests.fares.oracle_tariff import minute, numbered
+from tests.fares.oracle_tariff import numbered
+from tests.fares.oracle_windows import minute
 from tests.fares.ridden import Held
 
 ONE_DAY = datetime.timedelta(days=1)
@@ -127,7 +128,7 @@ def _starts(book, names):
 def adversary(side, world, plot, zone):
     """Return (the Adversary of a plot, his moves); `zone` is the time zone of the wall clock."""
     book = world["book"]
-    day = oracle_tariff.service_date(book, plot.start)
+    day = oracle_windows.service_date(book, plot.start)
     second = int((plot.start.replace(tzinfo=zone).astimezone(datetime.UTC) - EPOCH).total_seconds())
     slots, held, terms = [None] * 4, [], {}
     for place, (name, state) in enumerate(plot.rights):
