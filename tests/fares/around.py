@@ -93,7 +93,7 @@ def _known(tariff, broken):
 def _broken_bytes(body):
     """One byte of the header or directory off, at every place that is read."""
     places = [(at, body[at] ^ 1) for at in range(4)]
-    places += [(4, 1), (4, 3), (5, 2), (6, 9), (7, s.SECTION_MAX), (7, s.SECTION_MAX + 1)]
+    places += [(4, 1), (4, 3), (5, 2), (6, 9), (7, s.SECTIONS_MAX), (7, s.SECTIONS_MAX + 1)]
     places += [
         (19, 0),
         (19, 1),
@@ -225,7 +225,8 @@ def repeated(number, body, card, tap, rights, decision, same):
         for entry, known in itertools.product(entries, (card, None)):
             for ask in (repeater.verdict, repeater.claim) if known else (repeater.verdict,):
                 answer = said(ask, entry, known, terms, same, named)
-                found.append((answer, list(repeater.card), list(repeater.tap)))
+                lists = (repeater.card, repeater.tap, repeater.decision)
+                found.append((answer, *(list(numbers) for numbers in lists)))
     return found
 
 
