@@ -43,7 +43,7 @@ from simulator.fuzzing.link_targets import shared_work
 from simulator.fuzzing.mutation import BYTES, fixed, in_fields, in_parts
 from simulator.fuzzing.shared import board as b
 from simulator.fuzzing.shared.parts import join_parts, split_parts
-from simulator.fuzzing.shared.readers import READERS
+from simulator.fuzzing.shared.readers import reader_of
 from simulator.fuzzing.shared.sealed_card import FILE_NUMBERS
 from simulator.fuzzing.target import Work, must
 from simulator.prng import Prng
@@ -121,7 +121,7 @@ def recorded() -> tuple[bytes, ...]:
 def answers_work() -> Work:
     """What a card without keys can say: every flow ends with an answer, and none commits."""
     honest = [split_parts(seed)[1:] for seed in recorded()]
-    read = READERS["card-answers"][0](setup())
+    read = reader_of("card-answers")[0](setup())
     commits = [read(seed)[3] for seed in recorded()]
 
     def status(case: bytes, prng: Prng, work: Work) -> bytes:

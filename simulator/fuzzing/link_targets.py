@@ -7,7 +7,7 @@ from card_layouts.link import frames, messages
 from card_layouts.link.batches import encode_batch
 from simulator.fuzzing.mutation import BYTES, in_fields, sealed
 from simulator.fuzzing.shared import link
-from simulator.fuzzing.shared.readers import READERS
+from simulator.fuzzing.shared.readers import reader_of
 from simulator.fuzzing.target import Work, must
 from simulator.prng import Prng
 
@@ -17,7 +17,7 @@ LONGEST = frames.BODY_BYTES_MAX + 5
 
 def shared_work(name: str, seeds: list[bytes], **more: Any) -> Work:
     """Return the work of a shared reader."""
-    make, refusals = READERS[name]
+    make, refusals = reader_of(name)
     setup = more.get("setup", ())
     return Work(make(setup), refusals, seeds, **{"operations": BYTES, **more})
 

@@ -8,13 +8,13 @@ from typing import NamedTuple
 from simulator.board_process import BoardFailed, micropython_path
 from simulator.fuzzing.mutation import case_of
 from simulator.fuzzing.shared import verdict as shared_verdict
-from simulator.fuzzing.shared.readers import READERS
+from simulator.fuzzing.shared.readers import reader_of
 from simulator.fuzzing.target import Target
 
 ROOT = Path(__file__).parents[2]
 VERDICT = Path(shared_verdict.__file__)
 AGREE_CASES = 100_000
-HEAP_KIB = 1024  # of which the modules in source, which boards run from flash, take a third
+HEAP_KIB = 768  # most of it the firmware in source, which boards run from flash
 GROWN_MAX = 4096  # bytes that may come to live on the heap between the first look and the last
 PORTION = 5000  # cases a process: their input is held in memory
 EXAMPLES_MAX = 5
@@ -40,7 +40,7 @@ class Agreement(NamedTuple):
 def compare(target: Target, cases: int, seed: int) -> Agreement:
     """Give both runtimes the first cases of a run. Raises: BoardFailed if one cannot be run."""
     work = target.make()
-    make, refusals = READERS[target.shared]
+    make, refusals = reader_of(target.shared)
     read = make(list(work.setup))
     taken = differ = heap = grown = 0
     examples: list[str] = []

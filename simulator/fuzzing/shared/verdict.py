@@ -61,10 +61,10 @@ def _blob(stream):
 def main(root, name):
     """Read standard input to its end; see above."""
     sys.path.insert(0, root)
-    from simulator.fuzzing.shared.readers import READERS
+    from simulator.fuzzing.shared.readers import reader_of
 
     stream = sys.stdin.buffer
-    make, refusals = READERS[name]
+    make, refusals = reader_of(name)
     count = _blob(stream)[0]
     read = make([_blob(stream) for _ in range(count)])
     first = last = cases = 0
