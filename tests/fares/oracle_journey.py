@@ -6,7 +6,7 @@ Source: tariff-model.md sections 3.2 step 6 and 3.3 (transfer, pass-back); W-15,
 import datetime
 
 from tests.fares import oracle_rights, oracle_tariff, oracle_visits
-from tests.fares.oracle_offer import NOBODY, add_cap, companions_price, price, why_ended
+from tests.fares.oracle_offer import NOBODY, add_cap, companions_price, price, sold_now, why_ended
 from tests.fares.oracle_tariff import CLASSES
 
 PASS_BACK_S = 300
@@ -104,9 +104,7 @@ def transfer_offers(ask):
     cost = 0
     if heads(extra):
         table = journey["product"]["prices"]
-        sold = oracle_tariff.sold_as(
-            ask["book"], table, ask["group"], journey["zones"], ask["ahead"]
-        )
+        sold = sold_now(ask, table, ask["group"], journey["zones"])
         cost = companions_price(ask, table, extra, sold)
         if cost is None:
             return []

@@ -20,6 +20,7 @@ from tests.fares.oracle_offer import (
     key,
     kindest_price,
     price,
+    sold_now,
     why_ended,
 )
 from tests.fares.oracle_wanted import wanted_sets
@@ -150,7 +151,7 @@ def _charges(ask, use, zone, wanted):
     """Return the charge for a new journey and the upgrade of the open one."""
     table, group = use["priced"]["prices"], use["group"]
     order = ask["book"]["zones"]["order"]
-    sold = oracle_tariff.sold_as(ask["book"], table, group, wanted, ask["ahead"])
+    sold = sold_now(ask, table, group, wanted)
     own, _name = kindest_price(ask, table, group, sold)
     others = companions_price(ask, table, ask["party"], sold)
     offers = []
@@ -190,7 +191,7 @@ def _upgrade(ask, use, zone, wanted):
     party = ask["party"]
     covered, extra = extra_heads(party, journey["companions"])
     target = oracle_tariff.span_of(ask["book"], journey["zones"] | wanted)
-    sold = oracle_tariff.sold_as(ask["book"], table, group, target, ask["ahead"])
+    sold = sold_now(ask, table, group, target)
     own, _name = kindest_price(ask, table, group, sold)
     others = companions_price(ask, table, covered, sold)
     new = companions_price(ask, table, extra, sold)
@@ -199,7 +200,7 @@ def _upgrade(ask, use, zone, wanted):
     offer = continuing(ask, use["product"], slot, journey, zone)
     offer.update(kind="upgrade", rule="upgrade", group=group, zones=sold)
     offer["fairness"] = journey["fairness"]
-    before = oracle_tariff.sold_as(ask["book"], table, group, journey["zones"], ask["ahead"])
+    before = sold_now(ask, table, group, journey["zones"])
     others_before = companions_price(ask, table, covered, before) or 0
     own_before, _name = kindest_price(ask, table, group, before)
     paid = journey["charged"]
@@ -233,7 +234,7 @@ def _extension(ask, product, priced, group, slot, zones):
             if not lacking:
                 continue
             table = priced["prices"]
-            sold = oracle_tariff.sold_as(ask["book"], table, group, lacking, ask["ahead"])
+            sold = sold_now(ask, table, group, lacking)
             own, _name = kindest_price(ask, table, group, sold)
             others = companions_price(ask, table, ask["party"], sold)
             if own is None or others is None:

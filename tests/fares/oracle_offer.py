@@ -13,6 +13,24 @@ NOBODY = ""
 SURCHARGED_AS = {"purse": "purse", "pass": "pass", "ticket": "single", "ticket_pack": "single"}
 
 
+def sold_now(ask, table, group, wanted):
+    """Return the set that is sold in the kindest reading of the clock, by the prices in force then.
+
+    Of readings alike, one in which a window's price holds comes first.
+    """
+    book, feed, found = ask["book"], ask["feed"], []
+    for place, (_name, wall) in enumerate(ask["readings"]):
+
+        def in_force(zones, wall=wall):
+            return oracle_tariff.price_at(book, feed, table, group, zones, wall)
+
+        sold = oracle_tariff.sold_as(book, table, group, wanted, ask["ahead"], in_force)
+        if sold is not None:
+            usual = in_force(sold) == oracle_tariff.sold_sets(book, table, group)[sold]
+            found.append((in_force(sold), usual, place, sold))
+    return min(found, key=lambda one: one[:3])[3] if found else None
+
+
 def kindest_price(ask, table, group, sold):
     """Return (cents, reading): the lowest price over every reading of the clock."""
     if sold is None:

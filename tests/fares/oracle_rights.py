@@ -260,7 +260,7 @@ def _add_list_price(offer, ask, book, product, zones):
     for zone, wanted in oracle_wanted.wanted_sets(ask, zones):
         if zone not in zones:
             continue
-        sold = oracle_tariff.sold_as(book, table, group, wanted, ask["ahead"])
+        sold = oracle_offer.sold_now(ask, table, group, wanted)
         cents, _name = oracle_offer.kindest_price(ask, table, group, sold)
         prices += [] if cents is None else [cents]
     offer["full"] += min(prices, default=0)

@@ -233,13 +233,16 @@ def price_at(book, feed, table, group, zones, wall):
     return sold_sets(book, table, group).get(zones)
 
 
-def sold_as(book, table, group, wanted, ahead):
+def sold_as(book, table, group, wanted, ahead, in_force=None):
     """Return the set that is sold for `wanted`: itself if listed with a hole, else a superset.
 
+    `in_force(zones)` gives the cents of a sold set at one time; without it the table's own count.
     The cheapest superset of the run, then the one of fewest zones. Of several such the lowest and
     the highest are left, and the one with more of the zones ahead of the vehicle is taken.
     """
     sold = sold_sets(book, table, group)
+    if in_force is not None:
+        sold = {zones: in_force(zones) for zones in sold}
     run = span_of(book, wanted)
     if wanted != run and wanted in sold:
         return wanted
