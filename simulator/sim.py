@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from simulator import sim_card, sim_cuts, sim_fuzz, sim_kills, sim_reader, sim_tears
+from simulator.histories.parts import PARTS as HISTORIES
 
 PARTS = (
     ("reader", sim_reader, "a PN532 or PC/SC reader with cards, for libnfc, nfcpy, pyscard ..."),
@@ -18,6 +19,7 @@ PARTS = (
     ("kills", sim_kills, "edge agent and ledger killed at every write and fsync; failing disks"),
     ("tears", sim_tears, "a card torn away at every byte and internal write of every flow"),
     ("fuzz", sim_fuzz, "wrong bytes for every parser of bytes or text from outside"),
+    *HISTORIES,
 )
 
 

@@ -20,13 +20,15 @@ def agreement(world: "World") -> None:
     assert service is not None, "heal() has started the ledger"
     report = service.ledger.report(with_cards=True)
     unheard = {w for w in world.model.by_writer if w not in world.books.entries}
-    known = {w for w, rules in world.books.evidence.items() if any(r[0] == "P" for r in rules)}
+    unheard |= i8_suspense_is_empty(world, report, unheard)
+    seen = {w: {rule[0] for rule in rules} for w, rules in world.books.evidence.items()}
+    claimed = {w for w, sides in seen.items() if "P" in sides}
+    known = {w for w in claimed if "V" not in seen[w]}
     _drained(world)
-    i8_suspense_is_empty(world, report)
     _every_commit_posted(world, unheard)
     _cards_agree(world, report, unheard, known)
     _sums_agree(world, report, unheard, known)
-    clones_are_found(world, known)
+    clones_are_found(world, claimed)
 
 
 def _drained(world: "World") -> None:
@@ -42,18 +44,28 @@ def _drained(world: "World") -> None:
             wrong(world, "drained", f"{depot.name} still holds entries nobody acknowledged")
 
 
-def i8_suspense_is_empty(world: "World", report: dict[str, Any]) -> None:
-    """All entries delivered and a next transaction of c anywhere => no open intent on c."""
+def i8_suspense_is_empty(
+    world: "World", report: dict[str, Any], unheard: set[Writer]
+) -> set[Writer]:
+    """All entries delivered and a next transaction of c anywhere => no open intent on c.
+
+    Return the intents that may stay open: the commit that would tell lies in a destroyed journal.
+    """
     world.checked["I8"] += 1
+    may_stay, places = set(), world.model.by_place
     for pseudonym, n, device, seq in world.books.rows(
         "SELECT c.pseudonym, s.n, s.device, s.seq FROM suspense s JOIN cards c ON c.id = s.card"
     ):
         card = world.cards_of[bytes(pseudonym)]
+        telling = places.get((card, n), set()) | places.get((card, n + 1), set())
         top = max(chip.n for chip in world.model.chips.values() if chip.card == card)
-        if top >= n:
+        if telling & unheard:
+            may_stay.add((device, seq))
+        elif top >= n:
             wrong(world, "I8", f"card {card + 1}: intent {seq} of {device} for n {n} is still open")
     if report["outcomes_unmatched"] and not world.lost:
         wrong(world, "I8", f"{report['outcomes_unmatched']} outcomes wait for their intents")
+    return may_stay
 
 
 def _every_commit_posted(world: "World", unheard: set[Writer]) -> None:
@@ -116,7 +128,7 @@ def _sums_agree(
         )
 
 
-def clones_are_found(world: "World", known: set[Writer]) -> None:
+def clones_are_found(world: "World", claimed: set[Writer]) -> None:
     """Both branches of a copied card told => FORK; and no fork without a copy."""
     world.checked["clones"] += 1
     service = world.inland.service
@@ -125,7 +137,7 @@ def clones_are_found(world: "World", known: set[Writer]) -> None:
 
     found = {(row["device"], row["seq"]) for row in forks(service.ledger.database)}
     for place in world.model.forks():
-        writers = world.model.by_place[place] & known
+        writers = world.model.by_place[place] & claimed
         if len(writers) > 1 and not writers <= found:
             wrong(world, "clone", f"card {place[0] + 1}: two commits at n {place[1]}, no fork")
     for writer in found:

@@ -206,7 +206,8 @@ class Depot:
     def next_ms(self) -> int:
         """Return when the agent wants its turn."""
         mail = self.post.next_ms(self.name)
-        if mail is not None and self.agent is not None and self.broker.connected:
+        listens = self.agent is not None and not self.agent.store_problem
+        if mail is not None and listens and self.broker.connected:
             return min(self.wake_ms, max(mail, self.clock.now_ms))
         return self.wake_ms
 
@@ -214,6 +215,8 @@ class Depot:
         assert self.agent is not None
         if moved:
             return 20
+        if self.agent.store_problem:
+            return 5000
         if self.clock.now_ms < self.active_until_ms:
             return 250
         if any(dock.board is not None for dock in self.docks):

@@ -33,7 +33,8 @@ def mend(world: World) -> None:
     for depot in world.depots:
         depot.fill_disk(0)
         depot.machine.wrong_s = 0
-        depot.broker.reconnect()
+        if depot.broker.is_cut:
+            depot.broker.reconnect()
         for place in depot.docks:
             place.disturb, place.is_gone = None, False
         if depot.was_wiped:

@@ -14,6 +14,7 @@ FARES = (250, 338)  # one zone, both
 JOURNEY_S = 3600
 BORDER_S = 400  # clocks may differ by five minutes (X-13), and a journey counts whole minutes
 GRACE_S = 15
+GRACE_MIN_S = 9
 GREEN, AMBER, RED = "green", "amber", "red"
 UNKNOWN = "HOLD_AGAIN"
 PAID_NOW = ("ACCEPTED",)
@@ -136,6 +137,8 @@ class Model:
             self._wrong("I1", f"chip {chip}: {tx.cents} cents came from nowhere")
         if tx.actions:
             self._loaded(tx, a)
+        if self.is_ride(tx) and was.txs and self._again(tx, was.txs[-1]):
+            self._wrong("twice", f"chip {chip}: charged again by {device}, never let in")
         was.purse, was.n, was.b, was.a = purse, n, b, a
         was.txs.append(tx)
         self._enter(tx)
@@ -195,7 +198,7 @@ class Model:
     def liability(self, card: int, unheard: set[Writer], known: set[Writer]) -> int:
         """Return what LIAB of a card must be when the entries `unheard` never reached anybody.
 
-        A counter that two different commits are `known` to hold is a fork: neither is posted.
+        Of a card with copies, `known` are those that the books have evidence for and none against.
         """
         total = 0
         for (owner, _), writers in self.by_place.items():
@@ -206,9 +209,12 @@ class Model:
     def _posted(
         self, writers: set[Writer], unheard: set[Writer], known: set[Writer]
     ) -> set[Writer]:
-        """Return which of the commits at one counter are posted."""
-        claims = writers if len(writers) == 1 else writers & known
-        return claims - unheard if len(claims) == 1 else set()
+        """Return which of the commits at one counter are posted: the one on the card.
+
+        Of a card with copies only those of which the books know no other story.
+        """
+        doubtful = any(self.by_writer[writer].card in self.doubtful for writer in writers)
+        return (writers & known if doubtful else writers) - unheard
 
     def missing(self, card: int, unheard: set[Writer]) -> int:
         """Return M: what the card paid more than the ledger can know (below 0: less)."""
@@ -244,6 +250,12 @@ class Model:
         if rivals and tx.card not in self.doubtful:
             self._wrong("I2", f"card {tx.card + 1} has two commits at counter {tx.n}")
         rivals.add(tx.writer)
+
+    def _again(self, tx: Tx, last: Tx) -> bool:
+        """Say whether this ride repeats one that the same device owes a green for (grace)."""
+        owed = self.unshown.get((tx.card, tx.device), 0) > 0 and self.is_ride(last)
+        soon = tx.at_s - last.at_s < GRACE_MIN_S and last.device == tx.device
+        return owed and soon and tx.device not in self.wrong_clocks
 
     def _loaded(self, tx: Tx, k: int) -> None:
         paid = self.paid[tx.card]

@@ -1,6 +1,6 @@
 """Who there is, by number and by name, and where what lies on the flash of a board.
 
-Small on purpose: a journal of twelve blocks fills within a day and is reused within a history.
+Small on purpose: a journal of four blocks fills within a day and is reused within a history.
 """
 
 from card_layouts.packages.manifest import HOTLIST, LEASE, OVERLAY, TARIFF
@@ -8,7 +8,7 @@ from card_layouts.packages.manifest import HOTLIST, LEASE, OVERLAY, TARIFF
 CARDS_MAX, GATES_MAX, EDGES_MAX = 12, 6, 3
 DESK = 1  # the device number of the counter where cards are loaded
 FIRST_GATE = 11
-GATE_BLOCKS = 12
+GATE_BLOCKS = 4
 DESK_BLOCKS = 64  # as the issuing office has it
 # role, first block, blocks of one slot
 PACKAGES = (

@@ -42,12 +42,8 @@ def play(options: Options, events: Sequence[Event] | None = None) -> Played:
     world = World(options)
     started = time.process_time()
     invariant = violation = state = ""
-    was_enabled = gc.isenabled()
-    gc.collect()
-    gc.freeze()  # a validator collects after every tap: only what is new since then
-    gc.disable()
     try:
-        _live(world, events)
+        live(world, events)
         state = state_hash(state_of(world))
     except Violation as found:
         invariant, violation = found.invariant, str(found)
@@ -57,9 +53,6 @@ def play(options: Options, events: Sequence[Event] | None = None) -> Played:
         world.say("check", violation)
     finally:
         world.close()
-        gc.unfreeze()
-        if was_enabled:
-            gc.enable()
     return Played(
         options,
         events,
@@ -74,6 +67,30 @@ def play(options: Options, events: Sequence[Event] | None = None) -> Played:
         world.answers,
         world.trace.lines,
     )
+
+
+def state_parts(options: Options, events: Sequence[Event]) -> list[bytes]:
+    """Play a history that holds and return everything durable at its end."""
+    world = World(options)
+    try:
+        live(world, events)
+        return state_of(world)
+    finally:
+        world.close()
+
+
+def live(world: World, events: Sequence[Event]) -> None:
+    """Live through everything in a world, to its agreement. Raises: Violation."""
+    was_enabled = gc.isenabled()
+    gc.collect()
+    gc.freeze()  # a validator collects after every tap: only what is new since then
+    gc.disable()
+    try:
+        _live(world, events)
+    finally:
+        gc.unfreeze()
+        if was_enabled:
+            gc.enable()
 
 
 def _live(world: World, events: Sequence[Event]) -> None:

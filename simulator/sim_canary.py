@@ -1,0 +1,80 @@
+"""Plant bugs on purpose and see that histories find them: the checkers must not sleep.
+
+Each bug is planted alone, and seeds are played until one fails. With --invariants one violation of
+each of I1 to I16 is made by hand and must be noticed.
+"""
+
+import argparse
+import json
+from statistics import median
+
+from simulator.histories.canary import CANARIES, planted
+from simulator.histories.choices import EXIT_CODES, count
+from simulator.histories.options import draw_options
+from simulator.histories.play import play
+from simulator.histories.violations import VIOLATIONS, fires
+from simulator.prng import Prng
+
+SEEDS = 40
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `sim canary`."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    rows = [f"  {name:<22}{canary.what}" for name, canary in CANARIES.items()]
+    parser.epilog = "\n".join(["planted bugs:", *rows, "", EXIT_CODES])
+    parser.add_argument("names", nargs="*", metavar="BUG", help="only these (all)")
+    parser.add_argument("--seeds", type=count, default=SEEDS, help=f"at most so many ({SEEDS})")
+    parser.add_argument("--blind", action="store_true", help="hide which bug is planted")
+    parser.add_argument("--invariants", action="store_true", help="one violation of each, by hand")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(parser=parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Plant, play, print; 0 if everything planted was found."""
+    if options.invariants:
+        return _invariants(options)
+    for name in options.names:
+        if name not in CANARIES:
+            options.parser.error(f"{name}: the planted bugs are {', '.join(CANARIES)}")
+    names = list(options.names or CANARIES)
+    if options.blind:
+        Prng(len(names)).shuffle(names)
+    found: dict[str, tuple[int, str]] = {}
+    for number, name in enumerate(names, 1):
+        seed, said = search(name, options.seeds)
+        if seed:
+            found[name] = seed, said
+        if not options.json:
+            shown = f"bug {number:>2}" if options.blind else f"{name:<22}"
+            why = said if not options.blind else said.split(":")[0]
+            print(f"{shown}  {f'seed {seed:>3}' if seed else 'NOT FOUND'}  {why}", flush=True)
+    tries = [seed for seed, _ in found.values()] or [0]
+    if options.json:
+        print(json.dumps({name: list(row) for name, row in found.items()}, indent=1))
+    else:
+        print(f"{len(found)} of {len(names)} found; seeds to find: median {median(tries):g},"
+              f" maximum {max(tries)}")  # fmt: skip
+    return 0 if len(found) == len(names) else 1
+
+
+def search(name: str, seeds: int) -> tuple[int, str]:
+    """Return the first seed that fails with this bug planted, and how; (0, "") if none does."""
+    with planted(name):
+        for seed in range(1, seeds + 1):
+            found = play(draw_options(seed))
+            if found.violation:
+                return seed, found.violation
+    return 0, ""
+
+
+def _invariants(options: argparse.Namespace) -> int:
+    fired = {name: fires(name) for name in VIOLATIONS}
+    if options.json:
+        print(json.dumps(fired, indent=1))
+    else:
+        for name, said in fired.items():
+            print(f"{name:<5}{said or 'DID NOT FIRE'}")
+        print(f"{sum(map(bool, fired.values()))} of {len(fired)} fire")
+    return 0 if all(fired.values()) else 1

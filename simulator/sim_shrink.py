@@ -1,0 +1,39 @@
+"""Make a failing history as small as it gets while it still fails in the same way."""
+
+import argparse
+from pathlib import Path
+
+from simulator.histories.canary import CANARIES, planted
+from simulator.histories.choices import add_choice, chosen, count
+from simulator.histories.events import to_json
+from simulator.histories.shrink import PLAYS_MAX, shrink
+from simulator.histories.trace import table
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `sim shrink`."""
+    add_choice(parser)
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the history here")
+    parser.add_argument(
+        "--plays", type=count, default=PLAYS_MAX, metavar="N", help="at most so many"
+    )
+    parser.add_argument("--canary", choices=tuple(CANARIES), help="with this bug planted")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Shrink, print what is left; 0 if the history does not fail at all."""
+    drawn, events = chosen(options)
+    with planted(options.canary):
+        small = shrink(drawn, events, options.plays)
+    if small is None:
+        print(f"nothing to shrink: {len(events)} events, and everything held")
+        return 0
+    print(f"{len(events)} events became {len(small.events)} in {small.plays} plays:")
+    for event in small.events:
+        print(f"  {event.at_s:>7} s  {event}")
+    print(f"WRONG {small.played.violation}\n")
+    print(table(small.played.lines))
+    if options.output is not None:
+        options.output.write_text(to_json(small.played.options, small.events), encoding="utf-8")
+        print(f"\n./tornello sim replay {options.output}")
+    return 1

@@ -1,0 +1,143 @@
+"""Histories: they hold, they are the same every time, and what is planted is found."""
+
+import ast
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from simulator import sim
+from simulator.histories import model
+from simulator.histories.canary import CANARIES, planted
+from simulator.histories.card_faults import CARD_FAULTS
+from simulator.histories.dock_faults import DOCK_FAULTS
+from simulator.histories.events import draw, from_json, to_json
+from simulator.histories.faults import ATLAS, DOCK, LOAD, TAP, WORLD
+from simulator.histories.options import draw_options
+from simulator.histories.play import play
+from simulator.histories.shrink import shrink
+from simulator.histories.violations import VIOLATIONS, fires
+from simulator.histories.world_faults import WORLD_FAULTS
+from simulator.sim_canary import search
+from tests import figures
+
+ROOT = Path(__file__).resolve().parents[2]
+FIXED, FULL = 40, 200
+EASY = ("intent-late", "silence-is-yes", "one-cent-more")
+INVARIANTS = [f"I{number}" for number in range(1, 17)]
+
+
+def holds(seed):
+    found = play(draw_options(seed))
+    assert found.violation == "", f"{found.violation}; ./tornello sim replay --seed {seed}"
+    figures.add("taps lived through in histories", found.taps)
+    figures.add("faults struck in histories", sum(found.injected.values()))
+
+
+@pytest.mark.requirement("T1", "T11", "T12", "T16", "T17", "T24", "D19", *INVARIANTS)
+@pytest.mark.parametrize("seed", range(1, FIXED + 1))
+def test_a_history_of_a_fixed_seed_holds(seed):
+    holds(seed)
+
+
+@pytest.mark.requirement("T1", "T11")
+def test_a_history_nobody_has_seen_before_holds():
+    seed = 1_000_000 + secrets.randbelow(1_000_000_000)
+    print(f"fresh seed {seed}")
+    holds(seed)
+
+
+@pytest.mark.full
+@pytest.mark.requirement("T1", "T11", "T12", "T16", "T17", "T24")
+@pytest.mark.parametrize("seed", range(FIXED + 1, FULL + 1))
+def test_many_more_histories_hold(seed):
+    holds(seed)
+
+
+@pytest.mark.system
+@pytest.mark.requirement("D19")
+def test_the_same_seed_gives_the_same_hash_in_every_process():
+    said = set()
+    for hash_seed in ("0", "4711"):
+        command = [sys.executable, "-m", "simulator.sim", "hash", "--seed", "5", "--taps", "40"]
+        env = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        said.add(subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True).stdout)
+    (line,) = said
+    assert line.startswith("trace ") and "state -" not in line
+
+
+@pytest.mark.requirement("D19")
+def test_every_flipped_byte_changes_the_hash(capsys):
+    assert sim.main(["hash", "--selftest", "--seed", "3", "--taps", "10", "--no-faults"]) == 0
+    assert "the hash changed 1000 times" in capsys.readouterr().out
+
+
+@pytest.mark.requirement("D19")
+def test_the_model_imports_nothing_of_ours_and_stays_small():
+    source = Path(model.__file__).read_text()
+    names = [
+        node.module if isinstance(node, ast.ImportFrom) else node.names[0].name
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    assert names == ["typing"] and len(source.splitlines()) < 300
+
+
+def test_every_fault_of_the_atlas_has_a_function_and_a_threat():
+    for fault in ATLAS:
+        on = [DOCK_FAULTS] if DOCK in fault.on else []
+        on += [CARD_FAULTS] if TAP in fault.on or LOAD in fault.on else []
+        on += [WORLD_FAULTS] if WORLD in fault.on else []
+        assert on and all(fault.name in table for table in on), fault.name
+        assert fault.threat.startswith("T") and fault.must
+    named = {*CARD_FAULTS, *DOCK_FAULTS, *WORLD_FAULTS}
+    assert named == {fault.name for fault in ATLAS}
+
+
+@pytest.mark.requirement(*INVARIANTS)
+@pytest.mark.parametrize("name", VIOLATIONS)
+def test_a_violation_made_by_hand_is_noticed(name):
+    assert fires(name).startswith(name)
+
+
+@pytest.mark.parametrize("name", EASY)
+def test_a_planted_bug_is_found(name):
+    seed, said = search(name, 5)
+    assert seed, said
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", sorted(set(CANARIES) - set(EASY)))
+def test_every_planted_bug_is_found(name):
+    assert search(name, 60)[0]
+
+
+def test_a_failure_among_hundreds_of_events_shrinks_to_a_dozen():
+    options = draw_options(6, 200, ("answer-lost",))
+    events = draw(options)
+    with planted("silence-is-no"):
+        small = shrink(options, events, 150)
+    assert len(events) > 200 and small is not None and len(small.events) <= 12
+    options, events = from_json(to_json(options, small.events))
+    with planted("silence-is-no"):
+        assert play(options, events).violation == small.played.violation
+    assert play(options, events).violation == ""
+
+
+def test_commands_end_with_their_codes(capsys, tmp_path):
+    page = tmp_path / "history.html"
+    assert sim.main(["run", "--seed", "3", "--taps", "10", "--html", str(page)]) == 0
+    said = capsys.readouterr().out
+    assert "taps/s" in said and "checked" in said and page.read_text().count("<circle") > 10
+    assert sim.main(["explain", "--seed", "3", "--taps", "10", "--about", "desk"]) == 0
+    assert "docks at depot-1" in capsys.readouterr().out
+    with planted("one-cent-more"):
+        assert sim.main(["run", "--seed", "3", "--taps", "10", "--no-faults"]) == 1
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert "WRONG" in line and "./tornello sim replay --seed 3 --taps 10 --no-faults" in line
+    with pytest.raises(SystemExit) as wrong_use:
+        sim.main(["run", "--faults", "nonsense"])
+    assert wrong_use.value.code == 2
