@@ -108,3 +108,11 @@ def test_a_lock_that_has_not_changed_costs_nothing():
     launcher = load_launcher()
     assert launcher.is_provided(launcher.TEST)
     assert launcher.is_provided(launcher.RUN)
+
+
+def test_a_new_lock_takes_the_packages_of_the_tests_from_nobody(tmp_path):
+    launcher = load_launcher()
+    launcher.VENV = tmp_path
+    assert launcher.kept(launcher.RUN) == launcher.RUN
+    launcher.stamp_of(launcher.TEST).write_text("an older lock's digest")
+    assert launcher.kept(launcher.RUN) == launcher.TEST
