@@ -41,6 +41,8 @@ MODE_NAMES = {
 FAULT_SEEDS = (1, 2)
 LATER_MODE = 2  # quarters of the cut that follows a silent fault
 LATER_OPERATIONS = 8
+# Of a flow that is many flows one after the other, each of which is drilled by itself.
+LONG_SEEDS_MAX, LONG_LATER_OPERATIONS = 2, 1
 LIVES = 1000  # what the seeds of one cut are apart
 
 
@@ -76,7 +78,7 @@ def drill(flow: Flow, every: int = 1, nested: bool = True) -> Drilled:
     _judge(found, stage, "whole")
     nested = nested and flow.nested
     number = 0
-    for cut in _cuts(found.operations):
+    for cut in _cuts(found.operations, LIVES if flow.nested else LONG_SEEDS_MAX):
         number += 1
         if number % every == 0:
             _single(found, cut, nested)
@@ -87,10 +89,10 @@ def drill(flow: Flow, every: int = 1, nested: bool = True) -> Drilled:
     return found
 
 
-def _cuts(operations: int) -> Iterator[FlashCut]:
+def _cuts(operations: int, seeds_max: int) -> Iterator[FlashCut]:
     for operation in range(operations):
         for mode, seeds in MODES.items():
-            for seed in range(seeds):
+            for seed in range(min(seeds, seeds_max)):
                 yield FlashCut(operation, mode, seed=operation + LIVES * seed)
 
 
@@ -148,6 +150,7 @@ def _nest(found: Drilled, stage: Stage, kept: Any, recovery: int, where: str) ->
 def _silent(found: Drilled, fault: FlashFault) -> None:
     """Let an operation fail unsaid; then cut power at the end, and at each later operation."""
     later = -1
+    later_operations = LATER_OPERATIONS if found.flow.nested else LONG_LATER_OPERATIONS
     while True:
         stage = found.flow.begin()
         stage.flash.restart_count()
@@ -173,7 +176,7 @@ def _silent(found: Drilled, fault: FlashFault) -> None:
         if _guarded(found, stage, where):
             _judge(found, stage, where)
         later = max(later, fault.operation) + 1
-        if later > fault.operation + LATER_OPERATIONS:
+        if later > fault.operation + later_operations:
             return
 
 

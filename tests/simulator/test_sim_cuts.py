@@ -53,6 +53,12 @@ def test_a_planted_mistake_is_found_and_ends_with_1(capsys, name):
     figures.add("planted mistakes found by power cuts", 1)
 
 
+def test_all_flows_are_shared_by_two_processes_and_told_in_order(capsys):
+    code, text = said(capsys, "--every", "500", "--no-nested")
+    told = [line.split()[0] for line in text.splitlines()[1 : len(NAMES) + 2]]
+    assert code == 0 and told == [*NAMES, "all"]
+
+
 def test_a_planted_mistake_is_gone_afterwards(capsys):
     said(capsys, "--plant", "key-first", "--no-nested", "--every", "9")
     assert said(capsys, "--flow", "change", "--no-nested", "--every", "9")[0] == 0
