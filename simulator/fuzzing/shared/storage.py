@@ -57,7 +57,7 @@ def journal_of(setup):
         before = journal.head_seq
         try:
             seq = journal.append(BOOT, PAYLOAD)
-            # A page with a right CRC may say that older entries have later numbers: only a forger's.
+            # A page with a right CRC may say that older entries have later numbers: a forger's.
             given = journal.read_slot(seq, slot) or journal.first_kept_seq > seq
             assert seq == before + 1 and given, "an entry is not given back"
             again = Journal(flash, 0, BLOCKS).mount()
