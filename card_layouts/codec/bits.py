@@ -131,7 +131,7 @@ class Layout:
                 continue
             if width > INT_BITS_MAX:
                 for byte in range(width >> 3):
-                    buf[at] = value[byte]
+                    buf[at] = value[byte]  # type: ignore[index]
                     at += 1
                 continue
             while width:

@@ -30,7 +30,9 @@ def test_both_runtimes_pass_every_vector_and_print_the_same():
     assert run(str(micropython)) == (status, printed)
 
 
-@pytest.mark.parametrize("name", ["codecs.json", "codes.json", "layouts.json", "seals.json", "singles.json"])
+@pytest.mark.parametrize(
+    "name", ["codecs.json", "codes.json", "layouts.json", "seals.json", "singles.json"]
+)
 def test_made_vector_files_are_what_their_maker_makes(name):
     made = make_vectors.make_all()[name]
     assert (make_vectors.HERE / name).read_text() == made, (
