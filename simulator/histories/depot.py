@@ -117,6 +117,7 @@ class Depot:
         self.active_until_ms = 0
         self.starts = 0
         self.was_wiped = False
+        self.refusals = 0  # turns in which the store did not take what came
 
     # Life -----------------------------------------------------------------------------
 
@@ -173,12 +174,12 @@ class Depot:
             self.connection.left, self.connection.after = statement, after
 
     def fill_disk(self, pages: int) -> None:
-        """Leave room for so many pages more; 0 takes the limit away."""
+        """Leave room for so many pages more; below 0 takes the limit away."""
         if self.agent is None:
             return
         real = self.store.connection
         now = int(real.execute("PRAGMA page_count").fetchone()[0])
-        limit = now + pages if pages else 1 << 30
+        limit = now + pages if pages >= 0 else 1 << 30
         real.execute(f"PRAGMA max_page_count={limit}")
 
     # Ticks ----------------------------------------------------------------------------
@@ -198,6 +199,7 @@ class Depot:
         except Killed:
             self.die()
             return False
+        self.refusals += bool(self.agent.store_problem)
         if moved:
             self.active_until_ms = self.clock.now_ms + 2000
         self.wake_ms = self.clock.now_ms + self._rest_ms(moved)

@@ -114,13 +114,13 @@ def edge_killed(world: "World", visit: "Visit", prng: Prng) -> None:
 
 def disk_full(world: "World", visit: "Visit", prng: Prng) -> None:
     """Leave the edge's database no room, for as long as the visit takes."""
-    depot = visit.depot
-    depot.fill_disk(1 + prng.below(3))
+    depot, refusals = visit.depot, visit.depot.refusals
+    depot.fill_disk(prng.below(2))
 
     def over() -> None:
-        if depot.agent is not None and depot.agent.store_problem:
+        if depot.refusals > refusals:
             world.strike("disk-full", depot.name, "its docks are closed")
-        depot.fill_disk(0)
+        depot.fill_disk(-1)
 
     visit.at_end.append(over)
 

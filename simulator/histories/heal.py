@@ -31,7 +31,7 @@ def mend(world: World) -> None:
     world.post.is_up = True
     world.post.weather = Weather()
     for depot in world.depots:
-        depot.fill_disk(0)
+        depot.fill_disk(-1)
         depot.machine.wrong_s = 0
         if depot.broker.is_cut:
             depot.broker.reconnect()
