@@ -63,6 +63,8 @@ def _run(flows: list[Flow], options: argparse.Namespace) -> int:
         with get_context("fork").Pool(options.jobs) as pool:
             for found in pool.imap(one, names):
                 report.add(found)
+            pool.close()
+            pool.join()  # leaving the block would end the idle workers by a signal, with a traceback
     report.end()
     return 1 if report.findings.total else 0
 
