@@ -64,7 +64,7 @@ def _run(flows: list[Flow], options: argparse.Namespace) -> int:
             for found in pool.imap(one, names):
                 report.add(found)
             pool.close()
-            pool.join()  # leaving the block would end the idle workers by a signal, with a traceback
+            pool.join()  # or they would be ended by a signal, with a traceback
     report.end()
     return 1 if report.findings.total else 0
 
