@@ -34,6 +34,7 @@ def test_the_benchs_rows_come_from_books_that_reconcile(monkeypatch):
     monkeypatch.setattr(bench_ledger, "WINDOW", 5000)
     found = {row.name: row for row in bench_ledger.rows(entries=10_000)}
     assert set(found) == {
+        "ledger.choices_per_s",
         "ledger.entries_per_s",
         "ledger.ratio_to_bare_insert",
         "ledger.wal_frames_1m_over_100k",
