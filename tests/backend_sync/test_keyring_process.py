@@ -135,7 +135,7 @@ def test_a_client_that_talks_nonsense_is_dropped_and_others_go_on(served, pieces
             ["overlay", {"version": 1, "base": b"", "entries": [[5, 1, 1]]}],
             "overlay|assemble",
         ),
-        ("assemble", ["dock", {"edge": "a", "month": 1, "devices": [1 << 70]}], "assemble dock: .* too large"),
+        ("assemble", ["dock", {"edge": "a", "month": 1, "devices": [1 << 70]}], "too large"),
         ("assemble", ["lease", {"device": {}, "epoch": []}], "assemble"),
         ("sign", ["manifest", [[4711, {"authority": []}]]], "manifest|sign"),
         ("sign", ["ack", [{}]], "ack.0..device: None"),
