@@ -245,6 +245,7 @@ def test_a_cut_at_any_operation_leaves_the_old_package_or_the_new(quarters):
         board.flash.cut_at()
         board.boot()
         assert board.body() in (TWO, three)
+        assert board.install(1, ONE)[2] == m.WHY_OLDER  # a rollback, after power cut and reboot
         assert board.install(3, three)[0] in (m.RESULT_SWITCHED, m.WANT_HAVE)
         assert board.body() == three
 
