@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from card_layouts.codec.timestamps import SECOND_MAX
 from card_layouts.errors import LayoutError
 from card_layouts.fares.clock import offset_minutes
 from card_layouts.fares.mounted import Tariff
@@ -105,6 +106,11 @@ class Catalogue:
         if ends <= starts:
             raise CatalogueError(
                 f"{path.name}: valid to day {tariff.valid_to}, from day {tariff.valid_from} on"
+            )
+        if ends > SECOND_MAX:
+            raise CatalogueError(
+                f"{path.name}: valid to day {tariff.valid_to} since 2020; a device's time ends on"
+                f" day {SECOND_MAX // 86400} (January 2054): let valid_to be earlier"
             )
         self._archive(body)
         return TariffBody(tariff.authority, tariff.version, tariff.semantics, starts, ends, body)

@@ -99,8 +99,8 @@ class Town:
                 found[manifest["role"]] = manifest, body
         return found
 
-    def tariff(self, version, price=200):
-        body = count_tariff([[price]], sd.AUTHORITY, version, valid=(DAY - 1, DAY + 100))
+    def tariff(self, version, price=200, valid=(DAY - 1, DAY + 100)):
+        body = count_tariff([[price]], sd.AUTHORITY, version, valid=valid)
         (self.folder / f"town-{version}.ttar").write_bytes(body)
 
     def hotlist(self, *numbers):
@@ -255,6 +255,16 @@ def test_a_file_that_does_not_fit_is_named_and_the_last_good_state_stays(
     assert sentence in town.publisher.last_error
     town.birth()
     assert town.packages() == before
+
+
+@pytest.mark.requirement("D26")
+def test_a_tariff_that_outlives_the_devices_time_is_refused_and_the_rest_goes_out(town):
+    town.tariff(9, valid=(DAY - 1, 16_000))
+    town.birth()
+    assert town.packages()[TARIFF][0]["version"] == 1
+    assert "town-9.ttar: valid to day 16000 since 2020; a device's time ends on day 12427" in (
+        town.publisher.last_error
+    )
 
 
 @pytest.mark.requirement("D18")
