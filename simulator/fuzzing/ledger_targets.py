@@ -96,8 +96,8 @@ def catalogue_work() -> Work:
     names = ("hotlist.json", "leases.json", "a.ttar")
     hotlist = b'{"cards": [{"card": "' + b"11" * 16 + b'", "action": "block", "g": 1}]}'
     leases = b'{"11": {"revoked": true}, "12": {"max_taps": 5, "not_after": 100}}'
-    seeds = [bytes([at]) + body for at, body in
-             enumerate((hotlist, leases, count_tariff([[250]], 244, valid=(0, 12_000))))]  # fmt: skip
+    tariff = count_tariff([[250]], 244, valid=(0, 12_000))
+    seeds = [bytes([at]) + body for at, body in enumerate((hotlist, leases, tariff))]
     catalogue = Catalogue(folder.path.parent)
 
     def read(case: bytes) -> Any:
