@@ -6,7 +6,7 @@ recorded conversation plays again to its end. Shared dialect.
 
 from card_layouts.cards import transit_service
 from card_layouts.cards.card_layout import K3, K4
-from card_layouts.cards.conversation import CardLost, CardStatusError
+from card_layouts.cards.conversation import CardLost, CardStatusError, converse
 from card_layouts.cards.desfire_issuer import IssuerSession
 from card_layouts.cards.tourist_ticket import ticket_keys
 from card_layouts.codec.timestamps import CLOCK_SIGNED
@@ -125,17 +125,17 @@ class Board:
         if flow in (TAP, TICKET):
             tap = Tap(*parts, self._tariff, self._hotlist, Lease(LEASE), self.signals)
             steps = TicketTap(tap).run(UID) if flow == TICKET else tap.run(UID)
-            return _driven(steps, tap.frame, exchange)
+            return converse(steps, tap.frame, exchange)
         station = Station(*parts, Lease(LEASE), self.signals)
         if flow in (KEY_CHANGE, INSPECTION):
             steps = _key_change(station) if flow == KEY_CHANGE else _inspection(station)
             try:
-                return _driven(steps, station.frame, exchange)
+                return converse(steps, station.frame, exchange)
             except DESK as error:  # a clerk is told; a tap or service has an answer for each
                 return error.__class__.__name__
         order = Order(1, 2, 1, LOAD_CENTS, 1)
         steps = station.serve(UID, order, _service(flow))
-        return _driven(steps, station.frame, exchange)
+        return converse(steps, station.frame, exchange)
 
 
 def _service(flow):
@@ -160,21 +160,6 @@ def _inspection(station):
     random_bytes = station.entropy.random_bytes
     yield from open_card(station.session, seen, PROFILE, station.keys, random_bytes, K3)
     return (yield from transit_service.read_inspection(station.session))
-
-
-def _driven(steps, frame, exchange):
-    """Run a conversation as a reader's driver does, CardLost and all."""
-    try:
-        length = next(steps)
-        while True:
-            lost = None
-            try:
-                got = exchange(frame, length)
-            except CardLost as error:
-                lost = error
-            length = steps.send(got) if lost is None else steps.throw(lost)
-    except StopIteration as end:
-        return end.value
 
 
 def is_commit(frame, length, flow):
