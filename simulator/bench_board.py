@@ -26,6 +26,31 @@ NOW = 180_000_000
 TAP_INTERVAL_S = 3600
 BLOCKS = 24
 K_ROOT = b"bench key of no scheme anywhere."
+PROFILE = {
+    "device": DEVICE,
+    "authority": AUTHORITY,
+    "operator": 12,
+    "terminal": TERMINAL_GATE,
+    "cluster": CLUSTER,
+    "generation": GENERATION,
+    "key_version": KEY_VERSION,
+    "line": 17,
+    "trip": 0,
+    "call": 0,
+    "stop": 0,
+    "direction": 1,
+    "shift": 5,
+}
+LEASE = {
+    "lease": 1,
+    "not_before": NOW - 86400,
+    "not_after": NOW + 400 * 86400,
+    "max_taps": 1 << 20,
+    "max_cents": 1 << 29,
+    "rights": 0xFFFF,
+    "unknown": 0,
+    "tap_cents": 0,
+}
 
 
 def master(name):
@@ -86,40 +111,15 @@ class BenchBoard:
         self.keys = BenchKeys(DEVICE)
         provision(flash, 0, BLOCKS, DEVICE, EPOCH, self.keys.block)
         self.journal = Journal(flash, 0, BLOCKS).mount()
-        profile = {
-            "device": DEVICE,
-            "authority": AUTHORITY,
-            "operator": 12,
-            "terminal": TERMINAL_GATE,
-            "cluster": CLUSTER,
-            "generation": GENERATION,
-            "key_version": KEY_VERSION,
-            "line": 17,
-            "trip": 0,
-            "call": 0,
-            "stop": 0,
-            "direction": 1,
-            "shift": 5,
-        }
-        lease = {
-            "lease": 1,
-            "not_before": NOW - 86400,
-            "not_after": NOW + 400 * 86400,
-            "max_taps": 1 << 20,
-            "max_cents": 1 << 29,
-            "rights": 0xFFFF,
-            "unknown": 0,
-            "tap_cents": 0,
-        }
         self.tap = Tap(
-            profile,
+            dict(PROFILE),
             DeviceClock(self.clock, self.journal.counters),
             BenchEntropy(),
             self.journal,
             self.keys,
             mounted(tariff),
             Hotlist(reader_of(hotlist)),
-            Lease(lease),
+            Lease(dict(LEASE)),
             Silent(),
         )
 

@@ -13,7 +13,6 @@ from card_layouts.codec.timestamps import CLOCK_SIGNED
 from card_layouts.crypto.an10922 import card_key
 from card_layouts.errors import LayoutError, RangeError, SealError
 from card_layouts.packages.hotlist import Hotlist
-from card_layouts.records.entries_tap import TERMINAL_GATE
 from firmware.device_clock import DeviceClock
 from firmware.journal import Journal
 from firmware.journal_provision import provision
@@ -25,10 +24,8 @@ from firmware.tap_card import Refused, Seen, open_card
 from firmware.tap_ticket import TicketTap
 from simulator.bench_board import (
     AID,
-    AUTHORITY,
-    CLUSTER,
     GENERATION,
-    KEY_VERSION,
+    LEASE,
     NOW,
     BenchClock,
     BenchEntropy,
@@ -37,6 +34,7 @@ from simulator.bench_board import (
     mounted,
     reader_of,
 )
+from simulator.bench_board import PROFILE as BENCH_PROFILE
 from simulator.fuzzing.shared.flash import BLOCK_BYTES, MemoryFlash
 
 BLOCKS = 3
@@ -48,31 +46,7 @@ DESK = (CardLost, CardStatusError, LayoutError, RangeError, SealError, Refused)
 COMMIT = 0xC7
 LOAD_CENTS = 200
 COUNT_PAGE = 41
-PROFILE = {
-    "device": DEVICE,
-    "authority": AUTHORITY,
-    "operator": 12,
-    "terminal": TERMINAL_GATE,
-    "cluster": CLUSTER,
-    "generation": GENERATION,
-    "key_version": KEY_VERSION,
-    "line": 17,
-    "trip": 0,
-    "call": 0,
-    "stop": 0,
-    "shift": 5,
-    "lost": ((DEVICE, EPOCH),),
-}
-LEASE = {
-    "lease": 1,
-    "not_before": NOW - 86400,
-    "not_after": NOW + 400 * 86400,
-    "max_taps": 1 << 20,
-    "max_cents": 1 << 29,
-    "rights": 0xFFFF,
-    "unknown": 0,
-    "tap_cents": 0,
-}
+PROFILE = dict(BENCH_PROFILE, lost=((DEVICE, EPOCH),))
 
 
 class FuzzKeys(BenchKeys):
