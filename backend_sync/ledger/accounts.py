@@ -5,8 +5,8 @@ long as no issue row names the card; the number stays, so no pending ever change
 Source: decisions.md D21; trust.md 4.4.
 """
 
-from backend_sync.ledger.database import Database
 from backend_sync.ledger.schema import accounts
+from backend_sync.storage.database import Database
 
 CASH = "CASH"  # per channel, and per clerk on vehicles
 PREPAID = "PREPAID"  # per action: paid, not on a card yet

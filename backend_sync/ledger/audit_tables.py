@@ -6,7 +6,7 @@ section 7; decisions.md D14, D22.
 
 from sqlalchemy import Column, ForeignKey, Table
 
-from backend_sync.ledger.columns import Big, bytes_column, metadata, number_column, word_column
+from backend_sync.storage.columns import Big, bytes_column, metadata, number_column, word_column
 
 holdings = Table(  # what each card is known to hold, after its commit n
     "holdings",

@@ -7,12 +7,12 @@ Source: decisions.md D5, D11; SPEC.md table S.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from backend_sync.ledger.database import Database
 from backend_sync.ledger.holdings import shared_head
 from backend_sync.ledger.poster import Poster
 from backend_sync.ledger.resolve import Alarm
 from backend_sync.ledger.results import ALARM_BATCH_DIFFERS, BEGIN_AGAIN
 from backend_sync.ledger.schema import batches
+from backend_sync.storage.database import Database
 from card_layouts.cards.card_layout import S
 from card_layouts.errors import LayoutError
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backend_sync.ledger import ranges
-from backend_sync.ledger.database import Database
 from backend_sync.ledger.schema import devices
+from backend_sync.storage.database import Database
 from card_layouts.records.chain import chain_start
 
 Device = tuple[int, int]  # device, epoch

@@ -7,12 +7,12 @@ lines. Which one came first must not matter to the money. Source: trust.md T11, 
 from typing import Any
 
 from backend_sync.ledger.arrivals import Arrivals
-from backend_sync.ledger.database import Database
 from backend_sync.ledger.decoding import read_outcome
 from backend_sync.ledger.poster import Poster
 from backend_sync.ledger.resolve import Key, Outcome, Resolver
 from backend_sync.ledger.results import EQ
 from backend_sync.ledger.working_set import SEQ_SPAN, WorkingSet
+from backend_sync.storage.database import Database
 from card_layouts.records.entries import CASH_SALE, OUTCOME
 
 

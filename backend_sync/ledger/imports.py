@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from backend_sync.ledger.accounts import CASH, PREPAID, AccountBook, card_name
-from backend_sync.ledger.database import Database
 from backend_sync.ledger.poster import Poster
 from backend_sync.ledger.resolve import Alarm
 from backend_sync.ledger.results import ALARM_SALE_DIFFERS, AUDITED, BEGIN_AGAIN
 from backend_sync.ledger.schema import cards, issues, sales
 from backend_sync.ports import Keyring
+from backend_sync.storage.database import Database
 from card_layouts.cards.issue import ISSUE, STATE_VERIFIED, STATE_WRITTEN
 from card_layouts.errors import LayoutError
 

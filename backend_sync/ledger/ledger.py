@@ -9,6 +9,7 @@ D21, D22; trust.md 4.3, 4.4.
 import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from backend_sync.ledger import arrivals, plants
@@ -16,7 +17,6 @@ from backend_sync.ledger.accounts import AccountBook
 from backend_sync.ledger.audit import CARDS_AT_ONCE, Auditor
 from backend_sync.ledger.batches import CardBatch, import_batches
 from backend_sync.ledger.chains import Chains, leads_to_head
-from backend_sync.ledger.database import Database
 from backend_sync.ledger.equivocation import take_back
 from backend_sync.ledger.imports import Sale, import_issues, import_sales
 from backend_sync.ledger.poster import Poster
@@ -29,10 +29,12 @@ from backend_sync.ledger.singles import CounterSale, SingleBook, import_singles
 from backend_sync.ledger.tickets import TicketBook, TicketSale, import_tickets
 from backend_sync.ledger.working_set import WorkingSet
 from backend_sync.ports import Clock, Keyring
+from backend_sync.storage.database import Database
 from card_layouts.fares.mounted import Tariff
 from card_layouts.packages.ack import FLAG_QUARANTINED
 from card_layouts.records.entries import ENDED_BY_OUTCOME
 
+MIGRATIONS = Path(__file__).parent / "migrations"
 SUSPENSE_DAYS = 90
 DAY_SECONDS = 86_400
 Acknowledgement = dict[str, Any]
@@ -60,7 +62,7 @@ class Ledger:
         self.currency = currency
         self.rerater = Rerater(tariffs)
         self.plant = plants.from_environment()
-        self.database = Database(url)
+        self.database = Database(url, MIGRATIONS)
         self.auditor = Auditor(self.database, keyring, tariffs)
         self.first_seqs: dict[tuple[int, int], int] = {}
 

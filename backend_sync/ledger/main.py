@@ -22,7 +22,6 @@ from backend_sync.keyring.remote import RemoteKeyring
 from backend_sync.ledger import report as figures
 from backend_sync.ledger import show
 from backend_sync.ledger.batches import CardBatch
-from backend_sync.ledger.database import Database
 from backend_sync.ledger.differences import differences
 from backend_sync.ledger.engine import fare_hashes
 from backend_sync.ledger.ledger import Ledger
@@ -32,6 +31,7 @@ from backend_sync.ledger.singles import CounterSale, is_genuine, single_cases, s
 from backend_sync.ledger.statement import find_card, statement
 from backend_sync.ledger.tickets import TicketSale, ticket_cases, ticket_figures
 from backend_sync.ports import KeyringError
+from backend_sync.storage.database import Database
 from card_layouts.errors import LayoutError
 
 ISSUE_BYTES = 64
@@ -326,7 +326,7 @@ def _url(place: str) -> str:
 
 
 def _books(options: argparse.Namespace) -> Database:
-    return Database(_url(options.place), read_only=True)
+    return Database(_url(options.place))
 
 
 def _tariffs(options: argparse.Namespace) -> Path:

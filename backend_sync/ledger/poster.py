@@ -7,7 +7,6 @@ Source: trust.md 4.4; decisions.md D21, D22.
 
 from backend_sync.ledger import ranges
 from backend_sync.ledger.cards import Card, Intent, Sighting
-from backend_sync.ledger.database import Database, Row
 from backend_sync.ledger.plants import Plant
 from backend_sync.ledger.resolve import Alarm
 from backend_sync.ledger.results import (
@@ -32,6 +31,7 @@ from backend_sync.ledger.schema import (
     resolutions,
     sightings,
 )
+from backend_sync.storage.database import Database, Row
 
 Line = tuple[int, int, str, int]  # account, cents, currency, authority
 

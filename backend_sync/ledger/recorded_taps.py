@@ -8,8 +8,8 @@ Source: requirements O-17; decisions.md D11, D14.
 import json
 from collections.abc import Iterator, Mapping
 
-from backend_sync.ledger.database import Database
 from backend_sync.ports import OK, Keyring
+from backend_sync.storage.database import Database
 from card_layouts.cards.card_layout import G
 from card_layouts.fares.mounted import Tariff
 from card_layouts.fares.repeat import UNRATED, Repeater

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 from zlib import crc32
 
-from backend_sync.ledger.database import Database
 from backend_sync.ports import OK, STATUS_NAMES, Keyring, Run
+from backend_sync.storage.database import Database
 from card_layouts.records.slot import SLOT_HEADER, TAG_END
 
 AT_ONCE = 500

@@ -8,11 +8,11 @@ from typing import Any
 
 from backend_sync.ledger import ranges
 from backend_sync.ledger.chains import chain_of
-from backend_sync.ledger.database import Database
 from backend_sync.ledger.rerating import VERDICT_NAMES
 from backend_sync.ledger.results import COUNTED
 from backend_sync.ledger.singles import single_figures
 from backend_sync.ledger.tickets import ticket_figures
+from backend_sync.storage.database import Database
 from card_layouts.fares.repeat import PRICE_ONLY
 from card_layouts.records.entries import (
     ACCESS,

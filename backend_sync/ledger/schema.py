@@ -29,16 +29,16 @@ from sqlalchemy import (
 )
 
 import backend_sync.ledger.audit_tables  # noqa: F401 - they stand in the same metadata
-from backend_sync.ledger.columns import (
+from backend_sync.ledger.single_tables import SINGLE_BOOKS, SINGLE_VIEWS
+from backend_sync.ledger.views import VIEWS
+from backend_sync.storage.columns import (
     Big,
     bytes_column,
     id_column,
     number_column,
     word_column,
 )
-from backend_sync.ledger.columns import metadata as metadata
-from backend_sync.ledger.single_tables import SINGLE_BOOKS, SINGLE_VIEWS
-from backend_sync.ledger.views import VIEWS
+from backend_sync.storage.columns import metadata as metadata
 
 accounts = Table(
     "accounts",

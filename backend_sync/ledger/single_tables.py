@@ -6,7 +6,7 @@ T14.
 
 from sqlalchemy import Column, ForeignKey, Index, Table, UniqueConstraint
 
-from backend_sync.ledger.columns import (
+from backend_sync.storage.columns import (
     Big,
     bytes_column,
     id_column,

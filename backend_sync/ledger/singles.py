@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from backend_sync.ledger.accounts import CASH, REV, ROUNDING, AccountBook
 from backend_sync.ledger.arrivals import Entry
-from backend_sync.ledger.database import Database, Row
 from backend_sync.ledger.poster import Line, Poster
 from backend_sync.ledger.rerating import Tariffs
 from backend_sync.ledger.resolve import Alarm
@@ -24,6 +23,7 @@ from backend_sync.ledger.results import (
 from backend_sync.ledger.schema import alarms
 from backend_sync.ledger.single_prices import boardings, sale_verdict, ticket_verdict
 from backend_sync.ledger.single_tables import single_sales, single_uses
+from backend_sync.storage.database import Database, Row
 from card_layouts.errors import SealError
 from card_layouts.fares.repeat import DIFFERENT, SAME, UNRATED
 from card_layouts.records.entries_service import (

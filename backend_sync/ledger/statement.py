@@ -5,8 +5,8 @@ A printed card number opens nothing here (D1, D11). Source: trust.md 4.3; decisi
 
 from typing import Any
 
-from backend_sync.ledger.database import Database
 from backend_sync.ledger.results import BITS, STATE_NAMES, rule_of, state_of
+from backend_sync.storage.database import Database
 
 NAMES = (
     "n",

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from backend_sync.ledger.accounts import CASH, REV, AccountBook
 from backend_sync.ledger.arrivals import Entry
-from backend_sync.ledger.database import Database, Row
 from backend_sync.ledger.decoding import read_ticket, slots_of_ticket
 from backend_sync.ledger.poster import Poster
 from backend_sync.ledger.resolve import Alarm, Key, Outcome
@@ -20,6 +19,7 @@ from backend_sync.ledger.results import ALARM_SALE_DIFFERS, ALARM_TICKET_TWICE, 
 from backend_sync.ledger.schema import alarms, ticket_results, ticket_sales, ticket_taps
 from backend_sync.ledger.working_set import SEQ_SPAN
 from backend_sync.ports import Keyring
+from backend_sync.storage.database import Database, Row
 from card_layouts.cards.ulc_layout import ULC_HEADER
 from card_layouts.errors import LayoutError
 

@@ -11,10 +11,10 @@ from typing import Any
 from backend_sync.ledger import ranges
 from backend_sync.ledger.accounts import AccountBook, unknown_name
 from backend_sync.ledger.cards import Card, Identity, Intent, Sighting
-from backend_sync.ledger.database import Database
 from backend_sync.ledger.decoding import SEQ_LOW_MASK
 from backend_sync.ledger.results import BITS, POST_BITS, UNAUDITED
 from backend_sync.ledger.schema import sightings
+from backend_sync.storage.database import Database
 
 CARD_SQL = (
     "SELECT id, pseudonym, issuer, issued, h0, n, d, l, h, b, balance_cents, debits_cents,"

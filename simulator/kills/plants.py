@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from backend_sync.ledger.database import Database
+from backend_sync.storage.database import Database
 from card_layouts.records.chain import chain_next
 from edge_agent.outbox import Outbox
 from simulator.kills import ledger

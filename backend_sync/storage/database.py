@@ -1,4 +1,4 @@
-"""One connection, one writer: how the ledger talks to SQLite and PostgreSQL.
+"""One connection, one writer: how the backend talks to SQLite and PostgreSQL.
 
 SQL is written once, with `?` for bound values. Hot statements go to the driver as they are; the
 two databases differ in how a transaction starts and in how a set of keys is handed over, and in
@@ -24,15 +24,19 @@ Row = Sequence[Any]
 
 
 class Database:
-    """A ledger's database, opened and migrated to the newest schema; or only read."""
+    """One database, brought to the newest schema by the Alembic folder `migrations`.
 
-    def __init__(self, url: str, read_only: bool = False) -> None:
+    Without `migrations` it is only read.
+    """
+
+    def __init__(self, url: str, migrations: Path | None = None) -> None:
         self.url = url
+        read_only = migrations is None
         self.engine = _engine(url, read_only)
         self.connection: Connection = self.engine.connect()
         self.sqlite = self.engine.dialect.name == "sqlite"
-        if not read_only:
-            _migrate(self.connection)
+        if migrations:
+            _migrate(self.connection, migrations)
 
     def __enter__(self) -> "Database":
         return self
@@ -145,9 +149,9 @@ def _engine(url: str, read_only: bool) -> Engine:
     return engine
 
 
-def _migrate(connection: Connection) -> None:
+def _migrate(connection: Connection, migrations: Path) -> None:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(migrations))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
     if connection.in_transaction():
