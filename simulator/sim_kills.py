@@ -9,15 +9,19 @@ import argparse
 import json
 import sys
 import tempfile
+import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from simulator.kills.at_random import drill_at_random
 from simulator.kills.disk import Case, disk_cases
 from simulator.kills.drill import DRILLS, FAULT_SPAN, Killed, drill, strace_count
 from simulator.kills.plants import PLANTS
 from simulator.kills.tracing import KillsError
 
 EXIT_CODES = "Exit codes: 0 nothing wrong, 1 something is wrong or cannot be done, 2 wrong use."
+AGAIN = "A finding of --random again: --program PROGRAM --random 1 --seed SEED --session SESSION."
 EXAMPLES_MAX = 8
 PROGRAMS = (*DRILLS, "disk")
 
@@ -26,7 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `sim kills`."""
     plants = [f"  {name:<12}{plant.what} ({plant.program})" for name, plant in PLANTS.items()]
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = "\n".join(["planted mistakes:", *plants, "", EXIT_CODES])
+    parser.epilog = "\n".join(["planted mistakes:", *plants, "", AGAIN, "", EXIT_CODES])
     parser.add_argument(
         "--program", choices=("all", *PROGRAMS), default="all", metavar="PROGRAM",
         help="edge, ledger, or disk: a full, read-only or damaged one under the edge (all)",
@@ -34,6 +38,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--every", type=_count, default=1, metavar="N", help="each Nth boundary only (1)"
     )
+    parser.add_argument(
+        "--random", type=_count, metavar="N",
+        help="so many kills of each program at boundaries drawn from the seed, again and again in"
+        " one session, instead of one at each boundary",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="what --random draws from (1)"
+    )
+    parser.add_argument(
+        "--session", type=_count, default=0, metavar="N",
+        help="only this session of --random: a finding names its own",
+    )  # fmt: skip
     parser.add_argument("--jobs", type=_count, default=2, metavar="N", help="processes (2)")
     parser.add_argument("--plant", choices=tuple(PLANTS), help="plant a mistake; it must be found")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -42,6 +58,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Kill, print, return 0 if nothing was wrong."""
     programs = PROGRAMS if options.program == "all" else (options.program,)
+    if options.random:
+        programs = tuple(name for name in programs if name in DRILLS)
     if options.plant:
         programs = (PLANTS[options.plant].program,)
     tree: dict[str, Any] = {"programs": [], "disk": []}
@@ -49,6 +67,8 @@ def run(options: argparse.Namespace) -> int:
         for name in programs:
             if name == "disk":
                 tree["disk"] = _disk(options)
+            elif options.random:
+                tree["programs"].append(_at_random(name, options))
             else:
                 tree["programs"].append(_program(name, options))
     except KillsError as error:
@@ -76,6 +96,23 @@ def _program(name: str, options: argparse.Namespace) -> dict[str, Any]:
     return row
 
 
+def _at_random(name: str, options: argparse.Namespace) -> dict[str, Any]:
+    meter, began = Meter(name), time.monotonic()
+    drilled = partial(drill_at_random, name, options.random, options.seed, options.session)
+    found = drilled(options.jobs, options.plant or "", meter.step)
+    meter.end()
+    minutes = (time.monotonic() - began) / 60
+    row = {**as_row(found), "seed": options.seed, "kills_a_minute": round(found.kills / minutes)}
+    if not options.json:
+        print(
+            f"{name:<8}killed {found.kills} times at random (seed {options.seed}) in"
+            f" {found.sessions} sessions of {found.total} boundaries, {row['kills_a_minute']} kills"
+            f" a minute: {len(found.findings)} wrong",
+            flush=True,
+        )
+    return row
+
+
 def _disk(options: argparse.Namespace) -> list[dict[str, Any]]:
     rows = []
     with tempfile.TemporaryDirectory(prefix="kills-") as folder:
@@ -96,6 +133,7 @@ def as_row(found: Killed) -> dict[str, Any]:
         "kills": found.kills,
         "disk_failures": found.faults,
         "restarts": found.restarts,
+        "sessions": found.sessions,
         "findings": found.findings,
     }
 

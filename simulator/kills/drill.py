@@ -10,8 +10,10 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,7 +27,7 @@ DRILLS: dict[str, type[Any]] = {"edge": EdgeDrill, "ledger": LedgerDrill}
 FAULT_EVERY = 10  # kills
 FAULT_SPAN = 6  # boundaries that fail before the disk works again
 RESTARTS_MAX = 3
-Progress = Callable[[], None]
+Progress = Callable[[], object]
 
 
 class State(Protocol):
@@ -55,12 +57,21 @@ class Killed:
     kills: int = 0
     faults: int = 0
     restarts: int = 0
+    sessions: int = 0  # of kills at random
     findings: list[str] = field(default_factory=list)
 
     @property
     def total(self) -> int:
         """How many boundaries there are."""
         return sum(self.boundaries.values())
+
+    def add(self, part: "Killed") -> None:
+        """Take what another process did."""
+        self.kills += part.kills
+        self.faults += part.faults
+        self.restarts += part.restarts
+        self.sessions += part.sessions
+        self.findings += part.findings
 
 
 def drill(
@@ -70,25 +81,34 @@ def drill(
 
     A planted mistake is looked for by kills alone.
     """
-    with tempfile.TemporaryDirectory(prefix="kills-", dir=_fast_folder()) as folder, planted(plant):
-        made = DRILLS[name](Path(folder))
+    with in_folder(plant) as folder:
+        made = DRILLS[name](folder)
         found = Killed(name)
-        names = _whole(made, Path(folder), found)
-        found.boundaries = Counter(names)
-        chosen = range(every, len(names) + 1, every)
+        found.boundaries = whole_run(made, folder, found)
+        chosen = range(every, found.total + 1, every)
         cases: list[tuple[str, int]] = [("kill", at) for at in chosen]
         if not plant:
             cases += [(kind, at) for kind in ERRORS for at in list(chosen)[::FAULT_EVERY]]
-        for part in _shared(made, Path(folder), cases, jobs, progress):
-            found.kills += part.kills
-            found.faults += part.faults
-            found.restarts += part.restarts
-            found.findings += part.findings
+
+        def work(part: Killed, job: int, tell: Progress) -> None:
+            for kind, at in cases[job::jobs]:
+                _case(made, folder / f"{kind}-{at}", part, kind, at)
+                tell()
+
+        for part in shared(name, jobs, work, progress):
+            found.add(part)
     return found
 
 
-def _whole(made: Any, folder: Path, found: Killed) -> list[str]:
-    """Run undisturbed, twice: the boundaries must be the same ones."""
+@contextmanager
+def in_folder(plant: str) -> Iterator[Path]:
+    """Give a folder for one drill, with a mistake planted while it is used ("" is none)."""
+    with tempfile.TemporaryDirectory(prefix="kills-", dir=_fast_folder()) as folder, planted(plant):
+        yield Path(folder)
+
+
+def whole_run(made: Any, folder: Path, found: Killed) -> Counter[str]:
+    """Run undisturbed, twice: the boundaries, which are returned, must be the same ones."""
     seen: list[list[str]] = []
     for number in range(2):
         state = made.fresh(folder / f"whole-{number}")
@@ -100,13 +120,16 @@ def _whole(made: Any, folder: Path, found: Killed) -> list[str]:
         seen.append(traced.names)
     if seen[0] != seen[1]:
         raise KillsError(f"sim kills: {made.name} has {len(seen[0])} boundaries, then others")
-    return seen[0]
+    return Counter(seen[0])
 
 
-def _shared(
-    made: Any, folder: Path, cases: Sequence[tuple[str, int]], jobs: int, progress: Progress | None
+def shared(
+    name: str,
+    jobs: int,
+    work: Callable[[Killed, int, Progress], None],
+    progress: Progress | None,
 ) -> list[Killed]:
-    """Give each job its share; every case is told of by one byte."""
+    """Let each job do its `work` in a process of its own; every case is told of by one byte."""
     pipes = []
     for job in range(jobs):
         read, write = os.pipe()
@@ -114,10 +137,8 @@ def _shared(
             code = 1
             try:
                 os.close(read)
-                part = Killed(made.name)
-                for kind, at in cases[job::jobs]:
-                    _case(made, folder / f"{kind}-{at}", part, kind, at)
-                    os.write(write, b".")
+                part = Killed(name)
+                work(part, job, partial(os.write, write, b"."))
                 os.write(write, b"=" + pickle.dumps(part))
                 code = 0
             finally:
@@ -136,7 +157,7 @@ def _listen(read: int, progress: Progress | None) -> Killed:
         came = os.read(read, 1)
         if not came:
             raise KillsError("sim kills: a worker died; see what it wrote above")
-        said += came
+        said = came
         if progress is not None and came == b".":
             progress()
     with os.fdopen(read, "rb") as rest:

@@ -7,6 +7,7 @@ import platform
 import pytest
 
 from simulator import sim
+from simulator.kills.at_random import drill_at_random
 from simulator.kills.drill import drill
 from simulator.kills.plants import PLANTS
 from simulator.kills.tracing import ERRORS, Fault, run_free, run_traced
@@ -62,6 +63,25 @@ def test_a_planted_mistake_is_found(name):
     figures.add("planted mistakes found by kills", 1)
 
 
+@pytest.mark.parametrize("program", ["edge", "ledger"])
+def test_killed_again_and_again_at_random_nothing_is_lost(capsys, program):
+    words = ("--program", program, "--random", "12", "--seed", "3", "--json")
+    code, text = said(capsys, *words)
+    (row,) = json.loads(text)["programs"]
+    assert (code, row["findings"]) == (0, [])
+    assert row["kills"] >= 12 and row["sessions"] >= 2 and row["kills_a_minute"] > 0
+    figures.add("processes killed at random", row["kills"])
+
+
+def test_a_session_is_played_again_by_its_number_and_a_planted_mistake_in_it_is_found():
+    first, again = (
+        drill_at_random("edge", 1, seed=3, session=2, plant="run-first") for _ in range(2)
+    )
+    assert first.findings and first.findings == again.findings
+    assert first.findings[0].startswith("edge session 2, life ")
+    figures.add("planted mistakes found by kills", 1)
+
+
 def writes(path, count=5):
     def child():
         out = os.open(path, os.O_WRONLY | os.O_CREAT)
@@ -107,3 +127,11 @@ def test_killed_at_every_single_boundary_nothing_is_lost(capsys):
     for row in tree["programs"]:
         assert row["kills"] == row["boundaries"] == row["strace"] and row["findings"] == []
         figures.add("processes killed at a write or fsync", row["kills"])
+
+
+@pytest.mark.full
+def test_killed_a_thousand_times_at_random_nothing_is_lost(capsys):
+    code, text = said(capsys, "--random", "1000", "--json")
+    for row in json.loads(text)["programs"]:
+        assert (code, row["findings"]) == (0, []) and row["kills"] >= 1000
+        figures.add("processes killed at random", row["kills"])
