@@ -154,12 +154,21 @@ class Journal:
         for ordinal in range(self._ordinal - 1, self._ordinal - self._blocks.count, -1):
             if ordinal < 0 or not self._blocks.load(ordinal):
                 continue  # nothing there, or a block that was passed over
-            oldest = ordinal
-            self._first_kept = self._blocks.get("first_seq")
+            if self._page_fits(ordinal, self._first_kept):
+                oldest = ordinal
+                self._first_kept = self._blocks.get("first_seq")
             if ordinal == self._ordinal - 1 or self._blocks.has_keys():
                 self._blocks.zero_keys(ordinal)  # a cut may have left them half gone
         self._oldest = self._keep = oldest
         self._move_keep()
+
+    def _page_fits(self, ordinal, latest):
+        """True if the page read last may begin where it says; else a forger made it, CRC and all.
+
+        It begins at `latest` or before, and its block and those up to the newest have the slots.
+        """
+        least = self._first_seq - SLOTS_PER_BLOCK * (self._ordinal - ordinal)
+        return least <= self._blocks.get("first_seq") <= latest
 
     # Append ---------------------------------------------------------------------------
 
@@ -341,7 +350,7 @@ class Journal:
     def _first_seq_of(self, ordinal):
         """Return the first seq of a block; one that was passed over begins as the next does."""
         while ordinal < self._ordinal:
-            if self._blocks.load(ordinal):
+            if self._blocks.load(ordinal) and self._page_fits(ordinal, self._first_seq):
                 return self._blocks.get("first_seq")
             ordinal += 1
         return self._first_seq

@@ -6,7 +6,9 @@ Each was found by `sim cuts`; its plants show that the drill still finds them.
 import pytest
 
 from card_layouts.answers import ACCEPTED
+from card_layouts.records.block_page import block_page_key, pack_block_page, unpack_block_page
 from card_layouts.records.entries import INTENT
+from card_layouts.records.slot import HEADER_PAGE
 from firmware.journal import Journal
 from firmware.journal_errors import JournalFull
 from simulator.flash import (
@@ -21,7 +23,15 @@ from simulator.flash import (
     FlashPowerLost,
 )
 from simulator.tap_world import FARE, PURSE, Device, OnCard, new_card
-from tests.firmware.journal_builders import REFUSAL, ack_of, intent, mounted, new_flash, tap
+from tests.firmware.journal_builders import (
+    BLOCKS,
+    REFUSAL,
+    ack_of,
+    intent,
+    mounted,
+    new_flash,
+    tap,
+)
 
 pytestmark = pytest.mark.requirement("T16", "D13", "I6")
 SLOTS = 30
@@ -127,3 +137,44 @@ def test_a_lost_erase_is_done_again():
         journal.idle()
         flash.fault_at()
     assert mounted(flash).head_seq == 140
+
+
+def forge(flash, ordinal, first_seq):
+    """Write another first seq and a key of the forger's into a block's page, its CRCs right."""
+    place = BLOCK_BYTES * (1 + ordinal % BLOCKS)
+    block = bytearray(flash.snapshot()[place : place + BLOCK_BYTES])
+    values = unpack_block_page(block)
+    values["first_seq"] = first_seq
+    block[:HEADER_PAGE] = pack_block_page(values, b"a forger's key..")
+    flash.erase(place)
+    for at in range(0, BLOCK_BYTES, HEADER_PAGE):
+        flash.program(place + at, block[at : at + HEADER_PAGE])
+    return place
+
+
+@pytest.mark.parametrize("first_seq", [0, 5, 62, 101, 1 << 20, (1 << 30) - 1])
+@pytest.mark.parametrize("ordinal", [1, 2])
+def test_a_forged_page_hides_no_entry_and_its_key_dies(ordinal, first_seq):
+    flash, slot = new_flash(), bytearray(128)
+    journal = mounted(flash)
+    for _ in range(50):
+        tap(journal)
+    place = forge(flash, ordinal, first_seq)
+    again = mounted(flash)
+    assert again._ordinal == 3 and (again.head_seq, again.H) == (100, journal.H)
+    assert again.first_kept_seq == 1, "the oldest block is still there"
+    for seq in range(100, 0, -1):
+        assert again.read_slot(seq, slot), "no entry is hidden, not even the block's own"
+    assert block_page_key(flash.snapshot()[place : place + HEADER_PAGE]) is None
+    seq = tap(again)
+    assert again.read_slot(seq, slot) and mounted(flash).head_seq == 102
+
+
+@pytest.mark.parametrize("first_seq", [101, 1 << 20, (1 << 30) - 1])
+def test_a_forged_oldest_page_is_not_kept_from_behind_the_end(first_seq):
+    flash = new_flash()
+    journal = mounted(flash)
+    for _ in range(50):
+        tap(journal)
+    forge(flash, 0, first_seq)
+    assert mounted(flash).first_kept_seq == SLOTS, "the second block's first"
