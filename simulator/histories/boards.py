@@ -106,6 +106,7 @@ class Board:
         self.slots: dict[int, bytes] = {}  # every entry this journal ever made durable
         self.is_on = self.is_gone = False
         self.boots = 0
+        self.bad_blocks = 0  # of its flash, worn or dead
         self.unannounced: list[str] = []  # commits that went out without a durable intent (I6)
         self._last_slot = -1
         self.journal: Any = None

@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING
 
 from simulator.desfire_card import Cut
 from simulator.field import FOREVER, Tear, answer_lost, before_commit, commit_lost, commit_torn
-from simulator.flash import TORN_QUARTERS, FlashCut
+from simulator.flash import (
+    DEAD,
+    FAINT_BITS,
+    LOST,
+    NEARLY_BITS,
+    TORN_QUARTERS,
+    UNSTABLE_BITS,
+    WORN,
+    FlashCut,
+    FlashFault,
+)
 from simulator.prng import Prng
 
 if TYPE_CHECKING:
@@ -14,6 +24,8 @@ if TYPE_CHECKING:
 
 EXCHANGES_MAX, BYTES_MAX, STEPS_MAX = 12, 40, 6
 OPERATIONS_MAX, BOOT_OPERATIONS = 4, 3
+TORN_MODES = (*TORN_QUARTERS, UNSTABLE_BITS, FAINT_BITS, NEARLY_BITS)
+WORN_MAX = 2  # blocks of one board that go bad in a history: it has four for its journal
 
 
 def torn(world: "World", visit: "Presentation", prng: Prng) -> None:
@@ -67,8 +79,32 @@ def power_cut(world: "World", visit: "Presentation", prng: Prng) -> None:
 
 
 def any_cut(prng: Prng, operations: int) -> FlashCut:
-    """Return a cut at one of the next operations, in one of the five torn ways."""
-    return FlashCut(prng.below(operations), prng.choice(TORN_QUARTERS), prng.u32())
+    """Return a cut at one of the next operations, in one of the eight torn ways."""
+    return FlashCut(prng.below(operations), prng.choice(TORN_MODES), prng.u32())
+
+
+def flash_lost(world: "World", visit: "Presentation", prng: Prng) -> None:
+    """An operation of the tap does not take."""
+    _flash_fault(visit, LOST, prng)
+
+
+def flash_worn(world: "World", visit: "Presentation", prng: Prng) -> None:
+    """A few cells of what the tap writes are stuck."""
+    _flash_fault(visit, WORN, prng)
+
+
+def flash_dead(world: "World", visit: "Presentation", prng: Prng) -> None:
+    """The block the tap writes to is at its end."""
+    _flash_fault(visit, DEAD, prng)
+
+
+def _flash_fault(visit: "Presentation", kind: str, prng: Prng) -> None:
+    flash = visit.board.flash
+    if kind != LOST and visit.board.bad_blocks >= WORN_MAX:
+        return
+    flash.restart_count()
+    flash.fault_at(FlashFault(prng.below(OPERATIONS_MAX), kind, prng.u32()))
+    visit.flash_faults = flash.injected
 
 
 def _back(prng: Prng) -> int:
@@ -85,4 +121,7 @@ CARD_FAULTS: dict[str, Callable[["World", "Presentation", Prng], None]] = {
     "many-cards": many,
     "relay": relay,
     "power-cut": power_cut,
+    "flash-lost": flash_lost,
+    "flash-worn": flash_worn,
+    "flash-dead": flash_dead,
 }

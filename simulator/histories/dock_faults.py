@@ -8,7 +8,8 @@ from card_layouts.codec import cobs
 from card_layouts.errors import LayoutError
 from card_layouts.link import messages
 from card_layouts.link.frames import encode_frame
-from simulator.histories.card_faults import any_cut
+from simulator.flash import LOST, WORN, FlashFault
+from simulator.histories.card_faults import WORN_MAX, any_cut
 from simulator.prng import Prng
 
 if TYPE_CHECKING:
@@ -98,6 +99,32 @@ def power_cut(world: "World", visit: "Visit", prng: Prng) -> None:
     world.boot_cuts[board.device] = [any_cut(prng, 3) for _ in range(prng.below(3))]
 
 
+def flash_lost(world: "World", visit: "Visit", prng: Prng) -> None:
+    """Let an operation of the flash not take while packages and acknowledgements come."""
+    _flash_fault(world, visit, FlashFault(prng.below(OPERATIONS_MAX // 3), LOST, prng.u32()))
+
+
+def flash_worn(world: "World", visit: "Visit", prng: Prng) -> None:
+    """Let cells of what is written in the dock be stuck from now on."""
+    if visit.board.bad_blocks < WORN_MAX:
+        visit.board.bad_blocks += 1
+        _flash_fault(world, visit, FlashFault(prng.below(OPERATIONS_MAX // 3), WORN, prng.u32()))
+
+
+def _flash_fault(world: "World", visit: "Visit", fault: FlashFault) -> None:
+    flash = visit.board.flash
+    flash.restart_count()
+    flash.fault_at(fault)
+    before = flash.injected
+
+    def over() -> None:
+        flash.fault_at()
+        if flash.injected > before:
+            world.strike(f"flash-{fault.kind}", visit.board.name, f"operation {fault.operation}")
+
+    visit.at_end.append(over)
+
+
 def edge_killed(world: "World", visit: "Visit", prng: Prng) -> None:
     """Let the agent die at a write statement of its store."""
     depot, starts = visit.depot, visit.depot.starts
@@ -147,6 +174,8 @@ DOCK_FAULTS: dict[str, Callable[["World", "Visit", Prng], None]] = {
     "link-changed": changed,
     "hostile-dock": hostile,
     "dock-power-cut": power_cut,
+    "flash-lost": flash_lost,
+    "flash-worn": flash_worn,
     "edge-killed": edge_killed,
     "disk-full": disk_full,
 }

@@ -24,6 +24,7 @@ from simulator.prng import Prng
 STAYS_MS = 450  # how long a card is held to a reader: longer than a validator looks again
 LOADS = (500, 1000, 2000, 5000)
 TRIES_MAX = 3
+FLASH_FAULTS = ("flash-lost", "flash-worn", "flash-dead")
 FIRST_ACTION = 1000  # the issuing office took the numbers below
 
 
@@ -35,6 +36,7 @@ class Presentation:
         self.tears: list[Tear] = []
         self.others: list[Chip] = []  # cards that lie on the reader as well
         self.cut_power = False
+        self.flash_faults = -1  # how many the flash had had when one was planned
         self.fault = ""
 
 
@@ -128,6 +130,7 @@ def present(world: World, visit: Presentation, event: Event | None, prng: Prng) 
     board.field.plan()
     board.reader.relay_ms = 0
     board.flash.cut_at()
+    board.flash.fault_at()
     world.run_for(300)
     world.check()
     return answer
@@ -203,6 +206,9 @@ def _count(world: World, visit: Presentation) -> None:
     struck = visit.board.field.tears_met or not visit.tears
     if visit.cut_power:
         struck = not visit.board.is_on
+    if visit.fault in FLASH_FAULTS:
+        struck = 0 <= visit.flash_faults < visit.board.flash.injected
+        visit.board.bad_blocks += struck and visit.fault != "flash-lost"
     if visit.fault and struck:
         world.strike(visit.fault, world.card_said(visit.chip), f"at {visit.board.name}")
 
