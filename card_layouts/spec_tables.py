@@ -28,6 +28,7 @@ MODULES = (
     "packages.ack",
     "packages.lease",
     "packages.actions",
+    "packages.action_list",
     "packages.hotlist",
     "packages.hotlist_layout",
     "packages.manifest",

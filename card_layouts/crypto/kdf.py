@@ -77,6 +77,11 @@ def next_block_key(k_block):
     return hashlib.sha256(b"fwd" + bytes(k_block)).digest()[:16]
 
 
+def next_action_key(k_act):
+    """Return K_act of the next generation. One way: lists of older generations stay shut (D9)."""
+    return hashlib.sha256(b"act" + bytes(k_act)).digest()[:16]
+
+
 def seal_keys(key):
     """Return (K_enc, K_mac), 16 bytes each, of a K_block or K_act: never one key for both uses."""
     return hmac_sha256(key, b"enc")[:16], hmac_sha256(key, b"mac")[:16]

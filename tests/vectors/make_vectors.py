@@ -40,6 +40,7 @@ MODULES = (
     "card_layouts.packages.ack",
     "card_layouts.packages.lease",
     "card_layouts.packages.actions",
+    "card_layouts.packages.action_list",
     "card_layouts.packages.hotlist_layout",
     "card_layouts.packages.manifest",
     "card_layouts.tickets.single",
@@ -176,6 +177,7 @@ def make_seals() -> dict:
     hexed = {name: key.hex() for name, key in keys.items()}
     hexed |= {"root": root.hex(), "device": k_dev.hex()}
     hexed["next_block"] = _sha(b"fwd" + keys["block"])[:16].hex()
+    hexed["next_action"] = _sha(b"act" + keys["cfg"])[:16].hex()
     hexed["dock_key"] = _hmac(keys["dock"], b"depot-1\0" + (77).to_bytes(2, "big"))[:16].hex()
     first36 = bytes.fromhex(G_EXAMPLE)[:36]
     before = bytes.fromhex("04a1b2c3d4e5f600")
@@ -198,6 +200,7 @@ def make_seals() -> dict:
             ["ack", package("ack", "ACK", keys["ack"], 48).hex()],
             ["lease", package("lease", "LEASE", keys["cfg"], 80).hex()],
             ["action", action(keys["cfg"]).hex()],
+            ["action list", action_list(_sha(b"act" + keys["cfg"])[:16]).hex()],
             ["envelope", envelope(keys["cfg"], signer).hex()],
         ],
     }  # fmt: skip
@@ -245,6 +248,27 @@ def action(k_act: bytes) -> bytes:
     stream = Cipher(AES(_hmac(k_act, b"enc")[:16]), CTR(clear[:12] + bytes(4))).encryptor()
     body = clear[:32] + stream.update(clear[32:80])
     return body + _cmac(_hmac(k_act, b"mac")[:16], body)
+
+
+def action_list(k_act: bytes) -> bytes:
+    """Return a list of generation 0 of three lines, two of one card, bucket after bucket."""
+    layout, salt, count = _layout("packages.actions", "ACTION_ENTRY"), bytes(range(8)), 3
+    lines: list[tuple[int, bytes, int, bytes]] = []
+    for uid, k in (("04a1b2c3d4e5f6", 3), ("04a1b2c3d4e5f6", 4), ("04112233445566", 1)):
+        bucket = int.from_bytes(_sha(salt + bytes.fromhex(uid))[:3], "big") % count
+        values = {**_mixed(layout), "uid": "x:" + uid, "layout": 1, "k": k}
+        clear = bytes.fromhex(pack_as_text(layout, values))
+        stream = Cipher(AES(_hmac(k_act, b"enc")[:16]), CTR(clear[:12] + bytes(4))).encryptor()
+        body = clear[:32] + stream.update(clear[32:80])
+        body += _cmac(_hmac(k_act, b"mac")[:16], body)
+        lines.append((bucket, bytes.fromhex(uid), k, body))
+    index = [sum(line[0] < bucket for line in lines) for bucket in range(count + 1)]
+    values = {"magic": 0x5441, "layout": 1, "authority": 244, "version": 12, "count": count}
+    values |= {"generation": 0, "buckets": count, "salt": "x:" + salt.hex(), "mac": 0}
+    clear = bytes.fromhex(pack_as_text(_layout("packages.action_list", "ACTION_LIST"), values))[:32]
+    head = clear + _cmac(_hmac(k_act, b"mac")[:16], clear)
+    starts = b"".join(start.to_bytes(2, "big") for start in index)
+    return head + starts + b"".join(line[3] for line in sorted(lines))
 
 
 def envelope(k_cfg: bytes, signer: Ed25519PrivateKey) -> bytes:

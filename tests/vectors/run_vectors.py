@@ -18,7 +18,7 @@ from card_layouts.crypto import an10922, cmac, ed25519, kdf, sha512  # noqa: E40
 from card_layouts.crypto.aes import CBC, aes  # noqa: E402
 from card_layouts.crypto.triple_des import TripleDes  # noqa: E402
 from card_layouts.errors import LayoutError, RangeError, SealError  # noqa: E402
-from card_layouts.packages import ack, actions, lease, manifest  # noqa: E402
+from card_layouts.packages import ack, action_list, actions, lease, manifest  # noqa: E402
 from card_layouts.records import block_page, chain, entries, slot  # noqa: E402
 from tests.vectors import desfire_replay, singles_replay, ultralight_replay  # noqa: E402
 
@@ -184,6 +184,7 @@ def run_seals(data, tally):
         found = kdf.device_label(unhex(keys["device"]), label.encode())
         tally.equal(label, found, keys[label])
     tally.equal("fwd", kdf.next_block_key(unhex(keys["block"])), keys["next_block"])
+    tally.equal("act", kdf.next_action_key(unhex(keys["cfg"])), keys["next_action"])
     found = kdf.dock_key(unhex(keys["dock"]), b"depot-1", 77)
     tally.equal("dock key", found, keys["dock_key"])
     for key, message, digest in data["hmac"]:
@@ -236,12 +237,33 @@ def _run_packages(data, tally):
             values = actions.open_action(whole, k_cfg)
             tally.equal(name, actions.seal_action(values, k_cfg), sealed)
             tally.refused(name, SealError, actions.open_action, bad, k_cfg)
+        elif name == "action list":
+            _check_action_list(whole, k_cfg, tally)
         else:
             publics = {unhex(data["key_id"]): unhex(data["public"])}
             found = manifest.check_envelope(whole, k_cfg, publics)
             tally.equal(name, found["version"], 12)
             tally.refused(name, SealError, manifest.check_envelope, bad, k_cfg, publics)
             tally.refused(name, SealError, manifest.check_envelope, whole, k_cfg, {})
+
+
+def _check_action_list(whole, k_act, tally):
+    """K_act is of the generation before the list's, which is 0: they count modulo 256."""
+
+    def lists(body):
+        return action_list.ActionList(lambda offset, n: body[offset : offset + n])
+
+    found = lists(whole)
+    key = found.open_seal(k_act, 255)
+    tally.equal("whole", action_list.check_action_list(found._read, len(whole), 12, 244), None)
+    for uid, actions_k in (("04a1b2c3d4e5f6", [3, 4]), ("04112233445566", [1]), ("04" * 7, [])):
+        first, count = found.find(unhex(uid))
+        opened = [actions.open_action(found.line(first + i), key) for i in range(count)]
+        tally.equal("lines", [row["k"] for row in opened], actions_k)
+    tally.refused("generation", SealError, found.open_seal, k_act, 1)
+    bad = bytearray(whole)
+    bad[17] ^= 1
+    tally.refused("head", SealError, lists(bad).open_seal, k_act, 255)
 
 
 def run_desfire(data, tally):
