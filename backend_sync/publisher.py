@@ -1,13 +1,14 @@
 """Gives every edge the current packages and dock keys of its devices.
 
-At an edge's birth everything current goes out, later what changed; a package that was lost on the
-way goes out again at the next birth or after an hour. What is current comes from `packages`; how
-it travels is the broker's. Source: decisions D12, D18; contract of the `down` topic in SPEC.md.
+At an edge's birth everything current goes out, later what changed. A package that was lost on the
+way goes out again when the edge has said twice since that it does not hold it, at the next birth
+and after an hour. What is current comes from `packages`; how it travels is the broker's. Source:
+decisions D12, D18; contract of the `down` topic in SPEC.md.
 """
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from backend_sync.catalogue import CatalogueError
 from backend_sync.packages import Package, Packages
@@ -19,9 +20,17 @@ from card_layouts.errors import LayoutError, RangeError
 
 SCHEMA = 1
 REPEAT_SECONDS = 3600
-STATE_BYTES_MAX = 65536
+STATE_BYTES_MAX = 1 << 18
+STATES_WITHOUT = 2  # of an edge: the first may have crossed the package on its way
 
 Edge = tuple[int, str]
+
+
+class Sent(NamedTuple):
+    """A package that went out to an edge, and which of the edge's states came before."""
+
+    package: Package
+    states: int
 
 
 class Publisher:
@@ -33,8 +42,9 @@ class Publisher:
         self.clock = clock
         self.packages = packages
         self.online: dict[Edge, int] = {}  # when each edge was last sent everything
-        self.sent: dict[Edge, dict[tuple[int, str], bytes]] = {}
-        self.months: dict[Edge, int] = {}
+        self.sent: dict[Edge, dict[tuple[int, str], Sent]] = {}
+        self.months: dict[Edge, tuple[int, int]] = {}  # (month of the keys sent, states before)
+        self.states: dict[Edge, int] = {}  # how many came
         self.births: dict[Edge, str] = {}
         self.published = 0
         self.last_error = ""
@@ -42,10 +52,11 @@ class Publisher:
     def take(self, message: Message) -> None:
         """Read an edge's birth or last will. Anything else is refused by name, and forgotten."""
         try:
-            edge, is_online, birth = _read_state(message)
+            edge, is_online, birth, holds = _read_state(message)
         except LayoutError as error:
             self.last_error = f"{type(error).__name__}: {error}"
         else:
+            self.states[edge] = self.states.get(edge, 0) + 1
             if not is_online:
                 self._forget(edge)
                 self.online.pop(edge, None)
@@ -54,7 +65,8 @@ class Publisher:
                 self._forget(edge)
                 self.births[edge] = birth
                 self.online[edge] = self.clock.utc_seconds()
-            # Else the same birth again, with what its devices have installed since.
+            elif holds is not None:
+                self._miss(edge, *holds)
         self.broker.done(message)
 
     def tick(self) -> None:
@@ -83,11 +95,12 @@ class Publisher:
             self._send_dock_keys(edge, [device["device"] for device in devices])
             sent = self.sent.setdefault(edge, {})
             for device, package in due:
-                if sent.get((device, package.name)) == package.sha256:
+                before = sent.get((device, package.name))
+                if before is not None and before.package.sha256 == package.sha256:
                     continue
                 if not self._send_package(edge, device, package):
                     return
-                sent[device, package.name] = package.sha256
+                sent[device, package.name] = Sent(package, self.states.get(edge, 0))
         except (KeyringRefused, CatalogueError) as error:
             self.last_error = f"{type(error).__name__}: {error}"
 
@@ -98,14 +111,27 @@ class Publisher:
     def _send_dock_keys(self, edge: Edge, devices: Sequence[int]) -> None:
         """Send the keys of last, this and next month: clocks differ, and months end at night."""
         month = month_of(day_of(self.clock.utc_seconds()))
-        if not devices or self.months.get(edge) == month:
+        if not devices or self.months.get(edge, (0, 0))[0] == month:
             return
         for given in (max(0, month - 1), month, month + 1):
             request = {"edge": edge[1], "month": given, "devices": list(devices)}
             keys = self.keyring.assemble("dock", request)
             if not self._send(edge, [SCHEMA, "dock", given, [list(row) for row in keys]]):
                 return
-        self.months[edge] = month
+        self.months[edge] = month, self.states.get(edge, 0)
+
+    def _miss(self, edge: Edge, held: dict[tuple[int, int, int], int], months: set[int]) -> None:
+        """Forget having sent what the edge still does not hold: it goes out again."""
+        due = self.states[edge] - STATES_WITHOUT
+        sent = self.sent.get(edge, {})
+        for (device, name), (package, states) in list(sent.items()):
+            values = package.manifest
+            version = held.get((device, values["role"], values["authority"]), -1)
+            if version < values["version"] and states <= due:
+                del sent[device, name]
+        month, states = self.months.get(edge, (0, 0))
+        if edge in self.months and month not in months and states <= due:
+            del self.months[edge]
 
     def _send(self, edge: Edge, body: list[Any]) -> bool:
         try:
@@ -128,8 +154,14 @@ def _newest_epochs(devices: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return list({device["device"]: device for device in devices}.values())
 
 
-def _read_state(message: Message) -> tuple[Edge, bool, str]:
-    """Return (edge, is it there, which birth). Raises: LayoutError naming what is wrong."""
+Holds = tuple[dict[tuple[int, int, int], int], set[int]]
+
+
+def _read_state(message: Message) -> tuple[Edge, bool, str, Holds | None]:
+    """Return (edge, is it there, which birth, what it holds if it says so).
+
+    Raises: LayoutError naming what is wrong.
+    """
     authority, edge, _ = parse_topic(message.topic)
     if len(message.payload) > STATE_BYTES_MAX:
         raise LayoutError(f"state of {edge}: {len(message.payload)} bytes, too long")
@@ -139,4 +171,17 @@ def _read_state(message: Message) -> tuple[Edge, bool, str]:
         raise LayoutError(f"state of {edge}: no JSON: {error}") from None
     if not isinstance(state, dict) or not isinstance(state.get("online"), bool):
         raise LayoutError(f"state of {edge}: wanted online true or false")
-    return (authority, edge), state["online"], str(state.get("birth", ""))
+    birth = str(state.get("birth", ""))
+    return (authority, edge), state["online"], birth, _read_holds(edge, state.get("holds"))
+
+
+def _read_holds(edge: str, holds: Any) -> Holds | None:
+    """Return ({(device, role, authority): version}, months with dock keys), None if unsaid."""
+    if holds is None:
+        return None
+    try:
+        rows = [tuple(map(int, row)) for row in holds["packages"]]
+        held = {(device, role, authority): version for device, role, authority, version in rows}
+        return held, {int(month) for month in holds["dock_months"]}
+    except (TypeError, ValueError, KeyError, OverflowError) as error:
+        raise LayoutError(f"state of {edge}: holds: {type(error).__name__} {error}") from None

@@ -29,6 +29,7 @@ NEWS_MS = 200
 EXPIRE_MS = 60_000
 PROBE_MS = 5000
 STATE_MS = 10_000
+STATE_RESENDS = 10  # times resend_ms: an unchanged state is said again, the broker may have lost it
 WAIT_S = 0.1
 
 
@@ -60,7 +61,7 @@ class EdgeAgent:
         self._status_ms = 0
         self._news_ms = 0
         self._has_news = False
-        self._state_ms = 0
+        self._state_ms = self._state_again_ms = 0
         self._state = b""
         self._births = 0
         # One birth a connection, never the same one twice, even after a restart.
@@ -145,7 +146,7 @@ class EdgeAgent:
             self._store.marks.expire(now, self._config.retention_seconds)
         if self._broker.connections != self._births or now_ms >= self._state_ms:
             self._state_ms = now_ms + STATE_MS
-            self._say_state(online=True)
+            self._say_state(online=True, now_ms=now_ms)
         return moved
 
     def _listen(self) -> bool:
@@ -158,8 +159,12 @@ class EdgeAgent:
             del self._pending[0]
         return moved
 
-    def _say_state(self, online: bool) -> None:
-        """Publish the retained state: a birth for each connection, then only what changed."""
+    def _say_state(self, online: bool, now_ms: int = 0) -> None:
+        """Publish the retained state: a birth for each connection, then what changed.
+
+        Unchanged it is said again now and then: a broker that lost the birth, or a package to us,
+        tells nobody. `holds` says what is here, so that the ledger sends what is not.
+        """
         if not self._broker.connected:
             return
         devices = {
@@ -169,12 +174,18 @@ class EdgeAgent:
             for row in reports.describe_store(self._store, self._clock.utc_seconds())["devices"]
         }
         birth = f"{self._life}-{self._broker.connections}"
+        holds = {
+            "packages": self._store.parcels.held(),
+            "dock_months": self._store.parcels.dock_months(),
+        }
         state = {"online": online, "edge": self._config.edge, "birth": birth, "devices": devices}
-        payload = json.dumps(state, sort_keys=True).encode()
-        if payload == self._state and self._births == self._broker.connections:
+        payload = json.dumps(state | {"holds": holds}, sort_keys=True).encode()
+        is_said = payload == self._state and self._births == self._broker.connections
+        if is_said and now_ms < self._state_again_ms:
             return
         if self._broker.publish(self._config.topic("state"), payload, retain=True):
             self._state = payload
+            self._state_again_ms = now_ms + STATE_RESENDS * self._config.resend_ms
             self._births = self._broker.connections
 
     def _serve_requests(self) -> None:

@@ -107,6 +107,11 @@ class Parcels:
             )
             connection.execute("DELETE FROM dock_keys WHERE month < ?", (month - 2,))
 
+    def dock_months(self) -> list[int]:
+        """Return the months of which any dock key is held."""
+        rows = self._store.connection.execute("SELECT DISTINCT month FROM dock_keys ORDER BY 1")
+        return [month for (month,) in rows]
+
     def dock_key(self, device: int, month: int) -> bytes | None:
         """Return K_dock (16 bytes) of a device in a month, None if the ledger gave none."""
         row = self._store.connection.execute(

@@ -1,0 +1,52 @@
+"""What the agent says of itself to the ledger: a birth, changes, and again what may be lost."""
+
+import json
+
+import pytest
+
+from edge_agent.app import STATE_MS, STATE_RESENDS, EdgeAgent
+from edge_agent.config import BrokerConfig, EdgeConfig
+from edge_agent.store import Store
+from tests.edge_agent.soft_board import EDGE, MONTH, Clock, Numbers, SoftBroker, dock_key_of
+
+
+@pytest.fixture
+def agent(tmp_path):
+    config = EdgeConfig(EDGE, 1, tmp_path, BrokerConfig(), (), {})
+    store = Store(config.database)
+    made = EdgeAgent(config, store, [], SoftBroker(), Clock(), Numbers())
+    made.store, made.again_ms = store, STATE_RESENDS * config.resend_ms
+    yield made
+    made.close()
+
+
+def said(agent, now_ms):
+    """Tick at this time; return the states that went out."""
+    broker = agent._broker
+    broker.states.clear()
+    agent.tick(now_ms)
+    return [json.loads(state) for state in broker.states]
+
+
+@pytest.mark.requirement("T11", "D17")
+def test_a_state_is_said_once_and_again_now_and_then_because_a_broker_may_lose_it(agent):
+    (birth,) = said(agent, 0)
+    assert birth["online"] and birth["holds"] == {"packages": [], "dock_months": []}
+    assert said(agent, STATE_MS) == said(agent, 2 * STATE_MS) == []
+    assert said(agent, agent.again_ms) == [birth]
+
+
+@pytest.mark.requirement("T11", "D18")
+def test_what_is_held_is_said_as_soon_as_it_is(agent):
+    said(agent, 0)
+    agent.store.parcels.add_dock_keys(MONTH, [(3, dock_key_of(3))])
+    (state,) = said(agent, STATE_MS)
+    assert state["holds"]["dock_months"] == [MONTH]
+
+
+@pytest.mark.requirement("D17")
+def test_a_new_connection_is_a_new_birth(agent):
+    (first,) = said(agent, 0)
+    agent._broker.connections += 1
+    (second,) = said(agent, 1)
+    assert first["birth"] != second["birth"]
