@@ -16,6 +16,7 @@ from backend_sync.ledger import arrivals, plants
 from backend_sync.ledger.accounts import AccountBook
 from backend_sync.ledger.audit import CARDS_AT_ONCE, Auditor
 from backend_sync.ledger.batches import CardBatch, import_batches
+from backend_sync.ledger.books import Books, open_books
 from backend_sync.ledger.chains import Chains, leads_to_head
 from backend_sync.ledger.equivocation import take_back
 from backend_sync.ledger.imports import Sale, import_issues, import_sales
@@ -147,6 +148,12 @@ class Ledger:
             count = import_tickets(self.database, self.keyring, book, poster, rows)
             poster.write([], [])
         return count
+
+    @contextmanager
+    def books(self) -> Iterator[Books]:
+        """One transaction in which a module moves money; see `books.py`."""
+        with open_books(self.database, self.clock.utc_seconds(), self.currency) as books:
+            yield books
 
     def audit(self, cards_max: int = CARDS_AT_ONCE) -> int:
         """Repeat the choices of up to so many cards with news; return how many: 0 = none left."""

@@ -49,9 +49,9 @@ class Poster:
         self.early: list[Row] = []
         self.read_early: list[Row] = []
         self.next_line = database.next_id(postings)
-        self.next_transfer = (
-            int(database.value("SELECT coalesce(max(transfer), 0) FROM postings")) + 1
-        )
+        # Transfers are numbered as their lines are: the newest line has the highest.
+        newest = database.rows("SELECT transfer FROM postings WHERE id = ?", (self.next_line - 1,))
+        self.next_transfer = int(newest[0][0]) + 1 if newest else 1
 
     def transfer(
         self,

@@ -1,4 +1,4 @@
-"""The tables, said once for SQLite and PostgreSQL; made by the Alembic migrations.
+"""The tables of taps, said once for SQLite and PostgreSQL; made by the Alembic migrations.
 
 Two sorts of tables. *Books* are append-only (a trigger refuses UPDATE and DELETE): entries,
 pendings, resolutions, postings, quarantine, batches, issues, sales, alarms. *Working tables* hold
@@ -14,7 +14,6 @@ on the cards, CASH is negative, and everything sums to 0. Source: decisions.md D
 """
 
 from sqlalchemy import (
-    DDL,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -25,12 +24,11 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    event,
 )
 
 import backend_sync.ledger.audit_tables  # noqa: F401 - they stand in the same metadata
-from backend_sync.ledger.single_tables import SINGLE_BOOKS, SINGLE_VIEWS
-from backend_sync.ledger.views import VIEWS
+from backend_sync.ledger.append_only import append_only
+from backend_sync.ledger.single_tables import SINGLE_BOOKS
 from backend_sync.storage.columns import (
     Big,
     bytes_column,
@@ -318,35 +316,5 @@ BOOKS = (
     *(ticket_taps, ticket_results, ticket_sales),
     *SINGLE_BOOKS,
 )
-
 for _book in BOOKS:
-    for _verb in ("UPDATE", "DELETE"):
-        event.listen(
-            _book,
-            "after_create",
-            DDL(
-                f"CREATE TRIGGER {_book.name}_no_{_verb.lower()} BEFORE {_verb} ON {_book.name}"
-                f" BEGIN SELECT RAISE(ABORT, '{_book.name} is append-only'); END"
-            ).execute_if(dialect="sqlite"),
-        )
-    event.listen(
-        _book,
-        "after_create",
-        DDL(
-            f"CREATE TRIGGER {_book.name}_append_only BEFORE UPDATE OR DELETE ON {_book.name}"
-            " FOR EACH STATEMENT EXECUTE FUNCTION ledger_append_only()"
-        ).execute_if(dialect="postgresql"),
-    )
-
-event.listen(
-    metadata,
-    "before_create",
-    DDL(
-        "CREATE OR REPLACE FUNCTION ledger_append_only() RETURNS trigger AS $$"
-        " BEGIN RAISE EXCEPTION '%% is append-only', TG_TABLE_NAME; END $$ LANGUAGE plpgsql"
-    ).execute_if(dialect="postgresql"),
-)
-for _name, _query in {**VIEWS, **SINGLE_VIEWS}.items():
-    event.listen(
-        metadata, "after_create", DDL(f"CREATE VIEW {_name} AS {_query.replace('%', '%%')}")
-    )
+    append_only(_book)

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from alembic import command
@@ -35,6 +36,8 @@ class Database:
         self.engine = _engine(url, read_only)
         self.connection: Connection = self.engine.connect()
         self.sqlite = self.engine.dialect.name == "sqlite"
+        # Threads take turns: a transaction is one thread's, and so is what it has not committed.
+        self.turn = RLock()
         if migrations:
             _migrate(self.connection, migrations)
 
@@ -51,17 +54,18 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Do everything inside or, on any exception, nothing; durable when it returns."""
-        with self.connection.begin():
+        with self.turn, self.connection.begin():
             if not self.sqlite:
                 self.connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
             yield
 
     def rows(self, sql: str, values: Row = ()) -> list[Any]:
         """Return the rows of a query. Outside `transaction` it reads the last commit."""
-        if self.connection.in_transaction():
-            return self._rows(sql, values)
-        with self.connection.begin():
-            return self._rows(sql, values)
+        with self.turn:
+            if self.connection.in_transaction():
+                return self._rows(sql, values)
+            with self.connection.begin():
+                return self._rows(sql, values)
 
     def value(self, sql: str, values: Row = ()) -> Any:
         return self.rows(sql, values)[0][0]

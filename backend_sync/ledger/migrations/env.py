@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import backend_sync.ledger.book_tables  # noqa: F401 - in the same metadata
 from backend_sync.ledger.schema import metadata
 
 context.configure(
