@@ -16,15 +16,23 @@ SWALLOW = (1, 3)  # so many of so many cuts keep what is on its way
 
 
 class BadLine(threading.Thread):
-    """Listens on `port` of the loopback and passes on to `target`; `cuts` counts the ends.
+    """Listens on `port` of the loopback, or at `door`, and passes on to `target` of the loopback.
 
-    A connection lives for `least`..`most` bytes. `heal` lets those that follow live for ever.
+    A connection lives for `least`..`most` bytes; `cuts` counts the ends. `heal` lets those that
+    follow live for ever.
     """
 
-    def __init__(self, target: int, seed: int, least: int = 20_000, most: int = 90_000) -> None:
+    def __init__(
+        self,
+        target: int,
+        seed: int,
+        least: int = 20_000,
+        most: int = 90_000,
+        door: socket.socket | None = None,
+    ) -> None:
         super().__init__(daemon=True)
         self._target, self._prng, self._lives = target, Prng(seed), (least, most)
-        self._door = socket.create_server(("127.0.0.1", 0))
+        self._door = door or socket.create_server(("127.0.0.1", 0))
         self.port: int = self._door.getsockname()[1]
         self.cuts = self.swallowed = 0
         self._well = threading.Event()

@@ -19,6 +19,7 @@ from backend_sync.tariffs.source import TariffFault
 from edge_agent.counter.card_image import CardImageError
 from simulator import demo_system, passengers
 from simulator.board_process import BoardFailed
+from simulator.demo_faults import Asked, Faults
 from simulator.demo_files import DemoError, DemoFiles, Settings
 from simulator.demo_run import Demo
 from simulator.demo_show import Show
@@ -90,7 +91,8 @@ def _run(options: argparse.Namespace, folder: Path, show: Show) -> int:
         files.create(settings)
         settings, progress = files.load()
     files.lock()
-    demo = Demo(files, settings, progress, show)
+    asked = Asked(options.bad_line, options.kill_broker, options.partition, options.broker)
+    demo = Demo(files, settings, progress, show, Faults(asked))
     try:
         demo.start()
         demo.play()
@@ -145,7 +147,48 @@ def _parser() -> argparse.ArgumentParser:
         help="leave the torn cards away: their intents stay open, and are counted",
     )
     parser.add_argument("--plant", choices=PLANTS, help="plant a fault, to see that it is found")
+    _add_faults(parser)
     return parser
+
+
+def _add_faults(parser: argparse.ArgumentParser) -> None:
+    faults = parser.add_argument_group(
+        "faults", "What was injected is counted at the end; the books must agree all the same."
+    )
+    faults.add_argument(
+        "--bad-line",
+        type=_number,
+        default=0,
+        metavar="SEED",
+        help="edge and ledger reach the broker by lines that lose, double and delay messages and"
+        " are cut in the middle of them",
+    )
+    faults.add_argument(
+        "--kill-broker",
+        type=_number,
+        default=0,
+        metavar="N",
+        help="kill the broker (SIGKILL) so many times while messages are on their way",
+    )
+    faults.add_argument(
+        "--partition",
+        type=_number,
+        default=0,
+        metavar="N",
+        help="the edge lives in a network namespace whose cable is pulled so many times (root)",
+    )
+    faults.add_argument(
+        "--broker",
+        choices=demo_system.BROKERS,
+        default=demo_system.IOTCORE,
+        help="the broker that pip installs, or mosquitto (%(default)s)",
+    )
+
+
+def _number(text: str) -> int:
+    if not text.isdigit() or int(text) > 1000:
+        raise argparse.ArgumentTypeError(f"{text}: wanted a number from 0 to 1000")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Any
 
 from simulator import demo_system as system
 from simulator.board_process import BoardProcess
+from simulator.demo_faults import Faults
 from simulator.demo_files import DemoError, DemoFiles, Settings
 from simulator.demo_show import Show
 from simulator.services import Services
@@ -27,8 +28,15 @@ class Docks:
     """Docks boards of one demo."""
 
     def __init__(
-        self, files: DemoFiles, settings: Settings, world: World, services: Services, show: Show
+        self,
+        files: DemoFiles,
+        settings: Settings,
+        world: World,
+        services: Services,
+        show: Show,
+        faults: Faults,
     ) -> None:
+        self.faults = faults
         self.files = files
         self.settings = settings
         self.world = world
@@ -41,6 +49,8 @@ class Docks:
         self.show.step(f"night {day + 1}: {names} dock")
         wanted: dict[str, int] = {}
 
+        self._strike()
+
         def published() -> bool:
             wanted.update(self._due())
             return bool(wanted) and self._edge_holds(wanted)
@@ -50,12 +60,21 @@ class Docks:
             board.docked = True
             board.press("docked")
         patience = _Patience(self._mend, lambda: self._lacks(boards, wanted))
-        self.world.run_docked(lambda: not self._lacks(boards, wanted), "docks", patience.tried)
+        struck: list[bool] = []
+
+        def done() -> bool:
+            if not struck and self.edge_status().get("unsent", 0):
+                struck.append(True)  # entries are on their way to the ledger
+                self._strike()
+            return not self._lacks(boards, wanted)
+
+        self.world.run_docked(done, "docks", patience.tried)
         for board in boards:
             board.docked = False
 
     def drain(self) -> None:
         """Wait until the edge says that the ledger has acknowledged all it holds."""
+        self._strike(last=True)
         self._until(
             lambda: (
                 self.edge_status().get("unsent", 1) == 0
@@ -74,7 +93,16 @@ class Docks:
             patience.tried()
             time.sleep(LOOK_S)
 
+    def _strike(self, last: bool = False) -> None:
+        """Let happen to broker and lines what is due now; `last`: whatever is left, in turn."""
+        while said := self.faults.strike(last):
+            self.show.step("; ".join(said))
+            if not last:
+                return
+            self._mend()
+
     def _mend(self) -> None:
+        self.faults.look()
         for name in self.services.mend():
             self.show.step(f"{name} had died and was started again")
 

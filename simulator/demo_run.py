@@ -23,6 +23,7 @@ from simulator import demo_system as system
 from simulator.board_process import BoardProcess, micropython_version
 from simulator.clock import WorldClock
 from simulator.demo_docks import Docks
+from simulator.demo_faults import Faults
 from simulator.demo_files import DemoFiles, Settings
 from simulator.demo_show import Show, sentence
 from simulator.demo_taps import Taps, power_on
@@ -42,9 +43,15 @@ class Demo:
     """One demo in its folder."""
 
     def __init__(
-        self, files: DemoFiles, settings: Settings, progress: dict[str, Any], show: Show
+        self,
+        files: DemoFiles,
+        settings: Settings,
+        progress: dict[str, Any],
+        show: Show,
+        faults: Faults,
     ) -> None:
         self.files = files
+        self.faults = faults
         self.settings = settings
         self.progress = progress
         self.show = show
@@ -82,7 +89,7 @@ class Demo:
         tickets = read_tickets(files, self.prng)
         self.taps = Taps(self.world, self.plan, [*cards, *tickets], self._place)
         self._restore_counts()
-        self.docks = Docks(files, self.settings, self.world, self.services, show)
+        self.docks = Docks(files, self.settings, self.world, self.services, show, self.faults)
         if self.progress["docked_day"] < 0 and self.progress["step"] == 0:
             self._dock(-1, system.OFFICE_NIGHT_S)
         show.step("ready: the first passenger taps")
@@ -109,17 +116,18 @@ class Demo:
         show, files = self.show, self.files
         port = free_port()
         docks = {board.name.lower(): board.dock.path for board in self.world.boards}
-        system.start_configs(files, port, docks)
+        system.start_configs(files, self.faults.lines(port), docks)
         self._set_clock()
         show.step(f"broker on 127.0.0.1:{port}")
-        self.services.add(system.broker(files, port))
+        self.services.add(system.broker(files, port, self.faults.asked.broker))
+        self.faults.broker = self.services.named("broker")
         show.step("keyring")
         self.services.add(system.keyring_service(files))
         self._import()
         show.step("ledger")
         self.services.add(system.ledger_service(files, self.settings.plant))
         show.step("edge")
-        self.services.add(system.edge_service(files))
+        self.services.add(system.edge_service(files, self.faults.on_island))
         if self.settings.plant == "forged-acks":
             self.forger = Forger(self.settings, port)
 
@@ -257,6 +265,9 @@ class Demo:
             ],
             entries_sha256=self._entries_hash(),
         )
+        result["injected"] = self.faults.injected()
+        result["partitions_skipped"] = self.faults.no_cable
+        result["never_injected"] = self.faults.missed()
         result["sentence"] = sentence(result)
         result["ok"] = result["sentence"].startswith("Reconciled")
         return result
@@ -266,6 +277,7 @@ class Demo:
         for board in self.world.boards:
             board.close()
         self.services.stop()
+        self.faults.close()
 
     # --- small things ---
 

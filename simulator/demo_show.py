@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from backend_sync.ledger.show import difference_line
+from simulator.demo_faults import in_words
 from simulator.demo_taps import Tapped
 from simulator.passengers import DAY_S
 
@@ -64,7 +65,8 @@ class Show:
     def result(self, result: dict[str, Any], with_cards: bool) -> None:
         """Print the totals and the sentence that nothing is open, missing or double."""
         self.say("")
-        for label, value in _totals(result):
+        injected = in_words(result["injected"], result["partitions_skipped"])
+        for label, value in [*_totals(result), *([("injected", injected)] if injected else [])]:
             self.say(f"{label:<34}{value}")
         if with_cards:
             self.say("")
@@ -138,6 +140,7 @@ def sentence(result: dict[str, Any]) -> str:
         ("unsent", "{} entries have not reached the ledger"),
         ("deleted_on_forged", "{} entries were deleted on forged acknowledgements"),
         ("surprises", "{} taps were answered in a way nobody expected"),
+        ("never_injected", "{} of the faults that were asked for never came to pass"),
     ):
         if result[key]:
             wrong.append(text.format(result[key]))

@@ -45,6 +45,7 @@ FIRST_DEVICE = 11
 TOWN, FERRY = 1, 2  # authorities
 TOWN_OPERATOR, FERRY_OPERATOR = 10, 20
 TARIFF_VERSION = 1
+BROKERS = (IOTCORE, MOSQUITTO) = ("iotcore", "mosquitto")
 # The demo happens in the week of Monday 2026-06-01, whenever it is run: same seed, same bytes.
 FIRST_MIDNIGHT = int(from_unix(1_780_272_000))
 LEASE_HOURS = 72
@@ -231,11 +232,13 @@ def write_edge_config(
     (files / "edge" / "publics.toml").write_text(f"\n[ledger]\npublics = [{keys}]\n")
 
 
-def start_configs(files: DemoFiles, port: int, docks: dict[str, str]) -> None:
-    """Write the configurations that hold this run's port and serial lines."""
+def start_configs(files: DemoFiles, lines: tuple[int, str, int], docks: dict[str, str]) -> None:
+    """Write the configurations that hold this run's lines: the ledger's port, the edge's host
+    and port, and the serial lines."""
+    ledger_port, edge_host, edge_port = lines
     (files / "ledger.toml").write_text(
         'database = "ledger.db"\nkeyring = "keyring/keyring.sock"\npackages = "tariffs"\n'
-        f'clock = "clock"\nauthority = {EDGE_AUTHORITY}\n\n[broker]\nport = {port}\n\n'
+        f'clock = "clock"\nauthority = {EDGE_AUTHORITY}\n\n[broker]\nport = {ledger_port}\n\n'
         f"[lease]\nhours = {LEASE_HOURS}\nrenew_hours = 20\n"
     )
     tables = "".join(
@@ -243,13 +246,32 @@ def start_configs(files: DemoFiles, port: int, docks: dict[str, str]) -> None:
     )
     (files / "edge" / "edge.toml").write_text(
         f'edge = "{EDGE}"\nauthority = {EDGE_AUTHORITY}\ndata = "."\nclock = "../clock"\n'
-        f"resend_ms = 1000\ndock_pace_ms = 100\n\n[broker]\nport = {port}\n"
-        + (files / "edge" / "publics.toml").read_text()
-        + tables
+        f'resend_ms = 1000\ndock_pace_ms = 100\n\n[broker]\nhost = "{edge_host}"\n'
+        f"port = {edge_port}\n" + (files / "edge" / "publics.toml").read_text() + tables
     )
 
 
-def broker(files: DemoFiles, port: int) -> Service:
+def broker(files: DemoFiles, port: int, kind: str = IOTCORE) -> Service:
+    """Return the broker: the one that pip installs, or mosquitto.
+
+    Raises: DemoError where mosquitto is not installed.
+    """
+    command = _mosquitto(files, port) if kind == MOSQUITTO else _iotcore(files, port)
+    return Service("broker", command, files.log("broker"), lambda: listens(port))
+
+
+def _mosquitto(files: DemoFiles, port: int) -> list[str]:
+    found = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+    if found is None:
+        raise DemoError("mosquitto is not installed: leave --broker away, or apt install mosquitto")
+    path = files / "mosquitto.conf"
+    path.write_text(
+        f"listener {port} 127.0.0.1\nallow_anonymous true\nmessage_size_limit 0\nuser root\n"
+    )
+    return [found, "-c", str(path)]
+
+
+def _iotcore(files: DemoFiles, port: int) -> list[str]:
     # iotcore closes a connection over a payload of more than 20 kB unless a file says otherwise:
     # batches have up to 64 KiB, tariffs more.
     (files / "broker.toml").write_text(
@@ -259,16 +281,8 @@ def broker(files: DemoFiles, port: int) -> Service:
         "connection_timeout_ms = 60000\nmax_payload_size = 4194304\nmax_inflight_count = 100\n"
         "dynamic_filters = true\n"
     )
-    command = [
-        sys.executable,
-        "-m",
-        "iotcore",
-        "--config",
-        str(files / "broker.toml"),
-        "--log-level",
-        "CRITICAL",
-    ]
-    return Service("broker", command, files.log("broker"), lambda: listens(port))
+    config = str(files / "broker.toml")
+    return [sys.executable, "-m", "iotcore", "--config", config, "--log-level", "CRITICAL"]
 
 
 def keyring_service(files: DemoFiles) -> Service:
@@ -296,8 +310,10 @@ def ledger_service(files: DemoFiles, plant: str) -> Service:
     )
 
 
-def edge_service(files: DemoFiles) -> Service:
+def edge_service(files: DemoFiles, before: list[str]) -> Service:
+    """Return the edge; `before` its command stands what puts it where it lives."""
     command = [
+        *before,
         sys.executable,
         "-m",
         "edge_agent",

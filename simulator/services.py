@@ -55,7 +55,7 @@ class Service:
                     stderr=out,
                     env={**os.environ, **self.env},
                     start_new_session=True,
-                    preexec_fn=_end_with_parent,
+                    preexec_fn=end_with_parent,
                 )
         except OSError as error:
             raise ServiceError(f"{self.name}: cannot start {self.command[0]}: {error}") from None
@@ -143,7 +143,7 @@ class Services:
 PR_SET_PDEATHSIG = 1  # prctl(2), Linux
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Have the kernel end this process when the demo dies, however it dies.
 
     An edge left behind would go on opening its docks by name, and those names are used again.

@@ -27,19 +27,19 @@ def start(*arguments, **environment):
     )
 
 
-def finish(process):
+def finish(process, limit_s=LIMIT_S):
     """Return (exit code, result or None, what it said on standard error)."""
     try:
-        out, err = process.communicate(timeout=LIMIT_S)
+        out, err = process.communicate(timeout=limit_s)
     except subprocess.TimeoutExpired:
         process.terminate()  # it ends what it started
         _, err = process.communicate()
-        raise AssertionError(f"the demo did not end in {LIMIT_S} s: {err[-1500:]}") from None
+        raise AssertionError(f"the demo did not end in {limit_s} s: {err[-1500:]}") from None
     return process.returncode, json.loads(out) if out.strip() else None, err
 
 
-def play(*arguments, **environment):
-    return finish(start(*arguments, **environment))
+def play(*arguments, limit_s=LIMIT_S, **environment):
+    return finish(start(*arguments, **environment), limit_s)
 
 
 def result_of(*arguments, **environment):
