@@ -21,11 +21,11 @@ from backend_sync.ledger.audit_tables import (
 from backend_sync.ledger.choice import ChoiceRater, Commit, Judgement
 from backend_sync.ledger.decoding import h_of
 from backend_sync.ledger.holdings import Holdings, issued
-from backend_sync.ledger.rerating import Tariffs
 from backend_sync.ledger.results import AUDITED, BEGIN_AGAIN, BITS, POSTED, UNAUDITED, state_of
 from backend_sync.ports import OK, Keyring
 from backend_sync.storage.database import Database
 from card_layouts.fares.repeat import DIFFERENT
+from card_layouts.settlement.pricing import Tariffs
 
 CARDS_AT_ONCE = 500
 SLOTS_AT_ONCE = 500

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from backend_sync.ledger.decision_words import decided_words, in_words, journey_words, row_words
 from backend_sync.ledger.decoding import body_of, first_of, h_of
 from backend_sync.ledger.holdings import DOUBT_COUNTERS, Holdings
-from backend_sync.ledger.rerating import Tariffs, candidates
 from backend_sync.ledger.results import FORK, POSTED
 from card_layouts.cards.card_layout import M_EMPTY, PAID_POST_BILLED, PAID_PURSE
 from card_layouts.errors import RangeError
@@ -35,6 +34,7 @@ from card_layouts.fares.repeat import (
 from card_layouts.fares.repeat import body_of as fields_of
 from card_layouts.records.entries import ACTION, BLOCK, INTENT
 from card_layouts.records.entries_tap import INTENT as INTENT_LAYOUT
+from card_layouts.settlement.pricing import Tariffs, candidates
 
 WAS = ("authority", "start_minute", *(name for _place, name in JOURNEY))
 

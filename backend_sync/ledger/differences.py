@@ -6,11 +6,11 @@ Source: requirements O-17; decisions.md D14.
 from typing import Any
 
 from backend_sync.ledger.choice import ChoiceRater, Commit
-from backend_sync.ledger.rerating import Tariffs
 from backend_sync.ports import OK, Keyring
 from backend_sync.storage.database import Database
 from card_layouts.fares.repeat import DIFFERENT
 from card_layouts.records.entries import INTENT
+from card_layouts.settlement.pricing import Tariffs
 
 NAMES = ("pseudonym", "device", "epoch", "seq", "n", "at", "validator", "ledger")
 SQL = (

@@ -130,9 +130,9 @@ class Reading:
             return
         card = self._card(entry, opened.card)
         source, target = self._accounts(entry, card, body)
-        verdict = None
+        answer = None
         if opened.type == INTENT:
-            verdict = self.rerater.verdict(opened.payload, body.kind, body.authority)
+            answer = self.rerater.answer(opened.payload, body.kind, body.authority)
         self.work.add(
             Intent(
                 entry.id,
@@ -153,7 +153,7 @@ class Reading:
                 body.b,
                 h_of(opened.payload),
                 first=first_of(opened.device, opened.epoch, opened.seq, opened.payload),
-                verdict=verdict,
+                verdict=answer.verdict if answer else None,
                 fresh=True,
             )
         )

@@ -2,23 +2,17 @@
 
 Which product should have paid is asked later, of the whole card (choice.py).
 
-`card_layouts.fares.repeat` decides; this module finds the tariff version and remembers answers.
+`card_layouts.settlement.pricing` asks the engine; this module remembers answers.
 A price depends on times by the minute only, and on who tapped not at all, so those are left out of
 the key an answer is remembered under. Source: decisions.md D14, D26.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from card_layouts.cards.card_layout import G
-from card_layouts.fares.mounted import Tariff
-from card_layouts.fares.place import book_of
-from card_layouts.fares.repeat import DIFFERENT, PRICE_ONLY, RATEABLE, SAME, UNRATED, Repeater
+from card_layouts.fares.repeat import RATEABLE
 from card_layouts.records.entries_tap import INTENT
+from card_layouts.settlement.pricing import Answer, DayTerms, Tariffs, ride_answer
 
-Tariffs = Mapping[tuple[int, int], Tariff]  # (authority, version) -> package
 REMEMBERED_MAX = 200_000
-BEST_FIRST = (SAME, PRICE_ONLY, DIFFERENT, UNRATED)
 VERDICT_NAMES = ("same", "differences", "price_only", "unrated")
 
 # Who tapped where and when exactly, and on which device: no part of a price.
@@ -49,7 +43,6 @@ _WAS_TIME = _BITS - sum(INTENT.find("was_time"))
 _WAS_ZONE = _BITS - sum(INTENT.find("was_start_zone"))
 _PAID_BY = _BITS - sum(G.find("paid_by"))
 _SUMS = _BITS - sum(G.find("L"))  # D stands before L
-_TARIFF = _BITS - sum(INTENT.find("tariff"))
 _SECONDS = (1 << 30) - 1
 
 
@@ -61,54 +54,22 @@ class Rerater:
 
     def __init__(self, tariffs: Tariffs) -> None:
         self.tariffs = tariffs
-        self.remembered: dict[Key, int] = {}
+        self.terms = DayTerms(tariffs)
+        self.remembered: dict[Key, Answer] = {}
 
-    def verdict(self, payload: bytes, kind: int, authority: int) -> int | None:
-        """Return SAME, DIFFERENT, PRICE_ONLY or UNRATED; None for what has no price."""
+    def answer(self, payload: bytes, kind: int, authority: int) -> Answer | None:
+        """Return the verdict and who owes the rest; None for what has no price."""
         if kind not in RATEABLE:
             return None
         whole = int.from_bytes(payload, "big")
         key = _key(whole)
         found = self.remembered.get(key)
         if found is None:
-            is_own, asked = candidates(self.tariffs, authority, whole >> _TARIFF & 0xFFFF)
-            intent = INTENT.unpack(payload)
-            verdicts = [_verdict(tariff, intent) for tariff in asked]
-            found = min(verdicts, key=BEST_FIRST.index, default=UNRATED)
-            if not is_own and found == DIFFERENT:
-                return UNRATED  # its tariff may be archived later
+            found = ride_answer(self.tariffs, authority, INTENT.unpack(payload))
             if len(self.remembered) >= REMEMBERED_MAX:
                 self.remembered.clear()
             self.remembered[key] = found
         return found
-
-
-def candidates(tariffs: Tariffs, authority: int, version: int) -> tuple[bool, list[Tariff]]:
-    """Return (the authority's own package is here, all that may have priced the entry).
-
-    A neighbour's package may hold this authority's book (M10), and whose device it was the entry
-    does not say.
-    """
-    own = tariffs.get((authority, version))
-    others = [
-        tariff
-        for (issuer, number), tariff in tariffs.items()
-        if number == version and issuer != authority and book_of(tariff, authority) >= 0
-    ]
-    return own is not None, ([own] if own else []) + others
-
-
-def _verdict(tariff: Tariff, intent: dict[str, Any]) -> int:
-    """Return what the entry's own inputs say under `tariff`.
-
-    Whether the record found was this device's own stands in OUTCOME, not in INTENT (D7): a ride
-    that one of the two answers explains is no difference.
-    """
-    repeater = Repeater(tariff)
-    found: int = repeater.verdict(intent)
-    if found == DIFFERENT:
-        found = repeater.verdict(intent, same_device=True)
-    return found
 
 
 def _key(whole: int) -> Key:

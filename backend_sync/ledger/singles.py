@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from backend_sync.ledger.accounts import CASH, REV, ROUNDING, AccountBook
 from backend_sync.ledger.arrivals import Entry
 from backend_sync.ledger.poster import Line, Poster
-from backend_sync.ledger.rerating import Tariffs
 from backend_sync.ledger.resolve import Alarm
 from backend_sync.ledger.results import (
     ALARM_SALE_DIFFERS,
@@ -21,7 +20,7 @@ from backend_sync.ledger.results import (
     ALARM_SINGLE_TWICE,
 )
 from backend_sync.ledger.schema import alarms
-from backend_sync.ledger.single_prices import boardings, sale_verdict, ticket_verdict
+from backend_sync.ledger.single_prices import boardings, ticket_verdict
 from backend_sync.ledger.single_tables import single_sales, single_uses
 from backend_sync.storage.database import Database, Row
 from card_layouts.errors import SealError
@@ -34,6 +33,7 @@ from card_layouts.records.entries_service import (
     ROUNDING_ZERO,
 )
 from card_layouts.records.entries_tap import TRIP_NONE
+from card_layouts.settlement.pricing import Tariffs, sale_verdict
 from card_layouts.tickets.check import genuine_steps
 from card_layouts.tickets.single import LINES, Code, read_single
 

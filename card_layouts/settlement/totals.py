@@ -1,0 +1,251 @@
+"""From lines to totals: per operator, payer, product, tax, service day and pair of authorities.
+
+Both sides add up with this module; a test adds the same lines with SQL. Nothing here knows cards
+or accounts. Left out of the board's image. Source: SPEC_SETTLEMENT.md section 3; W-23, W-41, W-59,
+W-77, W-91; X-1, X-2, X-12.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from card_layouts.cards.card_layout import G
+from card_layouts.codec.bits import Layout
+from card_layouts.records.entries_service import CASH_SALE, PAID_CASH, ROUNDING_ZERO
+from card_layouts.records.entries_tap import INTENT
+from card_layouts.settlement.lines import REVENUE
+from card_layouts.settlement.pricing import NO_TAX, DayTerms
+from card_layouts.settlement.shares import Leg, divide, earned, tax_inside
+
+_BITS = 768
+
+
+class Facts(NamedTuple):
+    """What a line's facts say that totals ask for. Units: cents; `product` is of the area's book.
+
+    `full` before concessions; `charged` taken from the card or paid in cash, rounding left out.
+    """
+
+    authority: int
+    operator: int
+    issuer: int
+    tariff: int
+    product: int
+    group: int
+    concession: int
+    zones: int
+    full: int
+    charged: int
+    reduction: int
+    rule: int
+    transfers: int
+    seconds: int
+    channel: str
+
+
+def _places(layout: Layout, names: Sequence[str]) -> list[tuple[int, int]]:
+    return [
+        (_BITS - bit - width, (1 << width) - 1) for bit, width in (layout.find(n) for n in names)
+    ]
+
+
+_BODY = _places(G, ("authority", "zones", "amount", "transfers", "time"))
+_INTENT = _places(
+    INTENT,
+    ("operator", "product_authority", "tariff", "rule", "group", "concession", "full", "reduction"),
+)
+_SALE = _places(
+    CASH_SALE,
+    ("authority", "operator", "tariff", "rule", "concession", "zones", "full", "total", "rounding",
+     "reduction", "time", "void_of", "paid"),
+)  # fmt: skip
+
+
+def ride_facts(payload: bytes) -> Facts:
+    """Return the facts of an INTENT's payload, whole or blanked."""
+    whole = int.from_bytes(payload, "big")
+    authority, zones, amount, transfers, seconds = [whole >> a & mask for a, mask in _BODY]
+    operator, issuer, tariff, rule, group, concession, full, reduction = [
+        whole >> a & mask for a, mask in _INTENT
+    ]
+    return Facts(authority, operator, issuer, tariff, rule >> 4, group, concession, zones, full,
+                 amount, reduction, rule, transfers, seconds, "")  # fmt: skip
+
+
+def sale_facts(payload: bytes) -> Facts:
+    """Return the facts of a CASH_SALE's payload; a void's cents are below 0."""
+    whole = int.from_bytes(payload, "big")
+    (authority, operator, tariff, rule, concession, zones, full, total, rounding, reduction,
+     seconds, void_of, paid) = [whole >> a & mask for a, mask in _SALE]  # fmt: skip
+    sign = -1 if void_of else 1
+    charged = sign * (total - (rounding - ROUNDING_ZERO))
+    channel = "vehicle" if paid == PAID_CASH else f"other{paid}"
+    return Facts(authority, operator, authority, tariff, rule >> 4, 0, concession, zones,
+                 sign * full, charged, sign * reduction, rule, 0, seconds, channel)  # fmt: skip
+
+
+def other_facts(facts: bytes) -> Facts:
+    """Return the facts of an OTHER line."""
+    row = REVENUE.unpack(facts)
+    cents = int.from_bytes(row["cents"], "big") * (-1 if row["minus"] else 1)
+    rule = bytes(row["rule"]).rstrip(b"\0").decode("ascii", "replace")
+    return Facts(row["authority"], row["operator"], row["authority"], 0, 0, 0, 0, 0, cents, cents,
+                 0, 0, 0, 0, rule)  # fmt: skip
+
+
+class Key(NamedTuple):
+    """Lines that are alike for every total."""
+
+    authority: int
+    operator: int
+    issuer: int
+    day: int
+    tariff: int
+    product: int
+    group: int
+    concession: int
+    payer: str
+    channel: str  # "" = by card
+
+
+class Totals:
+    """Adds lines up; `figures` says the sums."""
+
+    def __init__(self, terms: DayTerms) -> None:
+        self.terms = terms
+        self.groups: dict[Key, list[int]] = {}  # lines, charged, billed, full
+        self.moves: dict[Key, int] = defaultdict(int)  # between operators, sums to 0
+
+    def add(self, key: Key, sign: int, charged: int, billed: int, full: int) -> None:
+        """Add one line that counts: sign 1, or -1 for what is taken back."""
+        row = self.groups.get(key)
+        if row is None:
+            row = self.groups[key] = [0, 0, 0, 0]
+        row[0] += sign
+        row[1] += sign * charged
+        row[2] += sign * billed
+        row[3] += sign * full
+
+    def split(self, key: Key, sign: int, legs: Sequence[Leg]) -> None:
+        """Add what the last of a journey's legs moves between operators (X-12)."""
+        revenue = self.terms.revenue(key.authority, key.tariff)
+        for operator, cents in [*earned(revenue, legs), (key.operator, -legs[-1][1])]:
+            self.moves[_earner(key, operator)] += sign * cents
+
+    def sum(self) -> int:
+        """Return the cents of all lines: charged to cards and buyers, billed to payers."""
+        return sum(row[1] + row[2] for row in self.groups.values())
+
+    def figures(self) -> dict[str, list[list[int | str]]]:
+        """Return every table by name; rows are sorted by what they are about."""
+        gross, taxes = self._gross()
+        return {
+            "operators": self._operators(gross, taxes),
+            "payers": self._table(
+                ("authority", "payer", "operator", "product", "concession", "group"), 2, True
+            ),
+            "products": self._products(),
+            "days": self._days(),
+            "tax": self._taxes(gross),
+            "clearing": self._clearing(),
+            "channels": self._table(("authority", "channel"), 1, channel=True),
+        }
+
+    def _gross(self) -> tuple[dict[tuple, dict[int, int]], dict[tuple[int, int], int]]:
+        """Return {(area, code, permille): {operator: gross}}, {(area, operator): tax}."""
+        gross: dict[tuple, dict[int, int]] = {}
+        for key, cents in [
+            *((key, row[1] + row[2]) for key, row in self.groups.items()),
+            *self.moves.items(),
+        ]:
+            tax = NO_TAX  # of what no tariff priced
+            if key.tariff:
+                tax = self.terms.tax(key.authority, key.tariff, key.product, key.day)
+            by = gross.setdefault((key.authority, *tax), defaultdict(int))
+            by[key.operator] += cents
+        taxes: dict[tuple[int, int], int] = defaultdict(int)
+        for (area, _code, permille), by in sorted(gross.items()):
+            operators = sorted(by)
+            tax_cents = tax_inside(sum(by.values()), permille)
+            for operator, part in zip(operators, divide(tax_cents, [by[o] for o in operators])):
+                taxes[area, operator] += part
+        return gross, taxes
+
+    def _operators(self, gross, taxes) -> list[list[int | str]]:
+        """Return [authority, operator, lines, charged, billed, moved, gross, tax, net]."""
+        rows: dict[tuple[int, int], list[int]] = {}
+        for key, row in self.groups.items():
+            found = rows.setdefault((key.authority, key.operator), [0, 0, 0, 0])
+            for place in range(3):
+                found[place] += row[place]
+        for key, cents in self.moves.items():
+            rows.setdefault((key.authority, key.operator), [0, 0, 0, 0])[3] += cents
+        return [
+            [*name, *row, sum(row[1:]), taxes[name], sum(row[1:]) - taxes[name]]
+            for name, row in sorted(rows.items())
+        ]
+
+    def _table(self, names, column, paid=False, channel=False) -> list[list[int | str]]:
+        """Return rows [*names, lines, cents of `column`] over lines with a payer or channel."""
+        rows: dict[tuple, list[int]] = {}
+        for key, row in self.groups.items():
+            if (paid and not key.payer) or (channel and not key.channel):
+                continue
+            found = rows.setdefault(tuple(getattr(key, name) for name in names), [0, 0])
+            found[0] += row[0]
+            found[1] += row[column]
+        return [[*name, *row] for name, row in sorted(rows.items())]
+
+    def _products(self) -> list[list[int | str]]:
+        """Return [authority, operator, tariff, product, lines, charged, billed, borne by nobody].
+
+        The last is what concessions without a payer cost, and what passes were worth.
+        """
+        rows: dict[tuple, list[int]] = {}
+        for key, row in self.groups.items():
+            name = (key.authority, key.operator, key.tariff, key.product)
+            found = rows.setdefault(name, [0, 0, 0, 0])
+            for place, cents in enumerate((row[0], row[1], row[2], row[3] - row[1] - row[2])):
+                found[place] += cents
+        return [[*name, *row] for name, row in sorted(rows.items())]
+
+    def _days(self) -> list[list[int | str]]:
+        rows: dict[tuple, list[int]] = {}
+        for key, row in self.groups.items():
+            found = rows.setdefault((key.authority, key.day), [0, 0])
+            found[0] += row[0]
+            found[1] += row[1] + row[2]
+        return [[*name, *row] for name, row in sorted(rows.items())]
+
+    def _taxes(self, gross) -> list[list[int | str]]:
+        return [
+            [*name, sum(by.values()), tax_inside(sum(by.values()), name[2])]
+            for name, by in sorted(gross.items())
+        ]
+
+    def _clearing(self) -> list[list[int | str]]:
+        """Return [issuer, authority, cents]: rides on cards of another authority (W-41)."""
+        rows: dict[tuple[int, int], int] = defaultdict(int)
+        for key, row in self.groups.items():
+            if key.issuer != key.authority:
+                rows[key.issuer, key.authority] += row[1]
+        return [[*name, cents] for name, cents in sorted(rows.items())]
+
+
+def key_of(facts: Facts, day: int, payer: str) -> Key:
+    """Return what a line is added under."""
+    return Key(facts.authority, facts.operator, facts.issuer, day, facts.tariff, facts.product,
+               facts.group, facts.concession, payer, facts.channel)  # fmt: skip
+
+
+def billed(facts: Facts, payer: str) -> int:
+    """Return what the payer of the rest owes: nothing where there is none."""
+    return facts.reduction if payer else 0
+
+
+def _earner(key: Key, operator: int) -> Key:
+    """Return where a move between operators is added: only area, day, tariff and product matter."""
+    return Key(key.authority, operator, key.authority, key.day, key.tariff, key.product, 0, 0, "",
+               "")  # fmt: skip
