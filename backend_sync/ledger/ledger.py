@@ -26,6 +26,7 @@ from backend_sync.ledger.report import report
 from backend_sync.ledger.rerating import Rerater
 from backend_sync.ledger.resolve import Alarm, Outcome, Resolver
 from backend_sync.ledger.results import ALARM_EQUIVOCATION, EQUIVOCATION
+from backend_sync.ledger.rides import RideBook
 from backend_sync.ledger.singles import CounterSale, SingleBook, import_singles
 from backend_sync.ledger.tickets import TicketBook, TicketSale, import_tickets
 from backend_sync.ledger.working_set import WorkingSet
@@ -92,14 +93,16 @@ class Ledger:
             poster = Poster(self.database, self.plant, now)
             tickets = TicketBook(self.database, now)
             singles = SingleBook(self.database, book, poster, self.rerater.tariffs)
+            rides = RideBook(self.database, self.rerater.terms)
             if found.fresh or found.equivocal:
-                self._take_entries(found, work, book, poster, tickets, singles)
+                self._take_entries(found, work, book, poster, tickets, singles, rides)
             news = arrivals.keep_refused(self.database, found, now)
             poster.alarms += _equivocations(news)
             book.write()
             poster.write(list(work.by_id.values()), list(work.by_intent_id.values()))
             tickets.write()
             singles.write()
+            rides.write()
             chains = self._move_chains(found)
         self.auditor.has_news = True
         return self._acknowledgements(chains, now)
@@ -203,8 +206,9 @@ class Ledger:
         poster: Poster,
         tickets: TicketBook,
         singles: SingleBook,
+        rides: RideBook,
     ) -> None:
-        reading = Reading(work, book, self.rerater, poster, tickets, singles)
+        reading = Reading(work, book, self.rerater, poster, tickets, singles, rides)
         reading.read(found.fresh)
         resolver = Resolver(work, self.keyring)
         resolver.records = reading.records
@@ -213,6 +217,7 @@ class Ledger:
         tickets.end(early + reading.outcomes, work.intents)
         take_back(self.database, work, poster, resolver, found)
         poster.settle(list(work.by_intent_id.values()))
+        rides.settle(work.by_intent_id.values())
         poster.alarms += resolver.alarms
         found.refused += reading.refused
         poster.entries = [

@@ -38,6 +38,7 @@ from backend_sync.ledger.results import (
     V1,
     V3,
 )
+from backend_sync.ledger.rides import RideBook
 from backend_sync.ledger.singles import SingleBook
 from backend_sync.ledger.tickets import TicketBook
 from backend_sync.ledger.working_set import WorkingSet
@@ -72,6 +73,7 @@ class Reading:
         poster: Poster,
         tickets: TicketBook,
         singles: SingleBook,
+        rides: RideBook,
     ) -> None:
         self.work = work
         self.book = book
@@ -79,6 +81,7 @@ class Reading:
         self.poster = poster
         self.tickets = tickets
         self.singles = singles
+        self.rides = rides
         self.outcomes: list[Outcome] = []
         self.records: list[tuple[Card, bytes, int]] = []
         self.inert: set[Key] = set()
@@ -96,6 +99,7 @@ class Reading:
                 self._opening(entry)
             elif kind == CASH_SALE:
                 self.singles.sell(entry)
+                self.rides.sell(entry)
             elif kind == BARCODE:
                 self._single(entry)
             elif kind == OBS:
@@ -127,12 +131,15 @@ class Reading:
         if opened.card is None or not body.n:
             self.inert.add(opened[1:4])
             self._refuse(entry, BAD_VALUE)
+            if opened.type == INTENT:
+                self.rides.take(entry, None)
             return
         card = self._card(entry, opened.card)
         source, target = self._accounts(entry, card, body)
         answer = None
         if opened.type == INTENT:
             answer = self.rerater.answer(opened.payload, body.kind, body.authority)
+            self.rides.take(entry, answer)
         self.work.add(
             Intent(
                 entry.id,
