@@ -1,29 +1,34 @@
 """Feed every parser of outside bytes with wrong ones: it takes them, or refuses by name.
 
-Each target's cases follow from the seed: a failure is played again by its number. Shown are lines
-reached of the parser's own modules, and ways in which cases ended.
+Each target's cases follow from the seed: a failure is played again by its number. A whole run of
+1,000,000 cases a target takes hours on two processes: --for bounds it, --resume goes on with it.
+Shown are lines reached of the parser's own modules, and ways in which cases ended.
 """
 
 import argparse
 import json
 import sys
 import traceback
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from simulator.board_process import BoardFailed
 from simulator.fuzzing.atheris_engine import BY_ATHERIS, NoAtheris, run_atheris
-from simulator.fuzzing.engine import SAMPLE, Fault, Result, run_target
+from simulator.fuzzing.engine import Fault, Result
 from simulator.fuzzing.mutation import case_of
+from simulator.fuzzing.pieces import Run
 from simulator.fuzzing.plants import PLANTS
 from simulator.fuzzing.runtimes import AGREE_CASES, Agreement, compare
 from simulator.fuzzing.target import Target, outcome_of
 from simulator.fuzzing.targets import NAMES, TARGETS
 
-RUNS = 20_000
+RUNS = 1_000_000
+TIME_UNITS = {"s": 1, "m": 60, "h": 3600}
 EXIT_CODES = "Exit codes: 0 nothing wrong, 1 something is wrong, 2 wrong use."
 SHOWN_BYTES = 512
+SHARED_CASES = 4000  # below it another process is not worth its start
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -33,10 +38,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = "\n".join(["targets:", *rows, "", "planted mistakes:", *plants, "", EXIT_CODES])
     parser.add_argument(
-        "--target", choices=("all", *NAMES), default="all", metavar="TARGET", help="which one (all)"
-    )
+        "--target", choices=("all", *NAMES), action="append", metavar="TARGET",
+        help="which one (all); may be said again",
+    )  # fmt: skip
     parser.add_argument(
         "--runs", type=_count, metavar="N", help=f"cases a target ({RUNS}; on MicroPython 100000)"
+    )
+    parser.add_argument("--jobs", type=_jobs, default=2, metavar="N", help="processes (2)")
+    parser.add_argument(
+        "--for", type=_time, default=0.0, metavar="TIME", dest="for_s",
+        help="begin nothing after this time, as 90s, 30m or 8h; all targets take turns",
+    )  # fmt: skip
+    parser.add_argument(
+        "--resume", type=Path, metavar="FILE", help="keep there what is done, and go on from it"
     )
     parser.add_argument("--seed", type=_count, default=1, metavar="N", help="of the cases (1)")
     parser.add_argument("--case", type=_count, metavar="K", help="only this case of one target")
@@ -61,12 +75,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Fuzz, print, return 0 if nothing was wrong."""
     plant = PLANTS[options.plant] if options.plant else None
-    if plant and options.target == "all":
-        options.target = plant.target
+    names = options.target or [plant.target if plant else "all"]
+    targets = list(TARGETS) if "all" in names else [NAMES[name] for name in dict.fromkeys(names)]
     one = options.case is not None or options.input is not None
-    if one and options.target == "all":
+    if one and len(targets) != 1:
         options.parser.error("--case and --input need one target: --target NAME")
-    targets = list(TARGETS) if options.target == "all" else [NAMES[options.target]]
     try:
         with plant.planted() if plant else nullcontext():
             if one:
@@ -80,18 +93,28 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _all(targets: list[Target], options: argparse.Namespace) -> int:
+    cases = options.runs if options.runs is not None else RUNS
     report = Report(options)
-    asked = options.runs if options.runs is not None else RUNS
-    for target in targets:
-        runs = min(asked, target.most) if target.most else asked
-        if options.engine == "atheris":
-            report.add(run_atheris(target, runs, options.seed, options.plant or ""))
-        else:
-            progress = Progress(target.name, runs)
-            result = run_target(target, runs, options.seed, min(SAMPLE, runs), progress.tell)
-            progress.end()
+    if options.engine == "atheris":
+        for target in targets:
+            report.add(run_atheris(target, cases, options.seed, options.plant or ""))
+        return report.end()
+    jobs = min(options.jobs, max(1, len(targets) * cases // SHARED_CASES))
+    run = Run(targets, cases, options.seed, jobs, options.for_s, options.resume)
+    progress = Progress()
+
+    def tell(run: Run, result: Result) -> None:
+        progress.tell(run, result)
+        if run.is_done(result):
+            progress.clear()
             report.add(result)
-    return report.end()
+
+    try:
+        run.go(tell)
+    except KeyboardInterrupt:
+        report.say("stopped")
+    progress.clear()
+    return report.end([row for row in run.results.values() if not run.is_done(row)], cases)
 
 
 def _one(target: Target, options: argparse.Namespace) -> int:
@@ -120,7 +143,7 @@ def _agree(targets: list[Target], options: argparse.Namespace) -> int:
     if not options.json:
         print(f"{'target':<16}{'cases':>9}{'taken':>9}{'differ':>8}{'heap KiB':>10}{'grown':>7}")
     for target in shared:
-        row = compare(target, min(runs, target.most or runs), options.seed)
+        row = compare(target, runs, options.seed)
         rows.append(row)
         if not options.json:
             print(_agreement_line(row), flush=True)
@@ -141,19 +164,23 @@ def _agreement_line(row: Agreement) -> str:
 class Progress:
     """A line on a terminal that is written over."""
 
-    def __init__(self, name: str, runs: int) -> None:
-        self.name, self.runs = name, runs
+    def __init__(self) -> None:
         self.on = sys.stderr.isatty()
 
-    def tell(self, done: int) -> None:
-        """Say how far it is."""
-        if self.on:
-            print(f"\r{self.name}: {done} of {self.runs}", end="", file=sys.stderr, flush=True)
+    def tell(self, run: Run, result: Result) -> None:
+        """Say how far it is and how long the rest takes."""
+        if not self.on:
+            return
+        done = sum(row.executions for row in run.results.values())
+        left = "" if run.left_s is None else f", {spoken(run.left_s)} left"
+        part = 100 * done // max(1, run.cases * len(run.targets))
+        line = f"{result.target.name}: {result.executions} of {run.cases}; all: {part} %{left}"
+        print("\r" + line.ljust(78), end="", file=sys.stderr, flush=True)
 
-    def end(self) -> None:
+    def clear(self) -> None:
         """Take the line away."""
         if self.on:
-            print("\r" + " " * 60 + "\r", end="", file=sys.stderr, flush=True)
+            print("\r" + " " * 78 + "\r", end="", file=sys.stderr, flush=True)
 
 
 class Report:
@@ -162,7 +189,7 @@ class Report:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.results: list[Result] = []
-        self._say(
+        self.say(
             f"{'target':<16}{'cases':>9}{'a second':>10}{'taken':>9}{'endings':>9}"
             f"{'lines':>12}{'longest':>9}{'faults':>8}"
         )
@@ -174,21 +201,18 @@ class Report:
         lines = f"{result.lines_reached}/{result.lines_all}"
         if not result.lines_all:
             lines = f"{result.lines_reached} edges"
-        self._say(
+        self.say(
             f"{result.target.name:<16}{result.executions:>9}{rate:>10}{result.taken:>9}"
             f"{len(result.outcomes):>9}{lines:>12}{result.lines_most:>9}{len(result.faults):>8}"
         )
-        asked = self.options.runs if self.options.runs is not None else RUNS
-        if result.target.most and asked > result.target.most:
-            self._say(f"  at most {result.target.most} cases: {result.target.why}")
         for fault in result.faults:
             for line in self._fault(result, fault):
-                self._say(line)
+                self.say(line)
 
     def _fault(self, result: Result, fault: Fault) -> list[str]:
         outcome = fault.outcome
         rows = [
-            f"  {outcome.kind}: {outcome.name} {str(outcome.error)[:100]} ({outcome.where})",
+            f"  {outcome.kind}: {outcome.name} {fault.said[:100]} ({outcome.where})",
             f"  smallest: {shown(fault.small or fault.case)[:160]}",
             f"  again: {self.again(result, fault)}",
         ]
@@ -208,14 +232,19 @@ class Report:
             which = f"--input {fault.small.hex()}"
         return f"./tornello sim fuzz --target {result.target.name} {which} --show{plant}"
 
-    def end(self) -> int:
-        """Print the sum; return the exit code."""
+    def end(self, short: Sequence[Result] = (), asked: int = 0) -> int:
+        """Print the sum, and the targets that were not run to their end; return the exit code."""
+        for result in short:
+            self.add(result)
         faults = sum(len(result.faults) for result in self.results)
         cases = sum(result.executions for result in self.results)
         if self.options.json:
             print(json.dumps([self.as_json(result) for result in self.results], indent=1))
         else:
             print(f"{len(self.results)} targets, {cases} cases, {faults} faults")
+            if short:
+                how = "" if self.options.resume else ", with --resume FILE from where they are"
+                print(f"{len(short)} targets are below {asked} cases: go on{how}")
         return 1 if faults else 0
 
     def as_json(self, result: Result) -> dict[str, Any]:
@@ -237,7 +266,7 @@ class Report:
                 {
                     "case": fault.number,
                     "kind": fault.outcome.kind,
-                    "error": f"{fault.outcome.name}: {fault.outcome.error}",
+                    "error": f"{fault.outcome.name}: {fault.said}",
                     "where": fault.outcome.where,
                     "smallest_hex": (fault.small or fault.case).hex(),
                     "again": self.again(result, fault),
@@ -246,7 +275,8 @@ class Report:
             ],
         }
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str) -> None:
+        """Print a line, unless JSON is wanted."""
         if not self.options.json:
             print(line, flush=True)
 
@@ -265,6 +295,26 @@ def _hex(text: str) -> bytes:
         return bytes.fromhex(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text[:20]}: wanted bytes in hex") from None
+
+
+def spoken(seconds: float) -> str:
+    """Return a time as people say it."""
+    if seconds < 90:
+        return f"{round(seconds)} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 90 else f"{minutes} min"
+
+
+def _time(text: str) -> float:
+    if not (text[:-1].isdigit() and text[-1:] in TIME_UNITS):
+        raise argparse.ArgumentTypeError(f"{text}: wanted a time as 90s, 30m or 8h")
+    return float(int(text[:-1]) * TIME_UNITS[text[-1]])
+
+
+def _jobs(text: str) -> int:
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text}: wanted a number from 1 on")
+    return int(text)
 
 
 def _count(text: str) -> int:

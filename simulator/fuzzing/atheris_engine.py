@@ -61,7 +61,8 @@ def run_atheris(target: Target, runs: int, seed: int, plant: str = "") -> Result
                 case = found.read_bytes()
                 outcome = outcome_of(work, case)
                 small = smallest(work, case, outcome)
-                result.faults.append(Fault(BY_ATHERIS, outcome, case, small))
+                said = str(outcome.error or "")
+                result.faults.append(Fault(BY_ATHERIS, outcome, case, small, said))
         finally:
             work.close()
     return result

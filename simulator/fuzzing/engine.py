@@ -36,6 +36,7 @@ class Fault:
     outcome: Outcome
     case: bytes
     small: bytes = b""
+    said: str = ""  # the exception's words
 
 
 @dataclass
@@ -60,6 +61,24 @@ class Result:
         """Return how many cases the parser took."""
         return sum(n for (kind, _name, _where), n in self.outcomes.items() if kind == "taken")
 
+    def add(self, other: "Result") -> None:
+        """Take in what another piece of the same run found."""
+        self.executions += other.executions
+        self.seconds += other.seconds
+        for key, count in other.outcomes.items():
+            self.outcomes[key] = self.outcomes.get(key, 0) + count
+        self.lines_reached = max(self.lines_reached, other.lines_reached)
+        self.lines_all = max(self.lines_all, other.lines_all)
+        self.lines_most = max(self.lines_most, other.lines_most)
+        for fault in other.faults:
+            if not any(fault.outcome.same_fault(known.outcome) for known in self.faults):
+                self.faults.append(fault)
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether enough different faults are found: the run of this target ends."""
+        return len(self.faults) >= FAULTS_MAX
+
 
 def run_target(
     target: Target,
@@ -70,21 +89,35 @@ def run_target(
 ) -> Result:
     """Run `runs` cases of a target, fewer once FAULTS_MAX different faults are found."""
     work = target.make()
-    result = Result(target, seed)
     try:
-        start = time.perf_counter()
-        with _alarm():
-            for first in range(0, runs, CHUNK):
-                _chunk(result, work, range(first, min(first + CHUNK, runs)))
-                tell(result.executions)
-                if len(result.faults) >= FAULTS_MAX:
-                    break
-        result.seconds = time.perf_counter() - start
-        _count(result, work, min(sample, result.executions))
-        for fault in result.faults:
-            fault.small = smallest(work, fault.case, fault.outcome)
+        return run_piece(target, work, range(runs), seed, sample, tell)
     finally:
         work.close()
+
+
+def run_piece(
+    target: Target,
+    work: Work,
+    numbers: range,
+    seed: int,
+    sample: int = SAMPLE,
+    tell: Callable[[int], None] = lambda done: None,
+) -> Result:
+    """Run the cases `numbers` of a target; the piece with case 0 counts lines and memory too."""
+    result = Result(target, seed)
+    start = time.perf_counter()
+    with _alarm():
+        for first in range(numbers.start, numbers.stop, CHUNK):
+            _chunk(result, work, range(first, min(first + CHUNK, numbers.stop)))
+            tell(result.executions)
+            if result.is_over:
+                break
+    result.seconds = time.perf_counter() - start
+    if numbers.start == 0:
+        _count(result, work, min(sample, result.executions))
+    for fault in result.faults:
+        fault.small = smallest(work, fault.case, fault.outcome)
+        fault.said = str(fault.outcome.error or "")
     return result
 
 

@@ -53,10 +53,9 @@ class Work:
 
 
 class Target(NamedTuple):
-    """A row of the table: what it is, whose lines count, and what a whole run costs.
+    """A row of the table: what it is, and whose lines count.
 
     `shared` names the reader in `shared/readers.py`, "" where only CPython has the parser.
-    `most` is what a run does at most, for the reason `why`; 0 = as asked for.
     """
 
     name: str
@@ -64,8 +63,6 @@ class Target(NamedTuple):
     modules: tuple[str, ...]
     make: Callable[[], Work]
     shared: str = ""
-    most: int = 0
-    why: str = ""
 
 
 @dataclass
