@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from firmware.tools.bundling import Apart, BundleError, bundles
+from firmware.tools.kept import kept
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRY = "firmware.boards.unix.board"
 OURS = ("firmware", "card_layouts")
 BUILD_DIR = ROOT / "firmware" / "build"
+JOINED_DIR = BUILD_DIR / "joined"
 IMAGE_NAME = "tornello.romfs"
 MODULE = "tornello"  # the module in the image
 # Loaded when needed, dropped afterwards (app.py): the cipher of a ticket and its tap, signatures,
@@ -68,14 +70,20 @@ class Image(NamedTuple):
     apart: list[Path]
 
 
-def build_image(out: Path | None = None, entry: str = ENTRY, root: Path = ROOT) -> Image:
-    """Compile, assemble and write the image. Raises: ImageError naming the file."""
+def build_image(
+    out: Path | None = None, entry: str = ENTRY, root: Path = ROOT, keep: Path = JOINED_DIR
+) -> Image:
+    """Join, compile, assemble and write the image; the same sources are joined once (`keep`).
+
+    Raises: ImageError naming the file.
+    """
     out = out or BUILD_DIR / IMAGE_NAME
     out.parent.mkdir(parents=True, exist_ok=True)
     names = closure(entry, root)
     try:
         sources = {name: path.read_text("utf-8") for name, path in names.items()}
-        texts = bundles(sources, entry, MODULE, APART)
+        follows_from = [sources, entry, MODULE, APART]
+        texts = kept(keep, follows_from, lambda: bundles(sources, entry, MODULE, APART))
     except BundleError as error:
         raise ImageError(str(error)) from None
     # No tool should take them for sources: hence their names.
