@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import figures, requirement_trace, system_packages
+from tests import figures, requirement_trace, scheduling, system_packages
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("TORNELLO_DATA", ROOT.parent / "shared" / "data"))
@@ -55,7 +55,13 @@ def pytest_collection_modifyitems(config, items):
     left_out |= {"system", "full"} if config.getoption("--fast") else set()
     chosen = [item for item in items if not left_out & {mark.name for mark in item.iter_markers()}]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
-    items[:] = chosen
+    # The workers of a parallel run agree on one order: long pieces of work first.
+    items[:] = scheduling.in_order(chosen) if hasattr(config, "workerinput") else chosen
+
+
+def pytest_xdist_make_scheduler(config, log):
+    config.option.loadscopereorder = False  # xdist would take the piece with the most tests first
+    return scheduling.ByFile(config, log)
 
 
 # --- fixtures ---

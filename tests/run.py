@@ -169,7 +169,7 @@ def run_pytest(options: argparse.Namespace, paths: list[str]) -> tuple[dict[str,
     print("-- tests: pytest", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         summary = Path(folder) / "summary.json"
-        command = [sys.executable, "-m", "pytest", "-q", "-n", options.n, "--dist", "loadgroup"]
+        command = [sys.executable, "-m", "pytest", "-q", "-n", options.n]
         command += ["--summary-to", str(summary), *paths]
         command += ["-k", options.k] if options.k else []
         command += [f"--{tier}" for tier in ("fast", "full", "mutants") if getattr(options, tier)]

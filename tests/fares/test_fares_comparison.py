@@ -34,7 +34,6 @@ def told(found):
 
 
 @pytest.mark.requirement("D31", "D33", "X-13", *IDS)
-@pytest.mark.xdist_group("fares")
 def test_fares_oracle_and_engine_agree_on_40_000_cases(everyday):
     cases, taps, _cells, found = everyday
     figures.add(f"fare cases against the oracle (seed {SEED})", cases)
@@ -51,7 +50,6 @@ def test_fares_oracle_and_engine_agree_in_odd_towns_and_at_corners():
 
 
 @pytest.mark.requirement("W-49", "W-47", "D31")
-@pytest.mark.xdist_group("fares")
 def test_fares_every_product_meets_every_mechanism_200_times(everyday):
     _cases, _taps, cells, _found = everyday
     figures.say("products and mechanisms of the fare cases", coverage.table(cells))

@@ -45,7 +45,6 @@ def check(office, cards):
         assert len(application.files) == 8
 
 
-@pytest.mark.xdist_group("pcscd")
 def test_several_cards_are_made_over_pcsc(in_reader, pcscd, started_session, tmp_path, program):
     office, cards = Office(tmp_path, COUNT), [blank(number) for number in range(COUNT)]
     clerk = Clerk(started_session, office, "pcsc")
@@ -96,7 +95,6 @@ def test_a_card_is_read_over_nfcpy(started_session, tmp_path):
     assert "DESFire card, blank: no application" in said
 
 
-@pytest.mark.xdist_group("pcscd")
 def test_a_card_is_read_over_pcsc_without_naming_the_reader(in_reader, started_session):
     card = blank(5)
     with in_reader(card):

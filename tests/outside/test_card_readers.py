@@ -12,7 +12,6 @@ from simulator.tap_world import FARE, UID, OnCard
 from tests.outside.readers import ServedPn532
 
 SCRIPT = "counter_session.py"
-pcsc = pytest.mark.xdist_group("pcscd")
 TICKET = [
     f"found: Ultralight {UID.hex()}",
     "fresh, then sold: 0 2",
@@ -35,7 +34,6 @@ def made_loaded_and_used(said, card):
     assert OnCard(card).state()[0] == 2000 - FARE
 
 
-@pcsc
 @pytest.mark.requirement("D5", "X-3")
 def test_a_card_is_made_loaded_and_used_over_pcsc(in_reader, pcscd, session, program):
     card = blank()
@@ -45,7 +43,6 @@ def test_a_card_is_made_loaded_and_used_over_pcsc(in_reader, pcscd, session, pro
     made_loaded_and_used(said, card)
 
 
-@pcsc
 @pytest.mark.requirement("W-94")
 def test_a_ticket_is_sold_and_used_over_pcsc(in_reader, session, program):
     with in_reader(ticket_world.blank()):
@@ -54,7 +51,6 @@ def test_a_ticket_is_sold_and_used_over_pcsc(in_reader, session, program):
     assert said == TICKET
 
 
-@pcsc
 def test_a_card_lifted_in_a_conversation_is_lost_over_pcsc(in_reader, started_session):
     with in_reader(blank()) as laid:
         process = started_session(SCRIPT, "pcsc", "lost")
@@ -67,7 +63,6 @@ def test_a_card_lifted_in_a_conversation_is_lost_over_pcsc(in_reader, started_se
     assert process.wait(20) == 0
 
 
-@pcsc
 def test_cards_in_two_readers_are_many_cards(in_reader, session):
     with in_reader(blank()), in_reader(ticket_world.blank(), slot=1):
         assert session(SCRIPT, "pcsc", "many")[1:] == ["found: many cards"]

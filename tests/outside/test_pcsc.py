@@ -8,7 +8,7 @@ from tests.outside.test_python_desfire import WANTED
 from tests.simulator.card_builders import UID, card, value_file
 from tests.simulator.ultralight_reader import card as ultralight
 
-pytestmark = [pytest.mark.requirement("D7", "R-24"), pytest.mark.xdist_group("pcscd")]
+pytestmark = pytest.mark.requirement("D7", "R-24")
 
 
 def test_the_card_keeps_what_was_committed_and_forgets_the_rest(in_reader, pcscd, session, program):

@@ -20,7 +20,6 @@ def checked(session, reader, report):
     return {check["id"]: check for check in checks}
 
 
-@pytest.mark.xdist_group("pcscd")
 def test_our_card_answers_every_question_over_pcsc(in_reader, session, tmp_path):
     card = DesfireCard.blank(UID, Prng(1).bytes)
     with in_reader(card):

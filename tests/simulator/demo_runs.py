@@ -49,6 +49,17 @@ def result_of(*arguments, **environment):
     return result
 
 
+def assert_reconciled(result, taps):
+    assert result["cards_cents"] == result["ledger_cards_cents"] > 0
+    assert (result["open_intents"], result["lost"], result["doubled"]) == (0, 0, 0)
+    assert result["taps"] == taps
+    assert result["rerated"]["differences"] == 0
+    # Every ride, with what else was on the card: the choice is repeated, not only the price.
+    assert result["rerated"]["same"] == result["rerated"]["rateable"] > 0
+    assert result["price_only_because"] == {} and result["differences"] == []
+    assert result["trial_balance_cents"] == 0
+
+
 def command(*arguments):
     """Run another tornello command's module; return the finished process."""
     return subprocess.run(
