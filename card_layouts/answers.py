@@ -16,6 +16,7 @@ LOADED_BEFORE = 37  # the action was on the card already
 TAP_AGAIN = 48  # nothing happened: the card was away before the commit
 HOLD_AGAIN = 49  # nobody knows yet: the same card, here or anywhere, settles it
 ACTION_ORDER = 50  # the card waits for another action first
+LOAD_AGAIN = 51  # as HOLD_AGAIN, of a load that waited for the card: its fare was not begun
 # Of a code on paper or a phone; what it shares with a card has the reasons above.
 CODE_UNREADABLE = 56  # not a whole code of ours: scan again
 CODE_FORGED = 57
@@ -65,6 +66,7 @@ ANSWERS = (
     HOLD_AGAIN, "HOLD_AGAIN", AMBER,
     "Not finished - hold the same card again. You will not be charged twice.",
     ACTION_ORDER, "ACTION_ORDER", RED, "Another top-up must be loaded first.",
+    LOAD_AGAIN, "LOAD_AGAIN", AMBER, "Top-up not finished - hold the card again.",
 )
 # Apart, for a board needs them only while it looks at a code.
 CODE_ANSWERS = (
@@ -121,4 +123,4 @@ def opens(code):
 
 def unfinished(code):
     """Return whether the reader should look for the same card again at once (300 ms)."""
-    return code == HOLD_AGAIN
+    return code in (HOLD_AGAIN, LOAD_AGAIN)

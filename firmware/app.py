@@ -12,7 +12,7 @@ from card_layouts.answers import AMBER, TAP_AGAIN, lamp_of, unfinished
 from card_layouts.cards.conversation import converse, forget_traces
 from card_layouts.errors import LayoutError, SealError
 from card_layouts.fares.mounted import Tariff
-from card_layouts.packages.manifest import HOTLIST, LEASE, OVERLAY, ROLE_NAMES, TARIFF
+from card_layouts.packages.manifest import ACTIONS, HOTLIST, LEASE, OVERLAY, ROLE_NAMES, TARIFF
 from card_layouts.records.entries import BOOT
 from firmware.boot_entry import boot_entry
 from firmware.card_writer import REPOLL_MS
@@ -31,6 +31,8 @@ REPOLL_STEP_MS = 50
 # As tools/build_image.py calls the image's modules for seldom uses.
 SELDOM = (
     "tornello_place",
+    "tornello_lists",
+    "tornello_action",
     "tornello_ticket",
     "tornello_cipher",
     "tornello_signature",
@@ -114,6 +116,7 @@ class Validator:
             self._say_package(HOTLIST, base)
             self._say_package(OVERLAY, overlay)
         self._load(LEASE, self._use_lease)
+        self._load_actions()
 
     def _load(self, role, use):
         package = self.updates.active(role)
@@ -145,6 +148,22 @@ class Validator:
             values = read_lease(package.read, self._ports.keys.cfg)
             self.journal.counters.raise_floor(values["time"])
             self.tap.lease = Lease(kept(values))
+            from firmware.action_lists import forget_older_keys
+
+            forget_older_keys(self.updates, self._ports.flash)
+
+    def _load_actions(self):
+        """Open the action list with the lease's key, whenever one of them is new or too old."""
+        package = self.updates.active(ACTIONS)
+        over = package is not None and package.expired(self.updates.now())
+        versions = (package and package.version, self._versions.get(LEASE), over)
+        if self._versions.get(ACTIONS) != versions:
+            self._versions[ACTIONS] = versions
+            from firmware.action_lists import list_in_force
+
+            self.tap.actions = list_in_force(self.updates, self._ports.keys)
+            if self.tap.actions is not None:
+                self._say_package(ACTIONS, package)
 
     # Ticks ----------------------------------------------------------------------------
 
@@ -203,7 +222,7 @@ class Validator:
                 show_answer(self._ports.screen, TAP_AGAIN)
                 raise
         reader.release()
-        show_answer(self._ports.screen, answer)
+        show_answer(self._ports.screen, answer, self.tap.told)
         after = self._ports.clock.ticks_ms()
         if lamp_of(answer) == AMBER:
             self._shown_until = after + KEPT_MS  # the same passenger tries again, with his choice
@@ -216,6 +235,11 @@ class Validator:
             self._repoll_until = -1
         elif self._repoll_until < 0:
             self._repoll_until = after + REPOLL_MS
+        if self.tap.spoilt:
+            self.tap.spoilt = False
+            from firmware.action_lists import tell_unused
+
+            tell_unused(self.updates)
         self.journal.idle()
         forget_traces()
         if self.singles is None or not self.singles.working:

@@ -30,7 +30,8 @@ def keys_of(config):
                 keys[TICKET] = unhexlify(key)
         masters[int(generation)] = keys
     chain, ack, cfg, dock = [unhexlify(config[name]) for name in ("chain", "ack", "cfg", "dock")]
-    made = SoftwareKeys(chain, ack, cfg, dock, config["aid"], masters)
+    wrap = unhexlify(config.get("wrap", ""))
+    made = SoftwareKeys(chain, ack, cfg, dock, config["aid"], masters, wrap)
     for authority, public in config.get("signers", {}).items():
         made.signers[int(authority)] = unhexlify(public)
     ticket = config.get("ticket")

@@ -17,11 +17,12 @@ class SoftwareKeys:
     Shape: `masters` is {generation: {key_no or TICKET: 16 B}}; a key version is its generation.
     """
 
-    def __init__(self, chain, ack, cfg, dock, cluster, masters):
+    def __init__(self, chain, ack, cfg, dock, cluster, masters, wrap=b""):
         self.chain = chain
         self.ack = ack
         self.cfg = cfg
         self.dock = dock
+        self.wrap = wrap  # empty: provisioned without, no action list can be opened
         self.ticket_seed = self.ticket_public = b""
         self.signers = {}
         self._cluster = cluster

@@ -5,7 +5,14 @@ Source: D8, D18, D26; trust.md 6.3.
 
 from card_layouts.codec.bits import get_bits
 from card_layouts.errors import LayoutError
-from card_layouts.packages.manifest import CERTIFICATE, HOTLIST, LEASE, OVERLAY, TARIFF
+from card_layouts.packages.manifest import (
+    ACTIONS,
+    CERTIFICATE,
+    HOTLIST,
+    LEASE,
+    OVERLAY,
+    TARIFF,
+)
 from firmware.lease import lease_check
 
 
@@ -38,6 +45,12 @@ def package_checks(k_cfg, journal, profile, slots, clock):
         if base is None or base.version != found.base:
             raise LayoutError(f"overlay: made for base {found.base}")
 
+    def actions(read, manifest):
+        from card_layouts.packages.action_list import check_action_list
+
+        # Its seal is looked at when it is used: the lease that opens it may come after it.
+        check_action_list(read, manifest["size"], manifest["version"], profile["authority"])
+
     def certificate(read, manifest):
         # Its table is loaded only to sell with: CERTIFICATE.device stands at bit 16.
         device = get_bits(read(0, 5), 16, 20)
@@ -45,6 +58,7 @@ def package_checks(k_cfg, journal, profile, slots, clock):
             raise LayoutError(f"certificate: for device {device}, wanted {journal.device}")
 
     return {
+        ACTIONS: actions,
         CERTIFICATE: certificate,
         TARIFF: tariff,
         HOTLIST: hotlist,

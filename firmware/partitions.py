@@ -3,7 +3,7 @@
 A board with another part has another table; the publisher is told the capacities (D18).
 """
 
-from card_layouts.packages.manifest import CERTIFICATE, HOTLIST, LEASE, OVERLAY, TARIFF
+from card_layouts.packages.manifest import ACTIONS, CERTIFICATE, HOTLIST, LEASE, OVERLAY, TARIFF
 
 JOURNAL_FIRST = 0
 JOURNAL_BLOCKS = 64  # 1,920 slots: 950 taps
@@ -15,9 +15,10 @@ PACKAGES = (
     (OVERLAY, 256, 16),
     (LEASE, 288, 1),
     (CERTIFICATE, 290, 1),
+    (ACTIONS, 298, 32),  # 1,331 lines
 )
 # Codes accepted here: the newest 765, up to 1,020; orders sold: the newest 63, up to 126.
 USED_FIRST, USED_BLOCKS = 292, 4
 SOLD_FIRST, SOLD_BLOCKS = 296, 2
-FLASH_BLOCKS = 298
+FLASH_BLOCKS = 362
 FLASH_BYTES = FLASH_BLOCKS * 4096

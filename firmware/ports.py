@@ -96,7 +96,7 @@ class Signals:
 
 
 class Keys:
-    chain = ack = cfg = dock = b""  # 16 bytes each, labels of decisions.md D10
+    chain = ack = cfg = dock = wrap = b""  # 16 bytes each, labels of decisions.md D10
     # A seller's Ed25519 pair (32 bytes each), and {authority: public key} of those who certify.
     ticket_seed = ticket_public = b""
     signers: dict[int, bytes] = {}

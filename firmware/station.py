@@ -5,10 +5,9 @@
 
 The card's action counter A is the serialisation point: an order whose k the card has passed is
 done, whoever did it. The terminal never authenticates again with work pending (D5): K1 only reads.
-What is staged is the service's (station_services.py). Source: trust.md 4.5; card.md section 3.
+What a service does to the card is station_services.py, for validators with an action list as well.
+Source: trust.md 4.5; card.md section 3.
 """
-
-from collections import namedtuple
 
 from card_layouts.answers import (
     ACTION_ORDER,
@@ -20,30 +19,18 @@ from card_layouts.answers import (
 from card_layouts.cards.card_layout import COUNTER_START, FILE_A, K2
 from card_layouts.cards.transit_record import ACTION_MASK
 from card_layouts.codec.timestamps import CLOCK_UNSET
-from card_layouts.records.entries import ACTION as ACTION_TYPE
-from card_layouts.records.entries_service import ACTION
 from card_layouts.records.entries_tap import (
-    GATE_NONE,
     OUTCOME_COMMITTED,
     PHASE_DECIDE,
-    PHASE_STAGE,
-    REASON_CARD_ERROR,
     REASON_CLOCK_UNSET,
     REASON_KILLED,
     REASON_LEASE,
-    REASON_LIMIT,
 )
-from firmware.card_writer import AUTH, COMMITTED, DECIDE, NOT_SENT, READ, STAGE, CardWriter
-from firmware.station_services import Load
+from firmware.card_writer import AUTH, COMMITTED, NOT_SENT, READ, CardWriter
+from firmware.station_services import Load, Order, carry_out, reason_of
 from firmware.tap_card import Refused, open_card, read_card
-from firmware.tap_entries import announce
 
-BOUNDARY = 0xBE
-COMMAND_CREDIT = 0x0C
-
-# What was paid for: `action` 30 bits, the id of the sale's action at the ledger; `k` the card's
-# action number, from 1; `version` of that k; `cents` of a load; `channel` a CHANNEL_... number.
-Order = namedtuple("Order", ("action", "k", "version", "cents", "channel"))
+__all__ = ("Order", "Station")
 
 
 class Station(CardWriter):
@@ -89,8 +76,10 @@ class Station(CardWriter):
         reason = service.refusal(seen)
         if reason:
             raise Refused(reason)
-        yield from service.read(self.session)
-        return (yield from self._commit_service(seen, order, service))
+        known = yield from carry_out(self, seen, order, service, {})
+        if known == COMMITTED:
+            return LOADED
+        return TAP_AGAIN if known == NOT_SENT else HOLD_AGAIN
 
     def _check(self, seen, service):
         seen.phase = PHASE_DECIDE
@@ -104,36 +93,6 @@ class Station(CardWriter):
         ):
             raise Refused(REASON_LEASE)
 
-    def _commit_service(self, seen, order, service):
-        seq = self.next_seq()
-        values = self.follow(seen, seq, service.kind, seen.b)
-        own = service.fill(values, seen, order)
-        record = self.chain(seen, values)
-        payload = self._entry(seen.uid, record, order, service.act, own)
-        self.mark(DECIDE)
-        seen.phase = PHASE_STAGE
-        yield from service.stage(self.session, record)
-        self.mark(STAGE)
-        known = yield from self.commit(seen, ACTION_TYPE, payload, seq, GATE_NONE)
-        if known == COMMITTED:
-            return LOADED
-        return TAP_AGAIN if known == NOT_SENT else HOLD_AGAIN
-
-    def _entry(self, uid, record, order, act, own):
-        values = announce(uid, record)
-        values.update(own)
-        values["k"] = order.k
-        values["version"] = order.version
-        values["kind"] = act
-        values["action"] = order.action
-        values["channel"] = order.channel
-        values["operator"] = self.profile.get("operator", 0)
-        values["shift"] = self.profile.get("shift", 0)
-        values["mode"] = self.mode
-        return ACTION.pack(values)
-
     def reason_of(self, error):
         """A credit beyond the card's hard maximum is a limit, not a fault."""
-        if error.command == COMMAND_CREDIT and error.status == BOUNDARY:
-            return REASON_LIMIT
-        return REASON_CARD_ERROR
+        return reason_of(error)

@@ -1,13 +1,17 @@
-"""What a station can do to a card, one class a service: what it reads, counts, writes and stages.
+"""What can be done to a card under its K2: one class a service, and `carry_out`, which does it.
 
-Every service is one action of the card: it moves A by one and is committed once (station.py).
+Every service is one action of the card: it moves A by one and is committed once, at a counter
+(station.py) or by the validator that the card is tapped at next (tap_actions.py).
 `right` is the lease's; `fill` gets the fields of the card's next record and returns those of ACTION
 that are its own; nothing is staged before `stage`. Source: card.md T1; SPEC.md ACTION; D9.
 """
 
+from collections import namedtuple
+
 from card_layouts.cards.card_layout import (
     FILE_V,
     KILLED_B,
+    KIND_ADJUST,
     KIND_LOAD,
     KIND_PRODUCT,
     KIND_REFUND,
@@ -17,19 +21,92 @@ from card_layouts.cards.card_layout import (
 from card_layouts.cards.directory import enter_right
 from card_layouts.cards.transit_app import block_steps, stage_load
 from card_layouts.cards.transit_record import add_action, add_debit, add_load
-from card_layouts.cards.transit_service import stage_product, stage_refund, stage_unblock
+from card_layouts.cards.transit_service import (
+    stage_action,
+    stage_product,
+    stage_refund,
+    stage_unblock,
+)
 from card_layouts.errors import LayoutError
 from card_layouts.packages.lease import RIGHT_LOAD, RIGHT_SELL, RIGHT_UNBLOCK
-from card_layouts.records.entries_service import ACT_LOAD, ACT_PRODUCT, ACT_REFUND, ACT_UNBLOCK
-from card_layouts.records.entries_tap import REASON_BLOCKED, REASON_COUNTER_END
+from card_layouts.records.entries import ACTION as ACTION_TYPE
+from card_layouts.records.entries_service import (
+    ACT_ADJUST,
+    ACT_LOAD,
+    ACT_NOTHING,
+    ACT_PRODUCT,
+    ACT_REFUND,
+    ACT_UNBLOCK,
+    ACTION,
+)
+from card_layouts.records.entries_tap import (
+    GATE_NONE,
+    PHASE_STAGE,
+    REASON_BLOCKED,
+    REASON_CARD_ERROR,
+    REASON_COUNTER_END,
+    REASON_LIMIT,
+)
+from firmware.card_writer import DECIDE, STAGE
+from firmware.tap_entries import announce
 
 AMOUNT_MAX = (1 << 16) - 1  # cents of one record, G.amount
+BOUNDARY = 0xBE
+COMMAND_CREDIT = 0x0C
+
+# What was paid for: `action` 30 bits, the id of the sale's action at the ledger; `k` the card's
+# action number, from 1; `version` of that k; `cents` of a load; `channel` a CHANNEL_... number.
+Order = namedtuple("Order", ("action", "k", "version", "cents", "channel"))
+
+
+def carry_out(writer, seen, order, service, source):
+    """Commit `order` on the card seen and return COMMITTED, NOT_SENT or UNKNOWN.
+
+    Shape: a conversation in a session of K2 in which nothing is pending, A being order.k - 1;
+    `writer` a CardWriter; `source` the fields of ACTION that say where the order came from.
+    """
+    yield from service.read(writer.session)
+    seq = writer.next_seq()
+    values = writer.follow(seen, seq, service.kind, seen.b)
+    own = service.fill(values, seen, order)
+    own.update(source)
+    service.record = writer.chain(seen, values)
+    payload = _entry(writer, seen.uid, order, service, own)
+    writer.mark(DECIDE)
+    seen.phase = PHASE_STAGE
+    yield from service.stage(writer.session, service.record)
+    writer.mark(STAGE)
+    return (yield from writer.commit(seen, ACTION_TYPE, payload, seq, GATE_NONE))
+
+
+def _entry(writer, uid, order, service, own):
+    values = announce(uid, service.record)
+    values.update(own)
+    values["k"] = order.k
+    values["version"] = order.version
+    values["kind"] = service.act
+    values["action"] = order.action
+    values["channel"] = order.channel
+    values["operator"] = writer.profile.get("operator", 0)
+    values["shift"] = writer.profile.get("shift", 0)
+    values["mode"] = writer.mode
+    return ACTION.pack(values)
+
+
+def reason_of(error):
+    """Return why a service ended with a CardStatusError: a credit beyond the card's maximum?"""
+    if error.command == COMMAND_CREDIT and error.status == BOUNDARY:
+        return REASON_LIMIT
+    return REASON_CARD_ERROR
 
 
 class Load:
     """Money that was paid becomes money on the card."""
 
     act, kind, right = ACT_LOAD, KIND_LOAD, RIGHT_LOAD
+    cents = 0
+    head = None  # the 44 bytes of S that were written, if they were
+    record = b""  # the card's next record
 
     def refusal(self, seen):
         """Return why this card may not have it, or 0."""
@@ -49,6 +126,31 @@ class Load:
     def stage(self, session, record):
         """Stage everything but the commit; a conversation."""
         yield from stage_load(session, self.cents, record)
+
+
+class Adjust(Load):
+    """Money that somebody gives: a goodwill."""
+
+    act, kind = ACT_ADJUST, KIND_ADJUST
+
+
+class Nothing(Load):
+    """An action that was withdrawn: the card counts it, and nothing else."""
+
+    act, kind = ACT_NOTHING, KIND_ADJUST
+
+    def refusal(self, seen):
+        """Nothing is given to nobody."""
+        return 0
+
+    def fill(self, values, seen, order):
+        """Count the action."""
+        add_action(values)
+        return {}
+
+    def stage(self, session, record):
+        """Stage the counters and the record."""
+        yield from stage_action(session, 1, record)
 
 
 class Product(Load):
@@ -80,7 +182,6 @@ class Refund(Load):
     """The whole purse is paid out and the card blocked; the clerk pays `cents` once it is done."""
 
     act, kind, right = ACT_REFUND, KIND_REFUND, RIGHT_SELL
-    cents = 0
 
     def refusal(self, seen):
         """A card that cannot be blocked once more cannot be paid out either."""

@@ -1,6 +1,7 @@
 """The tap: one card presented to a validator, from select to an answer.
 
     IDLE -> AUTH(K1) -> READ(C, S, newest record) -> SETTLE own open entry -> barred? grace?
+         -> what waits in the action list (tap_actions.py)
          -> DECIDE -> STAGE -> INTENT durable -> COMMIT -> OUTCOME -> answer
 
 Every ending is a code of card_layouts/answers.py. HOLD_AGAIN means that nobody knows yet; the next
@@ -19,10 +20,14 @@ from card_layouts.answers import (
 from card_layouts.cards.card_layout import (
     KILLED_B,
     KIND_ACTIVATION,
+    KIND_ADJUST,
     KIND_BLOCK,
     KIND_DEBIT,
     KIND_KILL,
+    KIND_LOAD,
     KIND_PASS,
+    KIND_PRODUCT,
+    KIND_UNBLOCK,
 )
 from card_layouts.cards.conversation import CardLost, CardStatusError
 from card_layouts.cards.transit_app import block_steps, stage_block, stage_debit
@@ -58,6 +63,10 @@ from firmware.tap_harvest import harvest
 GRACE_S = 10  # a re-tap at the same device so soon is the same tap
 SHOWN_MAX = 16  # more cards than pass a gate in GRACE_S
 RIDES = (KIND_DEBIT, KIND_PASS, KIND_ACTIVATION)
+ACTED = (KIND_LOAD, KIND_PRODUCT, KIND_UNBLOCK, KIND_ADJUST)
+# A ride of this device that may still be passed back over the fence: actions wait, for their record
+# would hide it from the rule.
+PASS_BACK_S = 900
 BOUNDARY = 0xBE
 COMMAND_DEBIT = 0xDC
 
@@ -72,6 +81,8 @@ class Tap(CardWriter):
         self.tariff = tariff
         self.hotlist = hotlist
         self.lease = lease
+        self.actions = None  # the ActionList in force, open
+        self.spoilt = False  # the list turned out to be damaged: the app journals it
         self.pricing = Pricing()
         self.values = intent_values()
         # Since power-up: seq of our records, or (uid, count, second) of tickets, shown green.
@@ -105,12 +116,43 @@ class Tap(CardWriter):
             let_through = yield from self._settle(seen, pending, barred)
             if let_through:
                 return ACCEPTED_SETTLED
-        if barred:
-            return (yield from self._enforce(seen, action, barred))
-        again = self._grace(seen)
+        again = 0 if barred else self._grace(seen)
         if again:
             return again
+        if barred in (0, REASON_BLOCKED):
+            answer = yield from self._act(seen, barred)
+            if answer:
+                return answer
+            barred = self._barred(seen, action)
+        if barred:
+            return (yield from self._enforce(seen, action, barred))
         return (yield from self._charge(seen))
+
+    def _act(self, seen, barred):
+        """Carry out what waits for the card; return 0 when the tap goes on, else its answer.
+
+        A lookup is flash reads and no exchange; a damaged list is none, and the tap goes on.
+        """
+        book = self.actions
+        if book is None or seen.clock == CLOCK_UNSET:
+            return 0
+        if self._same_device(seen.newest) and 0 <= self._age(seen) < PASS_BACK_S:
+            return 0
+        try:
+            first, count = book.find(seen.uid)
+        except LayoutError:
+            count = 0
+            self.drop_actions()
+        if not count:
+            return 0
+        from firmware.tap_actions import run_actions
+
+        return (yield from run_actions(self, seen, first, count, barred))
+
+    def drop_actions(self):
+        """Use the list no more: it is damaged. The app journals it."""
+        self.actions = None
+        self.spoilt = True
 
     def _harvest(self, seen, lost):
         """Read older records after green (D6); whatever goes wrong, the tap has ended already."""
@@ -172,7 +214,13 @@ class Tap(CardWriter):
             return not barred and seen.newest["kind"] in RIDES and self._same_journey(seen)
 
         result = yield from self.settle(seen, pending, green)
-        if result != OUTCOME_COMMITTED or seen.n != pending[0] or not green(seen):
+        if result != OUTCOME_COMMITTED or seen.n != pending[0]:
+            return False
+        if seen.newest["kind"] in ACTED:
+            from firmware.tap_actions import tell
+
+            tell(self, seen)
+        if not green(seen):
             return False
         self.show(seen.newest["seq"])
         return True
@@ -264,11 +312,11 @@ class Tap(CardWriter):
             raise Refused(reason, reason != REASON_JOURNAL_FULL)
 
     def _same_device(self, newest):
-        """Return whether this device wrote the record, and in the run it is on now (R-22)."""
+        """Return whether this device took this ride, and in the run it is on now (R-22)."""
         journal = self.journal
         run_seq = journal.counters.values["run_seq"] & SEQ_MASK
         mine = newest["device"] == journal.device and newest["epoch"] == journal.epoch
-        return mine and newest["seq"] >= run_seq
+        return mine and newest["kind"] in RIDES and newest["seq"] >= run_seq
 
     def reason_of(self, error):
         """A debit beyond the purse is insufficient funds, whatever the record said (D5)."""

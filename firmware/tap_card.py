@@ -60,6 +60,7 @@ class Seen:
         self.head = None
         self.record = NO_RECORD
         self.newest = None
+        self.key_version = 0  # of the card's K1, once it was proved
 
     @property
     def killed(self):
@@ -85,13 +86,19 @@ def open_card(session, seen, profile, keys, random_bytes, key_no=K1):
     if profile.get("rotation"):
         version = yield from session.get_key_version(key_no)
     try:
-        key = keys.card_key(key_no, version, seen.uid)
-        yield from session.authenticate(key_no, key, random_bytes(16))
+        yield from prove(session, seen, keys, random_bytes, key_no, version)
     except CardStatusError as error:
         seen.status = error.status
         if error.status not in (AUTHENTICATION, NO_SUCH_KEY):
             raise
         raise Refused(REASON_NOT_GENUINE)
+
+
+def prove(session, seen, keys, random_bytes, key_no, version):
+    """Authenticate with the card's key `key_no` of `version`: 2 exchanges. Nothing is pending."""
+    key = keys.card_key(key_no, version, seen.uid)
+    yield from session.authenticate(key_no, key, random_bytes(16))
+    seen.key_version = version
 
 
 def read_card(session, seen, to_kill):

@@ -51,7 +51,7 @@ class Updates:
         self.slots = slots
         self._k_cfg = k_cfg
         self._publics = publics
-        self._journal = journal
+        self.journal = journal
         self._clock = clock
         self._checks = checks
         self._target = target
@@ -71,11 +71,11 @@ class Updates:
         for role in sorted(self.slots):
             self.slots[role].make_sure()
         lease = self.slots[LEASE].newest() if LEASE in self.slots else None
-        counted = self._journal.counters.values["lease"]
-        if lease is not None and lease.version > counted and self._journal.admits_tap():
+        counted = self.journal.counters.values["lease"]
+        if lease is not None and lease.version > counted and self.journal.admits_tap():
             manifest = MANIFEST.unpack(lease.manifest64)
             floor = self.slots[LEASE].floor()
-            self._journal_verdict(
+            self.journal_verdict(
                 device.CONFIG_SWITCHED, manifest, lease.manifest64, counted, floor
             )
 
@@ -88,14 +88,15 @@ class Updates:
         """Return the role's package in force now, or None."""
         if role not in self.slots:
             return None
-        return self.slots[role].active(self._now())
+        return self.slots[role].active(self.now())
 
     def version(self, role):
         """Return the newest installed version of a role, 0 = none."""
         newest = self.slots[role].newest() if role in self.slots else None
         return newest.version if newest is not None else 0
 
-    def _now(self):
+    def now(self):
+        """Return the second that packages are judged at, -1 while nothing is known."""
         seconds, _ = self._clock.now()
         return seconds if seconds else -1  # an unset clock without a floor knows nothing
 
@@ -103,7 +104,7 @@ class Updates:
 
     def offer(self, envelope):
         """Return (status, role, detail, offset) for a WANT."""
-        if self._steps is not None or self._journal.free_slots() < JOURNAL_ROOM:
+        if self._steps is not None or self.journal.free_slots() < JOURNAL_ROOM:
             return m.WANT_BUSY, 0, 0, 0
         try:
             manifest64, signatures = self._open(envelope)
@@ -116,7 +117,7 @@ class Updates:
             return m.WANT_REFUSED, role, refused.why, 0
         if self._writer is None or self._envelope != envelope:
             slots = self.slots[manifest["role"]]
-            place = slots.spare_place(self._now())
+            place = slots.spare_place(self.now())
             self._writer = SlotWriter(self._flash, place, manifest["size"])
             self._envelope = envelope
             self._manifest = manifest
@@ -142,7 +143,7 @@ class Updates:
             return True
         if version <= self.version(role) or version < slots.floor():
             raise Refused(m.WHY_OLDER, f"package: version {version} of {self.version(role)}")
-        if 0 < manifest["expires"] <= self._now():
+        if 0 < manifest["expires"] <= self.now():
             raise Refused(m.WHY_EXPIRED, f"package: expired at {manifest['expires']}")
         if not 0 < manifest["size"] <= slots.capacity:
             raise Refused(m.WHY_TOO_LARGE, f"package: {manifest['size']} of {slots.capacity} bytes")
@@ -176,7 +177,7 @@ class Updates:
                 next(self._steps)
             return None
         except StopIteration:
-            in_force = self.slots[role].newest().in_force(self._now())
+            in_force = self.slots[role].newest().in_force(self.now())
             self._forget()
             return (m.RESULT_SWITCHED if in_force else m.RESULT_STORED), role, 0, version
         except Refused as refused:
@@ -206,23 +207,24 @@ class Updates:
         newest = slots.newest()
         if newest is None or newest.manifest64 != manifest64:
             raise Refused(m.WHY_BODY, "package: the flash does not hold its head")
-        self._journal_verdict(device.CONFIG_SWITCHED, manifest, envelope, old, floor)
+        self.journal_verdict(device.CONFIG_SWITCHED, manifest, envelope, old, floor)
 
     def _refuse(self, why, role, envelope):
         """Forget what was being received and journal the refusal, once for the same bytes."""
         self.refusals += 1
         self._forget()
         seen = hashlib.sha256(envelope).digest()[:8] + bytes([why])
-        if seen == self._refused_before or self._journal.free_slots() < JOURNAL_ROOM:
+        if seen == self._refused_before or self.journal.free_slots() < JOURNAL_ROOM:
             return
         self._refused_before = seen
         manifest = MANIFEST.unpack(envelope) if len(envelope) >= MANIFEST.size else None
         if why in (m.WHY_SEAL, m.WHY_LAYOUT) or manifest is None:
             manifest = {"role": role}  # whoever wrote the rest was not the ledger
         floor = self.slots[role].floor() if role in self.slots else 0
-        self._journal_verdict(CONFIG_OF[why], manifest, envelope, self.version(role), floor)
+        self.journal_verdict(CONFIG_OF[why], manifest, envelope, self.version(role), floor)
 
-    def _journal_verdict(self, result, manifest, envelope, old, floor):
+    def journal_verdict(self, result, manifest, envelope, old, floor):
+        """Journal what became of a package: `result` CONFIG_..., `manifest` its fields."""
         seconds, source = self._clock.now()
         signer = b""
         for at in range(64, len(envelope) - 68, 68):
@@ -242,4 +244,4 @@ class Updates:
             "valid_from": manifest.get("valid_from", 0),
             "expires": manifest.get("expires", 0),
         }
-        self._journal.append(CONFIG, device.CONFIG.pack(values))
+        self.journal.append(CONFIG, device.CONFIG.pack(values))

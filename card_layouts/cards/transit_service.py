@@ -41,7 +41,7 @@ def stage_product(session, head, slot, right, usage, copy, record):
     yield from session.write_data(FILE_T, T_ROW_BYTES * slot, usage)
     yield from session.write_data(FILE_J, 0, head)
     yield from session.write_data(FILE_J, S_BYTES + P_SLOT_BYTES * copy, right)
-    yield from _stage_action(session, 1, record)
+    yield from stage_action(session, 1, record)
 
 
 def stage_refund(session, cents, steps, record):
@@ -50,17 +50,18 @@ def stage_refund(session, cents, steps, record):
     `steps` from transit_app.block_steps: what was paid back must not be spent as well.
     """
     yield from session.debit(FILE_V, cents)
-    yield from _stage_action(session, steps, record)
+    yield from stage_action(session, steps, record)
 
 
 def stage_unblock(session, head, record):
     """Stage a forgiven block under K2: S with its new u, the copy of it, A, C, record: 5."""
     yield from session.write_data(FILE_S, 0, head)
     yield from session.write_data(FILE_J, 0, head)
-    yield from _stage_action(session, 1, record)
+    yield from stage_action(session, 1, record)
 
 
-def _stage_action(session, steps, record):
+def stage_action(session, steps, record):
+    """Stage what every action moves under K2: A by one, C by `steps`, record: 3 exchanges."""
     yield from session.debit(FILE_A, 1)
     yield from session.debit(FILE_C, steps)
     yield from session.write_record(FILE_G, record)

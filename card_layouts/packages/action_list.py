@@ -15,6 +15,7 @@ from card_layouts.packages.hotlist import EXACT, place
 
 MAGIC = 0x5441
 LAYOUT = 1
+HEAD_BYTES = 48
 LINE_BYTES = 96
 INDEX_BYTES = 2
 LINES_MAX = 16_384
@@ -47,45 +48,17 @@ ACTION_LIST = Layout("ACTION_LIST", 48, table(
 
 
 class ActionList:
-    """One list behind `read(offset, n) -> bytes`.
+    """One list behind `read(offset, n) -> bytes`, `head` its fields; `k_act` opens its lines."""
 
-    Raises: LayoutError when the head is not one this device knows.
-    """
-
-    def __init__(self, read):
-        self._head = read(0, ACTION_LIST.size)
-        head = ACTION_LIST.unpack(self._head)
-        if head["magic"] != MAGIC or head["layout"] != LAYOUT:
-            raise LayoutError(
-                f"actions.head: magic {head['magic']:x} layout {head['layout']}, "
-                f"wanted {MAGIC:x} {LAYOUT}"
-            )
-        if head["buckets"] < 1 or head["count"] > LINES_MAX:
-            raise LayoutError(f"actions.head: {head['count']} lines, {head['buckets']} buckets")
-        self._read = read
+    def __init__(self, read, head, k_act=b""):
+        self.k_act = k_act
         self.version = head["version"]
-        self.authority = head["authority"]
         self.generation = head["generation"]
-        self.count = head["count"]
+        self._read = read
+        self._count = head["count"]
         self._buckets = head["buckets"]
         self._salt = head["salt"]
-        self._mac = head["mac"]
-        self._lines_at = ACTION_LIST.size + INDEX_BYTES * (head["buckets"] + 1)
-        self.size = self._lines_at + LINE_BYTES * head["count"]
-
-    def open_seal(self, k_act, generation):
-        """Return K_act of this list, from that of a lease of `generation`.
-
-        Raises: SealError when the key does not reach the list, or the head's MAC is wrong.
-        """
-        steps = (self.generation - generation) % GENERATIONS
-        if steps > RATCHETS_MAX:
-            raise SealError(f"actions.generation: {self.generation}, the lease has {generation}")
-        for _ in range(steps):
-            k_act = next_action_key(k_act)
-        if not same(self._mac, cmac(seal_keys(k_act)[1], bytes(self._head[:MACED_BYTES]))):
-            raise SealError("actions.mac: wrong under K_act")
-        return k_act
+        self._lines_at = lines_at(head)
 
     def find(self, uid):
         """Return (number of the first, how many) of a card's lines; they stand in order of k.
@@ -94,10 +67,10 @@ class ActionList:
         Raises: LayoutError when the index is damaged.
         """
         bucket, wanted = place(self._salt, uid, self._buckets, EXACT)
-        index = self._read(ACTION_LIST.size + INDEX_BYTES * bucket, 2 * INDEX_BYTES)
+        index = self._read(HEAD_BYTES + INDEX_BYTES * bucket, 2 * INDEX_BYTES)
         first = index[0] << 8 | index[1]
         behind = index[2] << 8 | index[3]
-        if not first <= behind <= self.count or behind - first > BUCKET_LINES_MAX:
+        if not first <= behind <= self._count or behind - first > BUCKET_LINES_MAX:
             raise LayoutError(f"actions.bucket {bucket}: lines {first} to {behind}")
         start = found = 0
         for number in range(first, behind):
@@ -111,12 +84,47 @@ class ActionList:
         return self._read(self._lines_at + LINE_BYTES * number, LINE_BYTES)
 
 
+def open_action_list(read, k_act, generation):
+    """Return the ActionList behind `read`, opened with the K_act of a lease of `generation`.
+
+    Raises: LayoutError for a head this device does not know; SealError when the key does not reach
+    the list's generation, or the head's MAC is wrong under it.
+    """
+    head = _head(read)
+    steps = (head["generation"] - generation) % GENERATIONS
+    if steps > RATCHETS_MAX:
+        raise SealError(f"actions.generation: {head['generation']}, the lease has {generation}")
+    for _ in range(steps):
+        k_act = next_action_key(k_act)
+    if not same(head["mac"], cmac(seal_keys(k_act)[1], read(0, MACED_BYTES))):
+        raise SealError("actions.mac: wrong under K_act")
+    return ActionList(read, head, k_act)
+
+
 def check_action_list(read, size, version, authority):
     """Raise LayoutError unless a body of `size` bytes is a whole list of this version and area."""
-    found = ActionList(read)
-    if found.size != size:
-        raise LayoutError(f"actions: {size} bytes, {found.size} wanted")
-    if found.version != version:
-        raise LayoutError(f"actions: version {found.version}, manifest {version}")
-    if found.authority != authority:
-        raise LayoutError(f"actions: of {found.authority}, this is {authority}")
+    head = _head(read)
+    wanted = lines_at(head) + LINE_BYTES * head["count"]
+    if wanted != size:
+        raise LayoutError(f"actions: {size} bytes, {wanted} wanted")
+    if head["version"] != version:
+        raise LayoutError(f"actions: version {head['version']}, manifest {version}")
+    if head["authority"] != authority:
+        raise LayoutError(f"actions: of {head['authority']}, this is {authority}")
+
+
+def lines_at(head):
+    """Return where the lines begin behind the index of a list with this head."""
+    return HEAD_BYTES + INDEX_BYTES * (head["buckets"] + 1)
+
+
+def _head(read):
+    head = ACTION_LIST.unpack(read(0, HEAD_BYTES))
+    if head["magic"] != MAGIC or head["layout"] != LAYOUT:
+        raise LayoutError(
+            f"actions.head: magic {head['magic']:x} layout {head['layout']}, "
+            f"wanted {MAGIC:x} {LAYOUT}"
+        )
+    if head["buckets"] < 1 or head["count"] > LINES_MAX:
+        raise LayoutError(f"actions.head: {head['count']} lines, {head['buckets']} buckets")
+    return head

@@ -12,6 +12,7 @@ from card_layouts.errors import LayoutError, SealError
 LEASE_LAYOUT = 1
 LEASE_BYTES = 96
 MACED_BYTES = 80
+K_ACT_AT, K_ACT_BYTES = 60, 16  # where in a lease
 
 # LEASE.rights
 RIGHT_DEBIT = 1

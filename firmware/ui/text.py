@@ -43,6 +43,6 @@ def idle_lines(profile):
     return lines
 
 
-def show_answer(screen, answer):
-    """Show what an answer of card_layouts/answers.py says to the passenger."""
-    screen.show([text_of(answer)], lamp_of(answer))
+def show_answer(screen, answer, told=()):
+    """Show below the lines `told` what an answer of card_layouts/answers.py says."""
+    screen.show(list(told) + [text_of(answer)], lamp_of(answer))

@@ -8,7 +8,16 @@ from simulator.cuts.stage import Flow
 from simulator.cuts.taps import TapStage, TicketStage
 from simulator.tears.flow import Flow as CardFlow
 from simulator.tears.services import LoadFlow, ProductFlow, RefundFlow, UnblockFlow
-from simulator.tears.taps import Activation, BestPrice, Block, Debit, Kill, Retap, Transfer
+from simulator.tears.taps import (
+    Activation,
+    BestPrice,
+    Block,
+    Debit,
+    Kill,
+    Retap,
+    Transfer,
+    WebLoad,
+)
 
 
 def _tap(kind: Callable[[], CardFlow], used: int = 0) -> Flow:
@@ -22,6 +31,7 @@ def _tap(kind: Callable[[], CardFlow], used: int = 0) -> Flow:
 TAP_FLOWS = (
     *(_tap(Debit), _tap(Debit, 29), _tap(Debit, 30), _tap(Transfer), _tap(Activation)),
     *(_tap(BestPrice), _tap(Retap), _tap(Block), _tap(Kill)),
+    *(_tap(WebLoad), _tap(WebLoad, 28)),
     *(_tap(LoadFlow), _tap(LoadFlow, 29), _tap(ProductFlow), _tap(RefundFlow), _tap(UnblockFlow)),
     Flow("ticket", "a tourist ticket is used", TicketStage),
 )

@@ -1,7 +1,7 @@
 """Updates: a package of each role is delivered over an older one, in the same flash as the journal.
 
-The bodies are real: tariff, hotlist, overlay, lease pass the checks of the firmware. Firmware and
-action lists have no reader on the device yet; their slots are the same A/B pair. Source: D18, T27.
+The bodies are real and pass the checks of the firmware: tariff, hotlist, overlay, action list,
+lease. Firmware has no reader on the device yet; its slots are the same A/B pair. Source: D18, T27.
 """
 
 import hashlib
@@ -13,10 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from card_layouts.crypto.kdf import block_key, device_key
 from card_layouts.packages import manifest as roles
-from card_layouts.packages.actions import seal_action
+from card_layouts.packages.action_list_builder import build_action_list
 from card_layouts.packages.hotlist_builder import build_base, build_overlay
 from card_layouts.packages.hotlist_layout import HOT_BLOCK
-from card_layouts.packages.lease import RIGHT_DEBIT, seal_lease
+from card_layouts.packages.lease import RIGHT_DEBIT, seal_lease, wrap_key
+from firmware.action_lists import list_in_force
 from firmware.device_clock import DeviceClock
 from firmware.journal import Journal
 from firmware.journal_block import JournalDamaged
@@ -33,7 +34,7 @@ BLOCKS = 4  # of the journal, from block 1 on
 SLOT_BLOCKS = 2  # of one slot of a package; slot A from block 5 on
 ROLES = (roles.TARIFF, roles.HOTLIST, roles.OVERLAY, roles.ACTIONS, roles.LEASE, roles.FIRMWARE)
 K_DEV = device_key(ROOT_KEY, GATE_A, EPOCH)
-CFG = b"c" * 16
+CFG, WRAP, K_ACT = b"c" * 16, b"w" * 16, b"a" * 16
 SIGNER = Ed25519PrivateKey.from_private_bytes(b"s" * 32)
 PUBLIC = SIGNER.public_key().public_bytes_raw()
 KEY_ID = hashlib.sha256(PUBLIC).digest()[:4]
@@ -102,7 +103,7 @@ class PackageStage(Stage):
         self.flash.fault_at()
         self.board = Board(self.flash)
         wanted = (OLD, NEW) if self.refused else (NEW,)
-        return self.told + self._look(wanted) + self._counted()
+        return self.told + self._look(wanted) + self._counted() + self._opened()
 
     def keep(self) -> Flash:
         return self.flash.clone()
@@ -154,6 +155,20 @@ class PackageStage(Stage):
             return [(WRONG, f"lease {lease.version} in force, {values['lease']} counted")]
         return []
 
+    def _opened(self) -> list[Complaint]:
+        """The action list in force is opened by the lease in force."""
+        found = list_in_force(self.board.updates, Keys)
+        active = self.board.updates.active(roles.ACTIONS)
+        if found is None or active is None or found.version != active.version:
+            return [(WRONG, "the action list cannot be opened")]
+        return []
+
+
+class Keys:
+    """Of the device, what a list is opened with."""
+
+    cfg, wrap = CFG, WRAP
+
 
 @cache
 def package(role: int, version: int) -> tuple[bytes, bytes]:
@@ -178,12 +193,12 @@ def _body(role: int, version: int) -> bytes:
         base = package(roles.HOTLIST, OLD)[1]
         return build_overlay(version, base, cards[30 : 30 + version], AUTHORITY)
     if role == roles.ACTIONS:
-        rows = [{"uid": uid, "kind": 1, "k": 1, "amount": version} for uid, _, _ in cards[:9]]
-        return b"".join(seal_action(row, b"a" * 16) for row in rows)
+        rows = [{"uid": uid, "kind": 1, "k": 1, "amount": version} for uid, _, _ in cards]
+        return build_action_list(version, AUTHORITY, 1, K_ACT, rows)
     if role == roles.LEASE:
         values = {"device": GATE_A, "epoch": EPOCH, "lease": version, "rights": RIGHT_DEBIT}
         values.update(not_before=NOW - 86400, not_after=NOW + 86400, max_taps=100)
-        values.update(max_cents=10_000, time=NOW)
+        values.update(max_cents=10_000, time=NOW, generation=1, K_act=wrap_key(WRAP, K_ACT))
         lease: bytes = seal_lease(values, CFG)
         return lease
     return Prng(version).bytes(5000)  # an image: its body crosses a border of blocks

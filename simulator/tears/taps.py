@@ -1,6 +1,7 @@
 """Flows of a validator: fare, transfer, re-tap, block, kill. Source: trust.md T1, I13 to I15."""
 
 from functools import cache
+from typing import Any
 
 from card_layouts.answers import ACCEPTED, HOLD_AGAIN, LOADED
 from card_layouts.cards.card_layout import (
@@ -19,7 +20,7 @@ from card_layouts.packages.hotlist_layout import HOT_BLOCK, HOT_KILL
 from firmware.station import Order
 from firmware.station_services import Product
 from firmware.tap import Tap
-from simulator.desfire_card import Image, Transcript
+from simulator.desfire_card import DesfireCard, Image, Transcript
 from simulator.field import answer_lost
 from simulator.product_tariff import BEST as BEST_PRODUCT
 from simulator.product_tariff import CAP_30, product_tariff
@@ -36,9 +37,11 @@ from simulator.tap_world import (
     Device,
     NoHotlist,
     OnCard,
+    action_list,
     new_card,
+    waiting,
 )
-from simulator.tears.flow import Flow, Scene, fresh
+from simulator.tears.flow import MIXED, NEW, Flow, Scene, fresh
 from simulator.tears.terminals import Validator
 
 GATE_C = GATE_B + 1
@@ -87,6 +90,52 @@ class Transfer(Debit):
         for gate in gates:
             gate.later(600)
         return Scene(fresh(_travelled()), [*gates])
+
+
+class WebLoad(Debit):
+    """Money bought in the web shop, and the fare of the tap that loads it."""
+
+    name, title, exchanges, byte_count = "web-load", "a listed load, then a fare", 20, 680
+    lines: tuple[dict[str, Any], ...] = (waiting(),)
+    gates = 2
+
+    def start(self) -> Scene:
+        listed = action_list(*self.lines)
+        gates = [Validator(Device(GATE_A + n, actions=listed)) for n in range(self.gates)]
+        return Scene(self.card(), [*gates])
+
+    def card(self) -> DesfireCard:
+        """Return the card that is tapped."""
+        return new_card()
+
+    def held(self, text: str, old: str, new: str, now: OnCard, first: OnCard) -> str:
+        """The load is committed by itself before the fare: that card is new, too."""
+        whole = super().held(text, old, new, now, first)
+        loaded = (now.n, now.actions) == (first.n + 1, first.actions + 1)
+        return NEW if whole == MIXED and loaded and not self.wrong(first, now, 0) else whole
+
+    def took(self, before: OnCard, after: OnCard) -> bool:
+        """A load is no service: only the ride is."""
+        return after.newest["D"] > before.newest["D"]
+
+    def charged(self, first: OnCard, last: OnCard) -> bool:
+        return last.newest["D"] - first.newest["D"] >= self.fare
+
+    def complaint(self, first: OnCard, last: OnCard, greens: int) -> str:
+        wrong = self.wrong(first, last, self.fare)
+        if wrong or not greens or last.newest["kind"] not in RIDES:
+            return f"{wrong}; kind {last.newest['kind']}, gates opened {greens} times"
+        return ""
+
+    def wrong(self, first: OnCard, last: OnCard, fare: int) -> str:
+        """Return what is wrong with money and counters, or nothing."""
+        loads = sum(line["amount"] for line in self.lines)
+        found = (last.purse - first.purse, last.actions - first.actions)
+        wanted = (loads - fare, len(self.lines))
+        sums = last.newest["L"] - first.newest["L"], last.newest["D"] - first.newest["D"]
+        if found != wanted or sums != (loads, fare):
+            return f"purse and actions moved by {found}, wanted {wanted}; L and D by {sums}"
+        return ""
 
 
 class Activation(Debit):

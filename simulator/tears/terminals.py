@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from card_layouts.answers import HOLD_AGAIN, LOADED, LOADED_BEFORE, name_of, opens
+from card_layouts.answers import LOADED, LOADED_BEFORE, name_of, opens, unfinished
 from card_layouts.cards.card_layout import K1, K3, K4, G
 from card_layouts.cards.conversation import CardLost, converse
 from card_layouts.cards.desfire_issuer import IssuerSession
@@ -71,7 +71,7 @@ class Validator:
         """Tap, or have the order carried out."""
         code = self.device.present(card, *tears, order=self.order, service=self.service)
         done = code in (LOADED, LOADED_BEFORE)
-        kind = GREEN if done or opens(code) else UNKNOWN if code == HOLD_AGAIN else NOTHING
+        kind = GREEN if done or opens(code) else UNKNOWN if unfinished(code) else NOTHING
         return Shown(kind, name_of(code), self.device.signals.opened() and not opens(code))
 
     def later(self, seconds: int) -> None:

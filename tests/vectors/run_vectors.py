@@ -250,20 +250,22 @@ def _run_packages(data, tally):
 def _check_action_list(whole, k_act, tally):
     """K_act is of the generation before the list's, which is 0: they count modulo 256."""
 
-    def lists(body):
-        return action_list.ActionList(lambda offset, n: body[offset : offset + n])
+    def read(offset, n):
+        return whole[offset : offset + n]
 
-    found = lists(whole)
-    key = found.open_seal(k_act, 255)
-    tally.equal("whole", action_list.check_action_list(found._read, len(whole), 12, 244), None)
+    def damaged(offset, n):
+        return bytes(bad[offset : offset + n])
+
+    found = action_list.open_action_list(read, k_act, 255)
+    tally.equal("whole", action_list.check_action_list(read, len(whole), 12, 244), None)
     for uid, actions_k in (("04a1b2c3d4e5f6", [3, 4]), ("04112233445566", [1]), ("04" * 7, [])):
         first, count = found.find(unhex(uid))
-        opened = [actions.open_action(found.line(first + i), key) for i in range(count)]
+        opened = [actions.open_action(found.line(first + i), found.k_act) for i in range(count)]
         tally.equal("lines", [row["k"] for row in opened], actions_k)
-    tally.refused("generation", SealError, found.open_seal, k_act, 1)
+    tally.refused("generation", SealError, action_list.open_action_list, read, k_act, 1)
     bad = bytearray(whole)
     bad[17] ^= 1
-    tally.refused("head", SealError, lists(bad).open_seal, k_act, 255)
+    tally.refused("head", SealError, action_list.open_action_list, damaged, k_act, 255)
 
 
 def run_desfire(data, tally):
