@@ -30,6 +30,7 @@ from backend_sync.ports import Broker, Clock, Keyring, KeyringError
 from backend_sync.publisher import Publisher
 from backend_sync.quarantine import Quarantine
 from backend_sync.status import StatusFile
+from backend_sync.storage.disk import DiskRefused
 from backend_sync.topics import LISTENED, STATE
 
 MESSAGES_AT_ONCE = 20
@@ -76,7 +77,7 @@ class Service:
             Quarantine(config.quarantine),
             self.clock,
             config.group_entries,
-            waits_for=(KeyringError, OperationalError, InterfaceError, OSError),
+            waits_for=(KeyringError, DiskRefused, OperationalError, InterfaceError, OSError),
         )
         packages = Packages(
             Catalogue(self.folder),
@@ -196,8 +197,8 @@ def main(arguments: Sequence[str]) -> int:
             print(json.dumps(dict(as_settings(config)), indent=1))
             return 0
         service = build(config)
-    except (ConfigError, VersionsError, OSError, SQLAlchemyError) as error:
-        print(f"ledger: {error}", file=sys.stderr)
+    except (ConfigError, VersionsError, DiskRefused, OSError, SQLAlchemyError) as error:
+        print(f"ledger: {str(error).splitlines()[0]}", file=sys.stderr)
         return 1
 
     def on_signal(number: int, frame: FrameType | None) -> None:

@@ -151,9 +151,12 @@ class Intake:
         return [signed for ack in due for signed in self._sign([ack])]
 
     def _refuse(self, message: Message, reason: str) -> None:
-        self.quarantine.keep(message.payload, message.topic, reason, self.clock.utc_seconds())
-        self.counts.quarantined += 1
         self.counts.last_error = reason
+        try:
+            self.quarantine.keep(message.payload, message.topic, reason, self.clock.utc_seconds())
+            self.counts.quarantined += 1
+        except OSError as error:  # never acknowledged, so its edge sends it again some day
+            self.counts.last_error = f"quarantine: {error}: make room; a batch was {reason}"
         self.broker.done(message)
 
 

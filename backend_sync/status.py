@@ -1,10 +1,12 @@
 """The status file: what the ledger service is doing, for people and for other programs.
 
-Rewritten whole, so a reader never sees half of it; once a second at most, and at the end.
+Rewritten whole, so a reader never sees half of it; once a second at most, and at the end. A full
+disk leaves the last one standing: posting does not end because nobody can be told of it.
 """
 
 import json
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ class StatusFile:
         self.path = path
         self.written_ms: int | None = None
         self.last: Mapping[str, Any] = {}
+        self.problem = ""
 
     def write(self, status: Mapping[str, Any], now_ms: int, at_once: bool = False) -> None:
         """Write the status unless it was written just now or says the same."""
@@ -26,8 +29,15 @@ class StatusFile:
             return
         if not at_once and self.written_ms is not None and now_ms < self.written_ms + EVERY_MS:
             return
-        temporary = self.path.with_suffix(".new")
-        temporary.write_text(json.dumps({"pid": os.getpid(), **status}, indent=1) + "\n")
-        temporary.replace(self.path)
         self.written_ms = now_ms
+        temporary = self.path.with_suffix(".new")
+        try:
+            temporary.write_text(json.dumps({"pid": os.getpid(), **status}, indent=1) + "\n")
+            temporary.replace(self.path)
+        except OSError as error:
+            if str(error) != self.problem:
+                print(f"ledger: the status is not written: {error}", file=sys.stderr, flush=True)
+            self.problem = str(error)
+            return
+        self.problem = ""
         self.last = dict(status)

@@ -11,12 +11,14 @@ import sys
 import tempfile
 import time
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from simulator.kills.at_random import drill_at_random
 from simulator.kills.disk import Case, disk_cases
 from simulator.kills.drill import DRILLS, FAULT_SPAN, Killed, drill, strace_count
+from simulator.kills.inland_disk import inland_disk_cases
 from simulator.kills.plants import PLANTS
 from simulator.kills.tracing import KillsError
 
@@ -33,7 +35,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "\n".join(["planted mistakes:", *plants, "", AGAIN, "", EXIT_CODES])
     parser.add_argument(
         "--program", choices=("all", *PROGRAMS), default="all", metavar="PROGRAM",
-        help="edge, ledger, or disk: a full, read-only or damaged one under the edge (all)",
+        help="edge, ledger, or disk: a full, read-only or damaged one under edge, ledger, keyring"
+        " (all)",
     )  # fmt: skip
     parser.add_argument(
         "--every", type=_count, default=1, metavar="N", help="each Nth boundary only (1)"
@@ -116,7 +119,8 @@ def _at_random(name: str, options: argparse.Namespace) -> dict[str, Any]:
 def _disk(options: argparse.Namespace) -> list[dict[str, Any]]:
     rows = []
     with tempfile.TemporaryDirectory(prefix="kills-") as folder:
-        for case in disk_cases(Path(folder), options.every):
+        cases = (disk_cases, inland_disk_cases)
+        for case in chain.from_iterable(held(Path(folder), options.every) for held in cases):
             rows.append({**case._asdict(), "findings": list(case.findings)})
             if not options.json:
                 print(_case_line(case), flush=True)

@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
@@ -20,6 +21,7 @@ from backend_sync.keyring.provision import MASTERS_OF, as_text
 from backend_sync.keyring.register import Register
 from backend_sync.keyring.server import Server, SocketInUse
 from backend_sync.ports import KeyringRefused
+from backend_sync.storage.disk import RESTORE_KEYRING, in_words
 
 SOCKET_FILE = "keyring.sock"
 WAIT_SECONDS = 0.5
@@ -35,7 +37,13 @@ def main(arguments: Sequence[str]) -> int:
         return code
     except (KeyFileError, KeyringRefused, SocketInUse) as error:
         print(f"keyring: {error}", file=sys.stderr)
-        return 1
+    except OSError as error:
+        hint = "choose a folder that exists and may be written, and make room"
+        print(f"keyring: {error.filename or ''}: {error.strerror}; {hint}", file=sys.stderr)
+    except sqlite3.DatabaseError as error:
+        words = in_words(error, RESTORE_KEYRING) or error
+        print(f"keyring: {options.folder / REGISTER_FILE}: {words}", file=sys.stderr)
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:

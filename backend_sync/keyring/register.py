@@ -5,7 +5,8 @@ file (decision D20). It must not know keys. Source: decisions D1, D11, D16, D20;
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,8 +91,7 @@ class Register:
         Raises: KeyringRefused when a card is there with another serial, or another card with its
         serial, and enters none of them.
         """
-        self.database.execute("BEGIN IMMEDIATE")
-        try:
+        with self._all_or_nothing():
             self.database.executemany(
                 "INSERT INTO card VALUES (?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (pseudonym) DO UPDATE SET generation = excluded.generation,"
@@ -100,10 +100,18 @@ class Register:
                 cards,
             )
             self._check_entered(cards)
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Do what is inside in one transaction; after any error nothing of it remains."""
+        self.database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.database.execute("COMMIT")
         except BaseException:
-            self.database.execute("ROLLBACK")
+            if self.database.in_transaction:  # a full disk may have ended it already
+                self.database.execute("ROLLBACK")
             raise
-        self.database.execute("COMMIT")
 
     def _check_entered(self, cards: Sequence[Card]) -> None:
         for card in cards:
@@ -192,11 +200,10 @@ class Register:
 
     def save_checkpoints(self, rows: Sequence[tuple[int, int, int, bytes]]) -> None:
         """Remember where forward keys stand; losing these costs time, never an entry."""
-        self.database.execute("BEGIN IMMEDIATE")
-        self.database.executemany(
-            "INSERT INTO checkpoint VALUES (?, ?, ?, ?) ON CONFLICT (device, epoch) DO UPDATE SET"
-            " ordinal = excluded.ordinal, wrapped = excluded.wrapped"
-            " WHERE excluded.ordinal > ordinal",
-            rows,
-        )
-        self.database.execute("COMMIT")
+        with self._all_or_nothing():
+            self.database.executemany(
+                "INSERT INTO checkpoint VALUES (?, ?, ?, ?) ON CONFLICT (device, epoch) DO UPDATE"
+                " SET ordinal = excluded.ordinal, wrapped = excluded.wrapped"
+                " WHERE excluded.ordinal > ordinal",
+                rows,
+            )

@@ -22,6 +22,7 @@ from backend_sync.keyring.wire import (
     frame_size,
 )
 from backend_sync.ports import KeyringRefused
+from backend_sync.storage.disk import RESTORE_KEYRING, in_words
 
 CLIENTS_MAX = 16
 SEND_SECONDS_MAX = 5.0  # a client that does not read its answer is dropped
@@ -102,11 +103,13 @@ class Server:
             return encode_frame([ANSWERED, self.answer(request[0], request[1])])
         except KeyringRefused as error:
             return encode_frame([REFUSED, str(error)])
-        except (OSError, sqlite3.OperationalError) as error:  # disk full: asking again may help
-            return encode_frame([FAILED, f"{request[0]}: {error}"])
         except Exception as error:  # noqa: BLE001 - this process's one border
-            # The one border of this process: a request nobody foresaw is refused, the others go
-            # on. Only its type is told, as the text could quote a key.
+            words = in_words(error, RESTORE_KEYRING)
+            if words or isinstance(error, OSError | sqlite3.OperationalError):
+                # The disk: no request is to blame, and asking again may help.
+                return encode_frame([FAILED, f"{request[0]}: the keyring's disk: {words or error}"])
+            # A request nobody foresaw is refused, the others go on. Only its type is told, as the
+            # text could quote a key.
             self.log(f"{request[0]} ended in {type(error).__name__}")
             return encode_frame([REFUSED, f"{request[0]}: {type(error).__name__}"])
 

@@ -32,6 +32,7 @@ from backend_sync.ledger.statement import find_card, statement
 from backend_sync.ledger.tickets import TicketSale, ticket_cases, ticket_figures
 from backend_sync.ports import KeyringError
 from backend_sync.storage.database import Database
+from backend_sync.storage.disk import DiskRefused
 from card_layouts.errors import LayoutError
 
 ISSUE_BYTES = 64
@@ -50,7 +51,9 @@ def main(arguments: Sequence[str]) -> int:
     command: Callable[[argparse.Namespace], Answer] = options.run
     try:
         code, found, lines = command(options)
-    except (CommandError, KeyFileError, KeyringError, LayoutError, OSError) as error:
+    except (
+        CommandError, DiskRefused, KeyFileError, KeyringError, LayoutError, OSError,
+    ) as error:  # fmt: skip
         print(f"ledger {options.command}: {error}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:

@@ -18,6 +18,8 @@ from alembic.config import Config
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.pool import StaticPool
 
+from backend_sync.storage.disk import RESTORE_LEDGER, explain_errors
+
 CHUNK = 500
 # One poster at a time, whatever the number of processes: numbers of rows are given out by it.
 LOCK = 0x546F726E
@@ -128,6 +130,8 @@ def _engine(url: str, read_only: bool) -> Engine:
     engine = create_engine(
         url, poolclass=StaticPool, connect_args={"check_same_thread": False, "timeout": 30}
     )
+
+    explain_errors(engine, RESTORE_LEDGER)
 
     @event.listens_for(engine, "connect")
     def _settle(connection: Any, _record: Any) -> None:

@@ -1,4 +1,4 @@
 """Real processes, killed at every write and fsync of their databases, for `sim kills` and tests.
 
-Reading order: tracing, inland, edge, ledger, drill, disk, plants.
+Reading order: tracing, edge, ledger, drill, at_random, disk, inland_disk, plants.
 """

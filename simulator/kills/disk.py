@@ -2,7 +2,7 @@
 
 The agent must refuse to dock with a sentence that says what to do, the journal must keep what was
 not stored, and when the disk is well again nothing is lost. Full and read-only need root: a tmpfs
-of a few pages is mounted. Source: T17.
+of a few pages is mounted. `inland_disk.py` is the same for ledger and keyring. Source: T17.
 """
 
 import os
@@ -37,13 +37,13 @@ class Case(NamedTuple):
 def disk_cases(folder: Path, every: int = 1) -> Iterator[Case]:
     """Hold every case in `folder`; of damaged pages each `every`th only."""
     drill = EdgeDrill(folder)
-    for name, case in (("full", _full), ("read-only", _read_only)):
+    for name, case in (("edge full", _full), ("edge read-only", _read_only)):
         if os.geteuid():
             yield Case(name, skipped="needs root, to mount a tmpfs")
         else:
             yield _held(name, case, drill, folder)
-    yield _held("damaged page", partial(_damaged, every=every), drill, folder)
-    yield _held("not a database", _no_database, drill, folder)
+    yield _held("edge damaged page", partial(_damaged, every=every), drill, folder)
+    yield _held("edge not a database", _no_database, drill, folder)
 
 
 def _held(
@@ -60,7 +60,7 @@ def _held(
 
 
 def _full(state: EdgeState) -> tuple[str, list[str]]:
-    with _tmpfs(state.folder / "data", FULL_KIB) as resize:
+    with tmpfs(state.folder / "data", FULL_KIB) as resize:
         status, said = run_free(state.child), _said(state)
         found = _refused(state, status, said, "the disk is full: make room")
         if not 0 < _stored(state) < ENTRIES:
@@ -70,7 +70,7 @@ def _full(state: EdgeState) -> tuple[str, list[str]]:
 
 
 def _read_only(state: EdgeState) -> tuple[str, list[str]]:
-    with _tmpfs(state.folder / "data", ROOMY_KIB) as remount:
+    with tmpfs(state.folder / "data", ROOMY_KIB) as remount:
         remount("ro")
         status, said = run_free(state.child), _said(state)
         found = _refused(state, status, said, "choose a folder that may be written")
@@ -164,7 +164,7 @@ def _spoil(path: Path, at: int) -> None:
 
 
 @contextmanager
-def _tmpfs(folder: Path, kib: int) -> Iterator[Callable[[str], None]]:
+def tmpfs(folder: Path, kib: int) -> Iterator[Callable[[str], None]]:
     """Mount a tmpfs of that size; the value remounts it with other options."""
     folder.mkdir()
     _run("mount", "-t", "tmpfs", "-o", f"size={kib}k", "tornello-kills", str(folder))

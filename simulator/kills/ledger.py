@@ -20,12 +20,15 @@ from backend_sync.keyring.keyfile import make_keys, write_keys
 from backend_sync.keyring.local import LocalKeyring
 from backend_sync.ledger import Ledger
 from backend_sync.ports import KeyringRefused
+from backend_sync.storage.disk import RESTORE_KEYRING, DiskRefused, in_words
 from card_layouts.fares.mounted import Tariff
 from simulator.ledger_traffic import AUTHORITY, FIRST_SECOND, VERSION, Traffic
 
 ENTRIES, GROUP = 1000, 25
 CARDS, DEVICES = 60, 5
 DONE, REFUSED = 0, 3
+LEDGER_FILE = "ledger.db"
+STOP_AFTER = 0  # groups, after which the process ends cleanly; 0 = all
 
 
 class Still:
@@ -159,7 +162,7 @@ class Opened:
 
     def __init__(self, drill: LedgerDrill, folder: Path) -> None:
         self._copy = folder.with_name(folder.name + "-copy")
-        shutil.copytree(folder, self._copy)
+        shutil.copytree(folder, self._copy, symlinks=True)
         self._keyring = LocalKeyring(self._copy)
         self._ledger = open_ledger(self._copy, self._keyring, drill.tariff)
 
@@ -175,7 +178,7 @@ class Opened:
 def open_ledger(folder: Path, keyring: LocalKeyring, tariff: Tariff) -> Ledger:
     """Open the ledger of a folder."""
     tariffs = {(AUTHORITY, VERSION): tariff}
-    return Ledger(f"sqlite:///{folder / 'ledger.db'}", Still(), keyring, tariffs, AUTHORITY)
+    return Ledger(f"sqlite:///{folder / LEDGER_FILE}", Still(), keyring, tariffs, AUTHORITY)
 
 
 def _post(drill: LedgerDrill, folder: Path, first: int, line: int) -> int:
@@ -183,12 +186,16 @@ def _post(drill: LedgerDrill, folder: Path, first: int, line: int) -> int:
         keyring = LocalKeyring(folder)
         ledger = open_ledger(folder, keyring, drill.tariff)
         for number, group in enumerate(drill.groups):
+            if number >= (STOP_AFTER or len(drill.groups)):
+                break
             if number >= first:
                 _tell(line, number, ledger.post(group))
         ledger.close()
         keyring.close()
-    except (DBAPIError, sqlite3.Error, KeyringRefused):
-        return REFUSED  # the disk failed: nothing of the group was told, its process begins anew
+    except (DiskRefused, DBAPIError, sqlite3.Error, KeyringRefused) as error:
+        # The disk failed: nothing of the group was told, its process begins anew.
+        (folder / "said").write_text(in_words(error, RESTORE_KEYRING) or str(error))
+        return REFUSED
     return DONE
 
 
