@@ -46,6 +46,7 @@ class Publisher:
         self.months: dict[Edge, tuple[int, int]] = {}  # (month of the keys sent, states before)
         self.states: dict[Edge, int] = {}  # how many came
         self.births: dict[Edge, str] = {}
+        self.sealed: dict[tuple[int, int, str], tuple[dict[str, Any], bytes]] = {}
         self.published = 0
         self.last_error = ""
 
@@ -88,25 +89,30 @@ class Publisher:
     def _serve(self, edge: Edge, devices: Sequence[dict[str, Any]]) -> None:
         """Send one edge what it lacks; what the keyring refuses is said and left out."""
         try:
-            due = [
-                (d["device"], package) for d in devices for package in self.packages.of_device(d)
-            ]
+            due = [(d, package) for d in devices for package in self.packages.of_device(d)]
             self.packages.save()
             self._send_dock_keys(edge, [device["device"] for device in devices])
             sent = self.sent.setdefault(edge, {})
-            for device, package in due:
+            for identity, package in due:
+                device = identity["device"]
                 before = sent.get((device, package.name))
                 if before is not None and before.package.sha256 == package.sha256:
                     continue
-                if not self._send_package(edge, device, package):
+                envelope = self._envelope(device, identity["epoch"], package)
+                if not self._send(edge, [SCHEMA, "package", device, envelope, package.body]):
                     return
                 sent[device, package.name] = Sent(package, self.states.get(edge, 0))
         except (KeyringRefused, CatalogueError) as error:
             self.last_error = f"{type(error).__name__}: {error}"
 
-    def _send_package(self, edge: Edge, device: int, package: Package) -> bool:
-        (envelope,) = self.keyring.sign("manifest", [(device, package.manifest)])
-        return self._send(edge, [SCHEMA, "package", device, envelope, package.body])
+    def _envelope(self, device: int, epoch: int, package: Package) -> bytes:
+        """Return the sealed manifest; what goes out again each hour is sealed once."""
+        key = device, epoch, package.name
+        manifest, envelope = self.sealed.get(key, ({}, b""))
+        if manifest != package.manifest:
+            (envelope,) = self.keyring.sign("manifest", [(device, package.manifest)])
+            self.sealed[key] = dict(package.manifest), envelope
+        return envelope
 
     def _send_dock_keys(self, edge: Edge, devices: Sequence[int]) -> None:
         """Send the keys of last, this and next month: clocks differ, and months end at night."""

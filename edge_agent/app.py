@@ -167,12 +167,7 @@ class EdgeAgent:
         """
         if not self._broker.connected:
             return
-        devices = {
-            str(row["device"]): {
-                name: row[name] for name in (*reports.VERSIONS, "head_seq", "epoch")
-            }
-            for row in reports.describe_store(self._store, self._clock.utc_seconds())["devices"]
-        }
+        devices = reports.describe_versions(self._store)
         birth = f"{self._life}-{self._broker.connections}"
         holds = {
             "packages": self._store.parcels.held(),

@@ -58,6 +58,8 @@ class Parcels:
             )
         if hashlib.sha256(body).digest() != package.sha256:
             raise LayoutError("package: SHA-256 of the body is not the manifest's")
+        if self._holds(device, package):
+            return False  # the ledger repeats everything each hour: nothing is written for that
         with self._store.immediate() as connection:
             connection.execute(
                 "INSERT INTO bodies VALUES (?, ?) ON CONFLICT DO NOTHING", (package.sha256, body)
@@ -75,6 +77,13 @@ class Parcels:
             )
         self.changes += stored
         return stored > 0
+
+    def _holds(self, device: int, package: Package) -> bool:
+        row = self._store.connection.execute(
+            "SELECT envelope FROM packages WHERE device = ? AND role = ? AND authority = ?",
+            (device, package.role, package.authority),
+        ).fetchone()
+        return row is not None and row[0] == package.envelope
 
     def packages(self, device: int) -> list[Package]:
         """Return the newest package of each role and authority for a device."""

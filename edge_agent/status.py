@@ -48,6 +48,16 @@ def describe_store(store: Store, now: int) -> dict[str, Any]:
     }
 
 
+def describe_versions(store: Store) -> dict[str, dict[str, int]]:
+    """Return what each device last said it runs, and how far its journal goes, by its number."""
+    described = {}
+    for device, epoch, statement, _, _ in store.parcels.devices():
+        said = messages.STATEMENT.unpack(statement)
+        names = (*VERSIONS, "head_seq")
+        described[str(device)] = {**{name: said[name] for name in names}, "epoch": epoch}
+    return described
+
+
 def describe_dock(session: DockSession, port: str) -> dict[str, Any]:
     """Return what a dock is doing, and what the device in it last said."""
     noise = session.frames

@@ -23,6 +23,9 @@ from simulator.prng import Prng
 
 DOCKS = 2
 REPORT_EVERY = 100
+# An agent with nothing in hand is woken by mail, by bytes in a dock, by a flight that is late.
+ACTIVE_MS = 300  # longer than a lone entry waits for company
+IDLE_MS = 1_800_000
 WRITES = ("BEGIN", "INSERT", "UPDATE", "DELETE", "COMMIT")
 
 
@@ -186,13 +189,13 @@ class Depot:
 
     def busy(self) -> None:
         """Look again soon."""
-        self.active_until_ms = self.clock.now_ms + 3000
+        self.active_until_ms = self.clock.now_ms + ACTIVE_MS
         self.wake_ms = self.clock.now_ms
 
     def tick(self) -> bool:
         """Give the agent its turn; False when it died of it."""
         if self.agent is None:
-            self.wake_ms = self.clock.now_ms + 3_600_000
+            self.wake_ms = self.clock.now_ms + IDLE_MS
             return True
         try:
             moved = self.agent.tick(self.clock.now_ms)
@@ -201,7 +204,7 @@ class Depot:
             return False
         self.refusals += bool(self.agent.store_problem)
         if moved:
-            self.active_until_ms = self.clock.now_ms + 2000
+            self.active_until_ms = self.clock.now_ms + ACTIVE_MS
         self.wake_ms = self.clock.now_ms + self._rest_ms(moved)
         return True
 
@@ -226,7 +229,7 @@ class Depot:
         flights = self.agent.uplink.flights
         if flights and self.broker.connected:
             return max(20, min(flight.due_ms for flight in flights) - self.clock.now_ms)
-        return 600_000
+        return IDLE_MS
 
     # What happened, without asking the agent ------------------------------------------
 

@@ -102,6 +102,7 @@ def _live(world: World, events: Sequence[Event]) -> None:
         world.run_until(max(world.clock.now_ms, event.at_s * 1000))
         happen(world, event)
         world.check()
+        gc.freeze()
         if number % CHECK_EVERY == CHECK_EVERY - 1:
             invariants.checkpoint(world)
     heal.heal(world)
