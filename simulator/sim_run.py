@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.histories.choices import add_choice, count, replay_line
-from simulator.histories.faults import ATLAS
+from simulator.histories.faults import ATLAS, LIVED
 from simulator.histories.options import draw_options
 from simulator.histories.play import Played, play
 from simulator.histories.trace import state_hash
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     bad = [found for found in played if found.violation]
     print(json.dumps(total.as_json(), indent=1) if options.json else total.told())
     for name in unused:
-        print(f"WRONG the atlas has {name}, and it never struck in {len(played)} histories")
+        print(f"WRONG {name}: in {len(played)} histories it never came to pass")
     for found in bad:
         print(f"WRONG {found.violation}; {replay_line(options, found.options.seed)}")
     return 1 if bad or unused else 0
@@ -66,18 +66,21 @@ class Totals:
         self.taps = sum(found.taps for found in played)
         self.seconds = sum(found.seconds for found in played)
         self.injected: Counter[str] = Counter()
+        self.lived: Counter[str] = Counter()
         self.checked: Counter[str] = Counter()
         self.answers: Counter[str] = Counter()
         for found in played:
             self.injected.update(found.injected)
+            self.lived.update(found.lived)
             self.checked.update(found.checked)
             self.answers.update(found.answers)
         hashes = [(found.trace_hash + found.state).encode() for found in played]
         self.hash = state_hash(hashes)
 
     def unused(self) -> list[str]:
-        """Return the faults of the atlas that never struck."""
-        return [fault.name for fault in ATLAS if not self.injected[fault.name]]
+        """Return the faults of the atlas that never struck, and what people never did."""
+        absent = [fault.name for fault in ATLAS if not self.injected[fault.name]]
+        return absent + [name for name in LIVED if not self.lived[name]]
 
     def told(self) -> str:
         """Return the totals for people."""
@@ -86,6 +89,7 @@ class Totals:
                 f"{len(self.played)} histories, {self.taps} taps, {sum(self.injected.values())}"
                 f" faults, {self.taps / max(self.seconds, 0.001):.0f} taps/s, hash {self.hash}",
                 "faults   " + counted(self.injected),
+                "lived    " + counted(self.lived),
                 "checked  " + counted(self.checked),
                 "answers  " + counted(self.answers),
             ]
@@ -98,6 +102,7 @@ class Totals:
             "taps": self.taps,
             "seconds": round(self.seconds, 2),
             "faults": dict(self.injected),
+            "lived": dict(self.lived),
             "checked": dict(self.checked),
             "answers": dict(self.answers),
             "violations": [found.violation for found in self.played if found.violation],

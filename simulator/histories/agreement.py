@@ -6,6 +6,10 @@ money of exactly that size. Source: trust.md 4.3 to 4.7, section 7 row "Destroye
 
 from typing import TYPE_CHECKING, Any
 
+from backend_sync.ledger.report import forks
+from backend_sync.ledger.rerating import VERDICT_NAMES
+from card_layouts.fares.repeat import DIFFERENT, UNRATED
+from simulator.histories import model_books
 from simulator.histories.invariants import Writer, wrong
 
 if TYPE_CHECKING:
@@ -24,11 +28,14 @@ def agreement(world: "World") -> None:
     seen = {w: {rule[0] for rule in rules} for w, rules in world.books.evidence.items()}
     claimed = {w for w, sides in seen.items() if "P" in sides}
     known = {w for w in claimed if "V" not in seen[w]}
+    cases = {(row["device"], row["seq"]) for row in forks(service.ledger.database)}
+    ahead = _inventions_are_cases(world, cases)
     _drained(world)
     _every_commit_posted(world, unheard)
-    _cards_agree(world, report, unheard, known)
-    _sums_agree(world, report, unheard, known)
-    clones_are_found(world, claimed)
+    _cards_agree(world, report, unheard, known, ahead)
+    _sums_agree(world, report, unheard, known, sum(ahead.values()))
+    _fares_agree(world)
+    clones_are_found(world, claimed, cases)
 
 
 def _drained(world: "World") -> None:
@@ -58,7 +65,7 @@ def i8_suspense_is_empty(
     ):
         card = world.cards_of[bytes(pseudonym)]
         telling = places.get((card, n), set()) | places.get((card, n + 1), set())
-        top = max(chip.n for chip in world.model.chips.values() if chip.card == card)
+        top = _top(world, card)
         if telling & unheard:
             may_stay.add((device, seq))
         elif top >= n:
@@ -68,10 +75,14 @@ def i8_suspense_is_empty(
     return may_stay
 
 
+def _top(world: "World", card: int) -> int:
+    return max(chip.n for chip in world.model.chips.values() if chip.card == card)
+
+
 def _every_commit_posted(world: "World", unheard: set[Writer]) -> None:
     """I7 both ways: what is on a card is posted, what is posted is on a card."""
     world.checked["I7"] += 1
-    forked = {w for place in world.model.forks() for w in world.model.by_place[place]}
+    forked = {w for place in model_books.forks(world.model) for w in world.model.by_place[place]}
     for writer in world.model.by_writer:
         rules = world.books.evidence.get(writer, set())
         if writer not in unheard and writer not in forked and not any(r[0] == "P" for r in rules):
@@ -79,21 +90,30 @@ def _every_commit_posted(world: "World", unheard: set[Writer]) -> None:
 
 
 def _cards_agree(
-    world: "World", report: dict[str, Any], unheard: set[Writer], known: set[Writer]
+    world: "World",
+    report: dict[str, Any],
+    unheard: set[Writer],
+    known: set[Writer],
+    ahead: dict[int, int],
 ) -> None:
-    """LIAB(c) = V(c) + M(c), and M is reported to the cent."""
+    """LIAB(c) = V(c) + M(c), and M is reported to the cent; what is `ahead` has a case as well."""
     world.checked["missing money"] += 1
     said = {row["card"]: row["cents"] for row in report["missing_money"]}
+    service = world.inland.service
+    assert service is not None
+    forked = {row["card"] for row in forks(service.ledger.database)}
     for row in report["card_rows"]:
         card = world.cards_of.get(bytes.fromhex(row["pseudonym"]))
         if card is None:
             continue
-        wanted = world.model.liability(card, unheard, known)
+        wanted = model_books.liability(world.model, card, unheard, known) - ahead.get(card, 0)
         if row["balance_cents"] != wanted:
             wrong(world, "I5", f"card {card + 1}: LIAB {row['balance_cents']}, wanted {wanted}")
+        if ahead.get(card) and said.get(row["card"], 0) == 0 and row["card"] not in forked:
+            wrong(world, "T13", f"card {card + 1}: {ahead[card]} invented cents, and no case")
         if card in world.model.doubtful:
             continue
-        missing = world.model.missing(card, unheard)
+        missing = model_books.missing(world.model, card, unheard)
         purse = sum(c.purse for c in world.model.chips.values() if c.card == card)
         if row["balance_cents"] != purse + missing:
             wrong(world, "I5", f"card {card + 1}: LIAB {row['balance_cents']}, purse {purse}")
@@ -107,7 +127,7 @@ def _cards_agree(
 
 
 def _sums_agree(
-    world: "World", report: dict[str, Any], unheard: set[Writer], known: set[Writer]
+    world: "World", report: dict[str, Any], unheard: set[Writer], known: set[Writer], ahead: int
 ) -> None:
     """CASH, REV and PREPAID are what was paid, charged, and paid but not loaded."""
     world.checked["I4"] += 1
@@ -115,32 +135,58 @@ def _sums_agree(
         if report[name]:
             wrong(world, "I4", f"the ledger's report says {name} {report[name]}")
     accounts, model = report["accounts"], world.model
-    if -accounts.get("CASH", 0) != model.cash():
-        wrong(world, "I4", f"CASH {accounts.get('CASH', 0)}, people paid {model.cash()}")
-    if accounts.get("REV", 0) != model.revenue(unheard, known):
-        wrong(world, "I3", f"REV {accounts.get('REV', 0)}, charged {model.revenue(unheard, known)}")
-    different = {k: v for k, v in report["rerated"].items() if k == "difference"}
-    if any(different.values()):
-        wrong(world, "I13", f"re-rating finds {different} fares that are not the tariff's")
+    if -accounts.get("CASH", 0) != model_books.cash(model):
+        wrong(world, "I4", f"CASH {accounts.get('CASH', 0)}, people paid {model_books.cash(model)}")
+    charged = model_books.revenue(model, unheard, known) + ahead
+    if accounts.get("REV", 0) != charged:
+        wrong(world, "I3", f"REV {accounts.get('REV', 0)}, charged {charged}")
     if report["open_intents"] != report["torn_unknown"]:
         wrong(
             world, "I16", f"{report['torn_unknown']} silent, {report['open_intents']} in suspense"
         )
 
 
-def clones_are_found(world: "World", claimed: set[Writer]) -> None:
+def _fares_agree(world: "World") -> None:
+    """Each tap is re-rated with the tariff version it was taken under, however old by now."""
+    world.checked["re-rated"] += 1
+    for device, seq, verdict in world.books.rows(
+        "SELECT e.device, e.seq, coalesce(c.verdict, p.verdict) FROM pendings p"
+        " JOIN entries e ON e.id = p.id LEFT JOIN choices c ON c.pending = p.id"
+    ):
+        if verdict in (DIFFERENT, UNRATED) and (device, seq) not in world.invented:
+            wrong(world, "I13", f"entry {device}/{seq} is {VERDICT_NAMES[verdict]} when re-rated")
+
+
+def _inventions_are_cases(world: "World", cases: set[Writer]) -> dict[int, int]:
+    """T6, T13: what a thief invented moves no money once its card was seen at that counter.
+
+    Until then it is a debit like any other, which the ledger's sums call unexplained: return the
+    cents of those, card by card.
+    """
+    world.checked["inventions"] += 1
+    ahead: dict[int, int] = {}
+    for device, seq, pseudonym, n, cents in world.books.rows(
+        "SELECT e.device, e.seq, c.pseudonym, p.n, (SELECT coalesce(sum(o.cents), 0) FROM postings"
+        " o WHERE o.pending = p.id AND o.account = p.target)"
+        " FROM pendings p JOIN entries e ON e.id = p.id JOIN cards c ON c.id = p.card"
+    ):
+        if (device, seq) not in world.invented or not cents:
+            continue
+        card = world.cards_of[bytes(pseudonym)]
+        if (device, seq) in cases or n <= _top(world, card):
+            wrong(world, "T13", f"{cents} invented cents of entry {device}/{seq} are in the books")
+        ahead[card] = ahead.get(card, 0) + cents
+    return ahead
+
+
+def clones_are_found(world: "World", claimed: set[Writer], found: set[Writer]) -> None:
     """Both branches of a copied card told => FORK; and no fork without a copy."""
     world.checked["clones"] += 1
-    service = world.inland.service
-    assert service is not None
-    from backend_sync.ledger.report import forks
-
-    found = {(row["device"], row["seq"]) for row in forks(service.ledger.database)}
-    for place in world.model.forks():
+    for place in model_books.forks(world.model):
         writers = world.model.by_place[place] & claimed
         if len(writers) > 1 and not writers <= found:
             wrong(world, "clone", f"card {place[0] + 1}: two commits at n {place[1]}, no fork")
-    for writer in found:
+    for writer in found - world.invented:
         tx = world.model.by_writer.get(writer)
         if tx is None or tx.card not in world.model.doubtful:
             wrong(world, "clone", f"entry {writer} is called a fork, its card has no copy")

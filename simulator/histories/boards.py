@@ -39,9 +39,13 @@ class Shown:
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, str]] = []
+        self.switched: dict[str, int] = {}  # role -> the version that was said last
 
     def signal(self, name: str, detail: str) -> None:
         self.rows.append((name, detail))
+        if name == "package":
+            role, version, _ = detail.split(" ")
+            self.switched[role] = int(version)
 
     def show(self, lines: list[str], lamp: str) -> None:
         """Take a screen: the answers say the same."""
@@ -193,9 +197,13 @@ class Gate(Board):
 
     validator: Any = None
 
+    def __init__(self, device: int, stop: int, clock: WorldClock, prng: Prng, area: int) -> None:
+        super().__init__(device, stop, clock, prng)
+        self.area = area
+
     def _start(self, ports: Ports) -> None:
         publics = publics_of(town().configs[self.device])
-        where = profile(self.device, self.stop)
+        where = profile(self.device, self.stop, self.area)
         self.validator = Validator(ports, self.journal, PACKAGES, publics, where)
         self.dock = self.validator.dock
         self.validator.boot(IMAGE_HASH, VERSION)

@@ -14,6 +14,9 @@ from simulator.histories.places import DESK, gate_device
 from simulator.prng import Prng
 
 DAY_S, HOUR_S = 86_400, 3600
+# What people do besides: not faults, but every set of histories must have all of it.
+TARIFF, OFFICE, PASS = "tariff", "office", "pass"
+LIFE = (TARIFF, OFFICE, PASS)
 FIRST_S = 600  # the first tap, after everything was set up
 RIDES_AGAIN_S = 1800
 
@@ -22,7 +25,7 @@ class Event(NamedTuple):
     """Something that is to happen; `card` and `device` are -1 where there is none."""
 
     at_s: int
-    what: str  # tap, load, dock, or the name of a fault of the world
+    what: str  # tap, load, dock, one of LIFE, or the name of a fault of the world
     card: int = -1
     device: int = -1
     fault: str = ""
@@ -41,7 +44,24 @@ def draw(options: Options) -> list[Event]:
     events = _taps(options, prng) + _docks(options, prng)
     events = [_struck(event, options, prng) for event in events]
     events += _world(options, prng, len(events))
+    events += _life(options, Prng(options.seed).fork("life"))
     return sorted(events)
+
+
+def _life(options: Options, prng: Prng) -> list[Event]:
+    """Return what authorities and their customers do: new tariffs, looks at the books, passes."""
+    last_s = options.days * DAY_S
+    events = [
+        Event(FIRST_S + prng.below(last_s - FIRST_S), TARIFF, salt=prng.u32())
+        for _ in range(options.tariffs * options.areas)
+    ]
+    events += [
+        Event(FIRST_S + prng.below(last_s // 2), PASS, prng.below(options.cards), DESK,
+              salt=prng.u32())
+        for _ in range(options.passes)
+    ]  # fmt: skip
+    step_s = options.office_hours * HOUR_S
+    return events + [Event(at_s, OFFICE, salt=prng.u32()) for at_s in range(step_s, last_s, step_s)]
 
 
 def _taps(options: Options, prng: Prng) -> list[Event]:

@@ -94,6 +94,9 @@ ATLAS = _rows(
     ("journal-destroyed", "gate", (WORLD,), RARE, "T13",
      "a validator is gone with everything that had not docked",
      "missing money is reported to the cent, card by card"),
+    ("validator-stolen", "gate", (WORLD,), RARE, "T6",
+     "a thief appends invented taps with the board's own keys and docks it; he forges older ones",
+     "older ones are refused, invented ones become cases: never money"),
     ("link-garbled", "line", (DOCK,), OFTEN, "T23",
      "bytes of the serial line are flipped or lost",
      "frames are asked for again; nothing wrong is taken"),
@@ -156,4 +159,14 @@ ATLAS = _rows(
      "no version ever falls, no foreign package is used"),
 )
 # fmt: on
+# Of ordinary life every run set must have this as well.
+LIVED = (
+    "new tariff",
+    "pass sold",
+    "ride on a pass",
+    "ride under another authority",
+    "card listed",
+    "card blocked",
+    "block forgiven",
+)
 BY_NAME = {fault.name: fault for fault in ATLAS}

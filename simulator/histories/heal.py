@@ -4,10 +4,11 @@ Nothing is repaired by hand that a program ought to repair: power, lines, clocks
 back, cards have one more transaction (which is what the rules ask for), and boards dock.
 """
 
-from simulator.histories import people
+from simulator.histories import control_room, people
 from simulator.histories.broker import Weather
 from simulator.histories.dockings import dock
 from simulator.histories.events import Event
+from simulator.histories.model import LOAD, Order
 from simulator.histories.places import DESK
 from simulator.histories.world import World
 from simulator.prng import Prng
@@ -59,8 +60,10 @@ def finish(world: World) -> None:
     prng = Prng(world.options.seed).fork("heal")
     for chip in world.chips[: world.options.cards]:
         people.serve(world, chip, None, prng)
-        if not world.orders[chip.card] and not world.model.is_blocked(chip.card):
-            people.pay(world, chip.card, LAST_LOAD)
+        if world.model.is_blocked(chip.number):
+            control_room.forgive(world, chip.card)
+        if not world.orders[chip.card] and not world.model.is_blocked(chip.number):
+            people.pay(world, chip.card, Order(LOAD, LAST_LOAD))
             people.serve(world, chip, None, prng)
 
 

@@ -26,7 +26,8 @@ from simulator.clock import WorldClock
 from simulator.histories.broker import LedgerSide, Post
 from simulator.histories.depot import Killed, MachineClock
 from simulator.histories.places import LEDGER
-from simulator.histories.town import AUTHORITY
+from simulator.histories.prices import AREAS, tariff_body
+from simulator.histories.town import AUTHORITY, tariff_file
 
 HOUR_S = 3600
 # Between two turns: a group waits for company; then one more look at what is to be published; idle,
@@ -71,6 +72,8 @@ class Inland:
         self.broker: LedgerSide | None = None
         self.sales: list[Sale] = []
         self.listed: dict[bytes, tuple[str, int]] = {}
+        self.lists: dict[int, dict[bytes, int]] = {}  # overlay version -> pseudonym -> g
+        self.tariffs = dict.fromkeys(AREAS, 1)  # the newest version published
         self.backup: Path | None = None
         self.backup_ms = 0
         self.restores = 0
@@ -158,9 +161,20 @@ class Inland:
         """Put a card on the hotlist."""
         self.listed[pseudonym] = (action, g)
         cards = [{"card": p.hex(), "action": a, "g": n} for p, (a, n) in self.listed.items()]
-        beside = self.folder / "packages" / "hotlist.new"
-        beside.write_text(json.dumps({"cards": cards}))
-        beside.replace(self.folder / "packages" / "hotlist.json")
+        self._lay("hotlist.json", json.dumps({"cards": cards}).encode())
+
+    def change_tariff(self, area: int) -> int:
+        """Publish the next version of an area's tariff; return its number."""
+        self.tariffs[area] += 1
+        name = tariff_file(self.folder / "packages", area).name
+        self._lay(name, tariff_body(area, self.tariffs[area]))
+        return self.tariffs[area]
+
+    def _lay(self, name: str, content: bytes) -> None:
+        """Put a file into the folder of what is to be published, whole or not at all."""
+        beside = self.folder / "packages" / "beside.new"
+        beside.write_bytes(content)
+        beside.replace(self.folder / "packages" / name)
         self.busy()
 
     # Ticks ----------------------------------------------------------------------------
@@ -183,6 +197,7 @@ class Inland:
             self.die()
             return False
         if before != (service.intake.counts.batches, service.publisher.published):
+            self._note_list(service)
             self.active_until_ms = self.clock.now_ms + ACTIVE_MS
         self.wake_ms = self.clock.now_ms + self._rest_ms(bool(service.intake.group))
         return True
@@ -191,6 +206,12 @@ class Inland:
         if has_group:
             return GROUP_MS
         return PUBLISH_EVERY_MS if self.clock.now_ms < self.active_until_ms else IDLE_MS
+
+    def _note_list(self, service: Service) -> None:
+        packages = service.publisher.packages
+        if packages.overlay is not None:
+            version = packages.overlay.manifest["version"]
+            self.lists[version] = {card: g for card, g, _ in packages.listed}
 
     def next_ms(self) -> int:
         """Return when the service wants its turn."""

@@ -1,16 +1,16 @@
 """What must come of a history, in integers and dictionaries: the oracle.
 
 It is told only what physically happened: what a chip holds after a card was presented, what the
-passenger saw, what people paid, which journals and chips were destroyed or copied. It imports
-nothing of ours, so that it can disagree with every program. `wrong` collects (invariant, sentence).
+passenger saw, what people paid, which prices and lists a board switched to, which journals and
+chips were destroyed or copied. It imports nothing of ours, so that it can disagree with every
+program. `wrong` collects (invariant, sentence). What follows for the books: model_books.py.
 
-Source: trust.md 4.2 (gate rule), 4.3, 4.4, 4.6.
+Source: trust.md 4.2 (gate rule), 4.3, 4.4, 4.6, 4.7.
 """
 
 from typing import NamedTuple
 
-BOTH_ZONES_CENTS = 338  # the dearest journey of the town: both zones
-FARES = (250, 338)  # one zone, both
+LOAD, PASS, UNBLOCK = "load", "pass", "unblock"  # what people order at the counter
 JOURNEY_S = 3600
 BORDER_S = 400  # clocks may differ by five minutes (X-13), and a journey counts whole minutes
 GRACE_S = 15
@@ -19,7 +19,7 @@ GREEN, AMBER, RED = "green", "amber", "red"
 UNKNOWN = "HOLD_AGAIN"
 PAID_NOW = ("ACCEPTED",)
 PAID_BEFORE = ("ACCEPTED_GRACE", "ACCEPTED_SETTLED")
-
+BARRED = ("REFUSED_BLOCKED", "REFUSED_LISTED", "REFUSED_KILLED")
 
 Writer = tuple[int, int]  # device, seq
 
@@ -42,31 +42,45 @@ class Tx(NamedTuple):
         return self.device, self.seq
 
 
+class Order(NamedTuple):
+    """Something paid for: a load, a pass from one second to another, or a block taken away."""
+
+    kind: str
+    cents: int
+    from_s: int = 0
+    until_s: int = 0
+
+
 class Chip:
-    """What one chip holds."""
+    """What one chip holds; of its blocks `free` are forgiven."""
 
     def __init__(self, card: int, purse: int, n: int, b: int, a: int) -> None:
         self.card, self.purse, self.n, self.b, self.a = card, purse, n, b, a
         self.txs: list[Tx] = []
+        self.free = 0
+        self.passes: list[Order] = []
 
 
 class Model:
     """The whole system, as integers."""
 
-    def __init__(self) -> None:
+    def __init__(self, home: int) -> None:
+        self.home = home  # the area whose passes are sold
         self.chips: dict[int, Chip] = {}
-        self.by_writer: dict[tuple[int, int], Tx] = {}
-        self.by_place: dict[tuple[int, int], set[tuple[int, int]]] = {}
-        self.paid: dict[int, list[int]] = {}  # card -> cents of action 1, 2 ...
+        self.by_writer: dict[Writer, Tx] = {}
+        self.by_place: dict[tuple[int, int], set[Writer]] = {}  # (card, n) -> who wrote there
+        self.paid: dict[int, list[Order]] = {}  # card -> action 1, 2 ...
         self.doubtful: set[int] = set()  # cards of which there are copies or older images
         self.unshown: dict[tuple[int, int], int] = {}
         self.wrong_clocks: dict[int, int] = {}  # device -> until when its journeys are not judged
-        self.journeys: dict[int, set[tuple[int, int]]] = {}  # card -> all (start, cents) possible
+        # card -> all (start, cents, area) its journey may be
+        self.journeys: dict[int, set[tuple[int, int, int]]] = {}
         self.unjudged: set[int] = set()
+        self.prices: dict[int, tuple[int, int, int]] = {}  # device -> area, one zone, both
+        self.dearest: dict[int, int] = {}  # area -> both zones, by the dearest of its tariffs
+        self.lists: dict[int, dict[int, int]] = {}  # device -> what it has: card -> g
         self.listed: dict[int, int] = {}  # card -> g, once people put it on the hotlist
-        self.unblocked: dict[int, int] = {}
         self.wrong: list[tuple[str, str]] = []
-        self.commits = self.presentations = 0
 
     # What happens to cards -------------------------------------------------------------
 
@@ -74,7 +88,7 @@ class Model:
                device: int, seq: int, at_s: int) -> None:  # fmt: skip
         """Take a card as the issuing office leaves it: one load on it, or nothing."""
         self.chips[chip] = Chip(card, purse, n, b, a)
-        self.paid[card] = [purse] if a else []
+        self.paid[card] = [Order(LOAD, purse)] if a else []
         if n:
             self._enter(Tx(chip, card, n, device, seq, purse, a, b, at_s))
 
@@ -82,11 +96,13 @@ class Model:
         """Note that another chip holds everything that chip `of` holds."""
         old = self.chips[of]
         self.chips[chip] = Chip(old.card, old.purse, old.n, old.b, old.a)
-        self.chips[chip].txs = list(old.txs)
+        copy = self.chips[chip]
+        copy.txs, copy.free, copy.passes = list(old.txs), old.free, list(old.passes)
         self.doubtful.add(old.card)
 
     def put_back(self, chip: int, n: int) -> None:
         """Note that a chip was overwritten with its own image of counter `n`."""
+        self.unjudged.add(self.chips[chip].card)  # what it says of journeys is old, too
         now = self.chips[chip]
         if n == now.n:
             return
@@ -94,12 +110,29 @@ class Model:
         while now.txs and now.txs[-1].n > n:
             tx = now.txs.pop()
             now.purse, now.a, now.b = now.purse - tx.cents, now.a - tx.actions, now.b - tx.blocks
+            self._take_back(now, tx)
         now.n = n
 
-    def sold(self, card: int, cents: int) -> int:
-        """Take a payment for a load; return its number k."""
-        self.paid[card].append(cents)
+    def _take_back(self, chip: Chip, tx: Tx) -> None:
+        """Forget an action that an older image has not had."""
+        if tx.actions:
+            order = self.paid[tx.card][chip.a]
+            if order.kind == PASS:
+                chip.passes.remove(order)
+            elif order.kind == UNBLOCK:
+                chip.free = max(0, chip.b - 1)
+
+    def sold(self, card: int, order: Order) -> int:
+        """Take an order that was paid for; return its number k."""
+        self.paid[card].append(order)
         return len(self.paid[card])
+
+    # What boards switch to --------------------------------------------------------------
+
+    def priced(self, device: int, area: int, one: int, both: int) -> None:
+        """Note by which prices a board charges from now on."""
+        self.prices[device] = area, one, both
+        self.dearest[area] = max(both, self.dearest.get(area, 0))
 
     def rebooted(self, device: int, at_s: int) -> None:
         """A board forgets whom it showed green; a tap of the last seconds may be shown again."""
@@ -117,7 +150,6 @@ class Model:
     def presented(self, chip: int, device: int, is_gate: bool, purse: int, n: int, b: int, a: int,
                   wrote: tuple[int, int], at_s: int) -> Tx | None:  # fmt: skip
         """Compare a chip with what it held before; return the commit that happened, if one did."""
-        self.presentations += 1
         was = self.chips[chip]
         after, before = (purse, n, b, a), (was.purse, was.n, was.b, was.a)
         if n == was.n:
@@ -136,7 +168,9 @@ class Model:
         if not tx.actions and tx.cents > 0:
             self._wrong("I1", f"chip {chip}: {tx.cents} cents came from nowhere")
         if tx.actions:
-            self._loaded(tx, a)
+            self._served(tx, was, a, b)
+        if tx.blocks and tx.card not in self.listed:
+            self._wrong("block", f"chip {chip}: blocked by {device}, nobody listed this card")
         if self.is_ride(tx) and was.txs and self._again(tx, was.txs[-1]):
             self._wrong("twice", f"chip {chip}: charged again by {device}, never let in")
         was.purse, was.n, was.b, was.a = purse, n, b, a
@@ -146,9 +180,11 @@ class Model:
             self._journey(tx)
         return tx
 
-    def shown(self, card: int, device: int, answer: str, lamp: str, opened: bool,
+    def shown(self, number: int, device: int, answer: str, lamp: str, opened: bool,
               tx: Tx | None) -> None:  # fmt: skip
         """Compare what the passenger saw with what was committed in this presentation."""
+        chip = self.chips[number]
+        card, b = chip.card, chip.b - (tx.blocks if tx is not None else 0)
         rode = tx is not None and self.is_ride(tx)
         key = card, device
         if rode:
@@ -169,79 +205,23 @@ class Model:
             self._wrong("green", f"{what}, but nothing was committed")
         if rode and lamp != GREEN and answer != UNKNOWN:
             self._wrong("refused", f"{what}, but {-(tx.cents if tx else 0)} cents were charged")
-        if opened and self.is_blocked(card):
-            self._wrong("I15", f"{what}: the card was blocked")
-        if answer in ("REFUSED_BLOCKED", "REFUSED_LISTED", "REFUSED_KILLED"):
-            if card not in self.listed:
-                self._wrong("block", f"{what}: nobody listed this card")
+        if opened and (b > chip.free or self.lists.get(device, {}).get(card, 0) > b):
+            self._wrong("I15", f"{what}: the card was blocked or listed")
+        if answer in BARRED and b <= chip.free and self.listed.get(card, 0) <= b:
+            self._wrong("block", f"{what}: nobody listed this card, or it was forgiven")
 
-    def is_blocked(self, card: int) -> bool:
-        """Return whether every chip of this card carries a block nobody took away."""
-        free = self.unblocked.get(card, 0)
-        return all(chip.b > free for chip in self.chips.values() if chip.card == card)
+    def is_blocked(self, number: int) -> bool:
+        """Return whether a chip carries a block nobody took away."""
+        return self.chips[number].b > self.chips[number].free
 
     @staticmethod
     def is_ride(tx: Tx) -> bool:
         """Return whether a commit let somebody ride: neither an action nor a block."""
         return not tx.actions and not tx.blocks
 
-    # What the ledger must say -----------------------------------------------------------
-
-    def forks(self) -> set[tuple[int, int]]:
-        """Return the (card, n) that two different commits hold."""
-        return {place for place, writers in self.by_place.items() if len(writers) > 1}
-
-    def is_on_card(self, writer: tuple[int, int]) -> bool:
-        """Return whether the commit announced by (device, seq) ever was on a chip."""
-        return writer in self.by_writer
-
-    def liability(self, card: int, unheard: set[Writer], known: set[Writer]) -> int:
-        """Return what LIAB of a card must be when the entries `unheard` never reached anybody.
-
-        Of a card with copies, `known` are those that the books have evidence for and none against.
-        """
-        total = 0
-        for (owner, _), writers in self.by_place.items():
-            if owner == card:
-                total += sum(self.by_writer[w].cents for w in self._posted(writers, unheard, known))
-        return total
-
-    def _posted(
-        self, writers: set[Writer], unheard: set[Writer], known: set[Writer]
-    ) -> set[Writer]:
-        """Return which of the commits at one counter are posted: the one on the card.
-
-        Of a card with copies only those of which the books know no other story.
-        """
-        doubtful = any(self.by_writer[writer].card in self.doubtful for writer in writers)
-        return (writers & known if doubtful else writers) - unheard
-
-    def missing(self, card: int, unheard: set[Writer]) -> int:
-        """Return M: what the card paid more than the ledger can know (below 0: less)."""
-        txs = [self.by_writer[w] for w in unheard if w in self.by_writer]
-        return -sum(tx.cents for tx in txs if tx.card == card)
-
-    def revenue(self, unheard: set[Writer], known: set[Writer]) -> int:
-        """Return what was charged, forks and unheard entries left out."""
-        found = 0
-        for writers in self.by_place.values():
-            for writer in self._posted(writers, unheard, known):
-                tx = self.by_writer[writer]
-                found -= 0 if tx.actions else tx.cents
-        return found
-
-    def cash(self) -> int:
-        """Return all that was ever paid."""
-        return sum(sum(cents) for cents in self.paid.values())
-
-    def purses(self) -> int:
-        """Return the sum of all purses, of cards that have one chip with one history."""
-        return sum(chip.purse for chip in self.chips.values() if chip.card not in self.doubtful)
-
     # Inside -----------------------------------------------------------------------------
 
     def _enter(self, tx: Tx) -> None:
-        self.commits += 1
         known = self.by_writer.get(tx.writer)
         if known is not None:
             self._wrong("I2", f"device {tx.device} entry {tx.seq} is on two cards or twice on one")
@@ -257,35 +237,57 @@ class Model:
         soon = tx.at_s - last.at_s < GRACE_MIN_S and last.device == tx.device
         return owed and soon and tx.device not in self.wrong_clocks
 
-    def _loaded(self, tx: Tx, k: int) -> None:
+    def _served(self, tx: Tx, chip: Chip, k: int, b: int) -> None:
         paid = self.paid[tx.card]
         if k > len(paid):
             self._wrong("I11", f"card {tx.card + 1}: action {k} was never paid for")
-        elif tx.cents != paid[k - 1]:
-            self._wrong("I11", f"card {tx.card + 1}: action {k}: {tx.cents} of {paid[k - 1]} cents")
+            return
+        order = paid[k - 1]
+        wanted = order.cents if order.kind == LOAD else 0
+        if tx.cents != wanted:
+            self._wrong("I11", f"card {tx.card + 1}: action {k}: {tx.cents} of {wanted} cents")
+        if order.kind == PASS:
+            chip.passes.append(order)
+        elif order.kind == UNBLOCK:
+            chip.free = b
 
     def _journey(self, tx: Tx) -> None:
         """I13: a journey never costs more than the dearest one, a new one never less than a fare.
 
         Near the end of the window a tap may belong to the old journey or begin a new one: every
-        (start, cents charged) that the taps so far allow is kept, and one must be left.
+        (start, cents charged, area) that the taps so far allow is kept, and one must be left.
+        Who has a pass pays nothing.
         """
         if tx.card in self.doubtful or tx.at_s < self.wrong_clocks.get(tx.device, 0):
             self.unjudged.add(tx.card)  # its record says another time than ours from now on
         if tx.card in self.unjudged:
             return
+        area, *fares = self.prices.get(tx.device, (0, 0, 0))
         cents, may_be = -tx.cents, set()
-        known = self.journeys.get(tx.card, {(tx.at_s - 9 * JOURNEY_S, 0)})
-        for start_s, charged in known:
+        ago = tx.at_s - 9 * JOURNEY_S
+        known = self.journeys.get(tx.card, {(ago, 0, area)})
+        for start_s, charged, where in known:
             age = tx.at_s - start_s
-            if age <= JOURNEY_S + BORDER_S and charged + cents <= BOTH_ZONES_CENTS:
-                may_be.add((start_s, charged + cents))
-            if age >= JOURNEY_S - BORDER_S and cents in FARES:
-                may_be.add((tx.at_s, cents))
-        if not may_be:
+            dear = charged + cents > self.dearest.get(area, 0)
+            if age <= JOURNEY_S + BORDER_S and where == area and not dear:
+                may_be.add((start_s, charged + cents, area))
+            if (age >= JOURNEY_S - BORDER_S or where != area) and cents in fares:
+                may_be.add((tx.at_s, cents, area))
+        sure, perhaps = self._pass(tx)
+        if perhaps and not cents:
+            may_be |= known | {(tx.at_s, 0, area)}
+        if not may_be or (sure and cents):
             self._wrong("I13", f"card {tx.card + 1}: {cents} cents after {sorted(known)}")
-            may_be = {(tx.at_s, cents)}
+            may_be = {(tx.at_s, cents, area)}
         self.journeys[tx.card] = may_be
+
+    def _pass(self, tx: Tx) -> tuple[bool, bool]:
+        """Return whether the chip has a pass for this ride, surely and perhaps."""
+        area = self.prices.get(tx.device, (0, 0, 0))[0]
+        spans = [order for order in self.chips[tx.chip].passes if area == self.home]
+        sure = any(p.from_s + BORDER_S <= tx.at_s <= p.until_s - BORDER_S for p in spans)
+        perhaps = any(p.from_s - BORDER_S <= tx.at_s <= p.until_s + BORDER_S for p in spans)
+        return sure, perhaps
 
     def _newest(self, card: int) -> Tx | None:
         txs = [chip.txs[-1] for chip in self.chips.values() if chip.card == card and chip.txs]

@@ -11,7 +11,7 @@ from simulator.histories.faults import ATLAS
 from simulator.histories.places import CARDS_MAX, EDGES_MAX, GATES_MAX
 from simulator.prng import Prng
 
-TAPS = 120
+TAPS = 100
 DOCKINGS_MAX = 24  # of all gates in a history, about: they cost more time than taps
 
 
@@ -28,6 +28,10 @@ class Options(NamedTuple):
     load_every: int  # taps between two loads
     lease_hours: int
     keep_days: int  # how long an edge keeps what is acknowledged
+    areas: int  # of how many authorities the gates are
+    tariffs: int  # how often each tariff changes
+    passes: int  # season passes sold
+    office_hours: int  # how often the control room looks at the books
     faults: dict[str, int]
 
     def __str__(self) -> str:
@@ -35,7 +39,9 @@ class Options(NamedTuple):
         return (
             f"{self.taps} taps, {self.cards} cards, {self.gates} gates, {self.edges} edges,"
             f" {self.days} days, docks every {self.sync_hours} h, a load every {self.load_every}"
-            f" taps, leases of {self.lease_hours} h, edges keep {self.keep_days} days;"
+            f" taps, leases of {self.lease_hours} h, edges keep {self.keep_days} days,"
+            f" {self.areas} authorities, {self.tariffs} new tariffs, {self.passes} passes,"
+            f" the control room looks every {self.office_hours} h;"
             f" faults in 1,000: {chances or 'none'}"
         )
 
@@ -65,5 +71,9 @@ def draw_options(
         load_every=prng.between(5, 15),
         lease_hours=prng.choice((48, 72, 120)),
         keep_days=prng.choice((1, 3, 30)),
+        areas=prng.between(1, 2),
+        tariffs=prng.choice((0, 1, 2)),
+        passes=prng.choice((0, 0, 1, 3)),
+        office_hours=prng.choice((4, 12, 30)),
         faults=dict(sorted(chosen.items())),
     )

@@ -8,16 +8,19 @@ from typing import Any, NamedTuple
 
 from backend_sync.ledger.imports import Sale
 from card_layouts.answers import LOADED, LOADED_BEFORE, lamp_of, name_of
-from card_layouts.cards.card_layout import CHANNEL_COUNTER
+from card_layouts.cards.card_layout import CHANNEL_COUNTER, M_CALENDAR, P_SLOT, ZONES_ALL
 from card_layouts.cards.conversation import converse
 from firmware.ports import MANY
 from firmware.station import Order
+from firmware.station_services import Load, Product, Unblock
 from simulator.field import Tear
 from simulator.histories.boards import Board, Desk, Gate
 from simulator.histories.chips import Chip
 from simulator.histories.events import Event
+from simulator.histories.model import LOAD, PASS
+from simulator.histories.model import Order as Wanted
 from simulator.histories.places import DESK
-from simulator.histories.town import START_S
+from simulator.histories.prices import HOME, SEASON, START_S, day_on_walls
 from simulator.histories.world import World
 from simulator.prng import Prng
 
@@ -74,24 +77,28 @@ def load(world: World, event: Event) -> None:
     cents = prng.choice(LOADS)
     if world.chips[event.card].held.purse + cents + waiting(world, event.card) > 20_000:
         return
-    pay(world, event.card, cents)
+    if world.model.is_blocked(event.card):
+        return  # the clerk sees it, and sells nothing
+    pay(world, event.card, Wanted(LOAD, cents))
     serve(world, world.chips[event.card], event, prng)
 
 
-def pay(world: World, card: int, cents: int) -> None:
+def pay(world: World, card: int, order: Wanted) -> None:
     """Take the money; the order waits until it is on the card."""
-    k = world.model.sold(card, cents)
+    k = world.model.sold(card, order)
     action = FIRST_ACTION + 100 * card + k
     now = START_S + world.now_s
     world.orders[card].append(k)
-    if not world.inland.sell(Sale(f"{card}-{k}", action, cents, str(CHANNEL_COUNTER), now)):
+    sale = Sale(f"{card}-{k}", action, order.cents, str(CHANNEL_COUNTER), now)
+    if order.cents and not world.inland.sell(sale):
         world.ledger_died()
-    world.say("desk", f"{world.card_said(world.chips[card])}: {cents} cents paid, order {k}")
+    said = f"{order.kind}, {order.cents} cents paid, order {k}"
+    world.say("desk", f"{world.card_said(world.chips[card])}: {said}")
 
 
 def waiting(world: World, card: int) -> int:
     """Return the cents that are paid and not known to be on the card."""
-    return sum(world.model.paid[card][k - 1] for k in world.orders[card])
+    return sum(world.model.paid[card][k - 1].cents for k in world.orders[card])
 
 
 def serve(world: World, chip: Chip, event: Event | None, prng: Prng) -> None:
@@ -155,14 +162,15 @@ def _pass(world: World, visit: Presentation, gate: Gate) -> Answer:
 
 def _serve(world: World, visit: Presentation, desk: Desk) -> Answer:
     k = world.orders[visit.chip.card][0]
-    cents = world.model.paid[visit.chip.card][k - 1]
+    wanted = world.model.paid[visit.chip.card][k - 1]
+    cents = wanted.cents if wanted.kind == LOAD else 0
     order = Order(FIRST_ACTION + 100 * visit.chip.card + k, k, 1, cents, CHANNEL_COUNTER)
 
     def work() -> Any:
         uid = desk.reader.poll()
         if uid is None or uid == MANY:
             return None
-        steps = desk.station.load(uid, order)
+        steps = desk.station.serve(uid, order, service_of(wanted, k))
         answer = converse(steps, desk.station.frame, desk.reader.exchange)
         desk.reader.release()
         desk.journal.idle()
@@ -172,9 +180,22 @@ def _serve(world: World, visit: Presentation, desk: Desk) -> Answer:
     return look(world, visit) or Answer("", "")
 
 
+def service_of(wanted: Wanted, k: int) -> Any:
+    """Return what the station does for an order."""
+    if wanted.kind == LOAD:
+        return Load()
+    if wanted.kind != PASS:
+        return Unblock()
+    days = {"first_day": day_on_walls(wanted.from_s), "last_day": day_on_walls(wanted.until_s) - 1}
+    right = {"mechanism": M_CALENDAR, "slot": 0, "product": SEASON, "zones": ZONES_ALL, "k": k}
+    where = {"authority_use": HOME, "authority_sale": HOME, "channel": CHANNEL_COUNTER}
+    return Product(0, P_SLOT.pack({**right, **where, **days, "price": wanted.cents}))
+
+
 def look(world: World, visit: Presentation) -> Answer | None:
     """Tell the model what was shown since, and what is on the chip now."""
     board, chip, now = visit.board, visit.chip, world.now_s
+    world.hear(board)
     rows = board.shown.take()
     answers = [detail for name, detail in rows if name == "answer"]
     opened = ("gate", "open") in rows
@@ -192,13 +213,25 @@ def look(world: World, visit: Presentation) -> Answer | None:
         return None
     name = answers[-1] if answers else ""
     lamp = next((detail for what, detail in reversed(rows) if what == "lamp"), "")
-    world.model.shown(chip.card, board.device, name, lamp, opened, tx)
+    world.model.shown(chip.number, board.device, name, lamp, opened, tx)
+    if tx is not None:
+        _note(world, board, tx)
     world.checked.update(("I13", "I14", "I15"))
     world.answers[name or "power lost"] += 1
     gate = ", gate opens" if opened else ""
     became = f"; purse {before.purse} -> {held.purse}, n {held.n}" if tx is not None else ""
     world.say(board.name, f"{world.card_said(chip)}: {name or 'the power went'}{gate}{became}")
     return Answer(name, lamp)
+
+
+def _note(world: World, board: Board, tx: Any) -> None:
+    """Count what every set of histories must have."""
+    if tx.blocks:
+        world.lived["card blocked"] += 1
+    elif isinstance(board, Gate) and board.area != HOME:
+        world.lived["ride under another authority"] += 1
+    elif isinstance(board, Gate) and not tx.cents and world.model.chips[tx.chip].passes:
+        world.lived["ride on a pass"] += 1
 
 
 def _count(world: World, visit: Presentation) -> None:

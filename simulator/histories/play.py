@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from simulator.histories import agreement, dockings, heal, invariants, people
+from simulator.histories.control_room import LIFE
 from simulator.histories.events import Event, draw
 from simulator.histories.faults import DOCK, LOAD, TAP
 from simulator.histories.options import Options
@@ -31,6 +32,7 @@ class Played(NamedTuple):
     trace_hash: str
     state: str
     injected: Counter[str]
+    lived: Counter[str]
     checked: Counter[str]
     answers: Counter[str]
     lines: list[Line]
@@ -63,6 +65,7 @@ def play(options: Options, events: Sequence[Event] | None = None) -> Played:
         world.trace.hash(),
         state,
         world.injected,
+        world.lived,
         world.checked,
         world.answers,
         world.trace.lines,
@@ -126,6 +129,8 @@ def happen(world: World, event: Event) -> None:
         people.load(world, event)
     elif event.what == DOCK:
         dockings.dock(world, event)
+    elif event.what in LIFE:
+        LIFE[event.what](world, event)
     else:
         WORLD_FAULTS[event.what](world, event)
 

@@ -33,18 +33,14 @@ from simulator.histories.places import (
     gate_device,
     journal_blocks,
 )
+from simulator.histories.prices import AREAS, HOME, START_S, tariff_body
 from simulator.issuing import IssuingOffice
 from simulator.passengers import PLAIN, Rider
 from simulator.prng import Prng
-from simulator.small_tariffs import count_tariff
 
-AUTHORITY, OPERATOR, EPOCH = 244, 12, 0
-START_S = 203_000_000  # June 2026, seconds since 2020
+AUTHORITY, OPERATOR, EPOCH = HOME, 12, 0
 ISSUED_BEFORE_S = 3600
-FARE, FARE_BOTH, TRANSFER_MINUTES = 250, 338, 60
 FIRST_LOAD = 2000
-DAYS = (0, 12_000)  # the days since 2020 on which the tariff is in force
-TARIFF_FILE = "authority-244.ttar"
 
 
 class Town(NamedTuple):
@@ -65,7 +61,7 @@ def town() -> Town:
     folder = Path(tempfile.mkdtemp(prefix="tornello-town-", dir=memory_folder()))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     (folder / "keyring").mkdir()
-    write_keys(folder / "keyring" / KEY_FILE, make_keys([AUTHORITY], seed="histories"))
+    write_keys(folder / "keyring" / KEY_FILE, make_keys(list(AREAS), seed="histories"))
     clock = WorldClock(START_S - ISSUED_BEFORE_S)
     keyring = LocalKeyring(folder / "keyring")
     try:
@@ -85,7 +81,9 @@ def town() -> Town:
         publics = dict(keyring.assemble("publics", {}))
     finally:
         keyring.close()
-    _write_tariff(folder / "packages")
+    (folder / "packages").mkdir()
+    for area in AREAS:
+        tariff_file(folder / "packages", area).write_bytes(tariff_body(area, 1))
     flashes = {DESK: (folder / "desk.flash").read_bytes()[: flash_blocks(DESK) * BLOCK_BYTES]}
     for device, config in made.items():
         if device != DESK:
@@ -108,10 +106,16 @@ def memory_folder() -> str | None:
     return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
-def profile(device: int, stop: int) -> dict[str, Any]:
-    """Return the profile of a device that stands at `stop`."""
+def tariff_file(packages: Path, area: int) -> Path:
+    """Return where the newest tariff of an area lies in the ledger's folder."""
+    return packages / f"authority-{area}.ttar"
+
+
+def profile(device: int, stop: int, area: int = HOME) -> dict[str, Any]:
+    """Return the profile of a device that stands at `stop` in an authority's area."""
     values: dict[str, Any] = profile_of(town().configs[device])
     values.update(line=17, trip=-1, call=-1, stop=stop, shift=5, poll_ms=0)
+    values.update(authority=area, issuers=AREAS)
     return values
 
 
@@ -138,12 +142,6 @@ class _Clock:
     def __init__(self, clock: WorldClock) -> None:
         self.utc_seconds = clock.utc_seconds
         self.monotonic_ms = clock.ticks_ms
-
-
-def _write_tariff(folder: Path) -> None:
-    folder.mkdir()
-    body = count_tariff([[FARE, FARE_BOTH]], AUTHORITY, 1, 1, TRANSFER_MINUTES, valid=DAYS)
-    (folder / TARIFF_FILE).write_bytes(body)
 
 
 def _gate_flash(device: int, k_block: bytes) -> bytes:

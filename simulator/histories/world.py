@@ -25,11 +25,10 @@ from simulator.histories.inland import Inland
 from simulator.histories.model import Model
 from simulator.histories.options import Options
 from simulator.histories.places import CARDS_MAX, DESK, card_name, edge_name, gate_device
+from simulator.histories.prices import AREAS, HOME, PRICES, START_S
 from simulator.histories.town import (
-    AUTHORITY,
     EPOCH,
     OPERATOR,
-    START_S,
     copy_of_town,
     memory_folder,
     town,
@@ -58,7 +57,7 @@ class World:
         self.prng = Prng(options.seed).fork("world")
         self.clock = WorldClock(START_S)
         self.trace = Trace(self.clock)
-        self.model = Model()
+        self.model = Model(HOME)
         self.folder = Path(tempfile.mkdtemp(prefix="tornello-history-", dir=memory_folder()))
         copy_of_town(self.folder)
         self.post = Post(self.clock, self.prng.fork("broker"))
@@ -72,13 +71,16 @@ class World:
         for number in range(options.gates):
             device = gate_device(number)
             prng = self.prng.fork(f"gate {number}")
-            self.boards[device] = Gate(device, number % 2, self.clock, prng)
+            area = AREAS[number % options.areas]
+            self.boards[device] = Gate(device, number // 2 % 2, self.clock, prng, area)
         self.chips = [
             Chip(i, i, image.clone(), town().aid) for i, image in enumerate(town().images)
         ]
         self.held: dict[int, list[Chip]] = {chip.card: [chip] for chip in self.chips}
         self.orders: dict[int, list[int]] = {chip.card: [] for chip in self.chips}
         self.injected: Counter[str] = Counter()
+        self.lived: Counter[str] = Counter()  # what people did besides riding
+        self.versions: dict[tuple[int, str], int] = {}  # (device, role) -> the newest switched to
         self.checked: Counter[str] = Counter()
         self.answers: Counter[str] = Counter()
         self.books = invariants.Books(self)
@@ -87,6 +89,8 @@ class World:
         self.older: dict[int, Image] = {}  # card -> an image of it somebody keeps
         self.lost: set[int] = set()  # devices whose journals are gone for good
         self.cards_of: dict[bytes, int] = {}
+        self.invented: set[tuple[int, int]] = set()  # entries of stolen boards that no card holds
+        self.cases: set[tuple[int, int]] = set()  # entries whose card was listed for them
         self.taps = 0
         self._timers: list[tuple[int, int, Callable[[], None]]] = []
         self._timer_number = 0
@@ -96,7 +100,8 @@ class World:
         keyring = LocalKeyring(self.folder / "keyring")
         for number in range(self.options.gates):
             edge = edge_name(number % self.options.edges)
-            keyring.provision(gate_device(number), EPOCH, AUTHORITY, OPERATOR, edge)
+            area = AREAS[number % self.options.areas]
+            keyring.provision(gate_device(number), EPOCH, area, OPERATOR, edge)
         uids = [chip.uid for chip in self.chips]
         found = zip(keyring.pseudonyms(uids), self.chips, strict=True)
         self.cards_of = {pseudonym: chip.card for pseudonym, chip in found}
@@ -144,6 +149,11 @@ class World:
         """Note that a fault of the atlas has struck."""
         self.injected[fault] += 1
         self.trace.say(actor, said, fault)
+
+    def live(self, name: str, actor: str, said: str) -> None:
+        """Note something of ordinary life that every set of histories must have."""
+        self.lived[name] += 1
+        self.trace.say(actor, said)
 
     # Time -----------------------------------------------------------------------------
 
@@ -228,6 +238,24 @@ class World:
             board.flash.cut_at()
             self.say(board.name, said)
         return board.is_on
+
+    def hear(self, board: Board) -> None:
+        """Tell the model which packages a board says it switched to; none may be older than one.
+
+        Raises: Violation.
+        """
+        for role, version in board.shown.switched.items():
+            before = self.versions.get((board.device, role), 0)
+            if version == before:
+                continue
+            if version < before:
+                raise Violation("T9", f"{board.name}: {role} {before} became {version}")
+            self.versions[board.device, role] = version
+            if role == "tariff" and isinstance(board, Gate):
+                self.model.priced(board.device, board.area, *PRICES[board.area, version])
+            if role == "overlay":
+                rows = self.inland.lists.get(version, {})
+                self.model.lists[board.device] = {self.cards_of[p]: g for p, g in rows.items()}
 
     def check(self) -> None:
         """Stop the history if anything that was just touched is wrong."""

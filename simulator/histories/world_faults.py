@@ -5,7 +5,7 @@ Each function is one row of the atlas. What people forge lies in `forgeries.py`.
 
 from collections.abc import Callable
 
-from simulator.histories import forgeries
+from simulator.histories import forgeries, thieves
 from simulator.histories.broker import Weather
 from simulator.histories.chips import Chip
 from simulator.histories.events import Event
@@ -242,6 +242,7 @@ WORLD_FAULTS: dict[str, Callable[[World, Event], None]] = {
     "card-copied": card_copied,
     "card-put-back": card_put_back,
     "journal-destroyed": journal_destroyed,
+    "validator-stolen": thieves.stolen,
     "page-corrupted": page_corrupted,
     "edge-clock": edge_clock,
     "edge-cut": edge_cut,

@@ -1,0 +1,74 @@
+"""What an authority does besides: new tariffs, season passes, and what follows from its books.
+
+The control room reads the ledger's cases now and then. A card of which there are two stories is
+listed one generation above what it has; its holder, who did nothing wrong, has it forgiven at the
+counter. Source: trust.md 4.5 "Block", "Unblock", 4.7; decisions D4, D8, D26.
+"""
+
+from backend_sync.ledger.report import forks
+from simulator.histories import people
+from simulator.histories.events import OFFICE, PASS, TARIFF, Event
+from simulator.histories.model import PASS as PASS_ORDER
+from simulator.histories.model import UNBLOCK, Order
+from simulator.histories.prices import AREAS, VERSIONS_MAX, day_on_walls, day_starts
+from simulator.histories.world import World
+from simulator.prng import Prng
+
+PASS_CENTS = 3000
+HOUR_MS = 3_600_000
+G_MAX = 62
+
+
+def new_tariff(world: World, event: Event) -> None:
+    """Publish the next version of an authority's tariff."""
+    area = Prng(event.salt).choice(AREAS[: world.options.areas])
+    if world.inland.tariffs[area] < VERSIONS_MAX:
+        version = world.inland.change_tariff(area)
+        world.live("new tariff", "ledger", f"tariff {version} of {area} is published")
+
+
+def sell_pass(world: World, event: Event) -> None:
+    """Sell a pass for a few service days from today on."""
+    chip, prng = world.chips[event.card], Prng(event.salt)
+    if world.model.is_blocked(chip.number):
+        return
+    today = day_on_walls(world.now_s)
+    until_s = day_starts(today + prng.between(1, 4))
+    people.pay(world, chip.card, Order(PASS_ORDER, PASS_CENTS, day_starts(today), until_s))
+    world.live("pass sold", "desk", f"{world.card_said(chip)} has a pass to {until_s} s")
+    people.serve(world, chip, None, prng)
+
+
+def look_at_the_books(world: World, event: Event) -> None:
+    """List every card with two stories that is not listed for them yet."""
+    service, prng = world.inland.service, Prng(event.salt)
+    if service is None:
+        return
+    for row in forks(service.ledger.database):
+        case = row["device"], row["seq"]
+        if case in world.cases:
+            continue
+        world.cases.add(case)
+        (found,) = world.books.rows("SELECT pseudonym, b FROM cards WHERE id = ?", row["card"])
+        pseudonym, g = bytes(found[0]), found[1] + 1
+        card = world.cards_of[pseudonym]
+        if world.model.listed.get(card, 0) >= g or g > G_MAX:
+            continue
+        world.model.listed[card] = g
+        world.inland.list_card(pseudonym, "block", g)
+        world.live("card listed", "ledger", f"card {card + 1} is listed to be blocked, g {g}")
+        if prng.chance(1, 2):
+            world.later(prng.between(2, 20) * HOUR_MS, lambda card=card: forgive(world, card))  # type: ignore[misc]
+
+
+def forgive(world: World, card: int) -> None:
+    """Take the block from the holder's card, if it has one and nothing else is being done to it."""
+    if world.orders[card] or not world.model.is_blocked(card):
+        return
+    people.pay(world, card, Order(UNBLOCK, 0))
+    people.serve(world, world.chips[card], None, Prng(card))
+    if not world.model.is_blocked(card):
+        world.live("block forgiven", "desk", f"card {card + 1} may ride again")
+
+
+LIFE = {TARIFF: new_tariff, PASS: sell_pass, OFFICE: look_at_the_books}

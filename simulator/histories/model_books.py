@@ -1,0 +1,61 @@
+"""What the books must say of what the model knows: the oracle's second half.
+
+Functions over a Model; as that, it imports nothing of ours. `unheard` are the entries that never
+reached anybody; of a card with copies, `known` are those that the books have evidence for and none
+against. Source: trust.md 4.3, 4.4, 4.7.
+"""
+
+from typing import Any
+
+Writer = tuple[int, int]  # device, seq
+
+
+def liability(model: Any, card: int, unheard: set[Writer], known: set[Writer]) -> int:
+    """Return what LIAB of a card must be."""
+    total = 0
+    for (owner, _), writers in model.by_place.items():
+        if owner == card:
+            total += sum(model.by_writer[w].cents for w in _posted(model, writers, unheard, known))
+    return total
+
+
+def missing(model: Any, card: int, unheard: set[Writer]) -> int:
+    """Return M: what the card paid more than the ledger can know (below 0: less)."""
+    txs = [model.by_writer[w] for w in unheard if w in model.by_writer]
+    return -sum(tx.cents for tx in txs if tx.card == card)
+
+
+def revenue(model: Any, unheard: set[Writer], known: set[Writer]) -> int:
+    """Return what was charged, forks and unheard entries left out."""
+    found = 0
+    for writers in model.by_place.values():
+        for writer in _posted(model, writers, unheard, known):
+            tx = model.by_writer[writer]
+            found -= 0 if tx.actions else tx.cents
+    return found
+
+
+def cash(model: Any) -> int:
+    """Return all that was ever paid."""
+    return sum(order.cents for orders in model.paid.values() for order in orders)
+
+
+def purses(model: Any) -> int:
+    """Return the sum of all purses, of cards that have one chip with one history."""
+    return sum(chip.purse for chip in model.chips.values() if chip.card not in model.doubtful)
+
+
+def forks(model: Any) -> set[tuple[int, int]]:
+    """Return the (card, n) that two different commits hold."""
+    return {place for place, writers in model.by_place.items() if len(writers) > 1}
+
+
+def _posted(
+    model: Any, writers: set[Writer], unheard: set[Writer], known: set[Writer]
+) -> set[Writer]:
+    """Return which of the commits at one counter are posted: the one on the card.
+
+    Of a card with copies only those of which the books know no other story.
+    """
+    doubtful = any(model.by_writer[writer].card in model.doubtful for writer in writers)
+    return (writers & known if doubtful else writers) - unheard
