@@ -9,7 +9,6 @@ D21, D22; trust.md 4.3, 4.4.
 import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from backend_sync.ledger import arrivals, plants
@@ -20,6 +19,7 @@ from backend_sync.ledger.books import Books, open_books
 from backend_sync.ledger.chains import Chains, leads_to_head
 from backend_sync.ledger.equivocation import take_back
 from backend_sync.ledger.imports import Sale, import_issues, import_sales
+from backend_sync.ledger.opening import open_database
 from backend_sync.ledger.poster import Poster
 from backend_sync.ledger.reading import Reading
 from backend_sync.ledger.report import report
@@ -27,16 +27,15 @@ from backend_sync.ledger.rerating import Rerater
 from backend_sync.ledger.resolve import Alarm, Outcome, Resolver
 from backend_sync.ledger.results import ALARM_EQUIVOCATION, EQUIVOCATION
 from backend_sync.ledger.rides import RideBook
+from backend_sync.ledger.schema import resolutions
 from backend_sync.ledger.singles import CounterSale, SingleBook, import_singles
 from backend_sync.ledger.tickets import TicketBook, TicketSale, import_tickets
 from backend_sync.ledger.working_set import WorkingSet
 from backend_sync.ports import Clock, Keyring
-from backend_sync.storage.database import Database
 from card_layouts.fares.mounted import Tariff
 from card_layouts.packages.ack import FLAG_QUARANTINED
 from card_layouts.records.entries import ENDED_BY_OUTCOME
 
-MIGRATIONS = Path(__file__).parent / "migrations"
 SUSPENSE_DAYS = 90
 DAY_SECONDS = 86_400
 Acknowledgement = dict[str, Any]
@@ -64,7 +63,7 @@ class Ledger:
         self.currency = currency
         self.rerater = Rerater(tariffs)
         self.plant = plants.from_environment()
-        self.database = Database(url, MIGRATIONS)
+        self.database = open_database(url)
         self.auditor = Auditor(self.database, keyring, tariffs)
         self.first_seqs: dict[tuple[int, int], int] = {}
 
@@ -185,10 +184,7 @@ class Ledger:
                 "SELECT pending FROM open_intents WHERE bits = 0 AND since < ?",
                 (now - SUSPENSE_DAYS * DAY_SECONDS,),
             )
-            self.database.run(
-                "INSERT INTO resolutions (pending, rule, entry, received) VALUES (?, 'X', NULL, ?)",
-                [(row[0], now) for row in rows],
-            )
+            self.database.insert(resolutions, [(row[0], "X", None, now) for row in rows])
             self.database.run(
                 "UPDATE open_intents SET bits = 128 WHERE pending = ?", [(row[0],) for row in rows]
             )

@@ -82,8 +82,7 @@ class TicketBook:
         """Write taps and results, and an alarm for each count that was used more than once."""
         database = self.database
         database.insert(ticket_taps, self.taps)
-        # Another OUTCOME of the same entry with the same result says nothing new.
-        database.insert(ticket_results, self.results, "ON CONFLICT DO NOTHING")
+        database.insert(ticket_results, self._news())
         found = [_alarm(*row) for row in self._twice()]
         known = {
             row[0]
@@ -95,6 +94,17 @@ class TicketBook:
         number = database.next_id(alarms)
         news = [alarm for alarm in found if alarm.detail not in known]
         database.insert(alarms, [(number + i, *alarm, self.now) for i, alarm in enumerate(news)])
+
+    def _news(self) -> list[Row]:
+        """Return the results without those that another OUTCOME of the same entry told before."""
+        taps = sorted({row[0] for row in self.results})
+        stored = self.database.rows_in("SELECT tap, rule FROM ticket_results WHERE tap IN {}", taps)
+        known = set(map(tuple, stored))
+        found: dict[Row, Row] = {}
+        for row in self.results:
+            if row[:2] not in known:
+                found.setdefault(row[:2], row)
+        return list(found.values())
 
     def _twice(self) -> list[Row]:
         """Return (ticket, count, how often) of this group's tickets where it is above once."""

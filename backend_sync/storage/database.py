@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import Any, Protocol
 
 from alembic import command
 from alembic.config import Config
@@ -24,6 +24,16 @@ CHUNK = 500
 # One poster at a time, whatever the number of processes: numbers of rows are given out by it.
 LOCK = 0x546F726E
 Row = Sequence[Any]
+
+
+class Witness(Protocol):
+    """Sees what is inserted, and is asked before each commit."""
+
+    def inserted(self, table: Table, rows: Sequence[Row]) -> None: ...
+
+    def seal(self) -> None: ...
+
+    def forget(self) -> None: ...
 
 
 class Database:
@@ -40,6 +50,7 @@ class Database:
         self.sqlite = self.engine.dialect.name == "sqlite"
         # Threads take turns: a transaction is one thread's, and so is what it has not committed.
         self.turn = RLock()
+        self.witness: Witness | None = None
         if migrations:
             _migrate(self.connection, migrations)
 
@@ -59,7 +70,13 @@ class Database:
         with self.turn, self.connection.begin():
             if not self.sqlite:
                 self.connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
-            yield
+            try:
+                yield
+                if self.witness:
+                    self.witness.seal()
+            finally:
+                if self.witness:
+                    self.witness.forget()
 
     def rows(self, sql: str, values: Row = ()) -> list[Any]:
         """Return the rows of a query. Outside `transaction` it reads the last commit."""
@@ -83,6 +100,8 @@ class Database:
             names = ", ".join(f'"{column.name}"' for column in table.columns)
             marks = ", ".join("?" * len(table.columns))
             self.run(f"INSERT INTO {table.name} ({names}) VALUES ({marks}) {extra}", rows)
+            if self.witness:
+                self.witness.inserted(table, rows)
 
     def rows_in(self, sql: str, values: Iterable[Any]) -> list[Any]:
         """Return the rows of a query that ends in `IN {}`, for a set of single values."""

@@ -10,8 +10,7 @@ import sys
 from threading import Thread
 
 from backend_sync.ledger.books import open_books
-from backend_sync.ledger.ledger import MIGRATIONS
-from backend_sync.storage.database import Database
+from backend_sync.ledger.opening import open_database
 
 AREA, GROUP, THREADS, NOW = 244, 25, 2, 200_000_000
 
@@ -33,7 +32,7 @@ def send(database, sales):
 
 
 def main(url, seed, count):
-    database = Database(url, MIGRATIONS)
+    database = open_database(url)
     threads = []
     for number in range(THREADS):
         sales = list(range(int(count)))

@@ -1,17 +1,23 @@
 """Fixtures of the ledger's tests: a world on each of the two databases."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import pytest
 
+from backend_sync.ledger.verify_chain import verify_chain
 from tests.backend_sync.audited_worlds import open_keyring, open_ledger
 from tests.backend_sync.builders import World
 from tests.backend_sync.ledger_databases import make_database, server_url
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory):
-    url, stop = server_url(tmp_path_factory.mktemp("postgresql"))
-    yield url
-    stop()
+def postgresql():
+    # Not among pytest's folders: each new run closes them to the user that the server runs as.
+    with TemporaryDirectory(prefix="tornello-pg-", ignore_cleanup_errors=True) as folder:
+        url, stop = server_url(Path(folder))
+        yield url
+        stop()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -23,9 +29,12 @@ def ledger_url(request, tmp_path):
 
 @pytest.fixture
 def world(tmp_path, ledger_url):
+    """A world whose chain of seals is checked when its test is over."""
     made = World(tmp_path, ledger_url)
     yield made
+    wrong = [] if getattr(made, "tampered", False) else verify_chain(made.ledger.database)["wrong"]
     made.close()
+    assert wrong == []
 
 
 @pytest.fixture

@@ -230,6 +230,7 @@ def test_a_planted_fault_is_found_by_the_report(tmp_path, monkeypatch, plant, lo
 def test_a_planted_second_commit_at_one_counter_is_found(world):
     """The detector must not trust the resolver: rows as a faulty one would have left them."""
     card, first, second = world.cards[0], world.devices[1], world.devices[2]
+    world.tampered = True
     first.load(card)
     second.intent(card, 100)
     first.tap(card, 100)
