@@ -58,14 +58,24 @@ class PackageVersions:
             if found["format"] != FORMAT:
                 raise ValueError(f"format {found['format']}, wanted {FORMAT}")
             self.manifests = {
-                name: {**manifest, "sha256": bytes.fromhex(manifest["sha256"])}
-                for name, manifest in found["manifests"].items()
+                name: _manifest(name, manifest) for name, manifest in found["manifests"].items()
             }
             self.extra = found["extra"]
+            if not isinstance(self.extra, dict):
+                raise ValueError(f"extra: {type(self.extra).__name__}, wanted an object")
         except FileNotFoundError:
             return
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (
+            OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError,
+        ) as error:  # fmt: skip
             raise VersionsError(f"{self.path}: {type(error).__name__}: {error}") from None
+
+
+def _manifest(name: str, said: dict[str, Any]) -> dict[str, Any]:
+    version = said["version"]
+    if type(version) is not int or version < 0:
+        raise ValueError(f"{name}: version {version!r}, wanted a number from 0 on")
+    return {**said, "sha256": bytes.fromhex(said["sha256"])}
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -143,6 +143,13 @@ class IssueRegister:
             row = ISSUE.unpack(data)
         except LayoutError as error:
             raise CounterError(f"{self.path}: byte {at}: {error}; restore it from a copy") from None
+        batch = self.batch
+        ours = (row["authority"], row["batch"]) == (batch.authority, batch.number)
+        if not ours or not batch.first_serial <= row["serial"] <= batch.last_serial:
+            raise CounterError(
+                f"{self.path}: byte {at}: card {row['serial']} of batch {row['batch']}, wanted one "
+                f"of batch {batch.number}; restore it from a copy"
+            )
         self._rows[row["uid"]] = row
 
 

@@ -111,13 +111,20 @@ def read_station(path: Path) -> IssueStation:
         if {len(chain), *map(len, masters.values())} != {16}:
             raise ValueError
         return IssueStation(
-            device=int(found["device"]),
-            epoch=int(found["epoch"]),
-            authority=int(found["authority"]),
-            cluster=int(found["aid"]),
-            generation=int(generation),
+            device=_bounded(found["device"], 20),
+            epoch=_bounded(found["epoch"], 6),
+            authority=_bounded(found["authority"], 8),
+            cluster=_bounded(found["aid"], 16),
+            generation=_bounded(generation, 8),
             chain=chain,
             masters=masters,
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise CounterError(f"{path}: not the keys of an issuing station; {PROVISION}") from None
+
+
+def _bounded(found: Any, bits: int) -> int:
+    """Return a number as a card's or entry's field holds it. Raises: ValueError."""
+    if type(found) is not int or not 0 <= found < 1 << bits:
+        raise ValueError(f"found {found!r}, wanted a number of {bits} bits")
+    return found

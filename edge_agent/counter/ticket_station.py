@@ -48,7 +48,7 @@ def read_station(station: Path, certificate: Path) -> TicketStation:
     try:
         found = json.loads(read_key_file(station, STATION))
         device, seed = int(found["device"]), bytes.fromhex(found["ticket"]["seed"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise CounterError(f"{station}: no station that sells tickets; {STATION}") from None
     certified = _certified(certificate)
     seller = read_certificate(certified[:CERTIFICATE_BYTES])
@@ -76,6 +76,8 @@ def read_signers(path: Path) -> dict[int, bytes]:
         found = {int(a): bytes.fromhex(key) for a, key in _json(path)["signers"].items()}
         if not found or any(len(key) != 32 for key in found.values()):
             raise ValueError("no keys of 32 bytes")
+        if not all(0 <= authority <= 255 for authority in found):
+            raise ValueError("authorities are 0..255")
         return found
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CounterError(f"{path}: no authorities' keys ({error}); {CERTIFICATE}") from None
@@ -98,3 +100,5 @@ def _json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CounterError(f"{path}: {error.strerror}; {CERTIFICATE}") from None
+    except RecursionError:
+        raise CounterError(f"{path}: nested too deep; {CERTIFICATE}") from None

@@ -41,8 +41,8 @@ def base45_work() -> Work:
 
 def code_work() -> Work:
     """A code: ticket and certificate name one seller, and every field is one that is sold."""
-    plain = _code(TICKET, SELLER)
-    event = _code({**TICKET, "zones": 0xFFFF, "line_only": 1, "count0": 63, "count1": 0,
+    plain = code(TICKET, SELLER)
+    event = code({**TICKET, "zones": 0xFFFF, "line_only": 1, "count0": 63, "count1": 0,
                    "group1": 0, "minutes": 2047}, {**SELLER, "kind": 2})  # fmt: skip
     change = (
         fixed(in_fields(SINGLE), in_fields(CERTIFICATE, at=CERTIFICATE_AT), *BYTES,
@@ -88,6 +88,6 @@ def code_work() -> Work:
     return shared_work("code", [plain, event], operations=operations, repair=repair, check=check)
 
 
-def _code(ticket: dict[str, int], seller: dict[str, Any]) -> bytes:
+def code(ticket: dict[str, int], seller: dict[str, Any]) -> bytes:
     certified = CERTIFICATE.pack(seller) + bytes(64)
     return str(encode_code(pack_single(ticket), bytes(64), certified)).encode()

@@ -78,7 +78,7 @@ class Folder:
         return reads
 
 
-def _file_work(
+def file_work(
     name: str,
     read: Callable[[Path], Any],
     refusals: tuple[type[BaseException], ...],
@@ -100,7 +100,7 @@ def edge_work() -> Work:
         must(0 <= config.authority <= 255 and 1 <= config.broker.port <= 65535, "out of bounds")
         must(all(len(public) == 32 for public in config.publics.values()), "a key of another size")
 
-    return _file_work("edge.toml", edge_config.read_config, (edge_config.ConfigError,), [EDGE],
+    return file_work("edge.toml", edge_config.read_config, (edge_config.ConfigError,), [EDGE],
                       ALL_TEXT, check=check, words=TOML_WORDS)  # fmt: skip
 
 
@@ -111,7 +111,7 @@ def ledger_work() -> Work:
         must(config.terms.renew_s < config.terms.life_s, "leases that are never renewed")
         must(json.dumps(dict(ledger_config.as_settings(config))), "settings nobody can print")
 
-    return _file_work("ledger.toml", ledger_config.read_config, (ledger_config.ConfigError,),
+    return file_work("ledger.toml", ledger_config.read_config, (ledger_config.ConfigError,),
                       [LEDGER], ALL_TEXT, check=check, words=TOML_WORDS)  # fmt: skip
 
 
@@ -133,14 +133,14 @@ def keyring_work() -> Work:
         must(len(found.root) == 32 and 0 <= found.aid <= 0xFFFF, "out of bounds")
 
     seeds = [json.dumps(row).encode() for row in (tree, joined)]
-    return _file_work("keys.json", read, (keyfile.KeyFileError,), seeds, TREE, check=check)
+    return file_work("keys.json", read, (keyfile.KeyFileError,), seeds, TREE, check=check)
 
 
 def counter_keys_work() -> Work:
     """Keys of a service point: lines, or what `keyring provision` prints."""
     lines = b"# keys\n0100f0 1 " + b"00" * 16 + b"\nmaster 0100f0 2 " + b"11" * 16
     lines += b"\nticket " + b"22" * 16 + b"\nticket-master " + b"33" * 16 + b"\n"
-    device = json.dumps(_provisioned()).encode()
+    device = json.dumps(provisioned("counter")).encode()
 
     def read(path: Path) -> Any:
         ring = read_keys(argparse.Namespace(keys=path))
@@ -152,7 +152,7 @@ def counter_keys_work() -> Work:
         must(ticket is None or len(ticket) == 16, "a ticket's key of another size")
 
     operations = (*ALL_TEXT, *TREE)
-    return _file_work("keys", read, (CounterError,), [lines, device], operations, check=check)
+    return file_work("keys", read, (CounterError,), [lines, device], operations, check=check)
 
 
 def components_work() -> Work:
@@ -169,13 +169,13 @@ def components_work() -> Work:
     return Work(read, (CounterError,), [text], ALL_TEXT, check)
 
 
-def _provisioned() -> dict[str, Any]:
-    """Return what the keyring prints for a counter."""
+def provisioned(kind: str) -> dict[str, Any]:
+    """Return what the keyring prints for a device of a kind, as one reads it from its JSON."""
     with tempfile.TemporaryDirectory() as folder:
         keyfile.write_keys(Path(folder) / KEY_FILE, keyfile.make_keys([1], seed="fuzz"))
         keyring = LocalKeyring(folder)
         try:
-            found: dict[str, Any] = keyring.provision(11, 0, 1, 10, "depot", "counter")
+            found: dict[str, Any] = keyring.provision(11, 0, 1, 10, "depot", kind)
         finally:
             keyring.close()
     return as_text(found)

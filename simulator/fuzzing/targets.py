@@ -6,9 +6,11 @@ from simulator.fuzzing import config_targets as configs
 from simulator.fuzzing import desk_targets as desk
 from simulator.fuzzing import dump_targets as dumps
 from simulator.fuzzing import fare_targets as fares
+from simulator.fuzzing import inland_targets as inland
 from simulator.fuzzing import ledger_targets as ledger
 from simulator.fuzzing import line_targets as lines
 from simulator.fuzzing import link_targets as link
+from simulator.fuzzing import register_targets as registers
 from simulator.fuzzing import sealed_targets as sealed
 from simulator.fuzzing import storage_targets as storage
 from simulator.fuzzing import tariff_targets as tariffs
@@ -113,5 +115,19 @@ TARGETS = (
     Target("topic", "MQTT topics", ("backend_sync.topics",), ledger.topic_work),
     Target("downlink", "messages from inland to an edge",
            ("edge_agent.downlink", "edge_agent.parcels"), ledger.downlink_work),
+    Target("batch-file", "deliveries of cards in TOML", (COUNTER + "issue_batch",),
+           registers.batch_work),
+    Target("station-keys", "keys and certificates of stations",
+           (COUNTER + "issue_station", COUNTER + "ticket_station"), registers.station_work),
+    Target("issue-register", "registers of issued cards", (COUNTER + "issue_register",),
+           registers.issue_register_work),
+    Target("ticket-register", "registers of sold single tickets", (COUNTER + "ticket_register",),
+           registers.ticket_register_work),
+    Target("edge-state", "what edges say of themselves", ("backend_sync.publisher",),
+           inland.state_work),
+    Target("intake", "messages to the ledger, and their quarantine",
+           ("backend_sync.intake", "backend_sync.quarantine"), inland.intake_work),
+    Target("versions", "the publisher's file of versions", ("backend_sync.package_versions",),
+           inland.versions_work),
 )  # fmt: skip
 NAMES = {target.name: target for target in TARGETS}
