@@ -95,6 +95,7 @@ class Keyring(Protocol):
         "ack": ACK value dicts (device, epoch, seq, H, time, flags; incarnation is filled in when
         missing) -> [one acknowledgement batch, n x 64 | key id 4 | signature 64].
         "manifest": [(device, MANIFEST value dict) ...] -> one envelope for each.
+        "settlement": [body of a closed batch ...] -> key id 4 | signature 64 for each.
         Raises: KeyringRefused for an unknown device, epoch, kind or authority.
         """
 

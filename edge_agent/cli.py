@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_agent.config import ConfigError, EdgeConfig, read_config
+from edge_agent.slots_file import write_slots
 from edge_agent.status import as_table
 from edge_agent.store import Store, StoreRefused
 
@@ -52,6 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     export = _command(outbox, "export", "a whole copy of the database, for any SQLite tool")
     export.add_argument("file", type=Path, help="file to write; must not exist")
     export.set_defaults(run=_outbox_export)
+    slots = _command(outbox, "ciphertext", "sealed entries alone, for who checks a settlement")
+    slots.add_argument("file", type=Path, help="file to write; must not exist")
+    slots.set_defaults(run=_outbox_ciphertext)
     retry = _command(outbox, "retry", "send everything unacknowledged again now")
     retry.set_defaults(run=_outbox_retry)
     return parser
@@ -110,6 +114,22 @@ def _outbox_export(config: EdgeConfig, options: argparse.Namespace) -> int:
         options.file.write_bytes(copy.read_bytes())
         options.file.chmod(0o600)
     print(f"{options.file}: {options.file.stat().st_size} bytes; it holds dock keys, keep it safe")
+    return 0
+
+
+def _outbox_ciphertext(config: EdgeConfig, options: argparse.Namespace) -> int:
+    if options.file.exists():
+        raise CommandError(f"{options.file} exists; name another file")
+    copy = config.requests / f"ciphertext-{os.getpid()}.db"
+    with _copied(config, copy):
+        store = Store(copy)
+        try:
+            written = write_slots(store, config.edge, options.file)
+        except OSError as error:
+            raise CommandError(f"{options.file}: {error.strerror}") from error
+        finally:
+            store.close()
+    print(f"{options.file}: {written.slots} sealed entries of {written.devices} devices")
     return 0
 
 

@@ -71,6 +71,8 @@ def _record(place: str, found: Any) -> tuple[int, int, bytes]:
 
 
 def _items(kind: str, items: list[Any]) -> list[Any]:
+    if kind == "settlement":
+        return list(_byte_strings("sign.settlement", items))
     for index, item in enumerate(items):
         place = f"sign.{kind}[{index}]"
         if kind == "manifest":

@@ -80,7 +80,9 @@ class LocalKeyring:
             return [self.signing.ack_batch([self._ack(item, incarnation) for item in items])]
         if kind == "manifest":
             return [self._envelope(device, values) for device, values in items]
-        raise KeyringRefused(f"sign: kind {kind!r}, wanted ack or manifest")
+        if kind == "settlement":
+            return [self.signing.settlement(body) for body in items]
+        raise KeyringRefused(f"sign: kind {kind!r}, wanted ack, manifest or settlement")
 
     # What only the keyring's operator does
 

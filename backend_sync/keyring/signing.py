@@ -1,4 +1,4 @@
-"""Acknowledgements, manifests, sellers' certificates: a MAC for the device, Ed25519 for all.
+"""Acknowledgements, manifests, certificates, settled days: a MAC for the device, Ed25519 for all.
 
 It must not know files or databases. Source: decisions D16, D18; card-bits.md ACK, MANIFEST.
 """
@@ -17,6 +17,7 @@ from card_layouts.crypto.kdf import device_key, device_label
 from card_layouts.errors import LayoutError, RangeError
 from card_layouts.packages.ack import seal_ack
 from card_layouts.packages.manifest import MANIFEST, MANIFEST_LAYOUT, manifest_message
+from card_layouts.settlement.batch import batch_message, decode_body
 from card_layouts.tickets.single import (
     CERTIFICATE,
     CERTIFICATE_LAYOUT,
@@ -91,6 +92,14 @@ class Signing:
             raise KeyringRefused(
                 f"acknowledgement for device {values['device']}: {error}"
             ) from None
+
+    def settlement(self, body: bytes) -> bytes:
+        """Return key id | signature, 68 bytes, for a closed batch. Raises: KeyringRefused."""
+        try:
+            decode_body(body)
+        except LayoutError as error:
+            raise KeyringRefused(f"settlement: {error}") from None
+        return self.ledger.key_id + self.ledger.sign(batch_message(body))
 
     def envelope(self, device: int, epoch: int, values: Mapping[str, Any]) -> bytes:
         """Return MANIFEST | SIGNATURE | device MAC for one device. Raises: KeyringRefused."""

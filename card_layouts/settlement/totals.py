@@ -19,8 +19,6 @@ from card_layouts.settlement.lines import REVENUE
 from card_layouts.settlement.pricing import NO_TAX, DayTerms
 from card_layouts.settlement.shares import Leg, divide, earned, tax_inside
 
-_BITS = 768
-
 
 class Facts(NamedTuple):
     """What a line's facts say that totals ask for. Units: cents; `product` is of the area's book.
@@ -45,31 +43,36 @@ class Facts(NamedTuple):
     channel: str
 
 
-def _places(layout: Layout, names: Sequence[str]) -> list[tuple[int, int]]:
-    return [
-        (_BITS - bit - width, (1 << width) - 1) for bit, width in (layout.find(n) for n in names)
-    ]
+Places = list[tuple[int, int]]
 
 
-_BODY = _places(G, ("authority", "zones", "amount", "transfers", "time"))
-_INTENT = _places(
-    INTENT,
-    ("operator", "product_authority", "tariff", "rule", "group", "concession", "full", "reduction"),
-)
+def _places(layout: Layout, names: Sequence[str], start: int, end: int) -> Places:
+    """Return (shift, mask) of fields within bytes start..end: a short integer is read fast."""
+    places = []
+    for bit, width in (layout.find(name) for name in names):
+        assert start * 8 <= bit and bit + width <= end * 8, layout.name
+        places.append((end * 8 - bit - width, (1 << width) - 1))
+    return places
+
+
+_BODY = _places(G, ("time", "amount", "authority", "zones", "transfers"), 7, 36)
+_PRICE = _places(INTENT, ("group", "concession", "full", "reduction", "operator"), 68, 76)
+_SOURCE = _places(INTENT, ("product_authority", "tariff", "rule"), 86, 94)
 _SALE = _places(
     CASH_SALE,
     ("authority", "operator", "tariff", "rule", "concession", "zones", "full", "total", "rounding",
-     "reduction", "time", "void_of", "paid"),
+     "reduction", "time", "void_of", "paid"), 0, 96,
 )  # fmt: skip
 
 
 def ride_facts(payload: bytes) -> Facts:
     """Return the facts of an INTENT's payload, whole or blanked."""
-    whole = int.from_bytes(payload, "big")
-    authority, zones, amount, transfers, seconds = [whole >> a & mask for a, mask in _BODY]
-    operator, issuer, tariff, rule, group, concession, full, reduction = [
-        whole >> a & mask for a, mask in _INTENT
-    ]
+    body = int.from_bytes(payload[7:36], "big")
+    seconds, amount, authority, zones, transfers = [body >> at & mask for at, mask in _BODY]
+    price = int.from_bytes(payload[68:76], "big")
+    group, concession, full, reduction, operator = [price >> at & mask for at, mask in _PRICE]
+    source = int.from_bytes(payload[86:94], "big")
+    issuer, tariff, rule = [source >> at & mask for at, mask in _SOURCE]
     return Facts(authority, operator, issuer, tariff, rule >> 4, group, concession, zones, full,
                  amount, reduction, rule, transfers, seconds, "")  # fmt: skip
 
@@ -140,22 +143,21 @@ class Totals:
 
     def figures(self) -> dict[str, list[list[int | str]]]:
         """Return every table by name; rows are sorted by what they are about."""
-        gross, taxes = self._gross()
         return {
-            "operators": self._operators(gross, taxes),
+            "operators": self._operators(),
             "payers": self._table(
                 ("authority", "payer", "operator", "product", "concession", "group"), 2, True
             ),
             "products": self._products(),
             "days": self._days(),
-            "tax": self._taxes(gross),
+            "tax": self._taxes(),
             "clearing": self._clearing(),
             "channels": self._table(("authority", "channel"), 1, channel=True),
         }
 
-    def _gross(self) -> tuple[dict[tuple, dict[int, int]], dict[tuple[int, int], int]]:
-        """Return {(area, code, permille): {operator: gross}}, {(area, operator): tax}."""
-        gross: dict[tuple, dict[int, int]] = {}
+    def _gross(self) -> dict[tuple[int, str, int], dict[int, int]]:
+        """Return {(area, code, permille): {operator: gross}}."""
+        gross: dict[tuple[int, str, int], dict[int, int]] = {}
         for key, cents in [
             *((key, row[1] + row[2]) for key, row in self.groups.items()),
             *self.moves.items(),
@@ -165,15 +167,19 @@ class Totals:
                 tax = self.terms.tax(key.authority, key.tariff, key.product, key.day)
             by = gross.setdefault((key.authority, *tax), defaultdict(int))
             by[key.operator] += cents
-        taxes: dict[tuple[int, int], int] = defaultdict(int)
-        for (area, _code, permille), by in sorted(gross.items()):
-            operators = sorted(by)
-            tax_cents = tax_inside(sum(by.values()), permille)
-            for operator, part in zip(operators, divide(tax_cents, [by[o] for o in operators])):
-                taxes[area, operator] += part
-        return gross, taxes
+        return gross
 
-    def _operators(self, gross, taxes) -> list[list[int | str]]:
+    def taxes(self) -> dict[tuple[int, str, int, int], int]:
+        """Return {(area, code, permille, operator): tax in what it earned}, cents (X-1)."""
+        taxes = {}
+        for (area, code, permille), by in sorted(self._gross().items()):
+            operators = sorted(by)
+            cents = tax_inside(sum(by.values()), permille)
+            for operator, part in zip(operators, divide(cents, [by[o] for o in operators])):
+                taxes[area, code, permille, operator] = part
+        return taxes
+
+    def _operators(self) -> list[list[int | str]]:
         """Return [authority, operator, lines, charged, billed, moved, gross, tax, net]."""
         rows: dict[tuple[int, int], list[int]] = {}
         for key, row in self.groups.items():
@@ -182,6 +188,9 @@ class Totals:
                 found[place] += row[place]
         for key, cents in self.moves.items():
             rows.setdefault((key.authority, key.operator), [0, 0, 0, 0])[3] += cents
+        taxes: dict[tuple[int, int], int] = defaultdict(int)
+        for (area, _code, _permille, operator), cents in self.taxes().items():
+            taxes[area, operator] += cents
         return [
             [*name, *row, sum(row[1:]), taxes[name], sum(row[1:]) - taxes[name]]
             for name, row in sorted(rows.items())
@@ -219,10 +228,10 @@ class Totals:
             found[1] += row[1] + row[2]
         return [[*name, *row] for name, row in sorted(rows.items())]
 
-    def _taxes(self, gross) -> list[list[int | str]]:
+    def _taxes(self) -> list[list[int | str]]:
         return [
             [*name, sum(by.values()), tax_inside(sum(by.values()), name[2])]
-            for name, by in sorted(gross.items())
+            for name, by in sorted(self._gross().items())
         ]
 
     def _clearing(self) -> list[list[int | str]]:

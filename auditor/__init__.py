@@ -1,0 +1,1 @@
+"""Recomputes settled days from outside: without ledger, keys or databases."""

@@ -1,0 +1,141 @@
+"""`tornello verify-settlement DIR`: recompute settled days without trusting who settled them.
+
+From the signed batches, their lines, the tariff packages and the slots that the edges carried, all
+of it in DIR: signature, Merkle root, H of every device, a line for every slot that could earn, each
+price by its tariff, splits, tax, totals. Needs no ledger, no secret key and no database.
+
+Exit code 0 = the same to the cent, 1 = a difference (the first stands on top), 2 = cannot be read.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from auditor.folder import Folder, FolderError, public_key
+from card_layouts.codec.timestamps import to_unix
+from card_layouts.errors import LayoutError, RangeError, SealError
+from card_layouts.settlement.batch import COLUMNS
+from card_layouts.settlement.check import Checker, Report
+
+SHOWN = ("operators", "payers", "tax", "clearing")
+FINDINGS_SHOWN = 20
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Check one folder; print what was recomputed, or what differs."""
+    options = _parser().parse_args(list(arguments))
+    try:
+        folder = Folder(options.folder)
+        public = public_key(options.public, "--public") if options.public else folder.public()
+        witness, edges = folder.witness()
+        checker = Checker(public, folder.packages(), witness)
+        reports = []
+        for name, batch, lines in folder.each():
+            try:
+                reports.append(checker.check(batch, lines))
+            except (LayoutError, RangeError, SealError) as error:
+                reports.append(Report.unreadable(len(reports) + 1, f"{name}: {error}"))
+                break
+    except FolderError as error:
+        print(f"verify-settlement: {error}", file=sys.stderr)
+        return 2
+    differs = any(report.findings for report in reports)
+    if options.json:
+        found = {"agrees": not differs, "public": public.hex(), "edges": edges}
+        print(json.dumps({**found, "batches": [_plain(report) for report in reports]}, indent=1))
+    else:
+        print("\n".join(_words(reports, public, edges)))
+    return int(differs)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tornello verify-settlement",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="a demo's folder, or an export")
+    parser.add_argument(
+        "--public", metavar="HEX", help="the ledger's public key; otherwise DIR says it itself"
+    )
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    return parser
+
+
+def _words(reports: Sequence[Report], public: bytes, edges: Sequence[str]) -> list[str]:
+    lines = [f"ledger's key {public.hex()[:16]}..., slots of {', '.join(edges)}"]
+    for report in reports:
+        lines += ["", *_report_words(report)]
+    findings = [finding for report in reports for finding in report.findings]
+    lines.append("")
+    if findings:
+        lines.append(f"DIFFERS: {findings[0]}")
+    else:
+        lines.append(f"{len(reports)} batches recomputed: the same to the cent.")
+    return lines
+
+
+def _report_words(report: Report) -> list[str]:
+    if not report.body:
+        return report.findings
+    body = report.body
+    closed = datetime.fromtimestamp(to_unix(body["closed_at"]), UTC).isoformat()
+    lines = [
+        f"batch {report.number}: service day {day_text(body['day'])}, closed at {closed},"
+        f" {report.lines} lines of {len(body['devices'])} devices, root {body['root'].hex()[:16]}"
+    ]
+    said = body["sums"]
+    lines.append(
+        f"lines sum {money(report.sum)} = batch sum {money(said[1])} = REV movement"
+        f" {money(said[2])}; unassigned {said[3]}"
+        if report.sum == said[1] == said[2]
+        else f"lines sum {money(report.sum)}, batch sum {money(said[1])}, REV movement"
+        f" {money(said[2])}; unassigned {said[3]}"
+    )
+    if report.on_trust:
+        lines.append(f"of it {money(report.on_trust)} that no slot tells of: the ledger's word")
+    if report.unpriced:
+        lines.append(f"{report.unpriced} lines whose price hangs on more than they say")
+    for name in SHOWN:
+        if body[name]:
+            lines += [f"  {name}: {', '.join(COLUMNS[name])}"]
+            lines += ["    " + "  ".join(map(str, row)) for row in body[name]]
+    more = len(report.findings) - FINDINGS_SHOWN
+    lines += [f"differs: {finding}" for finding in report.findings[:FINDINGS_SHOWN]]
+    return [*lines, f"and {more} more"] if more > 0 else lines
+
+
+def _plain(report: Report) -> dict[str, Any]:
+    return {
+        "number": report.number,
+        "lines": report.lines,
+        "sum": report.sum,
+        "unpriced": report.unpriced,
+        "on_trust": report.on_trust,
+        "findings": report.findings,
+        "batch": {name: _hexed(value) for name, value in report.body.items()},
+    }
+
+
+def _hexed(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_hexed(item) for item in value]
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def money(cents: int) -> str:
+    """Return cents as people write them."""
+    return f"{'-' if cents < 0 else ''}{abs(cents) // 100:,}.{abs(cents) % 100:02}"
+
+
+def day_text(day: int) -> str:
+    """Return a day since 2020-01-01 as a date."""
+    return (date(2020, 1, 1) + timedelta(days=day)).isoformat()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

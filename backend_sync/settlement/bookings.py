@@ -1,0 +1,119 @@
+"""What closing a day books: bills to payers, shares of journeys, tax, debts between authorities.
+
+Everything goes through the ledger's Books under keys that name the batch, so nothing is booked
+twice. Source: decisions D3, D21; X-1, X-12; W-41, W-59; SPEC.md section 2.
+"""
+
+from collections import defaultdict
+from typing import NamedTuple
+
+from backend_sync.ledger.accounts import CLEARING, CONCESSION, REV, VAT
+from backend_sync.ledger.books import BookLine, Books
+from backend_sync.settlement.gather import Gatherer
+from card_layouts.settlement.totals import Totals
+
+BILLED, SPLIT, TAX, CLEARED = "BILLED", "SPLIT", "VAT", "CLEARING"  # rules of the postings
+
+
+class Moved(NamedTuple):
+    """What cannot be told from lines: money that changed authority by loads and the like."""
+
+    loads: list[list[int]]  # [from, to, cents]
+
+
+def book(books: Books, gatherer: Gatherer, totals: Totals, number: int) -> Moved:
+    """Book what the totals of batch `number` ask for."""
+    key = f"settlement:{number}"
+    figures = totals.figures()
+    _bill(books, key, figures["payers"])
+    _split(books, key, figures["operators"])
+    _tax(books, key, totals)
+    loads = _loads(gatherer)
+    for name, rows in (("rides", figures["clearing"]), ("loads", loads)):
+        for debtor, creditor, cents in rows:
+            _clear(books, f"{key}:clearing:{name}:{debtor}:{creditor}", int(debtor), int(creditor),
+                   int(cents))  # fmt: skip
+    return Moved(loads)
+
+
+def _bill(books: Books, key: str, payers: list[list[int | str]]) -> None:
+    """Book what payers owe for rides that cost the rider less: by use (W-59, W-77, W-91)."""
+    owed: dict[tuple[int, str, int], int] = defaultdict(int)
+    for row in payers:
+        owed[int(row[0]), str(row[1]), int(row[2])] += int(row[-1])
+    for (area, payer, operator), cents in sorted(owed.items()):
+        books.transfer(
+            f"{key}:payer:{area}:{operator}:{payer}",
+            BILLED,
+            [(f"{CONCESSION}:{area}:{payer}", area, -cents), (_rev(area, operator), area, cents)],
+        )
+
+
+def _split(books: Books, key: str, operators: list[list[int | str]]) -> None:
+    """Book what operators give each other for journeys they share (X-12)."""
+    moved: dict[int, list[BookLine]] = defaultdict(list)
+    for area, operator, _lines, _charged, _billed, cents, *_rest in operators:
+        moved[int(area)].append((_rev(int(area), int(operator)), int(area), int(cents)))
+    for area, lines in sorted(moved.items()):
+        books.transfer(f"{key}:split:{area}", SPLIT, lines)
+
+
+def _tax(books: Books, key: str, totals: Totals) -> None:
+    """Book the tax inside what operators earned (X-1)."""
+    for (area, code, permille, operator), cents in sorted(totals.taxes().items()):
+        if cents:
+            books.transfer(
+                f"{key}:vat:{area}:{code}:{permille}:{operator}",
+                TAX,
+                [(_rev(area, operator), area, -cents), (f"{VAT}:{area}:{code}", area, cents)],
+            )
+
+
+def _clear(books: Books, key: str, debtor: int, creditor: int, cents: int) -> None:
+    """Book that one authority owes another: its account above 0, the other's claim below."""
+    books.transfer(
+        key,
+        CLEARED,
+        [(f"{CLEARING}:{debtor}:{creditor}", debtor, cents),
+         (f"{CLEARING}:{creditor}:{debtor}", creditor, -cents)],
+    )  # fmt: skip
+
+
+def _loads(gatherer: Gatherer) -> list[list[int]]:
+    """Return [from, to, cents] of transfers between accounts of two authorities, rides left out.
+
+    Who holds the money (below 0) owes it to who owes or earned it (above 0).
+    """
+    transfers: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for transfer, owner, cents in gatherer.database.rows(
+        "SELECT p.transfer, a.authority, sum(p.cents) FROM postings p"
+        " JOIN accounts a ON a.id = p.account LEFT JOIN rides r ON r.id = p.pending"
+        " WHERE p.id BETWEEN ? AND ? AND r.id IS NULL AND a.kind <> 'CLEARING'"
+        " GROUP BY p.transfer, a.authority HAVING sum(p.cents) <> 0",
+        gatherer.window.postings,
+    ):
+        transfers[transfer].append((owner, int(cents)))
+    found: dict[tuple[int, int], int] = defaultdict(int)
+    for rows in transfers.values():
+        for debtor, creditor, cents in _pairs(rows):
+            found[debtor, creditor] += cents
+    return [[*pair, cents] for pair, cents in sorted(found.items())]
+
+
+def _pairs(rows: list[tuple[int, int]]) -> list[tuple[int, int, int]]:
+    """Return who owes whom so that every owner's sum becomes 0."""
+    debtors = [[owner, -cents] for owner, cents in sorted(rows) if cents < 0]
+    creditors = [[owner, cents] for owner, cents in sorted(rows) if cents > 0]
+    found = []
+    while debtors and creditors:
+        cents = min(debtors[0][1], creditors[0][1])
+        found.append((debtors[0][0], creditors[0][0], cents))
+        for side in (debtors, creditors):
+            side[0][1] -= cents
+            if not side[0][1]:
+                side.pop(0)
+    return found
+
+
+def _rev(area: int, operator: int) -> str:
+    return f"{REV}:{area}:{operator}"

@@ -1,0 +1,192 @@
+"""Closes a service day: one transaction, after which everybody's share stands signed in the books.
+
+A batch takes every row that came since the one before, whatever its own service day: what comes
+late falls into the next. Killed in the middle nothing was closed; closed twice it is closed once.
+A batch that does not explain every cent that moved on REV is not closed.
+Source: trust.md I10; decisions D3, D25; X-1, X-2, X-12; W-23, W-41, W-59, W-77, W-91.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from backend_sync.ledger.ledger import Ledger
+from backend_sync.settlement.bookings import Moved, book
+from backend_sync.settlement.gather import Gathered, Gatherer, Window
+from backend_sync.settlement.tables import (
+    LINES_A_ROW,
+    settlement_batches,
+    settlement_legs,
+    settlement_lines,
+)
+from backend_sync.storage.database import Database
+from card_layouts.settlement.batch import SCHEMA, body_hash, decode_body, encode_body
+from card_layouts.settlement.lines import encode_line
+from card_layouts.settlement.merkle import Tree
+from card_layouts.settlement.totals import Totals
+
+Hashes = Mapping[tuple[int, int], bytes]  # (authority, version) -> SHA-256 of the package
+BOOKS = ("entries", "ride_postings", "postings", "quarantine")
+
+
+class SettlementError(Exception):
+    """The day cannot be closed; nothing was changed. The message says what is wrong."""
+
+
+class Closed(NamedTuple):
+    """One batch; `fresh` False: it had been closed before."""
+
+    number: int
+    fresh: bool
+    body: bytes
+    signature: bytes  # key id 4 | Ed25519 64
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return decode_body(self.body)
+
+
+def close_day(ledger: Ledger, day: int, hashes: Hashes) -> Closed:
+    """Close service day `day` (days since 2020) with all that came before; return its batch.
+
+    Raises: SettlementError when cents are left over; KeyringError when nobody signs.
+    """
+    with ledger.books() as books:
+        database = ledger.database
+        before = newest(database)
+        if before is not None and before.values["day"] >= day:
+            return closed_on(database, day)
+        window = _window(database)
+        totals = Totals(ledger.rerater.terms)
+        gatherer = Gatherer(database, window)
+        number = 1 if before is None else before.number + 1
+        tree = _write_lines(database, gatherer, totals, number)
+        database.insert(settlement_legs, gatherer.journeys.named())
+        moved = book(books, gatherer, totals, number)
+        books.write()
+        window = window._replace(postings=(window.postings[0], _last(database, "postings")))
+        values = {
+            "schema": SCHEMA,
+            "number": number,
+            "day": day,
+            "closed_at": ledger.clock.utc_seconds(),
+            "currency": ledger.currency,
+            "previous": body_hash(before.body) if before else b"",
+            "ranges": [list(pair) for pair in window],
+            "tariffs": _tariffs(totals, hashes),
+            "devices": _devices(database),
+            "lines": tree.count,
+            "root": tree.root(),
+            "sums": _sums(database, window, totals),
+            **totals.figures(),
+            "loads": moved.loads,
+        }
+        return _write(ledger, values, window, moved)
+
+
+def newest(database: Database) -> Closed | None:
+    """Return the last batch; None before the first."""
+    found = _batches(database, "ORDER BY id DESC LIMIT 1")
+    return found[0] if found else None
+
+
+def closed_on(database: Database, day: int) -> Closed:
+    """Return the batch that closed a service day: its own, or the next one that was closed."""
+    return _batches(database, "WHERE day >= ? ORDER BY day LIMIT 1", (day,))[0]
+
+
+def every_batch(database: Database) -> list[Closed]:
+    """Return all batches, oldest first."""
+    return _batches(database, "ORDER BY id")
+
+
+def lines_of(database: Database, number: int) -> bytes:
+    """Return the lines of a batch, 120 bytes each."""
+    rows = database.rows(
+        "SELECT lines FROM settlement_lines WHERE batch = ? ORDER BY place", (number,)
+    )
+    return b"".join(bytes(row[0]) for row in rows)
+
+
+def _batches(database: Database, where: str, values: tuple[int, ...] = ()) -> list[Closed]:
+    rows = database.rows(f"SELECT id, body, signature FROM settlement_batches {where}", values)
+    return [Closed(row[0], False, bytes(row[1]), bytes(row[2])) for row in rows]
+
+
+def _window(database: Database) -> Window:
+    names = ", ".join(f"{name}_last" for name in BOOKS)
+    rows = database.rows(f"SELECT {names} FROM settlement_batches ORDER BY id DESC LIMIT 1")
+    before = rows[0] if rows else (0,) * len(BOOKS)
+    return Window._make(
+        (first + 1, _last(database, name)) for first, name in zip(before, BOOKS, strict=True)
+    )
+
+
+def _last(database: Database, table: str) -> int:
+    return int(database.value(f"SELECT coalesce(max(id), 0) FROM {table}"))
+
+
+def _write_lines(database: Database, gatherer: Gatherer, totals: Totals, number: int) -> Tree:
+    """Write all lines and add them up; return their tree."""
+    tree, waiting, row = Tree(), [], database.next_id(settlement_lines)
+    for gathered in gatherer.lines():
+        _add(totals, gathered)
+        data = encode_line(gathered.line)
+        tree.add(data)
+        waiting.append(data)
+        if len(waiting) == LINES_A_ROW:
+            place = tree.count - len(waiting)
+            database.insert(settlement_lines, [(row, number, place, b"".join(waiting))])
+            row, waiting = row + 1, []
+    if waiting:
+        place = tree.count - len(waiting)
+        database.insert(settlement_lines, [(row, number, place, b"".join(waiting))])
+    return tree
+
+
+def _add(totals: Totals, gathered: Gathered) -> None:
+    sign, key = gathered.line.sign, gathered.key
+    if sign and key is not None:
+        totals.add(key, sign, gathered.charged, gathered.billed, gathered.full)
+        if gathered.legs:
+            totals.split(key, sign, gathered.legs)
+
+
+def _tariffs(totals: Totals, hashes: Hashes) -> list[list[Any]]:
+    used = {key.tariff for key in totals.groups if key.tariff}
+    return [[*name, found] for name, found in sorted(hashes.items()) if name[1] in used]
+
+
+def _devices(database: Database) -> list[list[Any]]:
+    rows = database.rows(
+        "SELECT device, epoch, seq, chain, held FROM devices ORDER BY device, epoch"
+    )
+    return [[row[0], row[1], row[2], bytes(row[3]), row[4]] for row in rows]
+
+
+def _sums(database: Database, window: Window, totals: Totals) -> list[int]:
+    """Return [lines, operators, movement of REV before tax, unassigned]."""
+    operators = sum(int(row[6]) for row in totals.figures()["operators"])
+    moved = int(database.value(
+        "SELECT coalesce(sum(p.cents), 0) FROM postings p JOIN accounts a ON a.id = p.account"
+        " WHERE p.id BETWEEN ? AND ? AND a.kind = 'REV' AND p.rule <> 'VAT'",
+        window.postings,
+    ))  # fmt: skip
+    return [totals.sum(), operators, moved, moved - totals.sum()]
+
+
+def _write(ledger: Ledger, values: dict[str, Any], window: Window, moved: Moved) -> Closed:
+    lines, operators, revenue, left = values["sums"]
+    if left or lines != operators:
+        raise SettlementError(
+            f"day {values['day']} is not closed: lines sum {lines}, batch sum {operators}, REV"
+            f" moved {revenue} cents; {left} are unassigned: see `tornello ledger verify`"
+        )
+    body = encode_body(values)
+    signature = ledger.keyring.sign("settlement", [body])[0]
+    last = [pair[1] for pair in window]
+    ledger.database.insert(
+        settlement_batches,
+        [(values["number"], values["day"], values["closed_at"], *last, values["lines"], body,
+          signature)],
+    )  # fmt: skip
+    return Closed(values["number"], True, body, signature)

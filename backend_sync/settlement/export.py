@@ -1,0 +1,71 @@
+"""Writes settled days into a folder that an outsider can check and finance can read.
+
+Only what is signed, priced by or addressed to somebody; no row of it names a card. The edges add
+what they carried (`tornello edge outbox ciphertext`). Source: decision D25; W-23.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from backend_sync.catalogue import ARCHIVE, TARIFF_FILES
+from backend_sync.settlement.close import Closed, Hashes, every_batch, lines_of
+from backend_sync.storage.database import Database
+from card_layouts.errors import LayoutError
+from card_layouts.fares.package import read_header
+from card_layouts.settlement.batch import encode_batch
+
+Packages = Mapping[tuple[int, int], bytes]
+
+
+def read_packages(folder: Path) -> dict[tuple[int, int], bytes]:
+    """Return {(authority, version): body} of every tariff in the publisher's folder."""
+    found = {}
+    for path in [
+        *sorted((folder / ARCHIVE).glob(TARIFF_FILES)),
+        *sorted(folder.glob(TARIFF_FILES)),
+    ]:
+        body = path.read_bytes()
+        try:
+            authority, version, _ = read_header(body)
+        except LayoutError:
+            continue  # `Catalogue.read` names it
+        found[authority, version] = body
+    return found
+
+
+def hashes_of(packages: Packages) -> Hashes:
+    """Return the SHA-256 of each package, as a batch names it."""
+    return {name: hashlib.sha256(body).digest() for name, body in packages.items()}
+
+
+def export(database: Database, folder: Path, public: bytes, packages: Packages) -> list[Path]:
+    """Write every batch with its lines and tariffs; return the files written.
+
+    What stands there already with the same bytes is left alone.
+    """
+    wanted = {folder / "publics.txt": f"{public.hex()}\n".encode()}
+    used: set[bytes] = set()
+    for closed in every_batch(database):
+        wanted[_path(folder, "batch", closed, "cbor")] = encode_batch(closed.body, closed.signature)
+        wanted[_path(folder, "lines", closed, "bin")] = lines_of(database, closed.number)
+        used |= {row[2] for row in closed.values["tariffs"]}
+    for (authority, version), body in packages.items():
+        if hashlib.sha256(body).digest() in used:
+            wanted[folder / "tariffs" / f"authority-{authority}-version-{version}.ttar"] = body
+    return [path for path, data in wanted.items() if write(path, data)]
+
+
+def write(path: Path, data: bytes) -> bool:
+    """Write a file whole or not at all; return False when it holds these bytes already."""
+    if path.exists() and path.read_bytes() == data:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.name + ".new")
+    beside.write_bytes(data)
+    beside.replace(path)
+    return True
+
+
+def _path(folder: Path, kind: str, closed: Closed, suffix: str) -> Path:
+    return folder / f"{kind}-{closed.number:06}.{suffix}"

@@ -1,0 +1,171 @@
+"""Reads what came since the last batch as settlement lines, in the order of the tree.
+
+Lines are in order of (device, epoch, seq); those that no slot tells of come last. Nothing is
+added up here. Source: card_layouts/settlement/SPEC_SETTLEMENT.md; trust.md I10; decision D25.
+"""
+
+import heapq
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from backend_sync.ledger.results import BAD_SEAL, BITS, UNKNOWN_LAYOUT, state_of
+from backend_sync.settlement.journeys import Journeys
+from backend_sync.storage.database import Database
+from card_layouts.records.entries import CASH_SALE, INTENT
+from card_layouts.settlement import lines as ln
+from card_layouts.settlement.ciphertext import slot_names
+from card_layouts.settlement.lines import Line
+from card_layouts.settlement.shares import Leg
+from card_layouts.settlement.totals import Key
+
+AT_ONCE = 5000
+RIDE = (
+    "r.id, r.type, r.device, r.epoch, r.seq, r.facts, r.authority, r.operator, r.issuer, r.day,"
+    " r.tariff, r.product, r.rider, r.concession, r.payer, r.channel, r.charged_cents,"
+    " r.billed_cents, r.full_cents"
+)
+KEY_AT = 6  # authority ... channel: the fields of Key
+Order = tuple[int, int, int, int]
+
+
+class Window(NamedTuple):
+    """(first, last) of the rows of each book that a batch takes."""
+
+    entries: tuple[int, int]
+    ride_postings: tuple[int, int]
+    postings: tuple[int, int]
+    quarantine: tuple[int, int]
+
+
+class Gathered(NamedTuple):
+    """A line with what it adds; `legs` are those of its journey, itself last, or empty."""
+
+    line: Line
+    key: Key | None  # None: it adds nothing, whatever its sign
+    charged: int
+    billed: int
+    full: int
+    legs: list[Leg]
+
+
+class Gatherer:
+    """Everything between two batches, read once."""
+
+    def __init__(self, database: Database, window: Window) -> None:
+        self.database = database
+        self.window = window
+        self.signs = dict(self._pairs(
+            "SELECT ride, sum(sign) FROM ride_postings WHERE id BETWEEN ? AND ? GROUP BY ride",
+            window.ride_postings,
+        ))  # fmt: skip
+        self.taken_back = {row[0] for row in database.rows(
+            "SELECT DISTINCT entry FROM postings WHERE id BETWEEN ? AND ? AND rule = 'EQ'"
+            " AND pending IS NULL", window.postings
+        )}  # fmt: skip
+        first, last = window.entries
+        self.earlier = sorted(
+            {ride for ride, sign in self.signs.items() if ride < first and sign}
+            | {entry for entry in self.taken_back if entry < first}
+        )
+        self.journeys = Journeys(database, window.entries, self.earlier)
+        self.bits = self._bits_of_unposted()
+
+    def lines(self) -> Iterator[Gathered]:
+        """Yield every line once, in order."""
+        by_order = heapq.merge(self._new(), self._later(), self._unread(), key=lambda row: row[0])
+        for _, gathered in by_order:
+            yield gathered
+        yield from self._others()
+
+    def _pairs(self, sql: str, values: Any) -> Iterator[tuple[int, int]]:
+        for row in self.database.rows(sql, values):
+            yield int(row[0]), int(row[1])
+
+    def _bits_of_unposted(self) -> dict[int, int]:
+        """Return the evidence about rides of this batch that do not count, by ride."""
+        first, last = self.window.entries
+        found: dict[int, int] = {}
+        for (pending,) in self.database.rows(
+            "SELECT id FROM pendings WHERE id BETWEEN ? AND ?", (first, last)
+        ):
+            if not self.signs.get(pending):
+                found[pending] = 0
+        for pending, rule in self.database.rows_in(
+            "SELECT pending, rule FROM resolutions WHERE pending IN {}", sorted(found)
+        ):
+            found[pending] |= BITS[rule]
+        return found
+
+    def _new(self) -> Iterator[tuple[Order, Gathered]]:
+        sql = f"SELECT {RIDE} FROM rides r WHERE r.id BETWEEN ? AND ? ORDER BY device, epoch, seq"
+        for row in stream(self.database, sql, self.window.entries):
+            yield self._ride(row, ln.SALE if row[1] == CASH_SALE else ln.RIDE)
+
+    def _later(self) -> Iterator[tuple[Order, Gathered]]:
+        rows = self.database.rows_in(f"SELECT {RIDE} FROM rides r WHERE r.id IN {{}}", self.earlier)
+        yield from sorted((self._ride(row, ln.LATER) for row in rows), key=lambda row: row[0])
+
+    def _ride(self, row: Any, kind: int) -> tuple[Order, Gathered]:
+        ride, entry_type, device, epoch, seq, facts = row[:KEY_AT]
+        sign, state = self._became(ride, entry_type, kind)
+        leg, legs = self.journeys.of(ride)
+        line = Line(kind, state, sign, entry_type, device, epoch, seq, leg, bytes(facts))
+        key = Key._make(row[KEY_AT : KEY_AT + len(Key._fields)])
+        return (device, epoch, seq, kind), Gathered(line, key, row[16], row[17], row[18], legs)
+
+    def _became(self, ride: int, entry_type: int, kind: int) -> tuple[int, int]:
+        """Return (sign, state) of a ride or sale."""
+        if entry_type == CASH_SALE:
+            if kind == ln.LATER:
+                return -1, ln.FORK
+            return (0, ln.FORK) if ride in self.taken_back else (1, ln.POSTED)
+        sign = self.signs.get(ride, 0)
+        if sign:
+            return sign, ln.POSTED if sign > 0 else ln.FORK
+        bits = self.bits.get(ride)
+        return 0, ln.REFUSED if bits is None else state_of(bits)
+
+    def _unread(self) -> Iterator[tuple[Order, Gathered]]:
+        """Yield slots that say they are an INTENT or CASH_SALE and that no key or table reads."""
+        found = {}
+        for device, epoch, seq, slot in self.database.rows(
+            "SELECT q.device, q.epoch, q.seq, q.slot FROM quarantine q JOIN devices d"
+            " ON d.device = q.device AND d.epoch = q.epoch WHERE q.id BETWEEN ? AND ?"
+            f" AND q.reason IN ('{BAD_SEAL}', '{UNKNOWN_LAYOUT}') AND q.slot IS NOT NULL"
+            " AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.device = q.device"
+            " AND e.epoch = q.epoch AND e.seq = q.seq)",
+            self.window.quarantine,
+        ):
+            kind = slot_names(bytes(slot))[0]
+            if kind in (INTENT, CASH_SALE):
+                line = Line(ln.UNREAD, ln.REFUSED, 0, kind, device, epoch, seq, ln.NO_SLOT,
+                            bytes(ln.FACTS_BYTES))  # fmt: skip
+                found[device, epoch, seq, ln.UNREAD] = Gathered(line, None, 0, 0, 0, [])
+        yield from sorted(found.items())
+
+    def _others(self) -> Iterator[Gathered]:
+        """Yield revenue that no slot tells of: its channel is the rule it was booked by."""
+        for posting, name, area, cents, rule in self.database.rows(
+            "SELECT p.id, a.name, p.authority, p.cents, p.rule FROM postings p"
+            " JOIN accounts a ON a.id = p.account WHERE p.id BETWEEN ? AND ? AND a.kind = 'REV'"
+            " AND p.pending IS NULL AND p.entry IS NULL ORDER BY p.id",
+            self.window.postings,
+        ):
+            operator = operator_of(name)
+            facts = ln.revenue_facts(posting, area, operator, cents, rule)
+            line = Line(ln.OTHER, ln.POSTED, 1, 0, 0, 0, 0, ln.NO_SLOT, facts)
+            key = Key(area, operator, area, 0, 0, 0, 0, 0, "", rule)
+            yield Gathered(line, key, cents, 0, cents, [])
+
+
+def operator_of(account: str) -> int:
+    """Return the operator of "REV:<area>:<operator>"; 0 for the scheme's own."""
+    last = account.rpartition(":")[2]
+    return int(last) if last.isdecimal() else 0
+
+
+def stream(database: Database, sql: str, values: Any) -> Iterator[Any]:
+    """Yield the rows of a query as they are read: a day's rides need not be in memory at once."""
+    text = sql if database.sqlite else sql.replace("?", "%s")
+    for part in database.connection.exec_driver_sql(text, tuple(values)).partitions(AT_ONCE):
+        yield from part

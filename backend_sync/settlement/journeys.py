@@ -1,0 +1,119 @@
+"""Finds the leg of a journey before a ride: on the same card, and both tell of one journey.
+
+Only rides that go on with a journey are asked about. The card is known here and stays here: what
+leaves is the slot of the leg before. Source: X-12; decision D25.
+"""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from backend_sync.storage.database import Database
+from card_layouts.settlement.journeys import goes_on
+from card_layouts.settlement.lines import NO_SLOT, Slot
+from card_layouts.settlement.shares import Leg
+
+LEGS_MAX = 16
+STEPS_MAX = 64  # back along a card's thread: the leg before is among its newest commits
+LEG = (
+    "r.id, p.card, p.n, r.operator, r.charged_cents + r.billed_cents, r.device, r.epoch, r.seq,"
+    " r.facts"
+)
+RIDES = "FROM rides r JOIN pendings p ON p.id = r.id"
+WALK = (
+    "WITH RECURSIVE walk(id, older, steps) AS ("
+    " SELECT p.id, p.older, 0 FROM pendings p JOIN cards c ON c.newest = p.id WHERE c.id = ?"
+    " UNION ALL SELECT p.id, p.older, w.steps + 1 FROM pendings p JOIN walk w ON p.id = w.older"
+    f" WHERE w.steps < {STEPS_MAX})"
+    f" SELECT {LEG} {RIDES} JOIN walk w ON w.id = r.id WHERE p.n < ? ORDER BY p.n DESC LIMIT 1"
+)
+
+
+class Ride(NamedTuple):
+    """One leg as it is needed here."""
+
+    id: int
+    card: int
+    n: int
+    operator: int
+    cents: int
+    device: int
+    epoch: int
+    seq: int
+    facts: bytes
+
+    @property
+    def slot(self) -> Slot:
+        return self.device, self.epoch, self.seq
+
+
+class Journeys:
+    """The legs of every journey that goes on in one batch."""
+
+    def __init__(
+        self, database: Database, entries: tuple[int, int], earlier: Sequence[int]
+    ) -> None:
+        self.database = database
+        rows = database.rows(
+            f"SELECT {LEG} {RIDES} WHERE r.transfers > 0 AND r.id BETWEEN ? AND ?", entries
+        )
+        rows += database.rows_in(
+            f"SELECT {LEG} {RIDES} WHERE r.transfers > 0 AND r.id IN {{}}", earlier
+        )
+        self.first = entries[0]
+        self.going_on = {row[0]: Ride(*row) for row in rows}
+        self._by_card: dict[int, list[Ride]] = defaultdict(list)
+        self._before: dict[int, Ride | None] = {}
+        cards = sorted({ride.card for ride in self.going_on.values()})
+        for row in database.rows_in(
+            f"SELECT {LEG} {RIDES} WHERE r.id BETWEEN {entries[0]} AND {entries[1]}"
+            " AND p.card IN {}",
+            cards,
+        ):
+            self._by_card[row[1]].append(Ride(*row))
+        for rides in self._by_card.values():
+            rides.sort(key=lambda ride: (ride.n, ride.id))
+
+    def of(self, ride: int) -> tuple[Slot, list[Leg]]:
+        """Return (slot of the leg before `ride`, all legs up to it); (NO_SLOT, []) without one."""
+        found = self.going_on.get(ride)
+        before = self._leg_before(found) if found else None
+        if found is None or before is None:
+            return NO_SLOT, []
+        legs = [(found.operator, found.cents)]
+        at: Ride | None = before
+        while at is not None and len(legs) < LEGS_MAX:
+            legs.append((at.operator, at.cents))
+            at = self._leg_before(at)
+        return before.slot, legs[::-1]
+
+    def named(self) -> list[tuple[int, int]]:
+        """Return (ride, leg before) of every ride of this batch that has one."""
+        found = [(ride, self._leg_before(self.going_on[ride])) for ride in sorted(self.going_on)]
+        return [(ride, leg.id) for ride, leg in found if leg is not None and ride >= self.first]
+
+    def _leg_before(self, ride: Ride) -> Ride | None:
+        if ride.id not in self._before:
+            self._before[ride.id] = self._find(ride)
+        return self._before[ride.id]
+
+    def _find(self, ride: Ride) -> Ride | None:
+        """Return the leg that an earlier batch named, or the newest ride below this counter.
+
+        A ride that did not leave the journey that was found here is none of its legs.
+        """
+        if ride.id < self.first:
+            rows = self.database.rows(
+                f"SELECT {LEG} {RIDES} JOIN settlement_legs l ON l.leg = r.id WHERE l.ride = ?",
+                (ride.id,),
+            )
+            return Ride(*rows[0]) if rows else None
+        here = self._by_card.get(ride.card, [])
+        place = bisect_left([(other.n, 0) for other in here], (ride.n, 0))
+        found = here[place - 1] if place else None
+        if found is None or not goes_on(bytes(found.facts), bytes(ride.facts)):
+            # Perhaps it came in an earlier batch.
+            rows = self.database.rows(WALK, (ride.card, ride.n))
+            found = Ride(*rows[0]) if rows else None
+        return found if found and goes_on(bytes(found.facts), bytes(ride.facts)) else None
