@@ -1,4 +1,4 @@
-"""The tap protocol as a small exhaustive model: one card, two validators, one ledger.
+"""The tap protocol as a small model: one card, two or more validators, one ledger.
 
 No crypto, no bytes: a chain value is the nested tuple of what it covers, a counter is an integer.
 It imports nothing of ours, so that it can disagree with the project. `Rules` switches one rule off
@@ -57,7 +57,7 @@ class World(NamedTuple):
     """Everything there is; immutable, so that histories share their beginnings."""
 
     records: tuple[Tx, ...] = ()  # on the card, oldest first; n = length
-    journals: tuple[tuple[Any, ...], tuple[Any, ...]] = ((), ())
+    journals: tuple[tuple[Any, ...], ...] = ((), ())  # one a validator
     presented: int = 0  # journeys the passenger wanted to pay
     waiting: int = -1  # validator at which a debit ended unknown and the card is held again
 
@@ -120,7 +120,7 @@ def _with(
 ) -> World:
     journals = list(world.journals)
     journals[device] = tuple(journal)
-    return World(records, (journals[0], journals[1]), presented, waiting)
+    return World(records, tuple(journals), presented, waiting)
 
 
 def settle(entries: tuple[Any, ...], rules: Rules) -> tuple[frozenset[Tx], frozenset[Tx]]:
