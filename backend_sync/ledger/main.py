@@ -7,15 +7,14 @@ URL. Exit code 0 = done and nothing wrong, 1 = the money or a seal is wrong, 2 =
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend_sync.catalogue import every_tariff
-from backend_sync.clocks import SystemClock
 from backend_sync.keyring.keyfile import KeyFileError
 from backend_sync.keyring.local import LocalKeyring
 from backend_sync.keyring.remote import RemoteKeyring
@@ -25,6 +24,7 @@ from backend_sync.ledger.batches import CardBatch
 from backend_sync.ledger.differences import differences
 from backend_sync.ledger.engine import fare_hashes
 from backend_sync.ledger.ledger import Ledger
+from backend_sync.ledger.place import Place, PlaceError
 from backend_sync.ledger.recorded_taps import recorded_taps
 from backend_sync.ledger.replay import replay
 from backend_sync.ledger.singles import CounterSale, is_genuine, single_cases, single_figures
@@ -36,7 +36,6 @@ from backend_sync.storage.disk import DiskRefused
 from card_layouts.errors import LayoutError
 
 ISSUE_BYTES = 64
-SQLITE = "sqlite:///"
 T = TypeVar("T")
 Answer = tuple[int, Any, list[str]]  # exit code, JSON, lines for people
 
@@ -52,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         code, found, lines = command(options)
     except (
-        CommandError, DiskRefused, KeyFileError, KeyringError, LayoutError, OSError,
+        CommandError, PlaceError, DiskRefused, KeyFileError, KeyringError, LayoutError, OSError,
     ) as error:  # fmt: skip
         print(f"ledger {options.command}: {error}", file=sys.stderr)
         return 2
@@ -318,45 +317,18 @@ def _lapse(options: argparse.Namespace) -> Answer:
     return 0, {"lapsed": count}, [f"{count} intents have had no evidence for 90 days"]
 
 
-def _url(place: str) -> str:
-    if "://" in place and not place.startswith(SQLITE):
-        return place
-    place = place.removeprefix(SQLITE)
-    path = Path(place) / "ledger.db" if Path(place).is_dir() else Path(place)
-    if not path.exists():
-        raise CommandError(f"{path}: no such ledger")
-    return f"{SQLITE}{path}"
-
-
 def _books(options: argparse.Namespace) -> Database:
-    return Database(_url(options.place))
+    return Place(options.place).books()
 
 
 def _tariffs(options: argparse.Namespace) -> Path:
-    """Return the folder of published tariffs beside the ledger."""
-    folder = Path(options.place)
-    return (folder if folder.is_dir() else folder.parent) / "tariffs"
+    return Place(options.place).tariffs
 
 
 def _keyring(options: argparse.Namespace) -> LocalKeyring | RemoteKeyring:
-    """Return the keyring beside the ledger: its folder, or its process when that is running."""
-    folder = Path(options.place)
-    folder = (folder if folder.is_dir() else folder.parent) / "keyring"
-    socket = folder / "keyring.sock"
-    try:
-        return LocalKeyring(folder)
-    except KeyFileError:
-        if not socket.exists():
-            raise
-    return RemoteKeyring(socket)
+    return Place(options.place).keyring()
 
 
-@contextmanager
-def _ledger(options: argparse.Namespace) -> Iterator[Ledger]:
+def _ledger(options: argparse.Namespace) -> AbstractContextManager[Ledger]:
     """Open the ledger for writing, with its keyring; close both."""
-    with closing(_keyring(options)) as keyring:
-        authority = getattr(options, "authority", 0)
-        tariffs = every_tariff(_tariffs(options))
-        ledger = Ledger(_url(options.place), SystemClock(), keyring, tariffs, authority)
-        with closing(ledger):
-            yield ledger
+    return Place(options.place).ledger(getattr(options, "authority", 0))
