@@ -27,6 +27,7 @@ CALL_MS = 1000  # a call makes the board begin anew: it needs time to prove itse
 ANSWER_MS = 1500
 REFUSED_MS = 60_000  # a journal that does not fit will not fit a second later
 TRIES = 4
+SEQ_MAX = (1 << 30) - 1
 
 ABSENT, CALLING, PROVING, OPEN, REFUSED = "absent", "calling", "proving", "open", "refused"
 
@@ -236,7 +237,8 @@ class DockSession:
         if statement:
             self._acked_offered = statement
             return messages.ACK, statement
-        if now_ms >= self._poll_ms:
+        # A board that says its last number is used has nothing more to give, now or ever.
+        if now_ms >= self._poll_ms and self._intake.next_seq <= SEQ_MAX:
             pull = {"from_seq": self._intake.next_seq, "count": messages.PULL_SLOTS_MAX}
             return messages.PULL, messages.PULL_BODY.pack(pull)
         if self._parcels.has_news:

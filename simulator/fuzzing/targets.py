@@ -5,6 +5,7 @@ from simulator.fuzzing import code_targets as codes
 from simulator.fuzzing import config_targets as configs
 from simulator.fuzzing import desk_targets as desk
 from simulator.fuzzing import dump_targets as dumps
+from simulator.fuzzing import edge_targets as edge
 from simulator.fuzzing import fare_targets as fares
 from simulator.fuzzing import inland_targets as inland
 from simulator.fuzzing import ledger_targets as ledger
@@ -115,6 +116,9 @@ TARGETS = (
     Target("topic", "MQTT topics", ("backend_sync.topics",), ledger.topic_work),
     Target("downlink", "messages from inland to an edge",
            ("edge_agent.downlink", "edge_agent.parcels"), ledger.downlink_work),
+    Target("edge-dock", "an edge with a hostile board that has its keys",
+           ("edge_agent.dock_session", "edge_agent.dock_parcels", "edge_agent.intake",
+            "edge_agent.outbox"), edge.edge_dock_work),
     Target("batch-file", "deliveries of cards in TOML", (COUNTER + "issue_batch",),
            registers.batch_work),
     Target("station-keys", "keys and certificates of stations",

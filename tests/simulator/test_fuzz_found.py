@@ -6,6 +6,8 @@ import pytest
 
 from backend_sync.keyring.wire import encode_frame
 from card_layouts.cards.issue import ISSUE
+from card_layouts.link.messages import STATEMENT
+from simulator.fuzzing.shared.lines import DEVICE, EPOCH
 from simulator.fuzzing.shared.parts import join_parts, split_parts
 from simulator.fuzzing.target import outcome_of
 from simulator.fuzzing.targets import NAMES
@@ -48,6 +50,12 @@ def in_part(name, number, *path_and_value):
 def both_deep():
     """Return two files for stations, both brackets without end."""
     return join_parts([DEEP, DEEP])
+
+
+def used_up():
+    """Return a dock session with a board that has every number acknowledged that there is."""
+    statement = {"layout": 1, "device": DEVICE, "epoch": EPOCH, "acked_seq": (1 << 30) - 1}
+    return join_parts([STATEMENT.pack(statement), b"\0\0"])
 
 
 def foreign_row():
@@ -97,6 +105,7 @@ FOUND = [
     ("station-keys", lambda: in_part("station-keys", 1, "signers", {"256": "11" * 32}),
      "an authority of nine bits"),
     ("issue-register", foreign_row, "a card of another batch"),
+    ("edge-dock", used_up, "a board whose last number is used"),
     ("versions", lambda: DEEP, "brackets without end"),
     ("versions", lambda: changed("versions", "extra", []), "a list for an object"),
     ("versions", lambda: changed("versions", "manifests", "tariff-244", "version", -1),
@@ -119,5 +128,5 @@ def test_what_fuzzing_found_is_refused_by_name_now(name, case, what):
     finally:
         work.close()
     assert not outcome.failed, outcome
-    others = ("card-files", "vehicle", "catalogue", "station-keys")
+    others = ("card-files", "vehicle", "catalogue", "station-keys", "edge-dock")
     assert outcome.kind == "refused" or name in others
