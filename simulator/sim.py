@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from simulator import sim_card, sim_cuts, sim_fuzz, sim_kills, sim_reader, sim_tears
+from simulator import sim_card, sim_cuts, sim_fuzz, sim_gate, sim_kills, sim_reader, sim_tears
 from simulator.histories.parts import PARTS as HISTORIES
 
 PARTS = (
@@ -20,6 +20,7 @@ PARTS = (
     ("tears", sim_tears, "a card torn away at every byte and internal write of every flow"),
     ("fuzz", sim_fuzz, "wrong bytes for every parser of bytes or text from outside"),
     *HISTORIES,
+    ("gate", sim_gate, "overnight: 1,000,000 byte-exact taps, the tap model, tears, cuts, kills, fuzz"),
 )
 
 

@@ -89,9 +89,7 @@ def _wrong_card(world: model.World) -> str:
     return ""
 
 
-def _wrong_parts(
-    prng: Prng, world: model.World, rules: model.Rules, injected: Counter[str]
-) -> str:
+def _wrong_parts(prng: Prng, world: model.World, rules: model.Rules, injected: Counter[str]) -> str:
     """I7 at any partial knowledge: each journal is known up to somewhere, one perhaps not at all."""
     for number in range(DELIVERIES + 1):
         parts = [journal[: prng.below(len(journal) + 1)] for journal in world.journals]
@@ -131,7 +129,5 @@ def _wrong_end(world: model.World, rules: model.Rules) -> str:
     return ""
 
 
-def _settled(
-    journals: Any, rules: model.Rules
-) -> tuple[frozenset[model.Tx], frozenset[model.Tx]]:
+def _settled(journals: Any, rules: model.Rules) -> tuple[frozenset[model.Tx], frozenset[model.Tx]]:
     return model.settle(tuple(entry for journal in journals for entry in journal), rules)
