@@ -36,6 +36,8 @@ from card_layouts.records.entries_tap import (
     REASON_NO_PRODUCT,
     REASON_NOT_GENUINE,
     REASON_TARIFF,
+    STOP_NONE,
+    TRIP_NONE,
 )
 from firmware.card_writer import AUTH, COMMITTED, DECIDE, NOT_SENT, READ, STAGE
 from firmware.tap_card import Refused
@@ -54,7 +56,7 @@ REASONS = (
     REASON_CARD_EXPIRED,
     REASON_NO_PRODUCT,
 )
-PLACE = ("line", "trip", "stop", "operator", "shift", "terminal", "authority")
+PLACE = ("line", "operator", "shift", "terminal", "authority")
 
 
 class TicketSession(Session):
@@ -221,6 +223,9 @@ class TicketTap:
         }
         for name in PLACE:
             values[name] = tap.profile.get(name, 0)
+        # A gate stands on no trip (-1), and a vehicle may not know its stop.
+        values["trip"] = tap.profile.get("trip", -1) & TRIP_NONE
+        values["stop"] = tap.profile.get("stop", -1) & STOP_NONE
         return TICKET.pack(values)
 
 

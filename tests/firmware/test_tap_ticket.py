@@ -54,6 +54,14 @@ def test_a_ticket_opens_the_gate_in_nine_exchanges_and_two_entries():
     assert not gate.journal.open_intents
 
 
+def test_a_gate_that_stands_on_no_trip_opens_for_a_ticket_as_well():
+    # Found by `sim run`: gates know their stop and no trip, and no ticket could be journalled.
+    gate, card = TicketGate(profile={"trip": -1, "call": -1, "stop": 1}), ticket()
+    assert gate.present(card) == ACCEPTED and gate.signals.opened()
+    made = gate.entries()[0][2]
+    assert (made["trip"], made["stop"]) == (e.TRIP_NONE, 1)
+
+
 def test_the_first_tap_starts_the_ticket_and_its_days_end_it():
     card = ticket()
     start = NOW // 300 * 300
