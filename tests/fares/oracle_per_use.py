@@ -15,12 +15,6 @@ def cheapest(book, card_type, accesses):
     return _cover(book, card_type, sorted(accesses), 0, [])
 
 
-def charge(book, card_type, before, access):
-    """Return what one more access adds to what the others cost, whenever it arrives."""
-    with_it = cheapest(book, card_type, [*before, access])
-    return with_it - cheapest(book, card_type, before)
-
-
 def _cover(book, card_type, accesses, place, bought):
     """Cover accesses[place:] by what is bought already or by one more ticket, each in turn."""
     if place == len(accesses):

@@ -1,7 +1,8 @@
 """The oracle's own reading of a tariff file: groups, zones, prices; nothing compiled.
 
-Zones are frozensets of names, and a table is worked out again for every question. Knows nothing of
-ours. Source: tariff-model.md section 2 and the table of keys in backend_sync/tariffs/README.md.
+Zones are frozensets of names; a table is worked out from the words of the file when it is first
+asked for. Knows nothing of ours. Source: tariff-model.md section 2 and the table of keys in
+backend_sync/tariffs/README.md.
 """
 
 import tomllib
@@ -23,6 +24,7 @@ def read_book(folder, name):
         for area in book.get("areas", {}).values()
         if "tariff" in area
     ]
+    book["sold"] = {}  # what sold_sets has read: {(table, group): {set of zones: cents}}
     return book
 
 
@@ -162,7 +164,10 @@ def next_group(book, name):
 
 def sold_sets(book, table, group):
     """Return {set of zones: cents} of everything this table sells to the group."""
-    return _row(book, table, group, book["prices"][table])
+    known = book["sold"]
+    if (table, group) not in known:
+        known[table, group] = _row(book, table, group, book["prices"][table])
+    return known[table, group]
 
 
 def _row(book, table, group, written, by=None):
