@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from simulator.prng import Prng
 from simulator.tears.drill import STATE, STORIES, Event, Findings, Played, transcript
@@ -89,11 +90,12 @@ class Explored:
     findings: Findings
 
 
-def explore(flow: Flow, depth: int) -> Explored:
+def explore(flow: Flow, depth: int, every: int = 1) -> Explored:
     """Tear, then tear the next try at either terminal at every position, `depth` times.
 
     From every situation that can be told apart (card and memories of terminals) everything is
-    tried once; from every one of them all stories are played to their end.
+    tried once, as a sample only `every`-th tear; from all of them all stories are played to their
+    end. The first tear is at every position always.
     """
     findings, tried = Findings(), 0
     known: dict[Hashable, tuple[Event, ...]] = {}
@@ -101,7 +103,8 @@ def explore(flow: Flow, depth: int) -> Explored:
     for level in range(depth):
         found = []
         for history in layer:
-            for events in next_tears(flow, history, terminals=2 if level else 1):
+            tears = next_tears(flow, history, terminals=2 if level else 1)
+            for events in islice(tears, 0, None, every if level else 1):
                 played = Played(flow, findings).play(history, judged=False).play(events)
                 tried += 1
                 if not played.broken and known.setdefault(
