@@ -11,12 +11,8 @@ from simulator.histories.options import draw_options
 from simulator.histories.play import play
 from simulator.tap_histories import MUTANTS, live
 
-HISTORY_TAPS = (
-    120,
-    120,
-    240,
-    480,
-)  # of a history, by its seed: short ones mix faults, long ones wear
+# Of a history, by its seed: short ones mix faults, long ones fill and wear.
+HISTORY_TAPS = (120, 120, 240, 480)
 HISTORIES, MODEL = "histories", "model"
 # part -> what `./tornello sim` runs; {jobs}, {seed} and {folder} are filled in (D28, D30)
 COMMANDS: dict[str, tuple[tuple[str, ...], ...]] = {

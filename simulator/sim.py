@@ -20,7 +20,7 @@ PARTS = (
     ("tears", sim_tears, "a card torn away at every byte and internal write of every flow"),
     ("fuzz", sim_fuzz, "wrong bytes for every parser of bytes or text from outside"),
     *HISTORIES,
-    ("gate", sim_gate, "overnight: 1,000,000 byte-exact taps, the tap model, tears, cuts, kills, fuzz"),
+    ("gate", sim_gate, "overnight: 1,000,000 taps, the tap model, tears, cuts, kills, fuzz"),
 )
 
 

@@ -203,7 +203,7 @@ def _died(part: Part, seed: int) -> Row:
 
 
 def _ran(words: list[str], told: Path) -> str:
-    """Run a command of ours, its output at the end of `told`; return what is wrong, "" if nothing."""
+    """Run a command of ours, its output goes to the end of `told`; return what is wrong."""
     with told.open("ab") as file:
         start = file.tell()
         command = [sys.executable, "-m", "simulator.sim", *words]

@@ -90,7 +90,7 @@ def _wrong_card(world: model.World) -> str:
 
 
 def _wrong_parts(prng: Prng, world: model.World, rules: model.Rules, injected: Counter[str]) -> str:
-    """I7 at any partial knowledge: each journal is known up to somewhere, one perhaps not at all."""
+    """I7 at any partial knowledge: each journal is known up to somewhere, one maybe not at all."""
     for number in range(DELIVERIES + 1):
         parts = [journal[: prng.below(len(journal) + 1)] for journal in world.journals]
         if number == DELIVERIES:

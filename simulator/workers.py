@@ -51,8 +51,7 @@ class Workers:
             ready = wait(list(self.doing), WAIT_S)
             if not ready:
                 yield None
-            for end in ready:
-                assert isinstance(end, Connection)
+            for end in [end for end in self.doing if end in ready]:
                 piece = self.doing.pop(end)
                 try:
                     found = end.recv()
