@@ -3,14 +3,15 @@
 Programming a 0 back to 1 is refused (real flash would silently keep the 0): it is a fault of
 our own code, so it is an assertion with the place. A cut leaves part of an operation done:
 a fraction of the bytes, a random choice of bits, or bits that read back otherwise each time.
-A fault leaves an operation undone and says nothing: lost, a worn block, a dead one.
+A fault leaves an operation undone and says nothing: lost, a worn block, a dead one. A part that
+works on several operations at once may have done a later one and not an earlier one when it is cut.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from simulator.prng import Prng
 
@@ -28,7 +29,9 @@ WORN = (
     "worn"  # a few cells of what it writes are stuck for good: at 1 for a program, 0 for an erase
 )
 DEAD = "dead"  # from here on nothing takes in this block; what it holds can be read
-FAULTS = (LOST, WORN, DEAD)
+NO_PROGRAM = "no program"  # from here on no program takes in this block
+NO_ERASE = "no erase"  # from here on no erase takes in this block
+FAULTS = (LOST, WORN, DEAD, NO_PROGRAM, NO_ERASE)
 STUCK = 3  # cells
 
 
@@ -42,11 +45,23 @@ class FlashPowerLost(Exception):
 
 @dataclass(frozen=True)
 class FlashCut:
-    """Cut at the operation with this number; `quarters` 0..3 of its bytes are done, or bits."""
+    """Cut at the operation with this number; `quarters` 0..4 of its bytes are done, or bits.
+
+    The operations in `late` were begun before it and did not take; see `Flash.reorders`.
+    """
 
     operation: int
     quarters: int = 0
     seed: int = 0
+    late: tuple[int, ...] = ()
+
+
+class _Pending(NamedTuple):
+    """An operation that a part may still be busy with, and what was in its place."""
+
+    number: int
+    offset: int
+    before: bytes
 
 
 @dataclass(frozen=True)
@@ -85,7 +100,11 @@ class Flash:
         self.injected = 0  # faults that came to pass
         self._unsure: dict[int, int] = {}  # byte -> bits that read as 0 or 1
         self._stuck: dict[int, tuple[int, int]] = {}  # byte -> (bits, what they hold)
-        self._dead: set[int] = set()  # blocks
+        self._dead: dict[int, str] = {}  # block -> DEAD, NO_PROGRAM or NO_ERASE
+        # True: nothing is sure to have taken until it is read, or written over.
+        self.reorders = False
+        self.overtaken: dict[int, list[int]] = {}  # operation -> those it may overtake
+        self._pending: list[_Pending] = []
         self._unsound: set[int] = set()  # blocks where a 0 may stand that nobody wrote
         self._noise_seed = 0
         self._noise = Prng(0)
@@ -108,6 +127,8 @@ class Flash:
         """Fill `buf` from `offset`."""
         self._check(offset, len(buf))
         self.reads += 1
+        if self._pending:
+            self._wait_for(offset, len(buf))
         buf[:] = self.image[offset : offset + len(buf)]
         if self._unsure:
             for at in range(offset, offset + len(buf)):
@@ -146,12 +167,15 @@ class Flash:
         self._tell("erase", offset, BLOCK_BYTES)
 
     def clone(self) -> "Flash":
-        """Return a part with the same cells, sound or not, counted from 0; nothing is planned."""
+        """Return a part with the same cells, sound or not, counted from 0; nothing is planned.
+
+        What went wrong with its cells stays counted in `injected`.
+        """
         other = Flash(self.size)
         other.image[:] = self.image
-        other.wear = list(self.wear)
+        other.wear, other.injected = list(self.wear), self.injected
         other._unsure, other._stuck = dict(self._unsure), dict(self._stuck)
-        other._dead, other._unsound = set(self._dead), set(self._unsound)
+        other._dead, other._unsound = dict(self._dead), set(self._unsound)
         other._noise_seed = self._noise_seed
         other._noise = Prng(self._noise_seed)
         return other
@@ -168,7 +192,8 @@ class Flash:
     def restore(self, content: bytes) -> None:
         """Put a content back, every cell sound; counters stay."""
         assert len(content) == self.size, f"{len(content)} bytes for a flash of {self.size}"
-        self._unsure, self._stuck, self._dead, self._unsound = {}, {}, set(), set()
+        self._unsure, self._stuck, self._dead, self._unsound = {}, {}, {}, set()
+        self._pending = []
         self._store(0, content)
 
     def close(self) -> None:
@@ -183,17 +208,34 @@ class Flash:
 
     def _operate(self, offset: int, after: bytes) -> None:
         number, self.operation = self.operation, self.operation + 1
+        if self.reorders:
+            self._wait_for(offset, len(after))
+            self.overtaken[number] = [one.number for one in self._pending]
         cut, fault = self.plan.get(number), self.faults.get(number)
         if fault is not None:
             after = self._at_fault(offset, after, fault)
         if cut is None:
+            if self.reorders:
+                before = bytes(self.image[offset : offset + len(after)])
+                self._pending.append(_Pending(number, offset, before))
             self._settle(offset, after)
             self._store(offset, after)
             return
         before = bytes(self.image[offset : offset + len(after)])
         self._store(offset, _torn(before, after, cut))
         self._unsettle(offset, before, after, cut)
+        for late in [one for one in self._pending if one.number in cut.late]:
+            self._store(late.offset, late.before)
+        self._pending = []
         raise FlashPowerLost(number)
+
+    def _wait_for(self, offset: int, length: int) -> None:
+        """Let what overlaps these bytes be done: one reads, or writes over it."""
+        self._pending = [
+            one
+            for one in self._pending
+            if one.offset >= offset + length or one.offset + len(one.before) <= offset
+        ]
 
     def _at_fault(self, offset: int, after: bytes, fault: FlashFault) -> bytes:
         """Mark what is broken from now on; return what this operation comes to."""
@@ -201,8 +243,8 @@ class Flash:
         block = offset // BLOCK_BYTES
         self._unsound.add(block)
         before = bytes(self.image[offset : offset + len(after)])
-        if fault.kind == DEAD:
-            self._dead.add(block)
+        if fault.kind in (DEAD, NO_PROGRAM, NO_ERASE):
+            self._dead[block] = fault.kind
         elif fault.kind == WORN:
             for at, bit in _some_bits(before, after, fault.seed, STUCK):
                 bits, values = self._stuck.get(offset + at, (0, 0))
@@ -233,7 +275,8 @@ class Flash:
                 self._unsure[offset + at] = self._unsure.get(offset + at, 0) | bits
 
     def _store(self, offset: int, content: bytes) -> None:
-        if offset // BLOCK_BYTES in self._dead:
+        dead = self._dead.get(offset // BLOCK_BYTES)
+        if dead == DEAD or (dead and dead == (NO_ERASE if _erases(content) else NO_PROGRAM)):
             return
         if self._stuck:
             cells = bytearray(content)
@@ -259,6 +302,11 @@ class Flash:
         else:
             path.write_bytes(self.image)
         return path.open("r+b", buffering=0)
+
+
+def _erases(content: bytes) -> bool:
+    """Say whether an operation of these bytes is an erase: a program stays inside a page."""
+    return len(content) == BLOCK_BYTES
 
 
 def _torn(before: bytes | bytearray, after: bytes, cut: FlashCut) -> bytes:

@@ -7,6 +7,7 @@ firmware on simulated flash; where a card is involved, a real tap. Source: trust
 
 import argparse
 import json
+import time
 from collections import Counter
 from functools import partial
 from multiprocessing import get_context
@@ -33,6 +34,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--list", action="store_true", help="name the flows, and cut nothing")
     parser.add_argument("--no-nested", action="store_true", help="no cut in the recovery")
     parser.add_argument(
+        "--all", action="store_true",
+        help="recoveries are cut after silent failures too, and in all eight torn modes",
+    )  # fmt: skip
+    parser.add_argument(
         "--every", type=_count, default=1, metavar="N", help="each Nth first cut only (1)"
     )
     parser.add_argument("--jobs", type=_count, default=2, metavar="N", help="processes (2)")
@@ -54,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _run(flows: list[Flow], options: argparse.Namespace) -> int:
     report = Report(options.json)
-    one = partial(_drilled, every=options.every, nested=not options.no_nested)
+    one = partial(_drilled, every=options.every, nested=not options.no_nested, deep=options.all)
     names = [flow.name for flow in flows]
     if options.jobs == 1 or len(flows) == 1:
         for name in names:
@@ -69,9 +74,9 @@ def _run(flows: list[Flow], options: argparse.Namespace) -> int:
     return 1 if report.findings.total else 0
 
 
-def _drilled(name: str, every: int, nested: bool) -> Drilled:
+def _drilled(name: str, every: int, nested: bool, deep: bool) -> Drilled:
     """Drill one flow; what comes back may be sent between processes."""
-    found = drill(NAMES[name], every, nested)
+    found = drill(NAMES[name], every, nested, deep)
     found.known.clear()
     found.flow = found.flow._replace(begin=Stage)
     return found
@@ -86,6 +91,7 @@ class Report:
         self.sums: Counter[str] = Counter()
         self.modes: Counter[str] = Counter()
         self.findings = Findings()
+        self.began = time.monotonic()
         self._say(
             f"{'flow':<12}{'ops':>4}{'single':>7}{'nested':>7}{'silent':>7}{'+ cut':>6}{'cuts':>7}"
             f"{'entries':>9}{'lost':>5}{'unmountable':>12}{'doubled':>8}{'wrong':>6}"
@@ -103,14 +109,18 @@ class Report:
     def end(self) -> None:
         """Print the sums and what was found."""
         if self.as_json:
-            tree = {"flows": self.rows, "sums": dict(self.sums), "modes": dict(self.modes)}
+            tree: dict[str, Any] = {"flows": self.rows, "sums": dict(self.sums)}
+            tree["modes"] = dict(self.modes)
             tree["violations"] = {kind: self.findings.counts[kind] for kind in KINDS}
             tree["examples"] = self.findings.examples
+            tree["seconds"] = round(time.monotonic() - self.began, 1)
             print(json.dumps(tree, indent=1))
             return
         print(_line("all", dict(self.sums), self.findings))
         told = ", ".join(f"{name} {count}" for name, count in self.modes.items())
         print(f"\nfirst cuts and faults: {told}")
+        seconds, cuts = time.monotonic() - self.began, self.sums["cuts"]
+        print(f"{cuts} cuts in {seconds:.0f} s, {cuts / seconds:.0f} a second")
         print(f"refused by name where the flash took nothing: {self.sums['refused']}\n")
         for kinds in (KINDS[:5], KINDS[5:]):
             print(", ".join(f"{kind} {self.findings.counts[kind]}" for kind in kinds))
@@ -128,6 +138,7 @@ def as_row(found: Drilled) -> dict[str, Any]:
         "flow": found.flow.name,
         "operations": found.operations,
         "singles": found.singles,
+        "overtaken": found.overtaken,
         "nested": found.nested,
         "silent": found.faults,
         "silent_then_cut": found.faults_cut,

@@ -2,8 +2,10 @@
 
 Single: the flow is cut at operation k in each torn mode, power comes back, people go on. Nested:
 the same first cut, and a second one at every operation of what follows, once for each situation
-that can be told apart. Silent: operation k reports done and did not take; the flow goes on unaware,
-and power is cut in one of the next operations as well.
+that can be told apart. Overtaken: an earlier operation that nobody has read since did not take, and
+operation k did. Silent: operation k reports done and did not take; the flow goes on unaware, and
+power is cut in one of the next operations as well. Deep: the recovery after a silent failure is cut
+too, and every recovery in each mode.
 """
 
 from collections import Counter
@@ -37,7 +39,10 @@ MODE_NAMES = {
     UNSTABLE_BITS: "unstable bits",
     FAINT_BITS: "faint bits",
     NEARLY_BITS: "nearly all",
+    4: "4/4",
 }
+OVERTAKING = (0, 4, RANDOM_BITS)  # quarters of the operation that was begun last
+OVERTAKEN_MAX = 6  # of these the newest, one at a time, and then all of them
 FAULT_SEEDS = (1, 2)
 LATER_MODE = 2  # quarters of the cut that follows a silent fault
 LATER_OPERATIONS = 8
@@ -53,6 +58,7 @@ class Drilled:
     flow: Flow
     operations: int
     singles: int = 0
+    overtaken: int = 0  # of the singles
     situations: int = 0
     nested: int = 0
     faults: int = 0
@@ -62,6 +68,7 @@ class Drilled:
     known: set[Hashable] = field(default_factory=set)
     modes: Counter[str] = field(default_factory=Counter)
     findings: Findings = field(default_factory=Findings)
+    deep: bool = False
 
     @property
     def cuts(self) -> int:
@@ -69,12 +76,15 @@ class Drilled:
         return self.singles + self.nested + self.faults_cut
 
 
-def drill(flow: Flow, every: int = 1, nested: bool = True) -> Drilled:
+def drill(flow: Flow, every: int = 1, nested: bool = True, deep: bool = False) -> Drilled:
     """Put a flow through everything; `every` N takes each Nth cut only, for a first look."""
     stage = flow.begin()
     stage.flash.restart_count()
+    stage.flash.reorders = True
     stage.act()
-    found = Drilled(flow, stage.flash.operation)
+    found = Drilled(flow, stage.flash.operation, deep=deep)
+    stage.flash.reorders = False
+    overtaken = dict(stage.flash.overtaken)
     _judge(found, stage, "whole")
     nested = nested and flow.nested
     number = 0
@@ -82,10 +92,14 @@ def drill(flow: Flow, every: int = 1, nested: bool = True) -> Drilled:
         number += 1
         if number % every == 0:
             _single(found, cut, nested)
+    for cut in _overtaking(overtaken):
+        number += 1
+        if number % every == 0:
+            _single(found, cut, nested)
     for fault in _faults(found.operations):
         number += 1
         if number % every == 0:
-            _silent(found, fault)
+            _silent(found, fault, nested and deep)
     return found
 
 
@@ -94,6 +108,17 @@ def _cuts(operations: int, seeds_max: int) -> Iterator[FlashCut]:
         for mode, seeds in MODES.items():
             for seed in range(min(seeds, seeds_max)):
                 yield FlashCut(operation, mode, seed=operation + LIVES * seed)
+
+
+def _overtaking(overtaken: dict[int, list[int]]) -> Iterator[FlashCut]:
+    """Yield the cuts of a part that had not done everything in order."""
+    for operation, earlier in sorted(overtaken.items()):
+        late = [(one,) for one in earlier[-OVERTAKEN_MAX:]]
+        if len(late) > 1:
+            late.append(tuple(earlier))
+        for some in late:
+            for mode in OVERTAKING:
+                yield FlashCut(operation, mode, seed=operation, late=some)
 
 
 def _faults(operations: int) -> Iterator[FlashFault]:
@@ -109,7 +134,8 @@ def _single(found: Drilled, cut: FlashCut, nested: bool) -> None:
     if not _cut_act(found, stage, cut, where):
         return
     found.singles += 1
-    found.modes[MODE_NAMES[cut.quarters]] += 1
+    found.overtaken += bool(cut.late)
+    found.modes["overtaken" if cut.late else MODE_NAMES[cut.quarters]] += 1
     kept, situation = stage.keep(), stage.situation()
     stage.flash.restart_count()
     if not _guarded(found, stage, where):
@@ -124,9 +150,9 @@ def _single(found: Drilled, cut: FlashCut, nested: bool) -> None:
 
 
 def _nest(found: Drilled, stage: Stage, kept: Any, recovery: int, where: str) -> None:
-    """Cut the recovery at every operation, in each of the five torn modes."""
+    """Cut the recovery at every operation, in each of the five torn modes; deep: in all eight."""
     for operation in range(recovery):
-        for mode in TORN_QUARTERS:
+        for mode in MODES if found.deep else TORN_QUARTERS:
             stage.back(kept)
             stage.told = []
             cut = FlashCut(operation, mode, seed=operation + 1)
@@ -147,7 +173,7 @@ def _nest(found: Drilled, stage: Stage, kept: Any, recovery: int, where: str) ->
                 _judge(found, stage, again)
 
 
-def _silent(found: Drilled, fault: FlashFault) -> None:
+def _silent(found: Drilled, fault: FlashFault, nested: bool) -> None:
     """Let an operation fail unsaid; then cut power at the end, and at each later operation."""
     later = -1
     later_operations = LATER_OPERATIONS if found.flow.nested else LONG_LATER_OPERATIONS
@@ -173,8 +199,13 @@ def _silent(found: Drilled, fault: FlashFault) -> None:
             found.modes[fault.kind] += 1
         stage.flash.cut_at()
         stage.flash.fault_at()
+        kept = stage.keep() if nested and later < 0 else None
+        stage.flash.restart_count()
         if _guarded(found, stage, where):
+            recovery = stage.flash.operation
             _judge(found, stage, where)
+            if kept is not None:
+                _nest(found, stage, kept, recovery, where)
         later = max(later, fault.operation) + 1
         if later > fault.operation + later_operations:
             return
@@ -182,6 +213,7 @@ def _silent(found: Drilled, fault: FlashFault) -> None:
 
 def _cut_act(found: Drilled, stage: Stage, cut: FlashCut, where: str) -> bool:
     stage.flash.restart_count()
+    stage.flash.reorders = bool(cut.late)
     stage.flash.cut_at(cut)
     try:
         stage.act()
@@ -192,6 +224,7 @@ def _cut_act(found: Drilled, stage: Stage, cut: FlashCut, where: str) -> bool:
         return False
     finally:
         stage.flash.cut_at()
+        stage.flash.reorders = False
     raise AssertionError(f"{found.flow.name}: {where} was never reached")
 
 
@@ -226,4 +259,5 @@ def _except(found: Drilled, where: str, error: Exception, stage: Stage | None = 
 
 
 def _said(cut: FlashCut) -> str:
-    return f"cut in operation {cut.operation} at {MODE_NAMES[cut.quarters]}"
+    late = f" without {', '.join(map(str, cut.late))}" if cut.late else ""
+    return f"cut in operation {cut.operation} at {MODE_NAMES[cut.quarters]}{late}"

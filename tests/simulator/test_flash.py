@@ -9,6 +9,8 @@ from simulator.flash import (
     FEW,
     LOST,
     NEARLY_BITS,
+    NO_ERASE,
+    NO_PROGRAM,
     RANDOM_BITS,
     STUCK,
     UNSTABLE_BITS,
@@ -193,3 +195,40 @@ def test_a_dead_block_can_be_read_and_takes_nothing_more():
     other = flash.clone()
     other.erase(0)
     assert content(other, 0, 1) == b"\x0f"
+
+
+def test_an_earlier_operation_may_not_have_taken_when_a_later_one_has_unless_it_was_read():
+    for is_read, left in ((False, b"\xff"), (True, b"\x00")):
+        flash = Flash(BLOCK_BYTES * 2)
+        flash.reorders = True
+        flash.program(0, b"\x00")
+        if is_read:
+            flash.read(0, bytearray(1))
+        flash.cut_at(FlashCut(1, 4, late=(0,)))
+        with pytest.raises(FlashPowerLost):
+            flash.program(300, b"\x01")
+        assert flash.overtaken == {0: [], 1: [] if is_read else [0]}
+        assert bytes(flash.image[:1]) == left and flash.image[300] == 1
+
+
+def test_what_is_written_over_is_done_before():
+    flash = Flash(BLOCK_BYTES * 2)
+    flash.reorders = True
+    flash.erase(0)
+    flash.program(0, b"\x00")
+    flash.program(BLOCK_BYTES, b"\x00")
+    assert flash.overtaken == {0: [], 1: [], 2: [1]}, "the erase is over: its block is programmed"
+
+
+@pytest.mark.parametrize(("kind", "programs", "erases"), [(NO_PROGRAM, 0, 1), (NO_ERASE, 1, 0)])
+def test_a_block_may_take_only_programs_or_only_erases(kind, programs, erases):
+    flash = Flash(BLOCK_BYTES * 2)
+    flash.program(0, b"\x0f")
+    flash.restart_count()
+    flash.fault_at(FlashFault(0, kind))
+    flash.program(1, b"\x00")
+    assert (flash.image[1] == 0) == bool(programs) and flash.injected == 1
+    flash.erase(0)
+    assert (flash.image[0] == 0xFF) == bool(erases)
+    flash.program(BLOCK_BYTES, b"\x00")
+    assert flash.image[BLOCK_BYTES] == 0, "the other block is sound"
