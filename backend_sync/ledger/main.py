@@ -10,33 +10,31 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend_sync.catalogue import every_tariff
+from backend_sync.clocks import SystemClock
 from backend_sync.keyring.keyfile import KeyFileError
 from backend_sync.keyring.local import LocalKeyring
 from backend_sync.keyring.remote import RemoteKeyring
+from backend_sync.ledger import listed, show
 from backend_sync.ledger import report as figures
-from backend_sync.ledger import show
-from backend_sync.ledger.batches import CardBatch
 from backend_sync.ledger.differences import differences
 from backend_sync.ledger.engine import fare_hashes
 from backend_sync.ledger.ledger import Ledger
 from backend_sync.ledger.place import Place, PlaceError
 from backend_sync.ledger.recorded_taps import recorded_taps
 from backend_sync.ledger.replay import replay
-from backend_sync.ledger.singles import CounterSale, is_genuine, single_cases, single_figures
+from backend_sync.ledger.singles import is_genuine, single_cases, single_figures
 from backend_sync.ledger.statement import find_card, statement
-from backend_sync.ledger.tickets import TicketSale, ticket_cases, ticket_figures
+from backend_sync.ledger.tickets import ticket_cases, ticket_figures
 from backend_sync.ports import KeyringError
 from backend_sync.storage.database import Database
 from backend_sync.storage.disk import DiskRefused
 from card_layouts.errors import LayoutError
 
-ISSUE_BYTES = 64
-T = TypeVar("T")
 Answer = tuple[int, Any, list[str]]  # exit code, JSON, lines for people
 
 
@@ -234,58 +232,35 @@ def _taps(options: argparse.Namespace) -> Answer:
 
 
 def _import_issues(options: argparse.Namespace) -> Answer:
-    data = options.file.read_bytes()
-    if len(data) % ISSUE_BYTES:
-        raise CommandError(f"{options.file}: {len(data)} bytes, wanted rows of {ISSUE_BYTES}")
-    rows = [data[at : at + ISSUE_BYTES] for at in range(0, len(data), ISSUE_BYTES)]
+    rows = listed.read_issues(options.file)
     with _ledger(options) as ledger:
         count = ledger.import_issues(rows)
     return 0, {"new": count}, [f"{count} cards are new"]
 
 
 def _import_batches(options: argparse.Namespace) -> Answer:
-    rows = _listed(
-        options.file,
-        "batches",
-        lambda row: CardBatch(int(row["authority"]), int(row["batch"]), bytes.fromhex(row["head"])),
-    )
+    rows = listed.read_batches(options.file)
     with _ledger(options) as ledger:
         count = ledger.import_batches(rows)
     return 0, {"new": count}, [f"{count} batches are new"]
 
 
 def _import_sales(options: argparse.Namespace) -> Answer:
-    names = ("sale_id", "action_id", "cents", "channel", "time")
-    rows = _listed(options.file, "sales", lambda sale: tuple(sale[name] for name in names))
+    rows = listed.read_sales(options.file)
     with _ledger(options) as ledger:
         count = ledger.import_sales(rows)
     return 0, {"new": count}, [f"{count} sales are new"]
 
 
 def _import_tickets(options: argparse.Namespace) -> Answer:
-    rows = _listed(
-        options.file,
-        "ticket sales",
-        lambda sale: TicketSale(
-            str(sale["sale_id"]),
-            bytes.fromhex(sale["uid"]),
-            bytes.fromhex(sale["header"]),
-            str(sale["channel"]),
-            int(sale["time"]),
-        ),
-    )
+    rows = listed.read_tickets(options.file)
     with _ledger(options) as ledger:
         count = ledger.import_tickets(rows)
     return 0, {"new": count}, [f"{count} tickets are new"]
 
 
 def _import_singles(options: argparse.Namespace) -> Answer:
-    lines = options.file.read_text(encoding="utf-8").splitlines()
-    try:
-        rows = [CounterSale(**{name: json.loads(line)[name] for name in CounterSale._fields})
-                for line in lines if line.strip()]  # fmt: skip
-    except (ValueError, KeyError, TypeError) as error:
-        raise CommandError(f"{options.file}: not a counter's register: {error!r}") from None
+    rows = listed.read_counter_sales(options.file)
     with _ledger(options) as ledger:
         publics = [public for _key_id, public in ledger.keyring.assemble("publics", {})]
         for number, row in enumerate(rows, 1):
@@ -293,17 +268,6 @@ def _import_singles(options: argparse.Namespace) -> Answer:
                 raise CommandError(f"{options.file}:{number}: {row.sale}: its code is not genuine")
         count = ledger.import_singles(rows)
     return 0, {"new": count}, [f"{count} singles are new"]
-
-
-def _listed(path: Path, what: str, read: Callable[[Any], T]) -> list[T]:
-    """Return the rows of a file that holds a JSON list. Raises: CommandError."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(found, list):
-            raise TypeError(f"found {type(found).__name__}")
-        return [read(row) for row in found]
-    except (ValueError, KeyError, TypeError) as error:
-        raise CommandError(f"{path}: not a list of {what}: {error!r}") from None
 
 
 def _engine(_options: argparse.Namespace) -> Answer:
@@ -331,4 +295,4 @@ def _keyring(options: argparse.Namespace) -> LocalKeyring | RemoteKeyring:
 
 def _ledger(options: argparse.Namespace) -> AbstractContextManager[Ledger]:
     """Open the ledger for writing, with its keyring; close both."""
-    return Place(options.place).ledger(getattr(options, "authority", 0))
+    return Place(options.place).ledger(SystemClock(), getattr(options, "authority", 0))

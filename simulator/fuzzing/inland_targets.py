@@ -1,5 +1,5 @@
-"""Seeds and rules of what the ledger takes from the broker: edges' states and batches; and of the
-publisher's own file of versions.
+"""Seeds and rules of what the ledger takes from the broker, edges' states and batches, and from
+files: rows that commands bring in, and the publisher's versions.
 """
 
 import hashlib
@@ -9,6 +9,7 @@ from typing import Any
 
 from backend_sync import publisher
 from backend_sync.intake import Intake
+from backend_sync.ledger import listed
 from backend_sync.package_versions import PackageVersions, VersionsError
 from backend_sync.ports import Message
 from backend_sync.quarantine import Quarantine
@@ -20,6 +21,7 @@ from simulator.fuzzing.mutation import BYTES, in_parts
 from simulator.fuzzing.shared.parts import join_parts, split_parts
 from simulator.fuzzing.target import Work, must
 from simulator.fuzzing.text import TEXT, TREE
+from simulator.prng import Prng
 
 TOPIC = "tornello/v1/244/depot-1/"
 
@@ -110,3 +112,41 @@ def versions_work() -> Work:
 
     seeds = [json.dumps(tree).encode()]
     return file_work("versions.json", read, (VersionsError,), seeds, TREE, check=check)
+
+
+def lists_work() -> Work:
+    """Files of rows for the books; the first byte says of which kind the case is."""
+    folder = Folder("rows")
+    readers = (listed.read_sales, listed.read_tickets, listed.read_batches,
+               listed.read_counter_sales, listed.read_issues)  # fmt: skip
+    sold = {"sale_id": "s1", "action_id": 9, "cents": 500, "channel": "web", "time": 200_000_000}
+    ticket = {**sold, "uid": "04112233445566", "header": "00" * 12}
+    batch = {"authority": 244, "batch": 17, "head": "00" * 44}
+    single = {"sale": "s1", "code": "TO1:", "channel": "desk", "time": 200_000_000}
+    files: list[Any] = [[sold, {**sold, "sale_id": 2}], [ticket], [batch]]
+    texts = [json.dumps(tree).encode() for tree in files]
+    texts += [json.dumps(single).encode() + b"\n", bytes(128)]
+    seeds = [bytes([at]) + text for at, text in enumerate(texts)]
+
+    def read(case: bytes) -> Any:
+        folder.path.write_bytes(case[1:])
+        return readers[case[0] % len(readers) if case else 0](folder.path)
+
+    def check(case: bytes, rows: Any) -> None:
+        for row in rows:
+            if isinstance(row, bytes):
+                must(len(row) == listed.ISSUE_BYTES, "half a row")
+                continue
+            for value in row:
+                must(isinstance(value, str | bytes | int), "a value that no column holds")
+                must(not isinstance(value, str) or value.encode(), "a text that is none")
+                must(not isinstance(value, int) or 0 <= value <= listed.ACTION_MAX, "no number")
+
+    def behind(case: bytes, prng: Prng, work: Work) -> bytes:
+        """Change the file and leave its kind."""
+        operations = TREE if case[:1] < b"\x03" else (*TREE, *TEXT)
+        return case[:1] + operations[prng.below(len(operations))](case[1:], prng, work)
+
+    work = Work(read, (listed.ListFault,), seeds, (behind, behind, behind, *BYTES), check)
+    work.close, work.memory_max = folder.folder.cleanup, 1 << 20
+    return work

@@ -133,5 +133,7 @@ TARGETS = (
            ("backend_sync.intake", "backend_sync.quarantine"), inland.intake_work),
     Target("versions", "the publisher's file of versions", ("backend_sync.package_versions",),
            inland.versions_work),
+    Target("ledger-lists", "files of rows that are brought into the books",
+           ("backend_sync.ledger.listed",), inland.lists_work),
 )  # fmt: skip
 NAMES = {target.name: target for target in TARGETS}

@@ -52,6 +52,13 @@ def both_deep():
     return join_parts([DEEP, DEEP])
 
 
+def listed(kind, name, value):
+    """Return a file of rows for the books, one value of its first row replaced."""
+    rows = json.loads(NAMES["ledger-lists"].make().seeds[kind][1:])
+    rows[0][name] = value
+    return bytes([kind]) + json.dumps(rows).encode()
+
+
 def used_up():
     """Return a dock session with a board that has every number acknowledged that there is."""
     statement = {"layout": 1, "device": DEVICE, "epoch": EPOCH, "acked_seq": (1 << 30) - 1}
@@ -106,6 +113,11 @@ FOUND = [
      "an authority of nine bits"),
     ("issue-register", foreign_row, "a card of another batch"),
     ("edge-dock", used_up, "a board whose last number is used"),
+    ("ledger-lists", lambda: b"\0" + DEEP, "brackets without end"),
+    ("ledger-lists", lambda: listed(0, "cents", 2.5), "half a cent"),
+    ("ledger-lists", lambda: listed(0, "cents", 1 << 64), "more cents than a column holds"),
+    ("ledger-lists", lambda: listed(0, "channel", "\ud800"), "a letter that is none"),
+    ("ledger-lists", lambda: listed(1, "time", float("inf")), "an endless number"),
     ("versions", lambda: DEEP, "brackets without end"),
     ("versions", lambda: changed("versions", "extra", []), "a list for an object"),
     ("versions", lambda: changed("versions", "manifests", "tariff-244", "version", -1),
