@@ -85,7 +85,7 @@ class Keyring(Protocol):
         "dock": {"edge": ..., "month": ..., "devices": [...]} -> [(device, key 16 B) ...]
         "devices": {} -> [{"device", "epoch", "authority", "operator", "edge", "state"} ...]
         "publics": {} -> [(key_id 4 B, public 32 B) ...] of ledger and authorities
-        "incarnation": {} -> int
+        "incarnation": {}, or how far the books are: {"ledger", "seal", "head"} in hex -> int
         Raises: KeyringRefused naming what is missing.
         """
 

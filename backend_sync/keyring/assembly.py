@@ -44,7 +44,7 @@ class Assembly:
             "dock": self.dock,
             "devices": self.devices,
             "publics": lambda request: self.signing.publics(),
-            "incarnation": lambda request: self.register.incarnation(),
+            "incarnation": self.incarnation,
         }
 
     def make(self, kind: str, request: Mapping[str, Any]) -> Any:
@@ -58,6 +58,18 @@ class Assembly:
             raise KeyringRefused(f"assemble {kind}: {error} is missing") from None
         except _UNFIT as error:
             raise KeyringRefused(f"assemble {kind}: {error}") from None
+
+    def incarnation(self, request: Mapping[str, Any]) -> int:
+        """Return the ledger's incarnation; {"ledger", "seal", "head"} says how far its books are.
+
+        Raises: KeyringRefused when they were further before.
+        """
+        if request:
+            ledger, seal, head = (request[name] for name in ("ledger", "seal", "head"))
+            if not re.fullmatch("[0-9a-f]{32}[0-9a-f]{64}", ledger + head) or seal < 0:
+                raise KeyringRefused("assemble incarnation: wanted ledger and head in hex digits")
+            self.register.see_ledger(ledger, seal, head)
+        return self.register.incarnation()
 
     def hotlist(self, request: Mapping[str, Any]) -> bytes:
         """Return a base: {"version", "authority", "entries": [(P_L, g, action)], "width"}."""

@@ -41,6 +41,11 @@ CREATE TABLE IF NOT EXISTS checkpoint (
     wrapped BLOB NOT NULL,
     PRIMARY KEY (device, epoch)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ledger_head (
+    ledger TEXT PRIMARY KEY,
+    seal INTEGER NOT NULL,
+    head TEXT NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT OR IGNORE INTO state VALUES ('incarnation', 1);
 """
@@ -192,8 +197,32 @@ class Register:
 
     def raise_incarnation(self) -> int:
         """Say that the ledger was restored from a copy: devices send again what it lost (D16)."""
+        self.database.execute("BEGIN IMMEDIATE")
         self.database.execute("UPDATE state SET value = value + 1 WHERE name = 'incarnation'")
+        self.database.execute("DELETE FROM ledger_head")
+        self.database.execute("COMMIT")
         return self.incarnation()
+
+    def see_ledger(self, ledger: str, seal: int, head: str) -> None:
+        """Remember how far the books of a ledger have come: its newest seal and that one's head.
+
+        Raises: KeyringRefused when more was seen before: an older copy was put in its place.
+        """
+        found = self.database.execute(
+            "SELECT seal, head FROM ledger_head WHERE ledger = ?", (ledger,)
+        ).fetchone()
+        if found == (seal, head):
+            return
+        if found is not None and seal <= found[0]:
+            raise KeyringRefused(
+                f"the ledger's newest seal is {seal} {head[:8]}, but {found[0]} {found[1][:8]} was"
+                " seen before: an older copy was put in its place, or its books were changed; look"
+                " with `tornello ledger verify-chain`, and `tornello keyring restored` says to all"
+                " devices that it was restored"
+            )
+        self.database.execute(
+            "INSERT OR REPLACE INTO ledger_head VALUES (?, ?, ?)", (ledger, seal, head)
+        )
 
     def checkpoints(self) -> Iterable[tuple[int, int, int, bytes]]:
         return self.database.execute("SELECT device, epoch, ordinal, wrapped FROM checkpoint")

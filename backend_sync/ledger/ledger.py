@@ -18,6 +18,7 @@ from backend_sync.ledger.batches import CardBatch, import_batches
 from backend_sync.ledger.books import Books, open_books
 from backend_sync.ledger.chains import Chains, leads_to_head
 from backend_sync.ledger.equivocation import take_back
+from backend_sync.ledger.head_watch import HeadWatch
 from backend_sync.ledger.imports import Sale, import_issues, import_sales
 from backend_sync.ledger.opening import open_database
 from backend_sync.ledger.poster import Poster
@@ -64,6 +65,7 @@ class Ledger:
         self.rerater = Rerater(tariffs)
         self.plant = plants.from_environment()
         self.database = open_database(url)
+        self.head = HeadWatch(self.database, keyring)
         self.auditor = Auditor(self.database, keyring, tariffs)
         self.first_seqs: dict[tuple[int, int], int] = {}
 
@@ -75,7 +77,8 @@ class Ledger:
 
         Shape: batches are (edge, runs) as `card_layouts.link.batches.decode_batch` returns them.
         A device whose journal has a hole at the start gets no acknowledgement yet.
-        Raises: KeyringAbsent, or the database's error: then nothing of the group was posted.
+        Raises: KeyringAbsent, LedgerIsOlder, or the database's error: then nothing of the group
+        was posted.
         """
         if not batches:
             return []
@@ -83,6 +86,7 @@ class Ledger:
             return self._post(batches)
 
     def _post(self, batches: Sequence[arrivals.Batch]) -> list[Acknowledgement]:
+        self.head.refuse_older()
         opened = self.keyring.unseal([run for _, runs in batches for run in runs])
         now = self.clock.utc_seconds()
         with self.database.transaction():
@@ -116,6 +120,7 @@ class Ledger:
 
     def import_issues(self, rows: Sequence[bytes]) -> int:
         """Enter issued cards from ISSUE rows of 64 bytes; return how many were new."""
+        self.head.refuse_older()
         with self.database.transaction():
             count = import_issues(self.database, self.keyring, rows, self.currency)
         self.auditor.has_news = True
@@ -123,6 +128,7 @@ class Ledger:
 
     def import_batches(self, rows: Sequence[CardBatch]) -> int:
         """Enter what the cards of deliveries were given; return how many deliveries were new."""
+        self.head.refuse_older()
         with self.database.transaction():
             poster = Poster(self.database, self.plant, self.clock.utc_seconds())
             count = import_batches(self.database, poster, rows)
@@ -132,6 +138,7 @@ class Ledger:
 
     def import_sales(self, sales: Sequence[Sale | tuple[Any, ...]]) -> int:
         """Post paid sales, CASH to PREPAID; return how many were new. The same id is once."""
+        self.head.refuse_older()
         with self.database.transaction():
             book = AccountBook(self.database, self.currency)
             poster = Poster(self.database, self.plant, self.clock.utc_seconds())
@@ -144,6 +151,7 @@ class Ledger:
 
     def import_tickets(self, rows: Sequence[TicketSale]) -> int:
         """Enter sold tourist tickets, CASH to REV; return how many were new."""
+        self.head.refuse_older()
         with self.database.transaction():
             book = AccountBook(self.database, self.currency)
             poster = Poster(self.database, self.plant, self.clock.utc_seconds())
@@ -154,8 +162,10 @@ class Ledger:
     @contextmanager
     def books(self) -> Iterator[Books]:
         """One transaction in which a module moves money; see `books.py`."""
+        self.head.refuse_older()
         with open_books(self.database, self.clock.utc_seconds(), self.currency) as books:
             yield books
+        self.head.tell()
 
     def audit(self, cards_max: int = CARDS_AT_ONCE) -> int:
         """Repeat the choices of up to so many cards with news; return how many: 0 = none left."""
@@ -163,6 +173,7 @@ class Ledger:
 
     def import_singles(self, rows: Sequence[CounterSale]) -> int:
         """Enter single tickets sold at counters, CASH to REV; return how many were new."""
+        self.head.refuse_older()
         with self.database.transaction():
             book = AccountBook(self.database, self.currency)
             poster = Poster(self.database, self.plant, self.clock.utc_seconds())
@@ -251,7 +262,7 @@ class Ledger:
     def _acknowledgements(self, chains: Chains, now: int) -> list[Acknowledgement]:
         if not any(c.first_seq and c.seq >= c.first_seq for c in chains.by_name.values()):
             return []
-        incarnation = int(self.keyring.assemble("incarnation", {}))
+        incarnation = self.head.incarnation()
         return [
             {
                 "device": c.device,

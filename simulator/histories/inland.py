@@ -21,6 +21,8 @@ from backend_sync.app import PUBLISH_EVERY_MS, Service
 from backend_sync.config import LEASE_DEFAULTS, Config
 from backend_sync.keyring.local import LocalKeyring
 from backend_sync.ledger.imports import Sale
+from backend_sync.ledger.singles import CounterSale
+from backend_sync.ledger.tickets import TicketSale
 from backend_sync.packages import Terms
 from simulator.clock import WorldClock
 from simulator.histories.broker import LedgerSide, Post
@@ -71,6 +73,8 @@ class Inland:
         self.service: Service | None = None
         self.broker: LedgerSide | None = None
         self.sales: list[Sale] = []
+        self.ticket_sales: list[TicketSale] = []
+        self.single_sales: list[CounterSale] = []
         self.listed: dict[bytes, tuple[str, int]] = {}
         self.lists: dict[int, dict[bytes, int]] = {}  # overlay version -> pseudonym -> g
         self.tariffs = dict.fromkeys(AREAS, 1)  # the newest version published
@@ -96,6 +100,8 @@ class Inland:
         event.listen(database.engine, "before_cursor_execute", self._statement)
         self._wrap_commits(database)
         self.service.ledger.import_sales(self.sales)
+        self.service.ledger.import_tickets(self.ticket_sales)
+        self.service.ledger.import_singles(self.single_sales)
         self.busy()
 
     def die(self) -> None:
@@ -138,10 +144,10 @@ class Inland:
             Path(f"{self.books}{suffix}").unlink(missing_ok=True)
         shutil.copy(self.backup, self.books)
         self.restores += 1
-        self.start()
-        assert self.service is not None
-        keyring: Any = self.service.keyring
+        keyring = LocalKeyring(self.folder / "keyring")
         keyring.register.raise_incarnation()
+        keyring.close()
+        self.start()
         return True
 
     # What people do -------------------------------------------------------------------
@@ -152,6 +158,17 @@ class Inland:
         try:
             if self.service is not None:
                 self.service.ledger.import_sales([sale])
+        except Killed:
+            self.die()
+            return False
+        return True
+
+    def sell_single(self, sale: CounterSale) -> bool:
+        """Take a sold code, as `sell` does a load."""
+        self.single_sales.append(sale)
+        try:
+            if self.service is not None:
+                self.service.ledger.import_singles([sale])
         except Killed:
             self.die()
             return False

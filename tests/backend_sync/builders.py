@@ -185,6 +185,8 @@ class World:
 
     def __init__(self, folder, url=None, devices=(1, 2, 3), cards=2, tariffs=None):
         folder.mkdir(exist_ok=True)
+        self.folder = folder
+        self.is_open = True
         self.keys = make_keys([AUTHORITY], seed="ledger tests")
         write_keys(folder / "keys.json", self.keys)
         self.keyring = LocalKeyring(folder)
@@ -198,8 +200,10 @@ class World:
         self.cards = [self.card(i) for i in range(cards)]
 
     def close(self):
-        self.ledger.close()
-        self.keyring.close()
+        if self.is_open:
+            self.is_open = False
+            self.ledger.close()
+            self.keyring.close()
 
     def device(self, number, epoch=0, first_seq=1):
         self.keyring.provision(number, epoch, AUTHORITY, OPERATOR, "edge", first_seq=first_seq)
