@@ -9,6 +9,7 @@ COMMANDS = {
     "serve": ("backend_sync.app", "post what edges send until SIGTERM: serve --config ledger.toml"),
     "keyring": ("backend_sync.keyring.main", "keys and card numbers: init, serve, provision ..."),
     "ledger": ("backend_sync.ledger.main", "reports on the ledger"),
+    "settlement": ("backend_sync.settlement.main", "close service days; statements, files"),
     "tariff": ("backend_sync.tariffs.main", "compile a tariff over a GTFS feed"),
 }
 
@@ -17,7 +18,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run `arguments[0]` with the rest; return its exit code, 2 for an unknown command."""
     if not arguments or arguments[0] not in COMMANDS:
         for name, (_, sentence) in COMMANDS.items():
-            print(f"  {name:8} {sentence}", file=sys.stderr)
+            print(f"  {name:10} {sentence}", file=sys.stderr)
         return 2
     module = importlib.import_module(COMMANDS[arguments[0]][0])
     code: int = module.main(arguments[1:])

@@ -25,6 +25,7 @@ from simulator.clock import WorldClock
 from simulator.demo_docks import Docks
 from simulator.demo_faults import Faults
 from simulator.demo_files import DemoFiles, Settings
+from simulator.demo_settlement import settle
 from simulator.demo_show import Show, sentence
 from simulator.demo_taps import Taps, power_on
 from simulator.demo_tickets import read_tickets, ticket_sales
@@ -228,7 +229,10 @@ class Demo:
         ledger = self._ledger()
         while ledger.audit():
             pass
+        self.show.step("closing the last service day")
+        settled = settle(self.files, ledger, system.EDGE, system.FIRST_MIDNIGHT // DAY_S + DAYS - 1)
         report = ledger.report(with_cards=True)
+        report["settlement"] = settled
         report["differences"] = differences(ledger.database, ledger.keyring, ledger.auditor.tariffs)
         ledger.close()
         return self._result(report, edge)

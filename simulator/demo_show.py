@@ -99,6 +99,7 @@ def _totals(result: dict[str, Any]) -> list[tuple[str, str]]:
             "accounts",
             ", ".join(f"{name} {_money(cents)}" for name, cents in result["accounts"].items()),
         ),
+        ("settled", result["settlement"].get("sentence", "not closed")),
         ("sum of all accounts", _money(result["trial_balance_cents"])),
         ("torn taps resolved by", _counts(result["resolved_by"])),
         ("rides decided again", _rerated(rerated, result["price_only_because"])),
@@ -151,6 +152,8 @@ def sentence(result: dict[str, Any]) -> str:
         wrong.append(
             f"the ledger says {abs(gap)} cents {'more' if gap > 0 else 'less'} than the cards hold"
         )
+    if "refused" in result["settlement"]:
+        wrong.append(result["settlement"]["refused"])
     if result["trial_balance_cents"]:
         wrong.append(f"the accounts sum to {result['trial_balance_cents']} cents")
     if wrong:

@@ -8,19 +8,24 @@ import ast
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-OURS = ("card_layouts", "firmware", "edge_agent", "backend_sync", "simulator", "tests")
+OURS = (
+    *("card_layouts", "firmware", "edge_agent", "backend_sync", "auditor"),
+    *("simulator", "tests"),
+)
 MAY_IMPORT = {
     "card_layouts": ("card_layouts",),
     "firmware": ("firmware", "card_layouts"),
     "edge_agent": ("edge_agent", "card_layouts"),
     "backend_sync": ("backend_sync", "card_layouts"),
-    "simulator": OURS[:5],
+    "auditor": ("auditor", "card_layouts"),
+    "simulator": OURS[:6],
 }
 WHY = {
     "card_layouts": "card_layouts is what all programs agree on, so it knows none of them",
     "firmware": "the validator knows the shared layouts and nothing of edge or backend",
     "edge_agent": "the edge carries sealed bytes: it knows layouts, no device's or ledger's code",
     "backend_sync": "the ledger judges bytes, whoever made them: it knows layouts only",
+    "auditor": "the auditor believes neither ledger nor edge: it knows what all must agree on",
     "simulator": "the simulator runs the four real programs and is known by none of them",
 }
 # What shared code may take from the standard library: MicroPython has these, and they are pure.

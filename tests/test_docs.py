@@ -10,7 +10,10 @@ from tests.test_launcher import load_launcher
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted(path for path in ROOT.glob("*.md"))
-FOLDERS = ("card_layouts", "firmware", "edge_agent", "backend_sync", "simulator", "tests")
+FOLDERS = (
+    *("card_layouts", "firmware", "edge_agent", "backend_sync", "auditor", "simulator"),
+    "tests",
+)
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
 LINK = re.compile(r"\[[^\]]*\]\(([^)#]+)(?:#[^)]*)?\)")
 FIRST_SENTENCES = ("Context.", "Choice.", "Otherwise.", "Good.", "Bad.")

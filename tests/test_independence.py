@@ -12,7 +12,7 @@ import pytest
 from tests import figures, import_rules
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = ("card_layouts", "firmware", "edge_agent", "backend_sync", "tests")
+OURS = ("card_layouts", "firmware", "edge_agent", "backend_sync", "auditor", "tests")
 MODELS = (
     *("desfire_card", "ultralight_c", "pn532*", "iso_dep*", "field", "air", "vpcd"),
     "desfire_host",

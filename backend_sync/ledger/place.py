@@ -8,11 +8,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from backend_sync.catalogue import every_tariff
-from backend_sync.clocks import SystemClock
 from backend_sync.keyring.keyfile import KeyFileError
 from backend_sync.keyring.local import LocalKeyring
 from backend_sync.keyring.remote import RemoteKeyring
 from backend_sync.ledger.ledger import Ledger
+from backend_sync.ports import Clock
 from backend_sync.storage.database import Database
 
 SQLITE = "sqlite:///"
@@ -61,10 +61,10 @@ class Place:
         return RemoteKeyring(socket)
 
     @contextmanager
-    def ledger(self, authority: int = 0) -> Iterator[Ledger]:
+    def ledger(self, clock: Clock, authority: int = 0) -> Iterator[Ledger]:
         """Open the ledger for writing, with its keyring; close both."""
         with closing(self.keyring()) as keyring:
             tariffs = every_tariff(self.tariffs)
-            ledger = Ledger(self.url(), SystemClock(), keyring, tariffs, authority)
+            ledger = Ledger(self.url(), clock, keyring, tariffs, authority)
             with closing(ledger):
                 yield ledger

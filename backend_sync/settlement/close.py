@@ -107,6 +107,15 @@ def lines_of(database: Database, number: int) -> bytes:
     return b"".join(bytes(row[0]) for row in rows)
 
 
+def revenue_moved(database: Database, first: int, last: int) -> int:
+    """Return the cents that postings `first`..`last` moved on REV, before tax is taken out."""
+    return int(database.value(
+        "SELECT coalesce(sum(p.cents), 0) FROM postings p JOIN accounts a ON a.id = p.account"
+        " WHERE p.id BETWEEN ? AND ? AND a.kind = 'REV' AND p.rule <> 'VAT'",
+        (first, last),
+    ))  # fmt: skip
+
+
 def _batches(database: Database, where: str, values: tuple[int, ...] = ()) -> list[Closed]:
     rows = database.rows(f"SELECT id, body, signature FROM settlement_batches {where}", values)
     return [Closed(row[0], False, bytes(row[1]), bytes(row[2])) for row in rows]
@@ -166,11 +175,7 @@ def _devices(database: Database) -> list[list[Any]]:
 def _sums(database: Database, window: Window, totals: Totals) -> list[int]:
     """Return [lines, operators, movement of REV before tax, unassigned]."""
     operators = sum(int(row[6]) for row in totals.figures()["operators"])
-    moved = int(database.value(
-        "SELECT coalesce(sum(p.cents), 0) FROM postings p JOIN accounts a ON a.id = p.account"
-        " WHERE p.id BETWEEN ? AND ? AND a.kind = 'REV' AND p.rule <> 'VAT'",
-        window.postings,
-    ))  # fmt: skip
+    moved = revenue_moved(database, *window.postings)
     return [totals.sum(), operators, moved, moved - totals.sum()]
 
 

@@ -1,8 +1,8 @@
 """A settlement line: one event that could earn, without anything that tells the card.
 
 A line of an INTENT or CASH_SALE holds the entry's payload with the card's fields blanked, so that
-the engine prices it again from the line alone. Times are floored to the minute and the record
-found is dated relative to it: a price asks for no more. Left out of the board's image.
+the engine prices it again from the line alone. Seconds are kept
+only as far as a price asks for them. Left out of the board's image.
 Source: SPEC_SETTLEMENT.md section 1; decisions D14, D25; W-148.
 """
 
@@ -162,12 +162,15 @@ def blank_intent(payload: bytes) -> bytes:
     """Return an INTENT's payload without what tells the card; blanking twice changes nothing."""
     whole = int.from_bytes(payload, "big")
     seconds = whole >> _TIME & _SECONDS
-    minute = seconds - seconds % 60
-    kept = whole & _KEPT | minute << _TIME
-    if whole >> _WAS_ZONE & 63:  # a journey is open: pass-back asks how long ago it was touched
-        was = minute - (seconds - (whole >> _WAS_TIME & _SECONDS))
-        kept |= (was & _SECONDS) << _WAS_TIME
-    return kept.to_bytes(FACTS_BYTES, "big")
+    cut = seconds % 60
+    kept = whole & _KEPT
+    if whole >> _WAS_ZONE & 63:
+        # A journey is open: how long ago it was touched counts by the second (pass-back), and both
+        # times by the minute. So both move back by as much as leaves each in its minute.
+        was = whole >> _WAS_TIME & _SECONDS
+        cut = min(cut, was % 60)
+        kept |= (was - cut) << _WAS_TIME
+    return (kept | (seconds - cut) << _TIME).to_bytes(FACTS_BYTES, "big")
 
 
 def blank_sale(payload: bytes) -> bytes:

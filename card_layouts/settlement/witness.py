@@ -1,8 +1,8 @@
 """What the edges carried: sealed slots by device, and what a batch must say of them.
 
 H runs over sealed bytes without any key (D13), and the header's type stands in clear: so who holds
-no key still knows that nothing is missing and which slots could earn. Left out of the board's
-image. Source: SPEC_SETTLEMENT.md section 4; decisions D13, D25.
+no key still knows that nothing is missing and which slots could earn.
+Left out of the board's image. Source: SPEC_SETTLEMENT.md section 4; decisions D13, D25.
 """
 
 from __future__ import annotations

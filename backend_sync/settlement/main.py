@@ -1,0 +1,134 @@
+"""`tornello settlement ...`: close a service day, show it, write it down for those it concerns.
+
+PLACE is a folder with ledger.db, a database file or a URL; the keyring and the tariffs lie beside
+it. Exit code 0 = done and every cent is assigned, 1 = it cannot be closed, or does not hold,
+2 = cannot be done.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from backend_sync.clocks import SystemClock
+from backend_sync.keyring.keyfile import KeyFileError
+from backend_sync.ledger.place import Place, PlaceError
+from backend_sync.ledger.show import table
+from backend_sync.ports import KeyringError
+from backend_sync.settlement.close import Closed, SettlementError, close_day, every_batch
+from backend_sync.settlement.export import export, hashes_of, read_packages
+from backend_sync.settlement.holds import differences
+from backend_sync.settlement.words import batch_lines, batch_values, date_of, equality
+from backend_sync.storage.database import Database
+
+FIRST_DAY = date(2020, 1, 1)
+Answer = tuple[int, Any, list[str]]  # exit code, JSON, lines for people
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one subcommand; print its answer as text, or as JSON with --json."""
+    options = _parser().parse_args(list(arguments))
+    run: Callable[[argparse.Namespace], Answer] = options.run
+    try:
+        code, found, lines = run(options)
+    except SettlementError as error:
+        print(f"settlement {options.command}: {error}", file=sys.stderr)
+        return 1
+    except (PlaceError, KeyFileError, KeyringError, OSError, SQLAlchemyError) as error:
+        print(f"settlement {options.command}: {error.__cause__ or error}", file=sys.stderr)
+        return 2
+    print(json.dumps(found, indent=1) if options.json else "\n".join(lines))
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tornello settlement",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, run, words in (
+        ("close", _close, "close a service day and all before it; closed twice is closed once"),
+        ("list", _list, "one line a batch"),
+        ("show", _show, "one batch: totals, tax, debts"),
+        ("export", _export, "batches, lines, tariffs and statements into a folder"),
+        ("verify", _verify, "exit 1 unless every batch is what the books say"),
+    ):
+        sub = commands.add_parser(name, help=words, description=words)
+        sub.set_defaults(run=run)
+        sub.add_argument("place", nargs="?", default="ledger.db", help="folder, file or URL")
+        sub.add_argument("--json", action="store_true", help="as JSON")
+        if name == "close":
+            sub.add_argument("--day", type=_day, required=True, help="service day, 2026-06-05")
+        if name == "show":
+            sub.add_argument("--number", type=int, help="the batch (the newest)")
+        if name == "export":
+            sub.add_argument("--to", type=Path, required=True, metavar="DIR", help="written here")
+    return parser
+
+
+def _day(text: str) -> int:
+    try:
+        return (date.fromisoformat(text) - FIRST_DAY) // timedelta(days=1)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date, wanted 2026-06-05") from None
+
+
+def _close(options: argparse.Namespace) -> Answer:
+    place = Place(options.place)
+    with place.ledger(SystemClock()) as ledger:
+        closed = close_day(ledger, options.day, hashes_of(read_packages(place.tariffs)))
+    words = "closed" if closed.fresh else "was closed before"
+    lines = [f"batch {closed.number} {words}", *batch_lines(closed.values)]
+    return 0, {"fresh": closed.fresh, **batch_values(closed)}, lines
+
+
+def _list(options: argparse.Namespace) -> Answer:
+    with Place(options.place).books() as database:
+        batches = every_batch(database)
+    names = ("batch", "day", "lines", "cents", "unassigned")
+    rows = [
+        (c.number, date_of(v["day"]), v["lines"], v["sums"][0], v["sums"][3])
+        for c, v in ((c, c.values) for c in batches)
+    ]
+    return 0, [dict(zip(names, row, strict=True)) for row in rows], table(names, rows)
+
+
+def _show(options: argparse.Namespace) -> Answer:
+    with Place(options.place).books() as database:
+        closed = _wanted(database, options.number)
+    return 0, batch_values(closed), batch_lines(closed.values)
+
+
+def _export(options: argparse.Namespace) -> Answer:
+    place = Place(options.place)
+    with place.books() as database, closing(place.keyring()) as keyring:
+        public = keyring.assemble("publics", {})[0][1]
+        paths = export(database, options.to, public, read_packages(place.tariffs))
+    return 0, [str(path) for path in paths], [f"{path}" for path in paths] or ["nothing is new"]
+
+
+def _verify(options: argparse.Namespace) -> Answer:
+    place = Place(options.place)
+    with place.books() as database, closing(place.keyring()) as keyring:
+        found = differences(database, keyring.assemble("publics", {})[0][1])
+        batches = every_batch(database)
+    if found:
+        return 1, found, found
+    lines = [f"batch {closed.number}: {equality(closed.values)}" for closed in batches]
+    return 0, [], lines or ["nothing was ever closed"]
+
+
+def _wanted(database: Database, number: int | None) -> Closed:
+    batches = every_batch(database)
+    found = [c for c in batches if number is None or c.number == number]
+    if not found:
+        raise PlaceError(f"no batch {number or ''}; there are {len(batches)}")
+    return found[-1]
