@@ -107,7 +107,9 @@ def _run(options: argparse.Namespace, folder: Path, show: Show) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="tornello demo", description=(__doc__ or "").split("\n\n")[0]
+        prog="tornello demo",
+        description=(__doc__ or "").split("\n\n")[0],
+        epilog="Exit codes: 0 reconciled, 1 not reconciled or cannot run, 2 wrong use.",
     )
     parser.add_argument("--seed", type=int, default=1, help="the same seed plays the same week (1)")
     parser.add_argument("--taps", type=int, default=500, help="presentations of a card (500)")
