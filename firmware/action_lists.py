@@ -8,7 +8,7 @@ Loaded with packages only: in the image a module of its own. Source: D9; trust.m
 """
 
 from card_layouts.errors import LayoutError, SealError
-from card_layouts.packages.action_list import open_action_list
+from card_layouts.packages.action_list import open_head
 from card_layouts.packages.lease import K_ACT_AT, K_ACT_BYTES, unwrap_key
 from card_layouts.packages.manifest import ACTIONS, LEASE, MANIFEST
 from card_layouts.records.entries_device import CONFIG_EXPIRED, CONFIG_OLD, CONFIG_SEAL
@@ -18,9 +18,10 @@ from firmware.updates import JOURNAL_ROOM
 
 
 def list_in_force(updates, keys):
-    """Return the open ActionList that taps may use, or None; why not is journalled.
+    """Return what an ActionList that taps may use is made of, or None; why not is journalled.
 
-    Shape: `updates` the device's Updates, `keys` its Keys port.
+    Shape: `updates` the device's Updates, `keys` its Keys port. The list itself is the caller's to
+    make: it outlives this module.
     """
     package, leased = updates.active(ACTIONS), updates.active(LEASE)
     if package is None or leased is None or not keys.wrap:
@@ -34,7 +35,8 @@ def list_in_force(updates, keys):
             why = CONFIG_OLD
         else:
             k_act = unwrap_key(keys.wrap, lease["K_act"])
-            return open_action_list(package.read, k_act, lease["generation"])
+            head, k_act = open_head(package.read, k_act, lease["generation"])
+            return package.read, head, k_act
     except (LayoutError, SealError):
         pass
     tell_unused(updates, why)

@@ -12,6 +12,7 @@ from card_layouts.answers import AMBER, TAP_AGAIN, lamp_of, unfinished
 from card_layouts.cards.conversation import converse, forget_traces
 from card_layouts.errors import LayoutError, SealError
 from card_layouts.fares.mounted import Tariff
+from card_layouts.packages.action_list import ActionList
 from card_layouts.packages.manifest import ACTIONS, HOTLIST, LEASE, OVERLAY, ROLE_NAMES, TARIFF
 from card_layouts.records.entries import BOOT
 from firmware.boot_entry import boot_entry
@@ -31,8 +32,11 @@ REPOLL_STEP_MS = 50
 # As tools/build_image.py calls the image's modules for seldom uses.
 SELDOM = (
     "tornello_place",
+    "tornello_boot",
+    "tornello_harvest",
     "tornello_lists",
     "tornello_action",
+    "tornello_loaded",
     "tornello_ticket",
     "tornello_cipher",
     "tornello_signature",
@@ -71,6 +75,7 @@ class Validator:
             ports.signals,
             window,
         )
+        self.tap.make_room = self._make_room
         self.singles = None  # the Singles of a device that has a scanner or a printer
         self.dock = Dock(
             ports.link, journal, self.updates, ports.keys, self.clock, ports.link_entropy
@@ -161,8 +166,9 @@ class Validator:
             self._versions[ACTIONS] = versions
             from firmware.action_lists import list_in_force
 
-            self.tap.actions = list_in_force(self.updates, self._ports.keys)
-            if self.tap.actions is not None:
+            found = list_in_force(self.updates, self._ports.keys)
+            self.tap.actions = ActionList(*found) if found else None
+            if found:
                 self._say_package(ACTIONS, package)
 
     # Ticks ----------------------------------------------------------------------------
@@ -223,6 +229,7 @@ class Validator:
                 raise
         reader.release()
         show_answer(self._ports.screen, answer, self.tap.told)
+        self.tap.told = ()
         after = self._ports.clock.ticks_ms()
         if lamp_of(answer) == AMBER:
             self._shown_until = after + KEPT_MS  # the same passenger tries again, with his choice
@@ -242,9 +249,12 @@ class Validator:
             tell_unused(self.updates)
         self.journal.idle()
         forget_traces()
+        self._make_room()  # never inside the conversation: a tap ends with a clean heap
+
+    def _make_room(self):
         if self.singles is None or not self.singles.working:
             forget_seldom()
-        gc.collect()  # never inside the conversation: a tap ends with a clean heap
+        gc.collect()
 
     def _serve_singles(self):
         """Go on with a ticket on paper, if there is one; return whether there was."""
@@ -267,8 +277,8 @@ class Validator:
         # In the image it is a module of its own: it needs its heap only for as long as a ticket.
         if self.singles is not None:
             self.singles.pause()
-            forget_seldom()
-            gc.collect()
+        forget_seldom()
+        gc.collect()
         from firmware.tap_ticket import TicketTap
 
         return TicketTap(self.tap).run(uid)

@@ -113,9 +113,8 @@ class Load:
         return REASON_BLOCKED if seen.b > seen.head["u"] else 0
 
     def read(self, session):
-        """Read what else is needed under K2; a conversation."""
-        return
-        yield
+        """Return the conversation that reads what else is needed under K2: nothing."""
+        return ()
 
     def fill(self, values, seen, order):
         """Count the order into the record's `values`; return ACTION's own fields."""

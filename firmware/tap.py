@@ -71,6 +71,10 @@ BOUNDARY = 0xBE
 COMMAND_DEBIT = 0xDC
 
 
+def has_room():
+    """Do nothing: where there is heap enough."""
+
+
 class Tap(CardWriter):
     """One validator's taps; `run` is one of them."""
 
@@ -82,6 +86,9 @@ class Tap(CardWriter):
         self.hotlist = hotlist
         self.lease = lease
         self.actions = None  # the ActionList in force, open
+        self.first = self.lines = 0  # of it, this card's
+        self.act = None  # what carries them out, as long as this tap
+        self.make_room = has_room  # the app's: frees heap before that is loaded
         self.spoilt = False  # the list turned out to be damaged: the app journals it
         self.pricing = Pricing()
         self.values = intent_values()
@@ -98,7 +105,9 @@ class Tap(CardWriter):
         Shape: a conversation over `self.frame`. Raises nothing the world can cause.
         """
         seen = self.begin(bytes(uid))
+        self._look_up(seen)
         answer = yield from self.answered(seen, self._tap(seen))
+        self.act = None
         lost = self.profile.get("lost")
         if answer == ACCEPTED and lost:
             yield from self._harvest(seen, lost)
@@ -128,26 +137,43 @@ class Tap(CardWriter):
             return (yield from self._enforce(seen, action, barred))
         return (yield from self._charge(seen))
 
-    def _act(self, seen, barred):
-        """Carry out what waits for the card; return 0 when the tap goes on, else its answer.
+    # What waits in the action list -----------------------------------------------------
 
-        A lookup is flash reads and no exchange; a damaged list is none, and the tap goes on.
+    def _look_up(self, seen):
+        """Find the card's lines in the list: flash reads, no exchange.
+
+        What carries them out is loaded now: later there is no heap for it in one piece.
         """
-        book = self.actions
-        if book is None or seen.clock == CLOCK_UNSET:
+        self.lines = 0
+        if self.actions is None or seen.clock == CLOCK_UNSET:
+            return
+        try:
+            self.first, self.lines = self.actions.find(seen.uid)
+        except LayoutError:
+            self.drop_actions()
+        if self.lines:
+            self.make_room()
+            from firmware.tap_actions import run_actions
+
+            self.act = run_actions
+
+    def _act(self, seen, barred):
+        """Carry out what waits for the card; return 0 when the tap goes on, else its answer."""
+        if not self.lines:
             return 0
         if self._same_device(seen.newest) and 0 <= self._age(seen) < PASS_BACK_S:
             return 0
-        try:
-            first, count = book.find(seen.uid)
-        except LayoutError:
-            count = 0
-            self.drop_actions()
-        if not count:
-            return 0
-        from firmware.tap_actions import run_actions
+        return (yield from self.act(self, seen, barred))
 
-        return (yield from run_actions(self, seen, first, count, barred))
+    def tell(self, seen):
+        """Tell the passenger and the world what the newest record loaded."""
+        from firmware.ui.loaded_text import loaded_text
+
+        kind, cents = seen.newest["kind"], seen.newest["amount"]
+        text = loaded_text(kind, cents, seen.head["language"])
+        if text:
+            self.told += (text,)
+        self.signals.signal("action", "kind %d cents %d" % (kind, cents))
 
     def drop_actions(self):
         """Use the list no more: it is damaged. The app journals it."""
@@ -217,9 +243,7 @@ class Tap(CardWriter):
         if result != OUTCOME_COMMITTED or seen.n != pending[0]:
             return False
         if seen.newest["kind"] in ACTED:
-            from firmware.tap_actions import tell
-
-            tell(self, seen)
+            self.tell(seen)
         if not green(seen):
             return False
         self.show(seen.newest["seq"])

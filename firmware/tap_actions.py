@@ -15,10 +15,6 @@ from card_layouts.cards.card_layout import (
     FILE_A,
     K1,
     K2,
-    KIND_ADJUST,
-    KIND_LOAD,
-    KIND_PRODUCT,
-    KIND_UNBLOCK,
     P_SLOT_BYTES,
     G,
     S,
@@ -51,36 +47,20 @@ from firmware.tap_card import prove
 ACTIONS_PER_TAP = 4
 DONE = "done"  # of the "action" signal: all of this card's lines are on it
 SERVICES = {ACT_LOAD: Load, ACT_UNBLOCK: Unblock, ACT_ADJUST: Adjust, ACT_NOTHING: Nothing}
-# By S.language: English, Finnish, Swedish, Italian, Russian; another number reads English.
-# fmt: off
-LOADED_TEXTS = (
-    "Loaded %d.%02d.", "Ladattu %d,%02d.", "Laddat %d,%02d.", "Caricati %d,%02d.",
-    "Зачислено %d,%02d.",
-)
-WRITTEN_TEXTS = (
-    "Product loaded.", "Tuote ladattu.", "Produkt laddad.", "Prodotto caricato.",
-    "Продукт записан.",
-)
-UNBLOCKED_TEXTS = (
-    "Card unblocked.", "Kortti avattu.", "Kortet öppnat.", "Carta sbloccata.",
-    "Карта разблокирована.",
-)
-# fmt: on
-TEXTS = {KIND_PRODUCT: WRITTEN_TEXTS, KIND_UNBLOCK: UNBLOCKED_TEXTS}
 
 
-def run_actions(tap, seen, first, count, blocked):
+def run_actions(tap, seen, blocked):
     """Carry out what waits for the card seen; return 0 when the tap goes on, else its answer.
 
-    Shape: a conversation in a session of K1, in which it ends as well. `first`, `count`: the card's
-    lines in the tap's book. `blocked`: only a block may be lifted.
+    Shape: a conversation in a session of K1, in which it ends as well. `blocked`: only a block may
+    be lifted. The card's lines are tap.lines from number tap.first on.
     """
     seen.phase = PHASE_DECIDE
     source = {"list": tap.actions.version, "generation": tap.actions.generation}
     proved = False
     for _ in range(ACTIONS_PER_TAP):
         try:
-            line = _waiting(tap, seen, first, count)
+            line = _waiting(tap, seen)
         except (LayoutError, SealError):
             tap.drop_actions()
             break
@@ -106,7 +86,7 @@ def run_actions(tap, seen, first, count, blocked):
         if known != COMMITTED:
             return TAP_AGAIN if known == NOT_SENT else LOAD_AGAIN
         _advance(seen, service)
-        tell(tap, seen)
+        tap.tell(seen)
         blocked = blocked and seen.b > seen.head["u"]
     if proved:
         random_bytes = tap.entropy.random_bytes
@@ -114,24 +94,11 @@ def run_actions(tap, seen, first, count, blocked):
     return 0
 
 
-def tell(tap, seen):
-    """Tell the passenger and the world what the newest record loaded."""
-    kind, cents = seen.newest["kind"], seen.newest["amount"]
-    language = seen.head["language"]
-    texts = TEXTS.get(kind)
-    if kind in (KIND_LOAD, KIND_ADJUST) and cents:
-        text = LOADED_TEXTS[language if language < len(LOADED_TEXTS) else 0]
-        tap.told.append(text % (cents // 100, cents % 100))
-    elif texts:
-        tap.told.append(texts[language if language < len(texts) else 0])
-    tap.signals.signal("action", "kind %d cents %d" % (kind, cents))
-
-
-def _waiting(tap, seen, first, count):
+def _waiting(tap, seen):
     """Return the fields of the card's next action, None if none waits; K and what in clear."""
     wanted = (seen.newest["a"] + 1) & ACTION_MASK
     last = 0
-    for number in range(first, first + count):
+    for number in range(tap.first, tap.first + tap.lines):
         line = tap.actions.line(number)
         last = ACTION_ENTRY.get(line, "k") & ACTION_MASK
         if last == wanted:

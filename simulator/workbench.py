@@ -15,13 +15,23 @@ from backend_sync.keyring.local import KEY_FILE, LocalKeyring
 from backend_sync.tariffs.book import read_tariff
 from backend_sync.tariffs.gtfs import read_feed
 from backend_sync.tariffs.package_writer import write_package
+from card_layouts.cards.card_layout import K2
 from card_layouts.cards.tourist_sale import recipe_of
 from card_layouts.cards.tourist_ticket import ticket_keys
 from card_layouts.cards.zones import ZONES_ALL
+from card_layouts.packages.action_list_builder import build_action_list
 from card_layouts.packages.hotlist_builder import build_base
 from card_layouts.packages.hotlist_layout import HOT_BLOCK
-from card_layouts.packages.lease import RIGHT_BLOCK, RIGHT_DEBIT, RIGHT_SELL, seal_lease
+from card_layouts.packages.lease import (
+    RIGHT_BLOCK,
+    RIGHT_DEBIT,
+    RIGHT_LOAD,
+    RIGHT_SELL,
+    seal_lease,
+    wrap_key,
+)
 from card_layouts.packages.manifest import (
+    ACTIONS,
     CERTIFICATE,
     HOTLIST,
     LEASE,
@@ -29,6 +39,7 @@ from card_layouts.packages.manifest import (
     TARIFF,
     seal_envelope,
 )
+from card_layouts.records.entries_service import ACT_LOAD
 from firmware.package_slots import SlotWriter
 from firmware.partitions import FLASH_BYTES, PACKAGES
 from firmware.tools.board_command import HEAP_KIB, board_command
@@ -41,7 +52,7 @@ from simulator.demo_taps import power_on
 from simulator.desfire_card import Cut
 from simulator.field import Card, Tear, answer_lost
 from simulator.flash import Flash
-from simulator.issuing import IssuingOffice
+from simulator.issuing import KEY_VERSION, IssuingOffice
 from simulator.passengers import PLAIN, Rider
 from simulator.prng import Prng
 from simulator.ticket_world import Station
@@ -53,6 +64,8 @@ AUTHORITY, OPERATOR, DEVICE, OFFICE = 1, 10, 11, 1
 START = 203_000_000  # seconds since 2020: June 2026
 HOUR_MS = 3_600_000
 FIELD_KEPT_MS = 500  # a little longer than a validator looks again for a card
+K_ACT = b"k" * 16
+LOAD = {"kind": ACT_LOAD, "k": 2, "amount": 1000, "action": 2}
 SIGNATURE = (b"\x01\x02\x03\x04", bytes(64))  # checked at the dock, not at boot
 LISTED = bytes.fromhex("04010203040506")
 TICKET_UID = bytes.fromhex("04aa01bb02cc03")
@@ -87,10 +100,11 @@ class Workbench:
         place = {"trip": 0, "call": 0, "stop": 0}
         write_board({**device, "profile": place}, self.config_path, self.flash_path)
         self.k_block = device["K_block"]  # of the first journal block: the board's file lacks it
-        self._install(device["cfg"], certificate)
+        self.k_cfg = device["cfg"]
+        self._install(device["cfg"], device["wrap"], certificate)
         write_board(office, folder / "office.json", folder / "office.flash")
-        desk = IssuingOffice(office, folder / "office.flash", self.clock, Prng(3))
-        self.card = desk.issue(1, Rider(0, (0, 0), cents, PLAIN), folder / "card.json").card
+        self.desk = IssuingOffice(office, folder / "office.flash", self.clock, Prng(3))
+        self.card = self.desk.issue(1, Rider(0, (0, 0), cents, PLAIN), folder / "card.json").card
         self.ticket = _sold_ticket(office)
         self.board = BoardProcess(
             "V1", DEVICE, self.clock, Prng(4), self.command, folder / "board.log"
@@ -146,7 +160,16 @@ class Workbench:
         self.world.run_for(FIELD_KEPT_MS)
         return self.board.signals[first:]
 
-    def _install(self, k_cfg: bytes, certificate: bytes) -> None:
+    def list_actions(self, *lines: dict[str, Any]) -> None:
+        """Install an action list of these lines for the card, before the validator is started."""
+        key = self.desk.keys.card_key(K2, KEY_VERSION, self.card.uid)
+        times = {"valid_from": START - 100, "valid_to": START + 30 * DAY_S}
+        rows = [{"uid": self.card.uid, "K": key, **times, **line} for line in lines]
+        flash = Flash(FLASH_BYTES, self.flash_path)
+        install(flash, ACTIONS, build_action_list(1, AUTHORITY, 1, K_ACT, rows), self.k_cfg)
+        flash.close()
+
+    def _install(self, k_cfg: bytes, k_wrap: bytes, certificate: bytes) -> None:
         flash = Flash(FLASH_BYTES, self.flash_path)
         lease = {
             "device": DEVICE,
@@ -155,7 +178,9 @@ class Workbench:
             "not_after": START + 7 * DAY_S,
             "max_taps": 1000,
             "max_cents": 100_000,
-            "rights": RIGHT_DEBIT | RIGHT_BLOCK | RIGHT_SELL,
+            "rights": RIGHT_DEBIT | RIGHT_LOAD | RIGHT_BLOCK | RIGHT_SELL,
+            "generation": 1,
+            "K_act": wrap_key(k_wrap, K_ACT),
             "time": START,
         }
         tariff = write_package(read_tariff(TARIFFS / "tariff.toml").book, read_feed(TOWN_FEED))
@@ -217,9 +242,10 @@ def install(flash: Flash, role: int, body: bytes, k_cfg: bytes) -> None:
 def smallest_heap_kib(sells: bool = False) -> int:
     """Return the smallest heap beside the image in which boot and taps work, in KiB.
 
-    The taps: one committed, one whose commit is lost and settled in the same field, one more an
-    hour later; the first two with a tourist ticket, too. A vehicle's device, which `sells`, then
-    sells a single ticket and scans it, and a card is tapped while the next one is signed.
+    The taps: one that loads what waits in an action list and pays, one whose commit is lost and
+    settled in the same field, one more an hour later; two with a tourist ticket, too. A vehicle's
+    device, which `sells`, then sells a single ticket and scans it, and a card is tapped while the
+    next one is signed.
     MicroPython's words are 8 bytes here, 4 on a Cortex-M: a board needs about half.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -245,6 +271,7 @@ def _failure(image: Path, heap_kib: int, sells: bool) -> str:
     with tempfile.TemporaryDirectory() as folder:
         bench = Workbench(Path(folder), cents=20_000, heap_kib=heap_kib, image=image, sells=sells)
         try:
+            bench.list_actions(LOAD)
             bench.power_on()
             answers = _answers(bench.tap())
             bench.world.run_for(HOUR_MS)

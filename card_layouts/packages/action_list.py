@@ -85,7 +85,13 @@ class ActionList:
 
 
 def open_action_list(read, k_act, generation):
-    """Return the ActionList behind `read`, opened with the K_act of a lease of `generation`.
+    """Return the ActionList behind `read`, opened as `open_head` does."""
+    head, k_act = open_head(read, k_act, generation)
+    return ActionList(read, head, k_act)
+
+
+def open_head(read, k_act, generation):
+    """Return (fields of the head, K_act of this list), from the K_act of a lease of `generation`.
 
     Raises: LayoutError for a head this device does not know; SealError when the key does not reach
     the list's generation, or the head's MAC is wrong under it.
@@ -98,7 +104,7 @@ def open_action_list(read, k_act, generation):
         k_act = next_action_key(k_act)
     if not same(head["mac"], cmac(seal_keys(k_act)[1], read(0, MACED_BYTES))):
         raise SealError("actions.mac: wrong under K_act")
-    return ActionList(read, head, k_act)
+    return head, k_act
 
 
 def check_action_list(read, size, version, authority):

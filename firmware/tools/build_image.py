@@ -27,16 +27,19 @@ JOINED_DIR = BUILD_DIR / "joined"
 IMAGE_NAME = "tornello.romfs"
 MODULE = "tornello"  # the module in the image
 # Loaded when needed, dropped afterwards (app.py): the cipher of a ticket and its tap, signatures,
-# tickets on paper. What another part names stands before that part.
+# tickets on paper, action lists, what happens once a start. What another part names stands before
+# that part.
 APART = (
     Apart("card_layouts.crypto.triple_des", "TripleDes", f"{MODULE}_cipher"),
     Apart("firmware.tap_decide", "place_in", f"{MODULE}_place"),
+    Apart("firmware.boot_entry", "boot_entry", f"{MODULE}_boot"),
+    Apart("firmware.tap_harvest", "harvest", f"{MODULE}_harvest"),
     Apart("firmware.action_lists", "list_in_force", f"{MODULE}_lists"),
     Apart("firmware.action_lists", "tell_unused", f"{MODULE}_lists"),
     Apart("firmware.action_lists", "forget_older_keys", f"{MODULE}_lists"),
     Apart("card_layouts.packages.action_list", "check_action_list", f"{MODULE}_lists"),
     Apart("firmware.tap_actions", "run_actions", f"{MODULE}_action"),
-    Apart("firmware.tap_actions", "tell", f"{MODULE}_action"),
+    Apart("firmware.ui.loaded_text", "loaded_text", f"{MODULE}_loaded"),
     Apart("firmware.tap_ticket", "TicketTap", f"{MODULE}_ticket"),
     Apart("card_layouts.crypto.ed25519", "verify_steps", f"{MODULE}_signature"),
     Apart("card_layouts.crypto.ed25519", "sign_steps", f"{MODULE}_signature"),

@@ -159,7 +159,7 @@ class PackageStage(Stage):
         """The action list in force is opened by the lease in force."""
         found = list_in_force(self.board.updates, Keys)
         active = self.board.updates.active(roles.ACTIONS)
-        if found is None or active is None or found.version != active.version:
+        if found is None or active is None or found[1]["version"] != active.version:
             return [(WRONG, "the action list cannot be opened")]
         return []
 

@@ -9,11 +9,20 @@ from simulator.tears.services import (
     RefundFlow,
     UnblockFlow,
 )
-from simulator.tears.taps import Activation, BestPrice, Block, Debit, Kill, Retap, Transfer
+from simulator.tears.taps import (
+    Activation,
+    BestPrice,
+    Block,
+    Debit,
+    Kill,
+    Retap,
+    Transfer,
+    WebLoad,
+)
 from simulator.tears.ticket import TicketTap
 
 FLOWS: tuple[Flow, ...] = (
-    *(Debit(), Transfer(), Activation(), BestPrice()),
+    *(Debit(), Transfer(), Activation(), BestPrice(), WebLoad()),
     *(LoadFlow(), ProductFlow(), RefundFlow(), Block(), UnblockFlow()),
     *(Kill(), KeyChange(), Inspection(), Retap(), TicketTap()),
 )

@@ -95,7 +95,7 @@ class Transfer(Debit):
 class WebLoad(Debit):
     """Money bought in the web shop, and the fare of the tap that loads it."""
 
-    name, title, exchanges, byte_count = "web-load", "a listed load, then a fare", 20, 680
+    name, title, exchanges, byte_count = "web-load", "a listed load, then a fare", 20, 649
     lines: tuple[dict[str, Any], ...] = (waiting(),)
     gates = 2
 

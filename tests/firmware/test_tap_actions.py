@@ -34,7 +34,8 @@ from card_layouts.records import entries_service as acts
 from card_layouts.records import entries_tap as e
 from firmware.station import Order
 from firmware.tap import PASS_BACK_S
-from firmware.tap_actions import ACTIONS_PER_TAP, LOADED_TEXTS
+from firmware.tap_actions import ACTIONS_PER_TAP
+from firmware.ui.loaded_text import LOADED
 from simulator.desfire_card import Cut
 from simulator.field import Tear, answer_lost, before_commit
 from simulator.product_tariff import product_tariff
@@ -60,6 +61,11 @@ from simulator.tap_world import (
     new_card,
     waiting,
 )
+from simulator.tears.drill import STORIES, Event, Findings, Played, transcript
+from simulator.tears.positions import positions
+from simulator.tears.taps import WebLoad
+from simulator.tears.terminals import journal_complaints
+from tests import figures
 
 pytestmark = pytest.mark.requirement("W-143", "D9", "I11")
 
@@ -94,7 +100,7 @@ def test_a_waiting_load_takes_its_own_commit_and_the_fare_of_the_same_tap_follow
     after = OnCard(card)
     assert [record["kind"] for record in after.records[-2:]] == [KIND_LOAD, KIND_DEBIT]
     assert (after.purse, after.actions, after.n) == (PURSE + LOAD - FARE, 2, 3)
-    assert device.tap.told == ["Loaded 15.00."] and device.signals.opened()
+    assert device.tap.told == ("Loaded 15.00.",) and device.signals.opened()
 
 
 @pytest.mark.requirement("D15")
@@ -139,7 +145,7 @@ def test_a_withdrawn_action_moves_the_count_and_no_money():
     after = OnCard(card)
     assert (after.purse, after.actions) == (PURSE - FARE, 2)
     assert (after.records[-2]["kind"], after.records[-2]["amount"]) == (KIND_ADJUST, 0)
-    assert device.entries()[0][2]["version"] == 2 and device.tap.told == []
+    assert device.entries()[0][2]["version"] == 2 and device.tap.told == ()
 
 
 @pytest.mark.requirement("X-9")
@@ -173,7 +179,7 @@ def test_a_product_is_written_and_rides_in_the_same_tap():
     assert after.data[FILE_P][p_slot_at(2) : p_slot_at(3)] == right
     assert S.unpack(after.data[FILE_S])["d_product2"] == 10 and after.actions == 2
     assert device.entries()[0][2]["slot_bytes"] == right
-    assert device.tap.told == ["Product loaded."]
+    assert device.tap.told == ("Product loaded.",)
 
 
 @pytest.mark.requirement("I15", "D4")
@@ -183,7 +189,7 @@ def test_a_blocked_card_is_unblocked_by_its_line_and_rides():
     device = gate(waiting(kind=acts.ACT_UNBLOCK, amount=0))
     assert device.present(card) == ACCEPTED
     assert S.unpack(OnCard(card).data[FILE_S])["u"] == 2
-    assert device.entries()[0][2]["u"] == 2 and device.tap.told == ["Card unblocked."]
+    assert device.entries()[0][2]["u"] == 2 and device.tap.told == ("Card unblocked.",)
 
 
 @pytest.mark.requirement("I15")
@@ -303,7 +309,7 @@ def test_an_unknown_load_stops_the_tap_and_the_next_one_settles_it_and_takes_the
     assert device.names() == ["ACTION", "OUTCOME", "INTENT", "OUTCOME"]
     assert outcomes(device) == [e.OUTCOME_COMMITTED] * 2
     assert OnCard(card).purse == PURSE + LOAD - FARE
-    assert device.tap.told == ["Loaded 15.00."], "he is told once it is known"
+    assert device.tap.told == ("Loaded 15.00.",), "he is told once it is known"
 
 
 def test_a_load_that_never_left_is_loaded_at_the_next_tap():
@@ -366,9 +372,83 @@ def test_an_action_done_at_the_counter_meanwhile_is_not_done_again():
     assert OnCard(card).purse == PURSE + LOAD - FARE and device.names() == ["INTENT", "OUTCOME"]
 
 
+# Torn everywhere ---------------------------------------------------------------------------
+
+GATES = 5
+SAMPLE = 31  # every so many positions are torn in the everyday tests
+
+
+def torn_at(position, first, gates, card):
+    """Tear at gate `first`, then hold the card to every gate in turn, that one last."""
+    for device in gates[first:] + gates[:first] + [gates[first]]:
+        tears = (position.tear,) if device is gates[first] and not device.watch.ticks else ()
+        device.watch.ticks += 1
+        device.present(card, *tears)
+        for other in gates:
+            other.watch.seconds += 60
+
+
+def once_at_five_validators(step, first_gates):
+    """Return at how many positions the one action was torn, each time carried out once."""
+    places = positions(transcript(WebLoad()))[::step]
+    for position in places:
+        for first in first_gates:
+            gates, card = [gate(number=GATE_A + i) for i in range(GATES)], new_card()
+            torn_at(position, first, gates, card)
+            after = OnCard(card)
+            committed = [
+                (device.number, header["seq"])
+                for device in gates
+                for name, header, _ in device.entries()
+                if name == "ACTION" and header["seq"] in ended(device)
+            ]
+            assert len(committed) == 1, (position, committed)
+            assert after.actions == 2 and after.newest["L"] == PURSE + LOAD
+            assert after.purse == after.newest["L"] - after.newest["D"]
+            assert journal_complaints(gates, card) == []
+            for device in gates:
+                device.watch.seconds += 7200
+                assert device.present(card) == ACCEPTED
+                assert ("action", "done") in device.signals.seen, "refused as done by every one"
+            assert OnCard(card).newest["L"] == PURSE + LOAD
+    return len(places) * len(first_gates)
+
+
+def ended(device):
+    """Return the seqs that the device knows to be committed."""
+    return [
+        fields["of"]
+        for name, _, fields in device.entries()
+        if name == "OUTCOME" and fields["outcome"] == e.OUTCOME_COMMITTED
+    ]
+
+
+@pytest.mark.requirement("T1", "I1", "D30")
+def test_an_action_offered_by_five_validators_and_torn_is_carried_out_once():
+    figures.add(figures.TEARS, once_at_five_validators(SAMPLE, [0]))
+
+
+@pytest.mark.full
+@pytest.mark.requirement("T1", "I1", "D30")
+@pytest.mark.parametrize("first", range(GATES))
+def test_an_action_offered_by_five_validators_and_torn_anywhere_is_carried_out_once(first):
+    figures.add(figures.TEARS, once_at_five_validators(1, [first]))
+
+
+@pytest.mark.requirement("T1", "I1", "D30")
+def test_a_load_and_its_fare_torn_at_a_sample_of_positions_are_whole_and_cost_once():
+    flow = WebLoad()
+    for position in positions(transcript(flow))[::SAMPLE]:
+        for _name, story in STORIES:
+            findings = Findings()
+            Played(flow, findings).play([Event(0, position.tear), *story]).end()
+            assert findings.total == 0, findings.examples
+            figures.add(figures.TEARS, 1)
+
+
 @pytest.mark.parametrize("language", range(8))
 def test_the_passenger_reads_the_amount_in_his_language(language):
     device, card = gate(), new_card(head_of(language=language))
     assert device.present(card) == ACCEPTED
-    text = LOADED_TEXTS[language] if language < 5 else LOADED_TEXTS[0]
-    assert device.tap.told == [text % (15, 0)]
+    text = LOADED[language] if language < 5 else LOADED[0]
+    assert device.tap.told == (text % (15, 0),)
