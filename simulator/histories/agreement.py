@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from backend_sync.ledger.report import forks
 from backend_sync.ledger.rerating import VERDICT_NAMES
 from card_layouts.fares.repeat import DIFFERENT, UNRATED
+from card_layouts.records.entries import OBS
 from simulator.histories import model_books
 from simulator.histories.invariants import Writer, wrong
 
@@ -27,7 +28,7 @@ def agreement(world: "World") -> None:
     unheard |= i8_suspense_is_empty(world, report, unheard)
     seen = {w: {rule[0] for rule in rules} for w, rules in world.books.evidence.items()}
     claimed = {w for w, sides in seen.items() if "P" in sides}
-    known = {w for w in claimed if "V" not in seen[w]}
+    known = {w for w in claimed if not seen[w] & {"V", "E"}}  # E: two entries, one number
     cases = {(row["device"], row["seq"]) for row in forks(service.ledger.database)}
     ahead = _inventions_are_cases(world, cases)
     _drained(world)
@@ -35,6 +36,8 @@ def agreement(world: "World") -> None:
     _cards_agree(world, report, unheard, known, ahead)
     _sums_agree(world, report, unheard, known, sum(ahead.values()))
     _fares_agree(world)
+    _kept_away_is_known(world, unheard)
+    _visitors_agree(world, report)
     clones_are_found(world, claimed, cases)
 
 
@@ -56,7 +59,7 @@ def i8_suspense_is_empty(
 ) -> set[Writer]:
     """All entries delivered and a next transaction of c anywhere => no open intent on c.
 
-    Return the intents that may stay open: the commit that would tell lies in a destroyed journal.
+    Return the intents that may stay open: what would tell lies in a destroyed journal, or never was.
     """
     world.checked["I8"] += 1
     may_stay, places = set(), world.model.by_place
@@ -66,7 +69,9 @@ def i8_suspense_is_empty(
         card = world.cards_of[bytes(pseudonym)]
         telling = places.get((card, n), set()) | places.get((card, n + 1), set())
         top = _top(world, card)
-        if telling & unheard:
+        # A copy of a card need not come again: its last commit may be all there is about it.
+        is_last = card in world.model.doubtful and telling <= {(device, seq)}
+        if telling & unheard or is_last:
             may_stay.add((device, seq))
         elif top >= n:
             wrong(world, "I8", f"card {card + 1}: intent {seq} of {device} for n {n} is still open")
@@ -135,9 +140,11 @@ def _sums_agree(
         if report[name]:
             wrong(world, "I4", f"the ledger's report says {name} {report[name]}")
     accounts, model = report["accounts"], world.model
-    if -accounts.get("CASH", 0) != model_books.cash(model):
-        wrong(world, "I4", f"CASH {accounts.get('CASH', 0)}, people paid {model_books.cash(model)}")
-    charged = model_books.revenue(model, unheard, known) + ahead
+    visitors = sum(world.visitors.prices)
+    paid = model_books.cash(model) + visitors
+    if -accounts.get("CASH", 0) != paid:
+        wrong(world, "I4", f"CASH {accounts.get('CASH', 0)}, people paid {paid}")
+    charged = model_books.revenue(model, unheard, known) + ahead + visitors
     if accounts.get("REV", 0) != charged:
         wrong(world, "I3", f"REV {accounts.get('REV', 0)}, charged {charged}")
     if report["open_intents"] != report["torn_unknown"]:
@@ -155,6 +162,35 @@ def _fares_agree(world: "World") -> None:
     ):
         if verdict in (DIFFERENT, UNRATED) and (device, seq) not in world.invented:
             wrong(world, "I13", f"entry {device}/{seq} is {VERDICT_NAMES[verdict]} when re-rated")
+
+
+def _visitors_agree(world: "World", report: dict[str, Any]) -> None:
+    """Tickets: each count used once, only counts the chip has had; codes cost what was asked."""
+    world.checked["visitors"] += 1
+    tickets, singles, visitors = report["tickets"], report["singles"], world.visitors
+    rides = sum(visitors.rides(ticket) for ticket in visitors.counts)
+    if tickets["doubles"] or tickets["contradicted"] or tickets["never_sold"]:
+        wrong(world, "T14", f"the ledger says of tickets: {tickets}")
+    if tickets["used"] > rides or (not world.lost and tickets["used"] + tickets["open"] < rides):
+        wrong(world, "T14", f"tickets were used {rides} times, the ledger says {tickets}")
+    sold_cents = tickets["sold_cents"] + singles["sold_cents"]
+    if sold_cents != sum(visitors.prices):
+        wrong(world, "I4", f"tickets and codes for {sum(visitors.prices)}, books {sold_cents}")
+
+
+def _kept_away_is_known(world: "World", unheard: set[Writer]) -> None:
+    """T13: who keeps a journal away is named by the records of cards that tapped elsewhere."""
+    world.checked["withheld"] += 1
+    (harvested,) = world.books.rows("SELECT count(*) FROM entries WHERE type = ?", OBS)[0]
+    world.lived["record harvested"] += harvested
+    named = {row[0] for row in world.books.rows("SELECT DISTINCT device FROM sightings")}
+    model = world.model
+    for device in world.lost & set(world.withheld):
+        for tx in (model.by_writer[w] for w in unheard if w in model.by_writer):
+            after = model.by_place.get((tx.card, tx.n + 1), set())
+            told = tx.device == device and tx.card not in model.doubtful and after - unheard
+            if told and device not in named:
+                wrong(world, "T13", f"device {device}: entry {tx.seq} is kept away, nobody knows")
 
 
 def _inventions_are_cases(world: "World", cases: set[Writer]) -> dict[int, int]:

@@ -200,13 +200,20 @@ class Gate(Board):
     def __init__(self, device: int, stop: int, clock: WorldClock, prng: Prng, area: int) -> None:
         super().__init__(device, stop, clock, prng)
         self.area = area
+        self.lost: tuple[tuple[int, int], ...] = ()  # devices whose records it harvests (D6)
 
     def _start(self, ports: Ports) -> None:
         publics = publics_of(town().configs[self.device])
-        where = profile(self.device, self.stop, self.area)
+        where = {**profile(self.device, self.stop, self.area), "lost": self.lost}
         self.validator = Validator(ports, self.journal, PACKAGES, publics, where)
         self.dock = self.validator.dock
         self.validator.boot(IMAGE_HASH, VERSION)
+
+    def harvest_from(self, lost: tuple[tuple[int, int], ...]) -> None:
+        """Be told, as a dock tells it, which devices' journals are missed."""
+        self.lost = lost
+        if self.validator is not None:
+            self.validator.profile["lost"] = lost
 
     def power_off(self) -> None:
         super().power_off()

@@ -9,6 +9,7 @@ import heapq
 from typing import NamedTuple
 
 from backend_sync.ports import Message as LedgerMessage
+from card_layouts.codec import cbor
 from edge_agent.ports import Message as EdgeMessage
 from simulator.clock import WorldClock
 from simulator.prng import Prng
@@ -42,6 +43,7 @@ class Post:
         self.taken: dict[int, str] = {}
         self.copies: dict[str, int] = {"lost": 0, "doubled": 0, "reordered": 0, "delayed": 0}
         self.seen: dict[str, list[tuple[str, bytes]]] = {}  # what passed, for whoever replays it
+        self.packages: dict[str, list[tuple[int, bytes, bytes]]] = {}  # device, envelope, body
         self._number = 0
 
     def carry(self, to: str, topic: str, payload: bytes) -> None:
@@ -49,6 +51,8 @@ class Post:
         seen = self.seen.setdefault(to, [])
         if len(seen) < 50:
             seen.append((topic, payload))
+        if topic.endswith("/down"):
+            self._keep_package(to, payload)
         at_ms, weather = self.clock.now_ms + LATENCY_MS, self.weather
         if self.clock.now_ms >= weather.until_ms:
             self._lay(to, at_ms, topic, payload)
@@ -65,6 +69,12 @@ class Post:
             if self._happens("delayed", weather.delay):
                 late += self.prng.below(weather.delay_ms + 1)
             self._lay(to, at_ms + late, topic, payload)
+
+    def _keep_package(self, to: str, payload: bytes) -> None:
+        said = cbor.decode(payload)
+        if said[1] == "package":
+            device, envelope, body = said[2:5]
+            self.packages.setdefault(to, []).append((device, envelope, body))
 
     def forge(self, to: str, topic: str, payload: bytes) -> None:
         """Put in a message nobody of ours sent."""

@@ -6,8 +6,9 @@ counter. Source: trust.md 4.5 "Block", "Unblock", 4.7; decisions D4, D8, D26.
 """
 
 from backend_sync.ledger.report import forks
-from simulator.histories import people
-from simulator.histories.events import OFFICE, PASS, TARIFF, Event
+from simulator.histories import people, tourists
+from simulator.histories.depot import Killed
+from simulator.histories.events import OFFICE, PASS, SINGLE, TARIFF, TICKET, Event
 from simulator.histories.model import PASS as PASS_ORDER
 from simulator.histories.model import UNBLOCK, Order
 from simulator.histories.prices import AREAS, VERSIONS_MAX, day_on_walls, day_starts
@@ -40,11 +41,23 @@ def sell_pass(world: World, event: Event) -> None:
 
 
 def look_at_the_books(world: World, event: Event) -> None:
-    """List every card with two stories that is not listed for them yet."""
+    """List every card with two stories that is not listed for them yet; miss unheard journals."""
     service, prng = world.inland.service, Prng(event.salt)
     if service is None:
         return
-    for row in forks(service.ledger.database):
+    for device, epoch in world.books.rows("SELECT DISTINCT device, epoch FROM sightings"):
+        away = device in world.withheld or device in world.lost
+        if away and (device, epoch) not in world.missed:
+            world.missed.add((device, epoch))
+            said = f"cards carry records of device {device}, its journal is missed"
+            world.live("journal missed", "ledger", said)
+    try:
+        cases = forks(service.ledger.database)
+    except Killed:
+        world.inland.die()
+        world.ledger_died()
+        return
+    for row in cases:
         case = row["device"], row["seq"]
         if case in world.cases:
             continue
@@ -71,4 +84,10 @@ def forgive(world: World, card: int) -> None:
         world.live("block forgiven", "desk", f"card {card + 1} may ride again")
 
 
-LIFE = {TARIFF: new_tariff, PASS: sell_pass, OFFICE: look_at_the_books}
+LIFE = {
+    TARIFF: new_tariff,
+    PASS: sell_pass,
+    OFFICE: look_at_the_books,
+    TICKET: tourists.tap_ticket,
+    SINGLE: tourists.buy_single,
+}

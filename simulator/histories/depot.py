@@ -242,6 +242,8 @@ class Depot:
         connection = sqlite3.connect(self.config.database)
         try:
             return list(connection.execute(sql, values).fetchall())
+        except sqlite3.DatabaseError:
+            return []  # damaged: nobody can read what it held
         finally:
             connection.close()
 

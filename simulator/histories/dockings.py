@@ -75,6 +75,8 @@ def dock(world: World, event: Event) -> Visit | None:
     board = world.boards[event.device]
     depot = world.depot_of(event.device)
     free = [place for place in depot.docks if place.board is None]
+    if event.device in world.withheld:
+        return None
     if event.device in world.docked or not free or not world.ready(board):
         return None
     prng = Prng(event.salt)
@@ -82,6 +84,8 @@ def dock(world: World, event: Event) -> Visit | None:
     visit = Visit(world, board, depot, free[0], world.clock.now_ms + stays_ms)
     if event.fault:
         DOCK_FAULTS[event.fault](world, visit, prng)
+    if isinstance(board, Gate):
+        board.harvest_from(tuple(sorted(world.missed)))
     if isinstance(board, Gate) and prng.chance(1, 2):
         board.validator.take_message("docked")
     return visit

@@ -15,8 +15,9 @@ from simulator.prng import Prng
 
 DAY_S, HOUR_S = 86_400, 3600
 # What people do besides: not faults, but every set of histories must have all of it.
-TARIFF, OFFICE, PASS = "tariff", "office", "pass"
-LIFE = (TARIFF, OFFICE, PASS)
+TARIFF, OFFICE, PASS, TICKET, SINGLE = "tariff", "office", "pass", "ticket", "single"
+LIFE = (TARIFF, OFFICE, PASS, TICKET, SINGLE)
+TICKET_RIDES = 5
 FIRST_S = 600  # the first tap, after everything was set up
 RIDES_AGAIN_S = 1800
 
@@ -32,7 +33,8 @@ class Event(NamedTuple):
     salt: int = 0
 
     def __str__(self) -> str:
-        card = f" card {self.card + 1}" if self.card >= 0 else ""
+        whose = "" if self.what == TICKET else " card"
+        card = f"{whose} {self.card + 1}" if self.card >= 0 else ""
         device = f" device {self.device}" if self.device >= 0 else ""
         fault = f" [{self.fault}]" if self.fault else ""
         return f"{self.what}{card}{device}{fault}"
@@ -60,6 +62,12 @@ def _life(options: Options, prng: Prng) -> list[Event]:
               salt=prng.u32())
         for _ in range(options.passes)
     ]  # fmt: skip
+    for number in range(options.tickets * TICKET_RIDES):
+        gate = gate_device(prng.below(options.gates))
+        at_s, ticket = FIRST_S + prng.below(last_s - FIRST_S), number % options.tickets
+        events.append(Event(at_s, TICKET, ticket, gate, salt=prng.u32()))
+    for _ in range(options.singles):
+        events.append(Event(FIRST_S + prng.below(last_s - FIRST_S), SINGLE, salt=prng.u32()))
     step_s = options.office_hours * HOUR_S
     return events + [Event(at_s, OFFICE, salt=prng.u32()) for at_s in range(step_s, last_s, step_s)]
 

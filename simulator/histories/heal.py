@@ -44,6 +44,11 @@ def mend(world: World) -> None:
             depot.start()
         depot.kill_at(-1, False)
         depot.busy()
+    for device, for_good in list(world.withheld.items()):
+        if for_good:
+            world.lost.add(device)
+        else:
+            del world.withheld[device]
     world.inland.kill_at(-1, False)
     world.start_ledger()
     world.inland.busy()
@@ -71,6 +76,8 @@ def drain(world: World) -> None:
     """Dock every board until ledger, edges and journals agree, for at most a day and a night."""
     for number in range(ROUNDS_MAX):
         for device, board in world.boards.items():
+            if device in world.lost or device in world.withheld:
+                continue
             if not board.is_gone and (device == DESK or world.ready(board)):
                 while dock(world, Event(world.now_s, "dock", device=device, salt=number)) is None:
                     world.run_for(20_000)  # both docks are taken
@@ -85,7 +92,7 @@ def is_drained(world: World) -> bool:
     """Say whether every entry there is has been acknowledged to the board that made it."""
     world.books.after_commit()
     for device, board in world.boards.items():
-        if board.is_gone:
+        if board.is_gone or device in world.lost:
             continue
         if board.journal is None or board.journal.acked_seq < board.journal.head_seq:
             return False

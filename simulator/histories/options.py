@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from simulator.histories.faults import ATLAS
-from simulator.histories.places import CARDS_MAX, EDGES_MAX, GATES_MAX
+from simulator.histories.places import CARDS_MAX, EDGES_MAX, GATES_MAX, TICKETS_MAX
 from simulator.prng import Prng
 
 TAPS = 100
@@ -31,6 +31,8 @@ class Options(NamedTuple):
     areas: int  # of how many authorities the gates are
     tariffs: int  # how often each tariff changes
     passes: int  # season passes sold
+    tickets: int  # tourists with a ticket
+    singles: int  # codes sold
     office_hours: int  # how often the control room looks at the books
     faults: dict[str, int]
 
@@ -41,6 +43,7 @@ class Options(NamedTuple):
             f" {self.days} days, docks every {self.sync_hours} h, a load every {self.load_every}"
             f" taps, leases of {self.lease_hours} h, edges keep {self.keep_days} days,"
             f" {self.areas} authorities, {self.tariffs} new tariffs, {self.passes} passes,"
+            f" {self.tickets} tickets, {self.singles} codes,"
             f" the control room looks every {self.office_hours} h;"
             f" faults in 1,000: {chances or 'none'}"
         )
@@ -73,6 +76,8 @@ def draw_options(
         keep_days=prng.choice((1, 3, 30)),
         areas=prng.between(1, 2),
         tariffs=prng.choice((0, 1, 2)),
+        tickets=prng.choice((0, 0, 1, TICKETS_MAX)),
+        singles=prng.choice((0, 0, 1)),
         passes=prng.choice((0, 0, 1, 3)),
         office_hours=prng.choice((4, 12, 30)),
         faults=dict(sorted(chosen.items())),

@@ -5,7 +5,7 @@ Small on purpose: a journal of four blocks fills within a day and is reused with
 
 from card_layouts.packages.manifest import HOTLIST, LEASE, OVERLAY, TARIFF
 
-CARDS_MAX, GATES_MAX, EDGES_MAX = 12, 6, 3
+CARDS_MAX, TICKETS_MAX, GATES_MAX, EDGES_MAX = 12, 2, 6, 3
 DESK = 1  # the device number of the counter where cards are loaded
 FIRST_GATE = 11
 GATE_BLOCKS = 4
@@ -17,7 +17,8 @@ PACKAGES = (
     (OVERLAY, 24, 2),
     (LEASE, 28, 1),
 )
-GATE_FLASH_BLOCKS = 30
+CODES_FIRST, CODES_BLOCKS = 30, 4  # single tickets accepted here
+GATE_FLASH_BLOCKS = CODES_FIRST + CODES_BLOCKS
 LEDGER, BROKER, PEOPLE = "ledger", "broker", "people"
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from simulator.histories import agreement, dockings, heal, invariants, people
+from simulator.histories import agreement, dockings, heal, invariants, people, tourists
 from simulator.histories.control_room import LIFE
 from simulator.histories.events import Event, draw
 from simulator.histories.faults import DOCK, LOAD, TAP
@@ -98,6 +98,7 @@ def live(world: World, events: Sequence[Event]) -> None:
 
 def _live(world: World, events: Sequence[Event]) -> None:
     world.run_until(1)
+    tourists.arrive(world)
     for device in world.boards:
         dockings.dock(world, Event(0, DOCK, device=device, salt=3))
         world.run_for(30_000)

@@ -11,6 +11,7 @@ from backend_sync.tariffs.model import (
     COMPANIONS_ANY,
     KIND_PASS,
     KIND_PURSE,
+    KIND_TICKET,
     SPAN_DATES,
     Acceptance,
     Book,
@@ -26,7 +27,7 @@ from simulator.small_tariffs import small_feed
 HOME, AWAY = 244, 245  # two authorities; all cards are of the first
 AREAS = (HOME, AWAY)
 TRANSFER_MINUTES = 60
-PURSE, SEASON = 1, 10  # product numbers
+SINGLE, PURSE, SEASON = 0, 1, 10  # product numbers
 DAYS = (0, 12_000)  # the days since 2020 on which a tariff is in force
 
 
@@ -69,6 +70,7 @@ def tariff_body(area: int, version: int) -> bytes:
             groups=(Group(0, "all", CLASS_ADULT, 0),),
             tables=(PriceTable("value", prices),),
             products=(
+                Product(SINGLE, "single", KIND_TICKET, 90, 1, prices=0, transfer=0),
                 Product(
                     PURSE, "value", KIND_PURSE, 50, 1, prices=0, transfer=0,
                     companions=COMPANIONS_ANY, companions_max=31,

@@ -12,13 +12,7 @@ from card_layouts.link.batches import encode_batch
 from card_layouts.records.entries import INTENT as INTENT_TYPE
 from card_layouts.records.entries import OUTCOME as OUTCOME_TYPE
 from card_layouts.records.entries_tap import HOW_ANSWER, INTENT, OUTCOME, OUTCOME_COMMITTED
-from card_layouts.records.slot import (
-    PAYLOAD_BYTES,
-    SLOT_HEADER,
-    SLOT_MAGIC,
-    SLOTS_PER_BLOCK,
-    Sealer,
-)
+from card_layouts.records.slot import PAYLOAD_BYTES, SLOT_HEADER, Sealer
 from simulator.desfire_card.image import RecordFile
 from simulator.histories.boards import Board
 from simulator.histories.chips import Chip
@@ -41,6 +35,8 @@ def stolen(world: World, event: Event) -> None:
     board, prng = world.boards.get(event.device), Prng(event.salt)
     if board is None or board.is_gone or len(world.gates()) < 2 or not world.ready(board):
         return
+    if world.inland.may_restore:
+        return  # the books could lose what his forgeries then stand for, first come
     if event.device in world.docked:
         world.docked[event.device].end()
     board.witness()
@@ -100,20 +96,27 @@ def _outcome(world: World, chip: Chip, seq: int) -> dict[str, object]:
 
 
 def _forge_the_past(world: World, board: Board, prng: Prng) -> None:
-    """Send entries with numbers from before the theft, sealed with the key there is."""
-    sealer, depot = Sealer(board.journal._key), prng.choice(world.depots)
-    last = board.journal._first_seq - 1  # the newest entry whose key is gone
-    if last < 1:
-        return
-    for _ in range(4):
-        seq = 1 + prng.below(last)
-        slot = bytearray(board.slots.get(seq) or bytes(128))
-        at = {"seq": seq, "slot": (seq - 1) % SLOTS_PER_BLOCK, "block": prng.below(256)}
-        header = {"magic": SLOT_MAGIC, "type": INTENT_TYPE, "layout": 1, "device": board.device}
-        SLOT_HEADER.pack_into(slot, 0, {**header, **at, "epoch": EPOCH, "length": PAYLOAD_BYTES})
-        slot[12 : 12 + PAYLOAD_BYTES] = _intent(world.chips[0], bytes(prng.bytes(44)))
-        sealer.seal_into(slot)
-        run = (board.device, EPOCH, seq, prng.bytes(32), [bytes(slot)])
+    """Send other entries under numbers the ledger has from before, sealed with the key there is.
+
+    Said to lie in their own block, its key opens none of them. Said to lie in today's block they
+    are authentic, as if that number had been used again: two entries, one number, a case (I9).
+    """
+    journal, depot = board.journal, prng.choice(world.depots)
+    past = [
+        tx
+        for writer, tx in sorted(world.model.by_writer.items())
+        if tx.device == board.device
+        and tx.seq < journal._first_seq
+        and writer in world.books.entries
+    ]
+    for tx in past[-4:]:
+        slot = bytearray(board.slots[tx.seq])
+        if prng.chance(1, 2):
+            SLOT_HEADER.put(slot, "block", journal._ordinal & 255)
+            world.model.doubtful.add(tx.card)
+        slot[12 : 12 + PAYLOAD_BYTES] = _intent(world.chips[tx.card], prng.bytes(44))
+        Sealer(journal._key).seal_into(slot)
+        run = (board.device, EPOCH, tx.seq, prng.bytes(32), [bytes(slot)])
         world.post.forge(LEDGER, depot.config.topic("up"), encode_batch(depot.name, [run]))
     world.inland.busy()
 

@@ -33,7 +33,7 @@ from simulator.histories.places import (
     gate_device,
     journal_blocks,
 )
-from simulator.histories.prices import AREAS, HOME, START_S, tariff_body
+from simulator.histories.prices import AREAS, DAY_S, HOME, START_S, tariff_body
 from simulator.issuing import IssuingOffice
 from simulator.passengers import PLAIN, Rider
 from simulator.prng import Prng
@@ -53,6 +53,7 @@ class Town(NamedTuple):
     sales: list[Sale]
     publics: dict[bytes, bytes]
     aid: bytes
+    certificate: bytes  # by which the desk sells single tickets
 
 
 @cache
@@ -79,6 +80,8 @@ def town() -> Town:
         ]
         _open_books(folder, clock, keyring, office.issues, sales)
         publics = dict(keyring.assemble("publics", {}))
+        first = {"device": DESK, "epoch": EPOCH, "from_day": clock.utc_seconds() // DAY_S}
+        certificate = bytes(keyring.assemble("certificate", first))
     finally:
         keyring.close()
     (folder / "packages").mkdir()
@@ -91,7 +94,7 @@ def town() -> Town:
     configs = {device: as_text(config) for device, config in made.items()}
     images = [card.card.image.clone() for card in cards]
     aid = aid_bytes(made[DESK]["aid"], made[DESK]["generation"])
-    return Town(folder, configs, flashes, images, sales, publics, aid)
+    return Town(folder, configs, flashes, images, sales, publics, aid, certificate)
 
 
 def copy_of_town(folder: Path) -> None:

@@ -23,6 +23,7 @@ from simulator.histories.chips import Chip
 from simulator.histories.depot import Depot
 from simulator.histories.inland import Inland
 from simulator.histories.model import Model
+from simulator.histories.model_visitors import Visitors
 from simulator.histories.options import Options
 from simulator.histories.places import CARDS_MAX, DESK, card_name, edge_name, gate_device
 from simulator.histories.prices import AREAS, HOME, PRICES, START_S
@@ -35,6 +36,7 @@ from simulator.histories.town import (
 )
 from simulator.histories.trace import Trace
 from simulator.prng import Prng
+from simulator.ultralight_c import UltralightC
 
 BOOTS_MAX = 8
 DOCK_STEP_MS = 20
@@ -78,6 +80,9 @@ class World:
         ]
         self.held: dict[int, list[Chip]] = {chip.card: [chip] for chip in self.chips}
         self.orders: dict[int, list[int]] = {chip.card: [] for chip in self.chips}
+        self.visitors = Visitors()
+        self.tickets: list[UltralightC] = []
+        self.singles = 0  # codes sold
         self.injected: Counter[str] = Counter()
         self.lived: Counter[str] = Counter()  # what people did besides riding
         self.versions: dict[tuple[int, str], int] = {}  # (device, role) -> the newest switched to
@@ -89,6 +94,8 @@ class World:
         self.older: dict[int, Image] = {}  # card -> an image of it somebody keeps
         self.lost: set[int] = set()  # devices whose journals are gone for good
         self.cards_of: dict[bytes, int] = {}
+        self.withheld: dict[int, bool] = {}  # gates kept from every dock -> for good
+        self.missed: set[tuple[int, int]] = set()  # (device, epoch) whose journals are looked for
         self.invented: set[tuple[int, int]] = set()  # entries of stolen boards that no card holds
         self.cases: set[tuple[int, int]] = set()  # entries whose card was listed for them
         self.taps = 0
@@ -264,8 +271,8 @@ class World:
             self.checked["I6"] += 1
             if board.unannounced:
                 raise Violation("I6", board.unannounced[0])
-        if self.model.wrong:
-            raise Violation(*self.model.wrong[0])
+        for sentence in (*self.model.wrong, *self.visitors.wrong):
+            raise Violation(*sentence)
 
     def card_said(self, chip: Chip) -> str:
         """Return what a trace calls a chip."""

@@ -5,7 +5,7 @@ Each function is one row of the atlas. What people forge lies in `forgeries.py`.
 
 from collections.abc import Callable
 
-from simulator.histories import forgeries, thieves
+from simulator.histories import forgeries, hostile_depot, thieves
 from simulator.histories.broker import Weather
 from simulator.histories.chips import Chip
 from simulator.histories.events import Event
@@ -243,6 +243,9 @@ WORLD_FAULTS: dict[str, Callable[[World, Event], None]] = {
     "card-put-back": card_put_back,
     "journal-destroyed": journal_destroyed,
     "validator-stolen": thieves.stolen,
+    "journal-withheld": hostile_depot.withheld,
+    "edge-hostile": hostile_depot.hostile,
+    "packages-old": hostile_depot.packages_old,
     "page-corrupted": page_corrupted,
     "edge-clock": edge_clock,
     "edge-cut": edge_cut,
