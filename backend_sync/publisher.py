@@ -6,24 +6,21 @@ and after an hour. What is current comes from `packages`; how it travels is the 
 decisions D12, D18; contract of the `down` topic in SPEC.md.
 """
 
-import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from backend_sync.catalogue import CatalogueError
+from backend_sync.edge_states import Edge, read_state
 from backend_sync.packages import Package, Packages
 from backend_sync.ports import Broker, Clock, Keyring, KeyringRefused, Message
-from backend_sync.topics import DOWN, parse_topic, topic
+from backend_sync.topics import DOWN, topic
 from card_layouts.codec import cbor
 from card_layouts.codec.timestamps import day_of, month_of
 from card_layouts.errors import LayoutError, RangeError
 
 SCHEMA = 1
 REPEAT_SECONDS = 3600
-STATE_BYTES_MAX = 1 << 18
 STATES_WITHOUT = 2  # of an edge: the first may have crossed the package on its way
-
-Edge = tuple[int, str]
 
 
 class Sent(NamedTuple):
@@ -53,7 +50,7 @@ class Publisher:
     def take(self, message: Message) -> None:
         """Read an edge's birth or last will. Anything else is refused by name, and forgotten."""
         try:
-            edge, is_online, birth, holds = _read_state(message)
+            edge, is_online, birth, holds = read_state(message)
         except LayoutError as error:
             self.last_error = f"{type(error).__name__}: {error}"
         else:
@@ -158,36 +155,3 @@ class Publisher:
 def _newest_epochs(devices: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return one identity for each device number: the newest (rows come sorted by epoch)."""
     return list({device["device"]: device for device in devices}.values())
-
-
-Holds = tuple[dict[tuple[int, int, int], int], set[int]]
-
-
-def _read_state(message: Message) -> tuple[Edge, bool, str, Holds | None]:
-    """Return (edge, is it there, which birth, what it holds if it says so).
-
-    Raises: LayoutError naming what is wrong.
-    """
-    authority, edge, _ = parse_topic(message.topic)
-    if len(message.payload) > STATE_BYTES_MAX:
-        raise LayoutError(f"state of {edge}: {len(message.payload)} bytes, too long")
-    try:
-        state = json.loads(message.payload)
-    except (ValueError, RecursionError) as error:
-        raise LayoutError(f"state of {edge}: no JSON: {error}") from None
-    if not isinstance(state, dict) or not isinstance(state.get("online"), bool):
-        raise LayoutError(f"state of {edge}: wanted online true or false")
-    birth = str(state.get("birth", ""))
-    return (authority, edge), state["online"], birth, _read_holds(edge, state.get("holds"))
-
-
-def _read_holds(edge: str, holds: Any) -> Holds | None:
-    """Return ({(device, role, authority): version}, months with dock keys), None if unsaid."""
-    if holds is None:
-        return None
-    try:
-        rows = [tuple(map(int, row)) for row in holds["packages"]]
-        held = {(device, role, authority): version for device, role, authority, version in rows}
-        return held, {int(month) for month in holds["dock_months"]}
-    except (TypeError, ValueError, KeyError, OverflowError) as error:
-        raise LayoutError(f"state of {edge}: holds: {type(error).__name__} {error}") from None

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from backend_sync import publisher
+from backend_sync.edge_states import read_state
 from backend_sync.intake import Intake
 from backend_sync.ledger import listed
 from backend_sync.package_versions import PackageVersions, VersionsError
@@ -33,7 +33,7 @@ def state_work() -> Work:
     seeds = [json.dumps(tree).encode() for tree in (full, {"online": False})]
 
     def read(case: bytes) -> Any:
-        return publisher._read_state(Message(TOPIC + "state", case, 0))
+        return read_state(Message(TOPIC + "state", case, 0))
 
     def check(case: bytes, value: Any) -> None:
         edge, online, birth, holds = value

@@ -127,7 +127,7 @@ TARGETS = (
            registers.issue_register_work),
     Target("ticket-register", "registers of sold single tickets", (COUNTER + "ticket_register",),
            registers.ticket_register_work),
-    Target("edge-state", "what edges say of themselves", ("backend_sync.publisher",),
+    Target("edge-state", "what edges say of themselves", ("backend_sync.edge_states",),
            inland.state_work),
     Target("intake", "messages to the ledger, and their quarantine",
            ("backend_sync.intake", "backend_sync.quarantine"), inland.intake_work),
