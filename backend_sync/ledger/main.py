@@ -19,8 +19,9 @@ from backend_sync.clocks import SystemClock
 from backend_sync.keyring.keyfile import KeyFileError
 from backend_sync.keyring.local import LocalKeyring
 from backend_sync.keyring.remote import RemoteKeyring
-from backend_sync.ledger import listed, show
+from backend_sync.ledger import keeping, listed, show
 from backend_sync.ledger import report as figures
+from backend_sync.ledger.backup import BackupError
 from backend_sync.ledger.differences import differences
 from backend_sync.ledger.engine import fare_hashes
 from backend_sync.ledger.ledger import Ledger
@@ -29,6 +30,7 @@ from backend_sync.ledger.recorded_taps import recorded_taps
 from backend_sync.ledger.replay import replay
 from backend_sync.ledger.singles import is_genuine, single_cases, single_figures
 from backend_sync.ledger.statement import find_card, statement
+from backend_sync.ledger.suspense import suspense
 from backend_sync.ledger.tickets import ticket_cases, ticket_figures
 from backend_sync.ports import KeyringError
 from backend_sync.storage.database import Database
@@ -42,15 +44,18 @@ class CommandError(Exception):
     """The command cannot be done; the message is the sentence to show."""
 
 
+# What is the caller's or the world's fault: one sentence and exit code 2.
+REFUSALS = (BackupError, CommandError, PlaceError, DiskRefused, KeyFileError, KeyringError,
+            LayoutError, OSError)  # fmt: skip
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run one subcommand; print its answer as text, or as JSON with --json."""
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], Answer] = options.run
     try:
         code, found, lines = command(options)
-    except (
-        CommandError, PlaceError, DiskRefused, KeyFileError, KeyringError, LayoutError, OSError,
-    ) as error:  # fmt: skip
+    except REFUSALS as error:
         print(f"ledger {options.command}: {error}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
@@ -75,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         ("verify", _verify, "exit 1 unless nothing is lost, double or off balance"),
         ("trial-balance", _trial_balance, "the accounts by kind; they sum to 0"),
         ("card", _card, "one card, by account number or start of its pseudonym"),
-        ("open", _open, "intents that wait for evidence"),
+        ("open", _open, "intents that wait for evidence and holds, by age"),
         ("gaps", _gaps, "what is held of each device, and what is missing"),
         ("forks", _forks, "commits with evidence for and against"),
         ("tickets", _tickets, "tourist tickets: a count used twice, or a ticket nobody sold"),
@@ -107,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
         if name.startswith("import"):
             sub.add_argument("--file", required=True, type=Path)
             sub.add_argument("--authority", type=int, default=0, help="owner of nobody's accounts")
+    keeping.add_commands(commands)
     return parser
 
 
@@ -150,11 +156,9 @@ def _card(options: argparse.Namespace) -> Answer:
 
 
 def _open(options: argparse.Namespace) -> Answer:
-    names = ("card", "n", "cents", "device", "epoch", "seq", "since")
     with _books(options) as database:
-        rows = database.rows(f"SELECT {', '.join(names)} FROM suspense ORDER BY since, card, n")
-    found = [dict(zip(names, row, strict=True)) for row in rows]
-    return 0, found, show.table(names, [list(row.values()) for row in found])
+        found = suspense(database, SystemClock().utc_seconds())
+    return 0, found, show.suspense_lines(found)
 
 
 def _gaps(options: argparse.Namespace) -> Answer:

@@ -15,6 +15,20 @@ def table(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
     return ["  ".join(cell.rjust(widths[i]) for i, cell in enumerate(row)) for row in cells]
 
 
+def suspense_lines(found: dict[str, Any]) -> list[str]:
+    """Return what waits as text: intents, holds, and how old they are."""
+    lines = []
+    for what in ("intents", "holds"):
+        rows = found[what]
+        lines += [f"{what} that wait: {len(rows)}"]
+        if rows:
+            names = list(rows[0])
+            lines += table(names, [[row[name] for name in names] for row in rows])
+        lines.append("")
+    ages = [(name, *counted) for name, counted in found["ages"].items()]
+    return lines + table(("age", "count", "cents"), ages)
+
+
 def report_lines(found: dict[str, Any]) -> list[str]:
     """Return the report as text, the sentence about the money last."""
     rules = ", ".join(f"{rule} {count}" for rule, count in found["resolved_by"].items() if count)

@@ -77,7 +77,7 @@ def test_card_opens_by_account_or_pseudonym_and_never_by_printed_number(folder, 
 
 @pytest.mark.requirement("D22")
 def test_open_gaps_and_forks_are_lists(folder, capsys):
-    [row] = asked(capsys, "open", folder)[1]
+    [row] = asked(capsys, "open", folder)[1]["intents"]
     assert (row["device"], row["seq"], row["cents"]) == (2, 3, 300)
     assert [g["watermark"] for g in asked(capsys, "gaps", folder)[1]] == [4, 3]
     assert asked(capsys, "forks", folder) == (0, [])
@@ -204,3 +204,57 @@ def test_a_wrong_price_on_a_card_made_elsewhere_is_named_too(tmp_path, capsys):
     assert code == 1
     assert row["validator"] == "3.01 (full 3.01): charge by product 1, zones 1, from the purse"
     assert row["ledger"] == "3.00 (full 3.00): charge by product 1, zones 1, from the purse"
+
+
+# Whether the books are whole, and copies of them ----------------------------------------
+
+
+@pytest.mark.requirement("X-14", "D16")
+def test_a_posting_set_to_nothing_is_refused_and_then_named(folder, capsys):
+    plain = sqlite3.connect(folder / "ledger.db")
+    with pytest.raises(sqlite3.IntegrityError, match="postings is append-only"):
+        plain.execute("update postings set cents=0")
+    code, found = asked(capsys, "verify-chain", folder)
+    assert (code, found["wrong"], found["keyring"]) == (0, [], "")
+    plain.execute("drop trigger postings_no_update")
+    plain.execute("update postings set cents=0 where id=1")
+    plain.commit()
+    plain.close()
+    assert main(["verify-chain", str(folder)]) == 1
+    words = capsys.readouterr().out
+    assert "postings 1: was changed: mark " in words and "want cents -2000" in words
+    assert "1 are not as they were sealed" in words
+
+
+@pytest.mark.requirement("D16", "D20")
+def test_a_backup_is_made_compared_and_restored_by_command(folder, capsys):
+    copy = folder / "books-1.db"
+    code, made = asked(capsys, "backup", folder, str(copy))
+    assert code == 0 and made["bytes"] == copy.stat().st_size
+    assert asked(capsys, "lapse", folder)[0] == 0
+    code, found = asked(capsys, "verify-chain", folder, "--against", str(copy))
+    assert (code, found["wrong"]) == (0, [])
+    assert main(["verify-chain", str(folder), "--head", made["head"][:-1] + "x"]) == 1
+    assert "wanted the kept" in capsys.readouterr().out
+    code, said = asked(capsys, "restore", folder, str(copy))
+    assert (code, said["incarnation"], said["head"]) == (0, 2, made["head"])
+    assert asked(capsys, "verify", folder)[1]["entries"] == 7
+    assert main(["backup", str(folder), str(copy)]) == 2
+    assert "backups are never replaced" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["backup", "postgresql+psycopg://x/y", "b.db"], "pg_dump --format=custom"),
+        (["restore", "postgresql+psycopg://x/y", "b.db"], "pg_restore, then `tornello keyring"),
+        (["backup", "nowhere.db", "b.db"], "nowhere.db: no such ledger"),
+        (["restore", "{folder}", "{folder}/nothing.db"], "nothing.db: no such file"),
+        (["verify-chain", "{folder}", "--head", "abc"], "wanted 'ledger:seal:head'"),
+        (["verify-chain", "{folder}", "--against", "{folder}/no.db"], "no.db: no such file"),
+    ],
+)
+def test_a_copy_that_cannot_be_made_is_one_sentence(folder, capsys, arguments, words):
+    assert main([part.format(folder=folder) for part in arguments]) == 2
+    said = capsys.readouterr().err
+    assert words in said and said.count("\n") == 1

@@ -1,0 +1,131 @@
+"""`tornello ledger verify-chain`, `backup`, `restore`: whether the books are whole, and copies.
+
+Each adds a subcommand to `main.py`. Exit code 0 = whole or done, 1 = the books were changed,
+2 = cannot be done. PostgreSQL brings programs for copies of its own, which the answer names.
+"""
+
+import argparse
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from backend_sync.keyring.keyfile import KeyFileError
+from backend_sync.ledger.backup import BackupError, back_up, examine, put_back
+from backend_sync.ledger.head_watch import HeadWatch, LedgerIsOlder
+from backend_sync.ledger.place import SQLITE, Place
+from backend_sync.ledger.verify_chain import Head, head_from, verify_chain
+from backend_sync.ports import KeyringError
+from backend_sync.storage.database import Database
+
+SHOWN = 20  # findings printed as text; --json has all
+Answer = tuple[int, Any, list[str]]
+
+
+def add_commands(commands: Any) -> None:
+    """Add the three to the subcommands of `tornello ledger`."""
+    chain = _add(commands, "verify-chain", _verify_chain,
+                 "read every sealed row again; names those changed beside the ledger")  # fmt: skip
+    chain.add_argument("place", nargs="?", default="ledger.db", help="folder, file or URL")
+    kept = chain.add_mutually_exclusive_group()
+    kept.add_argument("--head", help="a head printed before: the chain must go through it")
+    kept.add_argument("--against", type=Path, metavar="BACKUP", help="the same from a backup")
+    backup = _add(commands, "backup", _backup, "write a verified copy; the ledger may be running")
+    backup.add_argument("place", help="folder or file of the ledger")
+    backup.add_argument("file", type=Path, help="the copy; must not be there yet")
+    restore = _add(commands, "restore", _restore, "put a backup back; service and keyring stopped:"
+                   " devices send again what it lacks (D16)")  # fmt: skip
+    restore.add_argument("place", help="folder or file of the ledger")
+    restore.add_argument("file", type=Path, help="a file that `backup` wrote")
+
+
+def _add(commands: Any, name: str, run: Any, words: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=words, description=words)
+    parser.set_defaults(run=run)
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    return parser
+
+
+def _verify_chain(options: argparse.Namespace) -> Answer:
+    place = Place(options.place)
+    kept = _kept(options)
+    with place.books() as database:
+        if not _has_seals(database):
+            raise BackupError(
+                f"{options.place}: made before books were sealed; any command that writes, such as"
+                " `tornello ledger lapse`, brings it up to date and seals what is there"
+            )
+        found = verify_chain(database, kept)
+        said = _keyrings_word(place, database)
+    if said.startswith("the ledger's"):
+        found["wrong"].append({"table": "seals", "row": found["seals"], "what": said})
+    wrong = found["wrong"]
+    lines = [f"{row['table']} {row['row']}: {row['what']}" for row in wrong[:SHOWN]]
+    lines += [f"... and {len(wrong) - SHOWN} more; --json has all"] * (len(wrong) > SHOWN)
+    lines += [
+        f"{found['rows']:,} rows under {found['seals']:,} seals: "
+        + (f"{len(wrong):,} are not as they were sealed" if wrong else "all as they were sealed"),
+        f"keyring: {said or 'has seen no later seal'}",
+        f"head {found['head']}",
+    ]
+    return int(bool(wrong)), {**found, "keyring": said}, lines
+
+
+def _kept(options: argparse.Namespace) -> Head | None:
+    if options.against:
+        return head_from(examine(options.against)["head"])
+    try:
+        return head_from(options.head) if options.head else None
+    except ValueError as error:
+        raise BackupError(str(error)) from None
+
+
+def _has_seals(database: Database) -> bool:
+    columns = "name FROM sqlite_master" if database.sqlite else "tablename FROM pg_tables"
+    return any(row[0] == "seals" for row in database.rows(f"SELECT {columns}"))
+
+
+def _keyrings_word(place: Place, database: Database) -> str:
+    """Return what the keyring beside the ledger objects to, or why it was not asked."""
+    try:
+        with closing(place.keyring()) as keyring:
+            HeadWatch(database, keyring).incarnation()
+    except LedgerIsOlder as error:
+        return str(error)
+    except (KeyFileError, KeyringError, OSError) as error:
+        return f"not asked: {error}"
+    return ""
+
+
+def _backup(options: argparse.Namespace) -> Answer:
+    found = back_up(_file(options.place, "pg_dump --format=custom"), options.file)
+    return (
+        0,
+        found,
+        [
+            f"{options.file}: {found['bytes']:,} bytes, {found['rows']:,} rows under"
+            f" {found['seals']:,} seals, all as they were sealed",
+            f"head {found['head']}",
+        ],
+    )
+
+
+def _restore(options: argparse.Namespace) -> Answer:
+    books = _file(options.place, "pg_restore, then `tornello keyring restored`", must_be=False)
+    found = put_back(books, options.file, books.parent / "keyring")
+    return 0, found, [
+        f"{books}: restored from {options.file}, incarnation {found['incarnation']}: when the"
+        " service runs, devices and edges send again what they still hold",
+        f"the books of before are kept as {found['kept']}",
+        "afterwards `tornello ledger gaps` says what is still missing; import again what was sold"
+        " and issued since",
+        f"head {found['head']}",
+    ]  # fmt: skip
+
+
+def _file(place: str, tool: str, must_be: bool = True) -> Path:
+    """Return the SQLite file of a place. Raises: BackupError, PlaceError."""
+    if "://" in place and not place.startswith(SQLITE):
+        raise BackupError(f"a PostgreSQL ledger is copied by its own programs: {tool}")
+    path = Path(place.removeprefix(SQLITE))
+    path = path / "ledger.db" if path.is_dir() else path
+    return Path(Place(place).url().removeprefix(SQLITE)) if must_be else path
