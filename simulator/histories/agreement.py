@@ -59,7 +59,8 @@ def i8_suspense_is_empty(
 ) -> set[Writer]:
     """All entries delivered and a next transaction of c anywhere => no open intent on c.
 
-    Return the intents that may stay open: what would tell lies in a destroyed journal, or never was.
+    Return the intents that may stay open: what would tell lies in a destroyed journal, or never
+    was.
     """
     world.checked["I8"] += 1
     may_stay, places = set(), world.model.by_place
