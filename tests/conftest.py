@@ -133,7 +133,12 @@ def cpu_seconds():
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
-_cpu_s_before = cpu_seconds()
+_cpu_s_before = 0.0
+
+
+def pytest_collection_finish():
+    global _cpu_s_before
+    _cpu_s_before = cpu_seconds()
 
 
 @pytest.hookimpl(wrapper=True)
