@@ -123,6 +123,15 @@ def test_a_fault_that_was_asked_for_and_never_came_is_told():
     assert in_words(Faults(Asked()).injected(), "") == ""
 
 
+def test_a_partition_that_cannot_be_made_here_is_left_out_and_says_why(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    faults = Faults(Asked(partition=2))
+    assert faults.lines(1883) == (1883, "127.0.0.1", 1883) and faults.strike() == []
+    assert faults.missed() == 0
+    said = in_words(faults.injected(), faults.no_cable)
+    assert said == "partitions skipped: needs unshare and nsenter and ip, for network namespaces"
+
+
 @pytest.mark.full
 @pytest.mark.timeout(600)
 @pytest.mark.requirement("I2", "I4", "I9", "I12", "W-131")
