@@ -1,0 +1,407 @@
+-- A ledger as the programs of 2026-11-22 (git 7a760a1) made it: two cards, a load, two rides, a torn one, a card issued late.
+BEGIN TRANSACTION;
+CREATE TABLE accounts (
+	id INTEGER NOT NULL,
+	kind VARCHAR(16) NOT NULL,
+	name VARCHAR(64) NOT NULL,
+	authority INTEGER NOT NULL,
+	currency VARCHAR(3) NOT NULL,
+	CONSTRAINT pk_accounts PRIMARY KEY (id),
+	CONSTRAINT uq_accounts_name UNIQUE (name)
+);
+INSERT INTO "accounts" VALUES(1,'LIAB','LIAB:244:95577d23468c180ddf3134b41aebe55f',244,'EUR');
+INSERT INTO "accounts" VALUES(2,'LIAB','LIAB:244:38917a54aaa8d37b87a6f8e3efa58ef5',244,'EUR');
+INSERT INTO "accounts" VALUES(3,'CASH','CASH:counter',244,'EUR');
+INSERT INTO "accounts" VALUES(4,'PREPAID','PREPAID:1',244,'EUR');
+INSERT INTO "accounts" VALUES(5,'REV','REV:244:7',244,'EUR');
+INSERT INTO "accounts" VALUES(6,'LIAB','LIAB:244:79dff1fa016aef9aeb05348257a8fa14',244,'EUR');
+CREATE TABLE alarms (
+	id INTEGER NOT NULL,
+	kind VARCHAR(24) NOT NULL,
+	device INTEGER,
+	epoch INTEGER,
+	seq INTEGER,
+	card INTEGER,
+	n INTEGER,
+	detail VARCHAR(200) NOT NULL,
+	received INTEGER NOT NULL,
+	CONSTRAINT pk_alarms PRIMARY KEY (id)
+);
+INSERT INTO "alarms" VALUES(1,'UNKNOWN_CARD',1,0,5,6,NULL,'authentic entry about a card that was never issued',200000000);
+CREATE TABLE alembic_version (
+	version_num VARCHAR(32) NOT NULL,
+	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+INSERT INTO "alembic_version" VALUES('0001');
+CREATE TABLE batches (
+	id INTEGER NOT NULL,
+	authority INTEGER NOT NULL,
+	batch INTEGER NOT NULL,
+	head BLOB NOT NULL,
+	CONSTRAINT pk_batches PRIMARY KEY (id),
+	CONSTRAINT uq_batches_authority_batch UNIQUE (authority, batch)
+);
+CREATE TABLE cards (
+	id INTEGER NOT NULL,
+	pseudonym BLOB NOT NULL,
+	issuer INTEGER NOT NULL,
+	issued SMALLINT NOT NULL,
+	h0 BLOB NOT NULL,
+	n INTEGER NOT NULL,
+	d INTEGER NOT NULL,
+	l INTEGER NOT NULL,
+	h BLOB NOT NULL,
+	b INTEGER NOT NULL,
+	balance_cents INTEGER NOT NULL,
+	debits_cents INTEGER NOT NULL,
+	loads_cents INTEGER NOT NULL,
+	posted INTEGER NOT NULL,
+	voided INTEGER NOT NULL,
+	missing TEXT NOT NULL,
+	newest INTEGER,
+	unaudited SMALLINT NOT NULL,
+	CONSTRAINT pk_cards PRIMARY KEY (id),
+	CONSTRAINT uq_cards_pseudonym UNIQUE (pseudonym),
+	CONSTRAINT fk_cards_id FOREIGN KEY(id) REFERENCES accounts (id)
+);
+INSERT INTO "cards" VALUES(1,X'95577D23468C180DDF3134B41AEBE55F',244,1,X'B064C4BE62848278',2,300,2000,X'6ABBAB7E9678D73B',0,1700,300,2000,2,0,'',5,1);
+INSERT INTO "cards" VALUES(2,X'38917A54AAA8D37B87A6F8E3EFA58EF5',244,1,X'6242743439F7836A',0,0,0,X'6242743439F7836A',0,0,0,0,0,0,'',NULL,0);
+INSERT INTO "cards" VALUES(6,X'79DFF1FA016AEF9AEB05348257A8FA14',244,1,X'D253124D166E9210',1,120,0,X'BFCC9C8F5FBC0616',0,-120,120,0,1,0,'',6,2);
+CREATE TABLE choices (
+	pending INTEGER NOT NULL,
+	verdict INTEGER NOT NULL,
+	CONSTRAINT pk_choices PRIMARY KEY (pending),
+	CONSTRAINT fk_choices_pending FOREIGN KEY(pending) REFERENCES pendings (id)
+);
+CREATE TABLE devices (
+	device INTEGER NOT NULL,
+	epoch INTEGER NOT NULL,
+	first_seq INTEGER NOT NULL,
+	seq INTEGER NOT NULL,
+	chain BLOB NOT NULL,
+	head_seq INTEGER NOT NULL,
+	held TEXT NOT NULL,
+	poisoned TEXT NOT NULL,
+	quarantined INTEGER NOT NULL,
+	CONSTRAINT pk_devices PRIMARY KEY (device, epoch)
+);
+INSERT INTO "devices" VALUES(1,0,1,6,X'E7FF6FB46EADCEF9F4B911E859B4E4B6A61EA989ADD3DEBBA1A7783820D3A73D',6,'','',0);
+INSERT INTO "devices" VALUES(2,0,1,1,X'47178F3D3A0BAAF8AD4FAA509E30312C139D9124B31D8E5D4056EF36FD2D3A26',1,'','',0);
+CREATE TABLE differences (
+	pending INTEGER NOT NULL,
+	validator VARCHAR(200) NOT NULL,
+	ledger VARCHAR(400) NOT NULL,
+	CONSTRAINT pk_differences PRIMARY KEY (pending),
+	CONSTRAINT fk_differences_pending FOREIGN KEY(pending) REFERENCES pendings (id)
+);
+CREATE TABLE early_outcomes (
+	entry INTEGER NOT NULL,
+	device INTEGER NOT NULL,
+	epoch INTEGER NOT NULL,
+	"of" INTEGER NOT NULL,
+	bit INTEGER NOT NULL,
+	observed BLOB NOT NULL,
+	CONSTRAINT pk_early_outcomes PRIMARY KEY (entry, "of", bit),
+	CONSTRAINT fk_early_outcomes_entry FOREIGN KEY(entry) REFERENCES entries (id)
+);
+CREATE TABLE entries (
+	id INTEGER NOT NULL,
+	device INTEGER NOT NULL,
+	epoch INTEGER NOT NULL,
+	seq INTEGER NOT NULL,
+	type INTEGER NOT NULL,
+	layout INTEGER NOT NULL,
+	flags INTEGER NOT NULL,
+	card INTEGER,
+	"of" INTEGER,
+	hash BLOB NOT NULL,
+	slot BLOB NOT NULL,
+	received INTEGER NOT NULL,
+	CONSTRAINT pk_entries PRIMARY KEY (id),
+	CONSTRAINT uq_entries_device_epoch_seq UNIQUE (device, epoch, seq),
+	CONSTRAINT fk_entries_card FOREIGN KEY(card) REFERENCES cards (id)
+);
+INSERT INTO "entries" VALUES(1,1,0,1,6,1,0,1,NULL,X'E7F52E8C0520228A164BD95D4200C4011EA86C82E5E075F97AA3F9D14C2E24DA',X'5418800000040000001C00004AE5C5DC40082148FEA6F4499BCE56C5EAB59A816B0857C964BF8C7520CB76AC451B70F4642024B2354631B15D87C6C479CC32313F10065AFA53F460FE55BD843A2202FC4860E3376A9F170822DA63D73D0CED32E614B80B6AC588ED583732A6B7911B9FE3EC3BC58A2FA6E1727D123D837D43FC',200000000);
+INSERT INTO "entries" VALUES(2,1,0,2,2,1,0,NULL,1,X'1442A18B5261152FB1B3932AF77F39FDCF2D3C861E35B9450574A494999F3551',X'5408800000040000002C010013978E3E75072CC9B13E91817AE03F6842FF968237D5B5EE1777D42BB3AEACC6D88F8D43C77C19EE0A6CF72E99EF02A1B61AD135FF1F335CB8B922D287E0AB495F34BFAC5DF4EFEE4D50C269FF2AE5F8D3C9526110EF22379F2453064C947509434C54056FBEA5CE0E500A51606F89C876678D9E',200000000);
+INSERT INTO "entries" VALUES(3,1,0,3,1,1,0,1,NULL,X'1711BAC823FD11E958ED9CE48FBA9CBAD8B4DB40C49195580DAB33F725CE10E3',X'5404800000040000003C0200D1AD31290179D9DA875C98F917A79B482703CC531A9EB1E61C8A2460378453FB42A3FEAD0B1041FE76402063B0808CAC123548AD1539DD5B0C1209830FE31FFE395BBB62E3B91A2B1BF944DEFA99EEBB030E053FE8FD1A47AFAEFF94699A77B2A71891D528E4C235BF9896DB9484442AE612F37E',200000000);
+INSERT INTO "entries" VALUES(4,1,0,4,2,1,0,NULL,3,X'310C11FC9D7D1397C047F42839C9C369362EA59C708CCDC40778627A308E64F6',X'5408800000040000004C030006C277E505A757A243A01B32CA83071D926906A2B18374ADA8E8AAF9EE3F6052876FD77D49F22F7A66BDC6338CEC3E2C00746449A31066BA5B36DD60B31B2081B8D51076E396E78720CE0C13497BF0F7075AD1559A94E4A414F682D4229DDA9526FA9FCE932C9B83D5AFC385A6EB460C5C3F5330',200000000);
+INSERT INTO "entries" VALUES(5,2,0,1,1,1,0,1,NULL,X'68E5900F6F66521010798CC191A7D5008A5798F5F79CB6637EF589B48BCB501E',X'5404800000080000001C00004E8639CB8432EABB12890943803EB1B5BFD3F30DC536C5898D9E668969E34D4DB278E0B9F5E09706D2FBDCE1AFD7C2ADE8E50ED9108CE1DBED22229F6D311960B8FEB503C4927A4771B1B0ABB3E3A096D163CD70741F012D02F497573243B9B6A40AF3EC0E7858CD7E01CF4A41E60127C3EF03D4',200000000);
+INSERT INTO "entries" VALUES(6,1,0,5,1,1,0,6,NULL,X'478C922D64B8C1FAEB52074D8D0D316F2EAEAAA18F0A0F0AA94CDC252B723A19',X'5404800000040000005C0400DFDF280374975C2AFD51A2DD7BBACAA33080183777731E4B85BBC79474C545B6F564967F342DCF00C43F26C92280AF4BBD6C6B822C506131FAA3A20D185EAC968E74F4EB312B7F02BE4DEE848E5F413C7D371CE41F39F5EDB0830EA515CB8CA86575CABEBF5989AD5A78F797F4B340E8669ECBEF',200000000);
+INSERT INTO "entries" VALUES(7,1,0,6,2,1,0,NULL,5,X'20AED81A0E4C3CE0C21B5ACB5CD5D0C579665C827E65CC2EC441731D33D8C394',X'5408800000040000006C0500CBF1FDCB3EF52FD5399535C05C81C5C96E2DED1B222ECD034BC8982D159BB4DCA22EAC5A18E9BBF3608B5B5414F7EA76AA0B8E7C8E62247A6CE368FE9B882AB8AFDCCBA6985202E7CCF980CBF2713E6FFB428EEECE03BB23A60A2AAB52CB4201D61C42C7C3303D9560863FA9279F55AB9B1573FF',200000000);
+CREATE TABLE holdings (
+	card INTEGER NOT NULL,
+	n INTEGER NOT NULL,
+	head BLOB NOT NULL,
+	rights BLOB NOT NULL,
+	usage BLOB NOT NULL,
+	h BLOB NOT NULL,
+	record BLOB NOT NULL,
+	doubt INTEGER NOT NULL,
+	newest INTEGER,
+	CONSTRAINT pk_holdings PRIMARY KEY (card),
+	CONSTRAINT fk_holdings_card FOREIGN KEY(card) REFERENCES cards (id)
+);
+CREATE TABLE issues (
+	card INTEGER NOT NULL,
+	authority INTEGER NOT NULL,
+	batch INTEGER NOT NULL,
+	device INTEGER NOT NULL,
+	time INTEGER NOT NULL,
+	limit_cents INTEGER NOT NULL,
+	deposit_cents INTEGER NOT NULL,
+	h0 BLOB NOT NULL,
+	CONSTRAINT pk_issues PRIMARY KEY (card),
+	CONSTRAINT fk_issues_card FOREIGN KEY(card) REFERENCES cards (id)
+);
+INSERT INTO "issues" VALUES(1,244,0,900,0,30000,0,X'B064C4BE62848278');
+INSERT INTO "issues" VALUES(2,244,0,900,0,30000,0,X'6242743439F7836A');
+INSERT INTO "issues" VALUES(6,244,0,900,0,30000,0,X'D253124D166E9210');
+CREATE TABLE open_intents (
+	pending INTEGER NOT NULL,
+	card INTEGER NOT NULL,
+	device INTEGER NOT NULL,
+	epoch INTEGER NOT NULL,
+	seq INTEGER NOT NULL,
+	bits INTEGER NOT NULL,
+	answered SMALLINT NOT NULL,
+	first BLOB NOT NULL,
+	since INTEGER NOT NULL,
+	CONSTRAINT pk_open_intents PRIMARY KEY (pending),
+	CONSTRAINT fk_open_intents_pending FOREIGN KEY(pending) REFERENCES pendings (id),
+	CONSTRAINT fk_open_intents_card FOREIGN KEY(card) REFERENCES cards (id)
+);
+INSERT INTO "open_intents" VALUES(5,1,2,0,1,0,0,X'2000000800000114000006000015752A02025800012C0000FA1E80000000000000000000',200000000);
+CREATE TABLE pendings (
+	id INTEGER NOT NULL,
+	card INTEGER NOT NULL,
+	n INTEGER NOT NULL,
+	kind INTEGER NOT NULL,
+	at INTEGER NOT NULL,
+	source INTEGER NOT NULL,
+	target INTEGER NOT NULL,
+	cents INTEGER NOT NULL,
+	currency VARCHAR(3) NOT NULL,
+	authority INTEGER NOT NULL,
+	d INTEGER NOT NULL,
+	l INTEGER NOT NULL,
+	b INTEGER NOT NULL,
+	h BLOB NOT NULL,
+	verdict INTEGER,
+	older INTEGER,
+	CONSTRAINT pk_pendings PRIMARY KEY (id),
+	CONSTRAINT fk_pendings_id FOREIGN KEY(id) REFERENCES entries (id),
+	CONSTRAINT fk_pendings_card FOREIGN KEY(card) REFERENCES cards (id),
+	CONSTRAINT fk_pendings_source FOREIGN KEY(source) REFERENCES accounts (id),
+	CONSTRAINT fk_pendings_target FOREIGN KEY(target) REFERENCES accounts (id)
+);
+INSERT INTO "pendings" VALUES(1,1,1,5,180000001,4,1,2000,'EUR',244,0,2000,0,X'043CA879FDD65768',NULL,NULL);
+INSERT INTO "pendings" VALUES(3,1,2,2,180000003,1,5,300,'EUR',244,300,2000,0,X'6ABBAB7E9678D73B',3,1);
+INSERT INTO "pendings" VALUES(5,1,3,2,180000001,1,5,300,'EUR',244,600,2000,0,X'34444F9B39C0C893',3,3);
+INSERT INTO "pendings" VALUES(6,6,1,2,180000005,6,5,120,'EUR',244,120,0,0,X'BFCC9C8F5FBC0616',3,NULL);
+CREATE TABLE postings (
+	id INTEGER NOT NULL,
+	transfer INTEGER NOT NULL,
+	account INTEGER NOT NULL,
+	cents INTEGER NOT NULL,
+	currency VARCHAR(3) NOT NULL,
+	authority INTEGER NOT NULL,
+	rule VARCHAR(8) NOT NULL,
+	pending INTEGER,
+	entry INTEGER,
+	sale INTEGER,
+	CONSTRAINT pk_postings PRIMARY KEY (id),
+	CONSTRAINT fk_postings_account FOREIGN KEY(account) REFERENCES accounts (id)
+);
+INSERT INTO "postings" VALUES(1,1,3,-2000,'EUR',244,'PAID',NULL,NULL,1);
+INSERT INTO "postings" VALUES(2,1,4,2000,'EUR',244,'PAID',NULL,NULL,1);
+INSERT INTO "postings" VALUES(3,2,4,-2000,'EUR',244,'P1',1,2,NULL);
+INSERT INTO "postings" VALUES(4,2,1,2000,'EUR',244,'P1',1,2,NULL);
+INSERT INTO "postings" VALUES(5,3,1,-300,'EUR',244,'P1',3,4,NULL);
+INSERT INTO "postings" VALUES(6,3,5,300,'EUR',244,'P1',3,4,NULL);
+INSERT INTO "postings" VALUES(7,4,6,-120,'EUR',244,'P1',6,7,NULL);
+INSERT INTO "postings" VALUES(8,4,5,120,'EUR',244,'P1',6,7,NULL);
+CREATE TABLE quarantine (
+	id INTEGER NOT NULL,
+	device INTEGER NOT NULL,
+	epoch INTEGER NOT NULL,
+	seq INTEGER NOT NULL,
+	reason VARCHAR(16) NOT NULL,
+	hash BLOB NOT NULL,
+	slot BLOB,
+	edge VARCHAR(24) NOT NULL,
+	received INTEGER NOT NULL,
+	CONSTRAINT pk_quarantine PRIMARY KEY (id),
+	CONSTRAINT uq_quarantine_device_epoch_seq_hash_reason UNIQUE (device, epoch, seq, hash, reason)
+);
+INSERT INTO "quarantine" VALUES(1,1,0,5,'UNKNOWN_CARD',X'478C922D64B8C1FAEB52074D8D0D316F2EAEAAA18F0A0F0AA94CDC252B723A19',NULL,'edge-1',200000000);
+CREATE TABLE resolutions (
+	pending INTEGER NOT NULL,
+	rule VARCHAR(4) NOT NULL,
+	entry INTEGER,
+	received INTEGER NOT NULL,
+	CONSTRAINT pk_resolutions PRIMARY KEY (pending, rule),
+	CONSTRAINT ck_resolutions_rule CHECK (rule IN ('P1','P2','P3','V1','V2','V3','EQ','X')),
+	CONSTRAINT fk_resolutions_pending FOREIGN KEY(pending) REFERENCES pendings (id)
+)
+ WITHOUT ROWID
+
+;
+INSERT INTO "resolutions" VALUES(1,'P1',2,200000000);
+INSERT INTO "resolutions" VALUES(3,'P1',4,200000000);
+INSERT INTO "resolutions" VALUES(6,'P1',7,200000000);
+CREATE TABLE sales (
+	id INTEGER NOT NULL,
+	sale VARCHAR(64) NOT NULL,
+	action INTEGER NOT NULL,
+	cents INTEGER NOT NULL,
+	channel VARCHAR(32) NOT NULL,
+	time INTEGER NOT NULL,
+	authority INTEGER NOT NULL,
+	CONSTRAINT pk_sales PRIMARY KEY (id),
+	CONSTRAINT uq_sales_sale UNIQUE (sale)
+);
+INSERT INTO "sales" VALUES(1,'s1',1,2000,'counter',5,244);
+CREATE TABLE settings (
+	name VARCHAR(32) NOT NULL,
+	value VARCHAR(200) NOT NULL,
+	CONSTRAINT pk_settings PRIMARY KEY (name)
+);
+CREATE TABLE sightings (
+	id INTEGER NOT NULL,
+	card INTEGER NOT NULL,
+	n INTEGER NOT NULL,
+	device INTEGER NOT NULL,
+	epoch INTEGER NOT NULL,
+	low INTEGER NOT NULL,
+	record BLOB NOT NULL,
+	rival SMALLINT NOT NULL,
+	entry INTEGER NOT NULL,
+	CONSTRAINT pk_sightings PRIMARY KEY (id),
+	CONSTRAINT fk_sightings_card FOREIGN KEY(card) REFERENCES cards (id)
+);
+CREATE TABLE single_sales (
+	id INTEGER NOT NULL,
+	sale VARCHAR(64) NOT NULL,
+	entry INTEGER,
+	seller INTEGER NOT NULL,
+	ticket INTEGER NOT NULL,
+	void_of INTEGER NOT NULL,
+	says BLOB NOT NULL,
+	cents INTEGER NOT NULL,
+	authority INTEGER NOT NULL,
+	operator INTEGER NOT NULL,
+	at INTEGER NOT NULL,
+	channel VARCHAR(32) NOT NULL,
+	verdict INTEGER,
+	CONSTRAINT pk_single_sales PRIMARY KEY (id),
+	CONSTRAINT uq_single_sales_sale UNIQUE (sale),
+	CONSTRAINT fk_single_sales_entry FOREIGN KEY(entry) REFERENCES entries (id)
+);
+CREATE TABLE single_uses (
+	id INTEGER NOT NULL,
+	seller INTEGER NOT NULL,
+	ticket INTEGER NOT NULL,
+	says BLOB NOT NULL,
+	event INTEGER NOT NULL,
+	again INTEGER NOT NULL,
+	answer INTEGER NOT NULL,
+	at INTEGER NOT NULL,
+	ride INTEGER NOT NULL,
+	operator INTEGER NOT NULL,
+	boardings INTEGER NOT NULL,
+	CONSTRAINT pk_single_uses PRIMARY KEY (id),
+	CONSTRAINT fk_single_uses_id FOREIGN KEY(id) REFERENCES entries (id)
+);
+CREATE TABLE ticket_results (
+	tap INTEGER NOT NULL,
+	rule VARCHAR(4) NOT NULL,
+	entry INTEGER NOT NULL,
+	received INTEGER NOT NULL,
+	CONSTRAINT pk_ticket_results PRIMARY KEY (tap, rule),
+	CONSTRAINT ck_ticket_results_rule CHECK (rule IN ('P1','V1','V3')),
+	CONSTRAINT fk_ticket_results_tap FOREIGN KEY(tap) REFERENCES ticket_taps (id)
+);
+CREATE TABLE ticket_sales (
+	id INTEGER NOT NULL,
+	sale VARCHAR(64) NOT NULL,
+	ticket BLOB NOT NULL,
+	header BLOB NOT NULL,
+	channel VARCHAR(32) NOT NULL,
+	time INTEGER NOT NULL,
+	cents INTEGER NOT NULL,
+	authority INTEGER NOT NULL,
+	CONSTRAINT pk_ticket_sales PRIMARY KEY (id),
+	CONSTRAINT uq_ticket_sales_sale UNIQUE (sale)
+);
+CREATE TABLE ticket_taps (
+	id INTEGER NOT NULL,
+	ticket BLOB NOT NULL,
+	n INTEGER NOT NULL,
+	at INTEGER NOT NULL,
+	authority INTEGER NOT NULL,
+	operator INTEGER NOT NULL,
+	product INTEGER NOT NULL,
+	zone INTEGER NOT NULL,
+	was BLOB NOT NULL,
+	made BLOB NOT NULL,
+	CONSTRAINT pk_ticket_taps PRIMARY KEY (id),
+	CONSTRAINT fk_ticket_taps_id FOREIGN KEY(id) REFERENCES entries (id)
+);
+CREATE TABLE waiting_taps (
+	pending INTEGER NOT NULL,
+	card INTEGER NOT NULL,
+	n INTEGER NOT NULL,
+	CONSTRAINT pk_waiting_taps PRIMARY KEY (pending),
+	CONSTRAINT fk_waiting_taps_pending FOREIGN KEY(pending) REFERENCES pendings (id),
+	CONSTRAINT fk_waiting_taps_card FOREIGN KEY(card) REFERENCES cards (id)
+);
+CREATE TRIGGER quarantine_no_update BEFORE UPDATE ON quarantine BEGIN SELECT RAISE(ABORT, 'quarantine is append-only'); END;
+CREATE TRIGGER quarantine_no_delete BEFORE DELETE ON quarantine BEGIN SELECT RAISE(ABORT, 'quarantine is append-only'); END;
+CREATE TRIGGER batches_no_update BEFORE UPDATE ON batches BEGIN SELECT RAISE(ABORT, 'batches is append-only'); END;
+CREATE TRIGGER batches_no_delete BEFORE DELETE ON batches BEGIN SELECT RAISE(ABORT, 'batches is append-only'); END;
+CREATE TRIGGER sales_no_update BEFORE UPDATE ON sales BEGIN SELECT RAISE(ABORT, 'sales is append-only'); END;
+CREATE TRIGGER sales_no_delete BEFORE DELETE ON sales BEGIN SELECT RAISE(ABORT, 'sales is append-only'); END;
+CREATE TRIGGER alarms_no_update BEFORE UPDATE ON alarms BEGIN SELECT RAISE(ABORT, 'alarms is append-only'); END;
+CREATE TRIGGER alarms_no_delete BEFORE DELETE ON alarms BEGIN SELECT RAISE(ABORT, 'alarms is append-only'); END;
+CREATE INDEX ix_ticket_sales_ticket ON ticket_sales (ticket);
+CREATE TRIGGER ticket_sales_no_update BEFORE UPDATE ON ticket_sales BEGIN SELECT RAISE(ABORT, 'ticket_sales is append-only'); END;
+CREATE TRIGGER ticket_sales_no_delete BEFORE DELETE ON ticket_sales BEGIN SELECT RAISE(ABORT, 'ticket_sales is append-only'); END;
+CREATE TRIGGER postings_no_update BEFORE UPDATE ON postings BEGIN SELECT RAISE(ABORT, 'postings is append-only'); END;
+CREATE TRIGGER postings_no_delete BEFORE DELETE ON postings BEGIN SELECT RAISE(ABORT, 'postings is append-only'); END;
+CREATE TRIGGER entries_no_update BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'entries is append-only'); END;
+CREATE TRIGGER entries_no_delete BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'entries is append-only'); END;
+CREATE TRIGGER issues_no_update BEFORE UPDATE ON issues BEGIN SELECT RAISE(ABORT, 'issues is append-only'); END;
+CREATE TRIGGER issues_no_delete BEFORE DELETE ON issues BEGIN SELECT RAISE(ABORT, 'issues is append-only'); END;
+CREATE INDEX ix_sightings_device_epoch_low ON sightings (device, epoch, low);
+CREATE INDEX ix_sightings_card ON sightings (card);
+CREATE INDEX ix_single_sales_seller_ticket ON single_sales (seller, ticket);
+CREATE TRIGGER single_sales_no_update BEFORE UPDATE ON single_sales BEGIN SELECT RAISE(ABORT, 'single_sales is append-only'); END;
+CREATE TRIGGER single_sales_no_delete BEFORE DELETE ON single_sales BEGIN SELECT RAISE(ABORT, 'single_sales is append-only'); END;
+CREATE INDEX ix_single_uses_seller_ticket ON single_uses (seller, ticket);
+CREATE TRIGGER single_uses_no_update BEFORE UPDATE ON single_uses BEGIN SELECT RAISE(ABORT, 'single_uses is append-only'); END;
+CREATE TRIGGER single_uses_no_delete BEFORE DELETE ON single_uses BEGIN SELECT RAISE(ABORT, 'single_uses is append-only'); END;
+CREATE TRIGGER pendings_no_update BEFORE UPDATE ON pendings BEGIN SELECT RAISE(ABORT, 'pendings is append-only'); END;
+CREATE TRIGGER pendings_no_delete BEFORE DELETE ON pendings BEGIN SELECT RAISE(ABORT, 'pendings is append-only'); END;
+CREATE INDEX ix_early_outcomes_device_epoch_of ON early_outcomes (device, epoch, "of");
+CREATE INDEX ix_ticket_taps_ticket_n ON ticket_taps (ticket, n);
+CREATE TRIGGER ticket_taps_no_update BEFORE UPDATE ON ticket_taps BEGIN SELECT RAISE(ABORT, 'ticket_taps is append-only'); END;
+CREATE TRIGGER ticket_taps_no_delete BEFORE DELETE ON ticket_taps BEGIN SELECT RAISE(ABORT, 'ticket_taps is append-only'); END;
+CREATE INDEX ix_waiting_taps_card ON waiting_taps (card);
+CREATE TRIGGER resolutions_no_update BEFORE UPDATE ON resolutions BEGIN SELECT RAISE(ABORT, 'resolutions is append-only'); END;
+CREATE TRIGGER resolutions_no_delete BEFORE DELETE ON resolutions BEGIN SELECT RAISE(ABORT, 'resolutions is append-only'); END;
+CREATE INDEX ix_open_intents_card ON open_intents (card);
+CREATE TRIGGER ticket_results_no_update BEFORE UPDATE ON ticket_results BEGIN SELECT RAISE(ABORT, 'ticket_results is append-only'); END;
+CREATE TRIGGER ticket_results_no_delete BEFORE DELETE ON ticket_results BEGIN SELECT RAISE(ABORT, 'ticket_results is append-only'); END;
+CREATE VIEW balances AS SELECT a.id AS account, a.kind, a.name, a.authority, a.currency, CAST(sum(p.cents) AS BIGINT) AS cents FROM postings p JOIN accounts a ON a.id = p.account GROUP BY a.id, a.kind, a.name, a.authority, a.currency;
+CREATE VIEW liab AS SELECT name, authority, currency, cents FROM balances WHERE kind = 'LIAB';
+CREATE VIEW trial_balance AS SELECT kind, currency, CAST(sum(cents) AS BIGINT) AS cents, count(*) AS accounts FROM balances GROUP BY kind, currency;
+CREATE VIEW intents AS SELECT p.id, p.card, p.n, p.kind, p.cents, p.at, p.verdict, e.device, e.epoch, e.seq, (SELECT min(r.rule) FROM resolutions r WHERE r.pending = p.id AND r.rule LIKE 'P%') AS posted_by, (SELECT min(r.rule) FROM resolutions r WHERE r.pending = p.id AND r.rule NOT LIKE 'P%' AND r.rule <> 'X') AS voided_by FROM pendings p JOIN entries e ON e.id = p.id;
+CREATE VIEW suspense AS SELECT o.pending, o.card, o.device, o.epoch, o.seq, p.n, p.cents, p.source, p.target, o.since FROM open_intents o JOIN pendings p ON p.id = o.pending WHERE o.bits = 0;
+CREATE VIEW ticket_uses AS SELECT t.id, t.ticket, t.n, t.at, e.device, e.epoch, e.seq, CASE WHEN p.tap IS NOT NULL AND v.tap IS NOT NULL THEN 'contradicted' WHEN p.tap IS NOT NULL THEN 'used' WHEN v.tap IS NOT NULL OR EXISTS (SELECT 1 FROM ticket_taps o JOIN ticket_results r ON r.tap = o.id AND r.rule = 'P1' WHERE o.ticket = t.ticket AND o.n = t.n) THEN 'not used' WHEN EXISTS (SELECT 1 FROM ticket_taps o WHERE o.ticket = t.ticket AND o.n = t.n + 1 AND o.was = t.made) THEN 'used' ELSE 'open' END AS state FROM ticket_taps t JOIN entries e ON e.id = t.id LEFT JOIN ticket_results p ON p.tap = t.id AND p.rule = 'P1' LEFT JOIN (SELECT DISTINCT tap FROM ticket_results WHERE rule <> 'P1') v ON v.tap = t.id;
+CREATE VIEW ticket_twice AS SELECT t.ticket, t.n, count(*) AS times FROM ticket_taps t JOIN ticket_results r ON r.tap = t.id AND r.rule = 'P1' GROUP BY t.ticket, t.n HAVING count(*) > 1;
+CREATE VIEW single_twice AS SELECT seller, ticket, operator, ride, count(*) AS times FROM single_uses WHERE event = 1 AND again = 0 GROUP BY seller, ticket, operator, ride HAVING count(*) > 1;
+CREATE VIEW single_often AS SELECT seller, ticket, count(DISTINCT operator * 1048577 + ride) AS rides, min(boardings) AS boardings FROM single_uses WHERE event = 1 GROUP BY seller, ticket HAVING count(DISTINCT operator * 1048577 + ride) > min(boardings);
+CREATE VIEW single_differs AS SELECT seller, ticket, count(*) AS tickets FROM (SELECT seller, ticket, says FROM single_sales WHERE void_of = 0 UNION SELECT seller, ticket, says FROM single_uses) told GROUP BY seller, ticket HAVING count(*) > 1;
+CREATE VIEW single_void_used AS SELECT DISTINCT u.seller, u.ticket FROM single_uses u JOIN single_sales v ON v.seller = u.seller AND v.void_of = u.ticket WHERE u.event = 1;
+CREATE VIEW single_unsold AS SELECT DISTINCT u.seller, u.ticket FROM single_uses u WHERE NOT EXISTS (SELECT 1 FROM single_sales s WHERE s.seller = u.seller AND s.ticket = u.ticket AND s.void_of = 0);
+COMMIT;
