@@ -10,9 +10,11 @@ from cryptography.hazmat.primitives.cmac import CMAC
 from card_layouts.codec.bits import Layout
 from card_layouts.crypto import ed25519
 from card_layouts.crypto.cmac import cmac
-from card_layouts.crypto.kdf import seal_keys
+from card_layouts.crypto.kdf import next_action_key, seal_keys
 from card_layouts.errors import SealError
-from card_layouts.packages import ack, actions, lease, manifest
+from card_layouts.packages import ack, action_list, actions, lease, manifest
+from card_layouts.packages.action_list import ACTION_LIST
+from card_layouts.packages.action_list_builder import build_action_list
 from card_layouts.packages.hotlist import HOTLIST_HEAD
 from card_layouts.packages.hotlist_builder import build_base, build_overlay
 from card_layouts.packages.hotlist_layout import HOT_BLOCK, HOT_KILL, HOT_NONE
@@ -22,7 +24,7 @@ from card_layouts.records.slot import BLOCK_HEADER, SLOT_HEADER, Sealer
 from simulator.fuzzing.link_targets import shared_work
 from simulator.fuzzing.mutation import BYTES, fixed, in_fields, in_parts, sealed
 from simulator.fuzzing.shared.parts import join_parts, split_parts
-from simulator.fuzzing.shared.sealed import KEY, UIDS
+from simulator.fuzzing.shared.sealed import GENERATION, KEY, UIDS
 from simulator.fuzzing.target import Operation, Work, must
 from simulator.prng import Prng
 
@@ -89,6 +91,38 @@ def action_work() -> Work:
 
     operations = (*BYTES, in_fields(actions.ACTION_ENTRY), fixed(*BYTES, size=96))
     return shared_work("action", seeds, check=check, operations=operations, repair=sealed(seal))
+
+
+def action_list_work() -> Work:
+    """An action list of a lease's generation or a later one; its head's MAC is made good again."""
+    lines = [{"uid": uid, "kind": 1, "k": k} for uid in UIDS[:3] for k in (1, 2)]
+    many = [{"uid": bytes([6, n, 1, 2, 3, 4, 5]), "k": 1} for n in range(60)]
+    later = next_action_key(KEY)
+    seeds = [build_action_list(7, 0, GENERATION, KEY, rows) for rows in ([], lines, lines + many)]
+    seeds.append(build_action_list(8, 0, GENERATION + 1, later, lines))
+
+    def bucket(case: bytes, prng: Prng, work: Work) -> bytes:
+        """Let a bucket of the index begin or end anywhere among the lines."""
+        if len(case) < 60:
+            return case
+        at = 48 + 2 * prng.below(min(ACTION_LIST.get(case, "buckets"), 40) + 1)
+        start = prng.below(min(ACTION_LIST.get(case, "count"), 1 << 14) + 2)
+        return case[:at] + start.to_bytes(2, "big") + case[at + 2 :]
+
+    def seal(case: bytes) -> bytes:
+        if len(case) < ACTION_LIST.size:
+            return case
+        key = KEY if ACTION_LIST.get(case, "generation") == GENERATION else later
+        clear = case[: action_list.MACED_BYTES]
+        return clear + bytes(cmac(seal_keys(key)[1], clear)) + case[ACTION_LIST.size :]
+
+    def check(case: bytes, value: Any) -> None:
+        _version, _whole, answers = value
+        for uid, found in zip(UIDS, answers, strict=True):
+            must(found is None or all(row[:7] == uid for row in found), "another card's line")
+
+    operations = (*BYTES, in_fields(ACTION_LIST), bucket, bucket)
+    return shared_work("action-list", seeds, check=check, operations=operations, repair=sealed(seal))
 
 
 def _without_mac(values: dict[str, Any]) -> dict[str, Any]:

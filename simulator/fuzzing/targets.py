@@ -36,6 +36,8 @@ TARGETS = (
     Target("lease", "leases", (PACKAGES + "lease",), sealed.lease_work, "lease"),
     Target("action", "lines of the action list", (PACKAGES + "actions",), sealed.action_work,
            "action"),
+    Target("action-list", "action lists", (PACKAGES + "action_list",), sealed.action_list_work,
+           "action-list"),
     Target("envelope", "manifests in envelopes", (PACKAGES + "manifest",), sealed.envelope_work,
            "envelope"),
     Target("hotlist", "hotlists, base and overlay", (PACKAGES + "hotlist",), sealed.hotlist_work,

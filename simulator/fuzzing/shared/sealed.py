@@ -1,10 +1,11 @@
-"""Readers of what comes sealed: acknowledgements, leases, actions, envelopes, hotlists, slots.
+"""Readers of what comes sealed: acknowledgements, leases, actions, lists, envelopes, slots.
 
 One key for all, which the seeds are sealed with. Shared dialect.
 """
 
 from card_layouts.errors import LayoutError, RangeError, SealError
 from card_layouts.packages.ack import check_ack, split_ack_batch
+from card_layouts.packages.action_list import BUCKET_LINES_MAX, check_action_list, open_action_list
 from card_layouts.packages.actions import open_action
 from card_layouts.packages.hotlist import Hotlist
 from card_layouts.packages.lease import check_lease, unwrap_key
@@ -15,6 +16,7 @@ from simulator.fuzzing.shared.parts import split_parts
 
 KEY = b"sixteen fuzzed b"
 UIDS = (b"\x04\x11\x22\x33\x44\x55\x66", b"\x04\x01\x02\x03\x04\x05\x06", bytes(7), b"\xff" * 7)
+GENERATION = 3  # of the lease that an action list is opened with
 READS_MAX = 5  # of one lookup: an index and a bucket in each of two files, and a head
 
 
@@ -41,6 +43,33 @@ def lease_of(setup):
 def action_of(setup):
     """Return what opens a line of the action list."""
     return lambda case: open_action(case, KEY)
+
+
+def action_list_of(setup):
+    """Return what checks and opens an action list, looks four cards up and reads their lines."""
+
+    def read(case):
+        counts = [0, 0]
+        reader = _reader(case, counts)
+        found = open_action_list(reader, KEY, GENERATION)
+        try:
+            check_action_list(reader, len(case), found.version, 0)
+            whole = True
+        except LayoutError:
+            whole = False
+        answers = []
+        for uid in UIDS:
+            counts[0] = counts[1] = 0
+            try:
+                first, count = found.find(uid)
+                lines = [bytes(found.line(first + n)) for n in range(count)]
+                answers.append(lines)
+            except LayoutError:
+                answers.append(None)
+            assert counts[0] <= 1 + 2 * BUCKET_LINES_MAX, counts
+        return found.version, whole, answers
+
+    return read
 
 
 def envelope_of(setup):
@@ -111,6 +140,7 @@ READERS = {
     "ack-batch": (ack_batch_of, (LayoutError,)),
     "lease": (lease_of, BOTH),
     "action": (action_of, BOTH),
+    "action-list": (action_list_of, BOTH),
     "envelope": (envelope_of, BOTH),
     "slot": (slot_of, BOTH),
     "block-page": (block_page_of, (LayoutError, RangeError)),
