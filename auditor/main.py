@@ -40,6 +40,8 @@ def main(arguments: Sequence[str]) -> int:
             except (LayoutError, RangeError, SealError) as error:
                 reports.append(Report.unreadable(len(reports) + 1, f"{name}: {error}"))
                 break
+        if reports:
+            reports[-1].findings.extend(checker.end())
     except FolderError as error:
         print(f"verify-settlement: {error}", file=sys.stderr)
         return 2
@@ -100,6 +102,8 @@ def _report_words(report: Report) -> list[str]:
         lines.append(f"of it {money(report.on_trust)} that no slot tells of: the ledger's word")
     if report.unpriced:
         lines.append(f"{report.unpriced} lines whose price hangs on more than they say")
+    if report.unread:
+        lines.append(f"{report.unread} slots that nobody can open: the ledger's word")
     for name in SHOWN:
         if body[name]:
             lines += [f"  {name}: {', '.join(COLUMNS[name])}"]
@@ -116,6 +120,7 @@ def _plain(report: Report) -> dict[str, Any]:
         "sum": report.sum,
         "unpriced": report.unpriced,
         "on_trust": report.on_trust,
+        "unread": report.unread,
         "findings": report.findings,
         "batch": {name: _hexed(value) for name, value in report.body.items()},
     }

@@ -1,4 +1,4 @@
-"""What may lie in the repository: seven folders, sizes a reader can hold, no machine's own paths."""
+"""What may lie in the repository: seven folders, sizes a reader can hold, no machine's paths."""
 
 import re
 import subprocess

@@ -39,7 +39,7 @@ settlement_lines = append_only(
         "settlement_lines",
         metadata,
         id_column(),
-        Column("batch", Big, ForeignKey("settlement_batches.id"), nullable=False, index=True),
+        Column("batch", Big, nullable=False, index=True),  # which is written after its lines
         number_column("place"),  # of the first line here, from 0
         bytes_column("lines"),  # up to LINES_A_ROW of 120 B, in the tree's order
     )

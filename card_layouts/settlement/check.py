@@ -62,12 +62,13 @@ class Report(NamedTuple):
     sum: int  # cents of the lines, added up here
     unpriced: int  # lines whose price cannot be asked of the line alone
     on_trust: int  # cents that no slot tells of: the ledger's word
+    unread: int  # slots that the ledger says nobody can open: its word too
     findings: list[str]
 
     @classmethod
     def unreadable(cls, number: int, words: str) -> Report:
         """Return the report of what is no batch of this ledger."""
-        return cls(number, {}, 0, 0, 0, 0, [words])
+        return cls(number, {}, 0, 0, 0, 0, 0, [words])
 
 
 class Checker:
@@ -91,10 +92,10 @@ class Checker:
         tariffs = self._tariffs(body)
         reading = _Reading(self, body, tariffs)
         reading.read(lines)
-        reading.split()
         for row in body["devices"]:
-            self._check_device(row, reading.here, reading.tree.count)
-        self._check_named(body)
+            self._check_device(row, reading.here)
+        self._check_named(body, reading.here)
+        reading.split()
         if reading.tree.root() != body["root"] or reading.tree.count != body["lines"]:
             self.find(
                 "the %d lines have the root %s, signed are %d lines and %s"
@@ -103,8 +104,17 @@ class Checker:
             )  # fmt: skip
         self._check_totals(body, reading.totals)
         self.before, self._previous = body, b.body_hash(body_bytes)
-        return Report(body["number"], body, reading.tree.count, reading.totals.sum(),
-                      reading.unpriced, reading.on_trust, self._findings)  # fmt: skip
+        return Report(
+            body["number"], body, reading.tree.count, reading.totals.sum(), reading.unpriced,
+            reading.on_trust, reading.unread, self._findings,
+        )  # fmt: skip
+
+    def end(self) -> list[str]:
+        """Return what is missing after the last batch: devices that no batch names."""
+        rows = self.before["devices"] if self.before else []
+        unnamed = self.witness.devices() - {(row[0], row[1]) for row in rows}
+        return ["device %d epoch %d: edges carried its slots, no batch names it" % name
+                for name in sorted(unnamed)]  # fmt: skip
 
     def find(self, words: str) -> None:
         """Note a finding."""
@@ -137,33 +147,38 @@ class Checker:
                 self.find("tariff %d of authority %d: %s" % (version, authority, error))
         return found
 
-    def _check_device(self, row: list[Any], here: dict[Slot, int], count: int) -> None:
+    def _check_device(self, row: list[Any], here: dict[Slot, int]) -> None:
         """Compare what the edges carried of a device with what the batch says of it."""
         device, epoch = row[:2]
         before = self._row_before(device, epoch)
         for words in self.witness.check_chain(row, before):
             self.find(words)
-        wanted = self.witness.earning(row, before)
         told = {slot[2]: place for slot, place in here.items() if slot[:2] == (device, epoch)}
-        missing = sorted(wanted.keys() - told.keys())
+        missing = [
+            seq
+            for seq in sorted(self.witness.earning(row, before))
+            if (device, epoch, seq) not in self.standing
+        ]
         for low, high in _runs(missing):
             several = sum(low <= seq <= high for seq in missing)
-            leaf = min((place for seq, place in told.items() if seq > high), default=count)
+            before_it = (place for slot, place in here.items() if slot < (device, epoch, low))
+            leaf = max(before_it, default=-1) + 1
             self.find("device %d epoch %d seq %s: %d slots without a line, wanted at leaf %d"
                       % (device, epoch, _span(low, high), several, leaf))  # fmt: skip
-        for extra in sorted(told.keys() - wanted.keys()):
-            self.find("%s: no edge carried such a slot"
-                      % name_of(told[extra], (device, epoch, extra)))  # fmt: skip
+        for seq in sorted(told):
+            if not self.witness.carried(device, epoch, seq):
+                slot = (device, epoch, seq)
+                self.find("%s: no edge carried such a slot" % name_of(told[seq], slot))
+
+    def _check_named(self, body: b.Body, here: dict[Slot, int]) -> None:
+        named = {(row[0], row[1]) for row in body["devices"]}
+        for slot, place in here.items():
+            if slot[:2] not in named:
+                self.find("%s: the batch names no such device" % name_of(place, slot))
 
     def _row_before(self, device: int, epoch: int) -> list[Any] | None:
         rows = self.before["devices"] if self.before else []
         return next((row for row in rows if row[:2] == [device, epoch]), None)
-
-    def _check_named(self, body: b.Body) -> None:
-        named = {(row[0], row[1]) for row in body["devices"]}
-        for device, epoch in sorted(self.witness.devices() - named):
-            self.find("device %d epoch %d: edges carried its slots, the batch does not name it"
-                      % (device, epoch))  # fmt: skip
 
     def _check_totals(self, body: b.Body, totals: Totals) -> None:
         found = totals.figures()
@@ -189,7 +204,7 @@ class _Reading:
         self.totals = Totals(self.terms)
         self.tree = Tree()
         self.here: dict[Slot, int] = {}  # new slots: their line's place
-        self.unpriced = self.on_trust = 0
+        self.unpriced = self.on_trust = self.unread = 0
         self._answers: dict[tuple[int, bytes], Answer] = {}
         self._last: tuple = ()
         self._going_on: list[tuple[Line, int, Key, Leg]] = []
@@ -242,6 +257,7 @@ class _Reading:
         before = self.checker.standing.get(line.slot)
         sign = line.sign + (before.sign if before and line.kind == ln.LATER else 0)
         self.checker.standing[line.slot] = Standing(line.facts, sign, line.leg)
+        self.unread += line.kind == ln.UNREAD
         if line.kind == ln.UNREAD or not line.sign:
             return ""
         is_sale = line.type == CASH_SALE

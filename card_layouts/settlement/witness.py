@@ -41,6 +41,10 @@ class Witness:
     def devices(self) -> set[Device]:
         return set(self._slots)
 
+    def carried(self, device: int, epoch: int, seq: int) -> bool:
+        """Return whether an edge carried this slot."""
+        return seq in self._slots.get((device, epoch), {})
+
     def check_chain(self, row: Row, before: Row | None) -> Iterator[str]:
         """Yield what does not fit between the carried slots and H in a batch's row of a device."""
         device, epoch, seq, chain, _ = row
@@ -52,6 +56,9 @@ class Witness:
             yield "%s: stood at seq %d in the batch before, at %d now" % (name, before[2], seq)
             return
         at, found = self._start(row, before)
+        if found is None:
+            yield "%s seq 1-%d: no edge's slots are here" % (name, at)
+            return
         while at < seq:
             slot = slots.get(at + 1)
             if slot is None:
@@ -78,12 +85,21 @@ class Witness:
                     found[seq] = kind
         return found
 
-    def _start(self, row: Row, before: Row | None) -> tuple[int, bytes]:
-        """Return (seq, H) to begin from: where the batch before ended, or the journal began."""
+    def _start(self, row: Row, before: Row | None) -> tuple[int, bytes | None]:
+        """Return (seq, H) to begin from: where the batch before ended, or the journal began.
+
+        H is None when the slots up to that seq are not here.
+        """
         if before is not None:
             return before[2], before[3]
-        slots = self._slots.get((row[0], row[1]), {})
-        return min([row[2], *(seq - 1 for seq in slots)]), chain_start(row[0], row[1])
+        name = (row[0], row[1])
+        if row[2] == 0:
+            return row[2], row[3]  # nothing of it is held without a hole yet
+        first = min(self._slots.get(name, {}), default=row[2] + 1)
+        start = chain_start(*name)
+        if first > row[2] or self._before[name].get(first, start) != start:
+            return min(first - 1, row[2]), None
+        return first - 1, start
 
 
 class _Covered:

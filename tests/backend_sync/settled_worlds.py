@@ -1,0 +1,185 @@
+"""Two authorities with the shipped tariffs, two operators, and rides priced by the real engine."""
+
+import hashlib
+import tempfile
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+
+from backend_sync.settlement.close import close_day, every_batch, lines_of
+from backend_sync.tariffs.book import read_tariff
+from backend_sync.tariffs.gtfs import read_feed
+from backend_sync.tariffs.package_writer import write_package
+from card_layouts.cards.card_layout import KIND_DEBIT, KIND_ISSUE, G
+from card_layouts.cards.issue import ISSUE, STATE_VERIFIED
+from card_layouts.codec.timestamps import CLOCK_SIGNED
+from card_layouts.fares import inputs as i
+from card_layouts.fares.card_lists import JOURNEY, load_journey
+from card_layouts.fares.engine import rate
+from card_layouts.fares.mounted import Tariff
+from card_layouts.fares.package import memory_reader
+from card_layouts.records import entries as types
+from card_layouts.records.chain import record_h
+from card_layouts.records.entries_tap import CALL_NONE, TRIP_NONE
+from card_layouts.settlement import check
+from card_layouts.settlement.batch import encode_batch, encode_body
+from card_layouts.settlement.check import Checker
+from card_layouts.settlement.ciphertext import read_runs, write_run
+from card_layouts.settlement.lines import LINE_BYTES
+from card_layouts.settlement.merkle import Tree
+from card_layouts.settlement.witness import Witness
+from simulator.demo_system import TARIFFS, TOWN_FEED
+from tests.backend_sync.builders import ISSUER_DEVICE, Plastic, World
+
+TOWN, FERRY = 1, 2
+DAY = 2346  # service day of Friday 2026-06-05
+MORNING = DAY * 86_400 + 6 * 3600
+SENIOR = 3
+START_BITS = (1 << 11) - 1
+
+
+@cache
+def package(name, revenue="first_boarding"):
+    """Return the bytes of a shipped tariff over the town's feed."""
+    with tempfile.TemporaryDirectory() as folder:
+        for path in TARIFFS.glob("*.toml"):
+            text = path.read_text().replace('"first_boarding"', f'"{revenue}"')
+            (Path(folder) / path.name).write_text(text)
+        return write_package(read_tariff(Path(folder) / name, 1).book, read_feed(TOWN_FEED))
+
+
+def mounted(body):
+    tariff = Tariff(memory_reader(body))
+    tariff.mount()
+    return tariff
+
+
+class Settled(World):
+    """A world whose taps are real rides; `close` and `check` are the two sides of a settlement."""
+
+    def __init__(self, folder, url=None, revenue="first_boarding"):
+        self.bodies = {
+            (TOWN, 1): package("tariff.toml", revenue),
+            (FERRY, 1): package("ferry.toml"),
+        }
+        tariffs = {name: mounted(body) for name, body in self.bodies.items()}
+        super().__init__(folder, url, tariffs=tariffs, cards=0)
+        self.cards = [self.town_card(index) for index in range(4)]
+
+    def town_card(self, index):
+        """Issue a card of the town's with 100 EUR on it."""
+        uid = bytes((4,)) + (0xA1B2C3D4E5F0 + index).to_bytes(6, "big")
+        issuer = self.devices[ISSUER_DEVICE]
+        first = G.pack({"layout": 1, "device": issuer.number, "kind": KIND_ISSUE,
+                        "authority": TOWN})[:36]  # fmt: skip
+        h0 = record_h(issuer.k_chain, uid + b"\0", first)
+        row = {"uid": uid, "layout": 1, "state": STATE_VERIFIED, "authority": TOWN, "serial": index,
+               "generation": 1, "device": issuer.number, "h0": h0, "limit": 30_000}  # fmt: skip
+        self.ledger.import_issues([ISSUE.pack(row)])
+        return Plastic(uid, first + h0)
+
+    def intent(self, device, card, at, stop=0, operator=10, group=0, area=TOWN):
+        """Announce a ride that the engine priced; commit nothing."""
+        was, tariff = card.fields, self.tariffs[area, 1]
+        d = self._decide(tariff, was, at, stop, group, area)
+        body = {
+            "time": at, "amount": d[i.D_AMOUNT], "D": was["D"] + d[i.D_AMOUNT], "authority": area,
+            "zone": d[i.D_ZONE], "start_zone": d[i.D_START_ZONE], "zones": d[i.D_ZONES],
+            "start_minute": d[i.D_START_MINUTE] & START_BITS, "charged": d[i.D_CHARGED],
+            "transfers": d[i.D_TRANSFERS], "paid_by": d[i.D_PAID_BY],
+            "companions": d[i.D_COMPANIONS], "night": d[i.D_NIGHT],
+        }  # fmt: skip
+        fields = {f"was_{name}": was[name] for _, name in JOURNEY}
+        fields |= {f"was_{name}": was[name] for name in ("authority", "start_minute")}
+        return self.devices[device].announce(
+            card, KIND_DEBIT, d[i.D_AMOUNT], types.INTENT, body, **fields,
+            full=d[i.D_FULL], reduction=d[i.D_REDUCTION], concession=d[i.D_CONCESSION],
+            rule=d[i.D_RULE], tariff=1, semantics=1, group=d[i.D_RIDER], operator=operator,
+            product=1, product_authority=TOWN, terminal=2, trip=TRIP_NONE, call=CALL_NONE,
+            stop=stop, picked=0,
+        )  # fmt: skip
+
+    def ride(self, device, card, at, **how):
+        """A whole ride: announced, committed, answered."""
+        announced = self.intent(device, card, at, **how)
+        card.commit(announced)
+        self.devices[device].outcome(announced)
+        return announced
+
+    def _decide(self, tariff, was, at, stop, group, area):
+        card, tap, decision = i.new_card(), i.new_tap(), i.new_decision()
+        card[i.C_ISSUER], card[i.C_PURSE_PRODUCT] = TOWN, 1
+        card[i.C_GROUP], card[i.C_BALANCE] = group, 10_000
+        load_journey(card, was)
+        tap[i.T_STOP], tap[i.T_SECONDS], tap[i.T_CLOCK] = stop, at, CLOCK_SIGNED
+        tap[i.T_BOOK] = area
+        rate(tariff, card, tap, decision)
+        assert decision[i.D_KIND] != i.KIND_REFUSED, decision[i.D_REASON]
+        return decision
+
+    # The two sides
+
+    @property
+    def hashes(self):
+        return {name: hashlib.sha256(body).digest() for name, body in self.bodies.items()}
+
+    def settle(self, day=DAY):
+        """Post everything and close the day."""
+        self.post()
+        return close_day(self.ledger, day, self.hashes)
+
+    def witness(self):
+        """Return what the edge carried, read back from its file."""
+        file = BytesIO()
+        for run in self.run_all():
+            write_run(file, "edge-1", run)
+        file.seek(0)
+        found = Witness()
+        for run in read_runs(file):
+            found.add(run)
+        return found
+
+    def checker(self):
+        packages = {hashlib.sha256(body).digest(): body for body in self.bodies.values()}
+        return Checker(self.keyring.signing.ledger.public, packages, self.witness())
+
+    def check(self, checker=None):
+        """Return the auditor's reports on every batch of this ledger."""
+        checker, database = checker or self.checker(), self.ledger.database
+        return [
+            checker.check(encode_batch(c.body, c.signature), lines_of(database, c.number))
+            for c in every_batch(database)
+        ]
+
+    def findings(self):
+        checker = self.checker()
+        reports = self.check(checker)
+        return [finding for report in reports for finding in report.findings] + checker.end()
+
+
+def lines_in(data):
+    """Return the lines of a batch as records."""
+    return [data[at : at + LINE_BYTES] for at in range(0, len(data), LINE_BYTES)]
+
+
+def dishonest(world, records, signed=True, **changes):
+    """Return (batch file, lines) of a ledger that settles these lines instead of its own.
+
+    It makes root, totals and sums anew; `signed` False: it keeps the honest batch.
+    """
+    closed = every_batch(world.ledger.database)[-1]
+    lines = b"".join(records)
+    if not signed:
+        return encode_batch(closed.body, closed.signature), lines
+    checker = world.checker()
+    reading = check._Reading(checker, closed.values, world.tariffs)
+    reading.read(lines)
+    reading.split()
+    tree = Tree()
+    for record in records:
+        tree.add(record)
+    total = reading.totals.sum()
+    values = {**closed.values, **reading.totals.figures(), "root": tree.root(),
+              "lines": tree.count, "sums": [total, total, total, 0], **changes}  # fmt: skip
+    body = encode_body(values)
+    return encode_batch(body, world.keyring.sign("settlement", [body])[0]), lines
