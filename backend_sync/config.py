@@ -53,7 +53,7 @@ def read_config(path: Path) -> Config:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # TOML's and UTF-8's own, endless numbers
         raise ConfigError(f"{path}: no TOML: {error}") from None
     try:
         return _checked(_Table("", found), path.parent)

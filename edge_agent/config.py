@@ -79,7 +79,7 @@ def read_config(path: Path) -> EdgeConfig:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; name one with --config") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # TOML's and UTF-8's own, endless numbers
         raise ConfigError(f"{path}: not TOML: {error}") from error
     top = _Section(path.name, found)
     edge = top.text("edge")

@@ -105,7 +105,7 @@ def _read_file(
     except RecursionError:
         findings.append(_syntax(name, text, "brackets inside brackets without end"))
         return
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOML's own, or a number of too many digits
         if not where.twice:
             findings.append(_syntax(name, text, str(error)))
         return

@@ -81,7 +81,7 @@ def read_batch(path: Path) -> IssueBatch:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CounterError(f"{path}: {error.strerror}; wanted a batch file") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # TOML's and UTF-8's own, endless numbers
         raise CounterError(f"{path}: not a TOML file ({error})") from None
     try:
         return _batch(path, found)

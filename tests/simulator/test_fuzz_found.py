@@ -15,6 +15,7 @@ from simulator.small_tariffs import count_tariff
 
 pytestmark = pytest.mark.requirement("T23")
 DEEP = b"[" * 3000
+MANY = b"9" * 6000  # digits: more than int() takes of a text
 ROW = 64  # bytes of a register's row
 
 
@@ -96,6 +97,10 @@ FOUND = [
      "a blank that only regular expressions know"),
     ("edge-config", lambda: b"edge = " + DEEP, "brackets without end"),
     ("ledger-config", lambda: b"lease = " + DEEP, "brackets without end"),
+    *((name, lambda: b"a = " + MANY, "a number of too many digits")
+      for name in ("edge-config", "ledger-config", "batch-file", "tariff-toml")),
+    *((name, lambda: b'{"a": ' + MANY + b"}", "a number of too many digits")
+      for name in ("card-image", "dump-json", "versions", "counter-keys", "keyring-file")),
     ("keyring-file", lambda: DEEP, "brackets without end"),
     ("keyring-file", lambda: changed("keyring-file", "aid", float("inf")), "an endless number"),
     ("keyring-file", lambda: changed("keyring-file", "aid", 1 << 16), "an id over 16 bits"),
