@@ -19,12 +19,13 @@ from backend_sync.clocks import SystemClock
 from backend_sync.keyring.keyfile import KeyFileError
 from backend_sync.keyring.local import LocalKeyring
 from backend_sync.keyring.remote import RemoteKeyring
-from backend_sync.ledger import keeping, listed, show
+from backend_sync.ledger import keeping, listed, listing_commands, show
 from backend_sync.ledger import report as figures
 from backend_sync.ledger.backup import BackupError
 from backend_sync.ledger.differences import differences
 from backend_sync.ledger.engine import fare_hashes
 from backend_sync.ledger.ledger import Ledger
+from backend_sync.ledger.listing import ListingError
 from backend_sync.ledger.place import Place, PlaceError
 from backend_sync.ledger.recorded_taps import recorded_taps
 from backend_sync.ledger.replay import replay
@@ -46,7 +47,7 @@ class CommandError(Exception):
 
 # What is the caller's or the world's fault: one sentence and exit code 2.
 REFUSALS = (BackupError, CommandError, PlaceError, DiskRefused, KeyFileError, KeyringError,
-            LayoutError, OSError)  # fmt: skip
+            LayoutError, ListingError, OSError)  # fmt: skip
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -113,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--file", required=True, type=Path)
             sub.add_argument("--authority", type=int, default=0, help="owner of nobody's accounts")
     keeping.add_commands(commands)
+    listing_commands.add_command(commands)
     return parser
 
 
