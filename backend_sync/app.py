@@ -40,6 +40,8 @@ PUBLISH_EVERY_MS = 500
 AUDIT_AGAIN_MS = 30_000
 AUDITED_AT_ONCE = 100  # cards, each time nothing has come
 RETRY_SECONDS = 0.5
+# The world's failures: batches in hand wait for their end, and none is to blame.
+WAITS_FOR = (KeyringError, DiskRefused, OperationalError, InterfaceError, OSError)
 
 
 class ClosableKeyring(Keyring, Protocol):
@@ -77,7 +79,7 @@ class Service:
             Quarantine(config.quarantine),
             self.clock,
             config.group_entries,
-            waits_for=(KeyringError, DiskRefused, OperationalError, InterfaceError, OSError),
+            waits_for=WAITS_FOR,
         )
         packages = Packages(
             Catalogue(self.folder),

@@ -5,15 +5,14 @@ import sqlite3
 
 import pytest
 
+from backend_sync.app import WAITS_FOR
 from backend_sync.app import main as serve
 from backend_sync.keyring.main import main as keyring_main
 from backend_sync.keyring.register import Register
 from backend_sync.keyring.server import Server
 from backend_sync.keyring.wire import FAILED, decode_frame
 from backend_sync.ledger.main import main as ledger_main
-from backend_sync.ports import KeyringError
 from backend_sync.status import StatusFile
-from backend_sync.storage.disk import DiskRefused
 from tests.backend_sync import sealed_devices as sd
 from tests.backend_sync.test_intake import Desk
 
@@ -25,7 +24,7 @@ REPAIR = "put back the last backup"
 @pytest.fixture
 def desk(tmp_path):
     made = Desk(tmp_path)
-    made.intake.waits_for = (KeyringError, DiskRefused, OSError)
+    made.intake.waits_for = WAITS_FOR
     yield made
     made.close()
 
