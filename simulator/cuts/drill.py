@@ -113,7 +113,7 @@ def _cuts(operations: int, seeds_max: int) -> Iterator[FlashCut]:
 def _overtaking(overtaken: dict[int, list[int]]) -> Iterator[FlashCut]:
     """Yield the cuts of a part that had not done everything in order."""
     for operation, earlier in sorted(overtaken.items()):
-        late = [(one,) for one in earlier[-OVERTAKEN_MAX:]]
+        late: list[tuple[int, ...]] = [(one,) for one in earlier[-OVERTAKEN_MAX:]]
         if len(late) > 1:
             late.append(tuple(earlier))
         for some in late:
