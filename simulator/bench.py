@@ -17,6 +17,7 @@ AREAS = {
     "edge": "simulator.bench_edge",
     "ledger": "simulator.bench_ledger",
     "fares": "simulator.bench_fares",
+    "settlement": "simulator.bench_settlement",
 }
 PLANTS = {"double-program": "journal"}  # planted fault -> the area whose row must fail
 

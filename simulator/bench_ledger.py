@@ -28,7 +28,9 @@ BARE = (
 )
 
 
-class _Clock:
+class BenchClock:
+    """Stands still."""
+
     def utc_seconds(self) -> int:
         return FIRST_SECOND
 
@@ -45,7 +47,7 @@ def rows(plant: str | None = None, entries: int = ENTRIES) -> Iterator[Row]:
         traffic = Traffic(keyring)
         ledger = Ledger(
             f"sqlite:///{folder / 'ledger.db'}",
-            _Clock(),
+            BenchClock(),
             keyring,
             {(AUTHORITY, VERSION): traffic.tariff},
             AUTHORITY,

@@ -70,8 +70,13 @@ Batch = tuple[str, list[tuple[int, int, int, bytes, list[bytes]]]]
 
 def flat_tariff() -> Tariff:
     """Return a small tariff with four zones and three rider groups."""
+    return mounted(flat_package())
+
+
+def flat_package() -> bytes:
+    """Return the package of `flat_tariff`."""
     prices = [[200 + 100 * more + 20 * group for more in range(ZONES)] for group in range(GROUPS)]
-    return mounted(count_tariff(prices, AUTHORITY, VERSION))
+    return count_tariff(prices, AUTHORITY, VERSION)
 
 
 class Traffic:
