@@ -142,7 +142,8 @@ class EdgeAgent:
         self._serve_requests()
         if now_ms >= self._expire_ms:
             self._expire_ms = now_ms + EXPIRE_MS
-            now = self._clock.utc_seconds()
+            # Our calendar may be wrong by weeks: nothing is older than the ledger has said.
+            now = min(self._clock.utc_seconds(), self._store.marks.ledger_time())
             self._store.marks.expire(now, self._config.retention_seconds)
         if self._broker.connections != self._births or now_ms >= self._state_ms:
             self._state_ms = now_ms + STATE_MS

@@ -142,7 +142,7 @@ class Downlink:
                 self._send_all_again(device, epoch, mark)
                 raise
         taken = Mark(seq, said["incarnation"], statement)
-        self._store.marks.take(device, epoch, taken, self._clock.utc_seconds())
+        self._store.marks.take(device, epoch, taken, said["time"])
 
     def _send_all_again(self, device: int, epoch: int, mark: Mark | None) -> None:
         """A restored ledger holds bytes that are not ours: let it have all of ours again.
@@ -153,7 +153,7 @@ class Downlink:
         oldest = self._store.outbox.oldest(device, epoch)
         if mark is not None and oldest is not None and mark.acked_seq >= oldest:
             again = mark._replace(acked_seq=oldest - 1)
-            self._store.marks.take(device, epoch, again, self._clock.utc_seconds())
+            self._store.marks.take(device, epoch, again, self._store.marks.ledger_time())
 
     def _compare(self, device: int, epoch: int, seq: int, chain: bytes, needed: bool) -> None:
         ours = self._store.outbox.chain_at(device, epoch, seq)

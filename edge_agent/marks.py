@@ -36,7 +36,10 @@ class Marks:
         return Mark(*row) if row else None
 
     def take(self, device: int, epoch: int, mark: Mark, now: int) -> None:
-        """Store a verified acknowledgement: forward, or back when the ledger was restored."""
+        """Store a verified acknowledgement: forward, or back when the ledger was restored.
+
+        `now` is the ledger's time, which it signed: retention counts by it.
+        """
         old = self.of(device, epoch)
         with self._store.immediate() as connection:
             connection.execute(
@@ -54,6 +57,14 @@ class Marks:
         self.changes += 1
         if old is not None and mark.acked_seq < old.acked_seq:
             self.rewinds += 1
+
+    def ledger_time(self) -> int:
+        """Return when the ledger signed the newest acknowledgement, 0 before the first."""
+        return int(
+            self._store.connection.execute(
+                "SELECT coalesce(max(taken_at), 0) FROM marks"
+            ).fetchone()[0]
+        )
 
     def expire(self, now: int, retention_seconds: int) -> int:
         """Delete entries whose acknowledgement is older than the retention; return how many."""

@@ -4,10 +4,21 @@ import json
 
 import pytest
 
-from edge_agent.app import STATE_MS, STATE_RESENDS, EdgeAgent
+from edge_agent.app import EXPIRE_MS, STATE_MS, STATE_RESENDS, EdgeAgent
 from edge_agent.config import BrokerConfig, EdgeConfig
+from edge_agent.downlink import Downlink
 from edge_agent.store import Store
-from tests.edge_agent.soft_board import EDGE, MONTH, Clock, Numbers, SoftBroker, dock_key_of
+from tests.edge_agent.soft_board import (
+    EDGE,
+    MONTH,
+    NOW,
+    Clock,
+    Numbers,
+    SoftBoard,
+    SoftBroker,
+    SoftLedger,
+    dock_key_of,
+)
 
 
 @pytest.fixture
@@ -50,3 +61,19 @@ def test_a_new_connection_is_a_new_birth(agent):
     agent._broker.connections += 1
     (second,) = said(agent, 1)
     assert first["birth"] != second["birth"]
+
+
+@pytest.mark.requirement("T15", "D16", "I12")
+def test_a_calendar_that_is_weeks_ahead_deletes_nothing(agent):
+    """Found by `sim gate`: a ledger restored after it asked for entries that nobody held."""
+    board, ledger = SoftBoard(3, entries=9), SoftLedger()
+    agent.downlink = Downlink(agent.store, agent._clock, {ledger.key_id: ledger.public})
+    agent.store.outbox.add(3, 0, 1, board.chain[0], board.slots, NOW)
+    agent.downlink.take_acks(ledger.sign([ledger.ack(3, 0, 5, board.chain[5])]))
+    agent._clock.now += 40 * 86_400
+    agent.tick(EXPIRE_MS)
+    assert agent.store.outbox.oldest(3, 0) == 1
+    month_later = NOW + 31 * 86_400
+    agent.downlink.take_acks(ledger.sign([ledger.ack(3, 0, 6, board.chain[6], time=month_later)]))
+    agent.tick(2 * EXPIRE_MS)
+    assert agent.store.outbox.oldest(3, 0) == 6, "what was acknowledged a month ago has gone"
