@@ -92,7 +92,7 @@ class CardWriter:
         self.hotlist = None  # a validator's
         self.priced = None  # the Pricing of this tap, once there is an amount to tell
         self.listed = 0  # g of the hotlist's entry for this card
-        self.told = ()  # what the passenger reads above the answer
+        self.told: tuple[str, ...] = ()  # what the passenger reads above the answer
         self._ms = [0] * len(PHASES)
         self._mark = self._start = 0
         self._attempts = 0

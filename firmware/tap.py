@@ -242,7 +242,7 @@ class Tap(CardWriter):
         result = yield from self.settle(seen, pending, green)
         if result != OUTCOME_COMMITTED or seen.n != pending[0]:
             return False
-        if seen.newest["kind"] in ACTED:
+        if seen.newest["kind"] in ACTED and seen.head is not None:
             self.tell(seen)
         if not green(seen):
             return False

@@ -40,6 +40,7 @@ from card_layouts.packages.manifest import (
     seal_envelope,
 )
 from card_layouts.records.entries_service import ACT_LOAD
+from edge_agent.counter.issue_station import KEY_VERSION
 from firmware.package_slots import SlotWriter
 from firmware.partitions import FLASH_BYTES, PACKAGES
 from firmware.tools.board_command import HEAP_KIB, board_command
@@ -52,7 +53,7 @@ from simulator.demo_taps import power_on
 from simulator.desfire_card import Cut
 from simulator.field import Card, Tear, answer_lost
 from simulator.flash import Flash
-from simulator.issuing import KEY_VERSION, IssuingOffice
+from simulator.issuing import IssuingOffice
 from simulator.passengers import PLAIN, Rider
 from simulator.prng import Prng
 from simulator.ticket_world import Station

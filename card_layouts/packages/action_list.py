@@ -77,6 +77,8 @@ class ActionList:
             if self._read(self._lines_at + LINE_BYTES * number, UID_BYTES) == wanted:
                 start = start if found else number
                 found += 1
+            elif found:
+                break  # a card's lines stand together: what comes is another's
         return start, found
 
     def line(self, number):

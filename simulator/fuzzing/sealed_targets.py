@@ -122,7 +122,9 @@ def action_list_work() -> Work:
             must(found is None or all(row[:7] == uid for row in found), "another card's line")
 
     operations = (*BYTES, in_fields(ACTION_LIST), bucket, bucket)
-    return shared_work("action-list", seeds, check=check, operations=operations, repair=sealed(seal))
+    return shared_work(
+        "action-list", seeds, check=check, operations=operations, repair=sealed(seal)
+    )
 
 
 def _without_mac(values: dict[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from card_layouts.cards.card_layout import (
     p_slot_at,
     zone_bit,
 )
-from card_layouts.packages.hotlist_layout import HOT_BLOCK
+from card_layouts.packages.hotlist_layout import HOT_BLOCK, HOT_KILL
 from card_layouts.packages.lease import RIGHT_DEBIT, RIGHT_LOAD
 from card_layouts.records import entries_service as acts
 from card_layouts.records import entries_tap as e
@@ -318,6 +318,16 @@ def test_a_load_that_never_left_is_loaded_at_the_next_tap():
     assert outcomes(device) == [e.OUTCOME_ABORTED] and OnCard(card).purse == PURSE
     assert device.present(card) == ACCEPTED
     assert OnCard(card).purse == PURSE + LOAD - FARE
+
+
+@pytest.mark.requirement("D8")
+def test_an_unknown_load_of_a_card_that_is_to_be_killed_is_settled_and_it_is_killed():
+    device, card = gate(), new_card()
+    assert device.present(card, answer_lost()) == LOAD_AGAIN
+    device.tap.hotlist = NoHotlist({UID: (HOT_KILL, 62)})
+    device.watch.seconds += 3
+    assert device.present(card) == e.REASON_KILLED
+    assert outcomes(device)[0] == e.OUTCOME_COMMITTED and OnCard(card).counter == 0
 
 
 def test_an_unknown_load_is_finished_elsewhere_and_known_when_the_card_comes_back():

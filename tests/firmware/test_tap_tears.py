@@ -113,7 +113,7 @@ def test_a_second_tear_changes_nothing_about_the_money(flow, every):
 
 @pytest.mark.full
 @pytest.mark.requirement("D30")
-@pytest.mark.parametrize("flow", FLOWS, ids=ids)
+@pytest.mark.parametrize("flow", [f for f in FLOWS if f.name != "web-load"], ids=lambda f: f.name)
 def test_a_third_tear_changes_nothing_about_the_money(flow):
     found = explore(flow, 3)
     assert found.findings.total == 0, "\n".join(found.findings.examples)
