@@ -7,11 +7,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from backend_sync.clocks import SystemClock
 from backend_sync.ledger import listing, show
 from backend_sync.ledger.listing import ListingError, Policy, Proposal
 from backend_sync.ledger.place import Place
 from backend_sync.ledger.statement import find_card
+from backend_sync.ports import Clock
 from backend_sync.storage.database import Database
 
 EVERY = "all"
@@ -22,11 +22,11 @@ UNBLOCK = (
 )
 
 
-def add_command(commands: Any) -> None:
-    """Add `hotlist` to the subcommands of `tornello ledger`."""
+def add_command(commands: Any, clock: Clock) -> None:
+    """Add `hotlist` to the subcommands of `tornello ledger`; `clock` stamps what is decided."""
     words = "cards that the books accuse: propose by policy, approve, dismiss, take off the list"
     parser = commands.add_parser("hotlist", help=words, description=words)
-    parser.set_defaults(run=_hotlist)
+    parser.set_defaults(run=_hotlist, clock=clock)
     parser.add_argument("place", nargs="?", default="ledger.db", help="folder, file or URL")
     parser.add_argument("--policy", type=Path, help="TOML: clone, money = none, refuse or block;"
                         " money_from_cents, four_eyes_from")  # fmt: skip
@@ -62,7 +62,7 @@ def _hotlist(options: argparse.Namespace) -> Answer:
 
 def _decide(options: argparse.Namespace, policy: Policy, decision: str, wanted: str) -> Answer:
     place = Place(options.place)
-    with place.ledger(SystemClock()) as ledger:
+    with place.ledger(options.clock) as ledger:
         with ledger.books() as books:
             chosen = _chosen(books.database, policy, options, wanted)
             listing.decide(books, policy, chosen, decision, options.by, options.second)

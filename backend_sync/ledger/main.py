@@ -6,6 +6,7 @@ URL. Exit code 0 = done and nothing wrong, 1 = the money or a seal is wrong, 2 =
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing
@@ -45,6 +46,10 @@ class CommandError(Exception):
     """The command cannot be done; the message is the sentence to show."""
 
 
+OLDER = (
+    "; older programs made it: a command that writes, such as `tornello ledger lapse`, brings it up"
+    " to date"
+)
 # What is the caller's or the world's fault: one sentence and exit code 2.
 REFUSALS = (BackupError, CommandError, PlaceError, DiskRefused, KeyFileError, KeyringError,
             LayoutError, ListingError, OSError)  # fmt: skip
@@ -66,7 +71,9 @@ def main(arguments: Sequence[str]) -> int:
         )
         return 2
     except SQLAlchemyError as error:
-        reason = str(error.__cause__ or error)
+        reason = str(error.__cause__ or error).strip()
+        if re.search("no such table|does not exist", reason):
+            reason += OLDER
         print(f"ledger {options.command}: {options.place}: {reason}", file=sys.stderr)
         return 2
     print(json.dumps(found, indent=1) if options.json else "\n".join(lines))
@@ -114,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--file", required=True, type=Path)
             sub.add_argument("--authority", type=int, default=0, help="owner of nobody's accounts")
     keeping.add_commands(commands)
-    listing_commands.add_command(commands)
+    listing_commands.add_command(commands, SystemClock())
     return parser
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import create_engine
 
 from backend_sync.ledger import schema
 from backend_sync.ledger.book_tables import BOOKING_VIEWS
+from backend_sync.ledger.main import main
 from backend_sync.ledger.opening import MIGRATIONS
 from backend_sync.ledger.single_tables import SINGLE_VIEWS
 from backend_sync.ledger.verify_chain import verify_chain
@@ -121,3 +122,12 @@ def test_the_revisions_are_one_chain_and_books_are_never_taken_down():
     for revision in scripts.walk_revisions():
         with pytest.raises(NotImplementedError, match="restore a backup"):
             revision.module.downgrade()
+
+
+@pytest.mark.requirement("D20")
+def test_reading_an_older_ledger_says_how_to_bring_it_up_to_date(old_url, capsys):
+    assert main(["open", old_url]) == 2
+    assert "brings it up to date" in capsys.readouterr().err
+    assert main(["verify-chain", old_url]) == 2
+    assert "made before books were sealed" in capsys.readouterr().err
+    assert main(["trial-balance", old_url]) == 0
