@@ -323,6 +323,9 @@ def test_older_or_installed_packages_are_not_offered(store):
     older, old_body = package(board, 2, 8, b"older")
     assert store.parcels.add_package(7, newer, body, NOW)
     assert not store.parcels.add_package(7, older, old_body, NOW)
+    writes = store.connection.total_changes
+    assert not store.parcels.add_package(7, newer, body, NOW + 3600)
+    assert store.connection.total_changes == writes, "what is held is not written again each hour"
     board.installed = {2: 9}
     Dock(store, board).drain().tick(300)
     assert board.packages == {}
