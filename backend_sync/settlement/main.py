@@ -19,11 +19,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend_sync.clocks import SystemClock
 from backend_sync.keyring.keyfile import KeyFileError
 from backend_sync.ledger.place import Place, PlaceError
-from backend_sync.ledger.show import table
+from backend_sync.ledger.show import money, table
 from backend_sync.ports import KeyringError
 from backend_sync.settlement.close import Closed, SettlementError, close_day, every_batch
-from backend_sync.settlement.export import export, hashes_of, read_packages
+from backend_sync.settlement.export import (
+    export,
+    export_statements,
+    hashes_of,
+    read_packages,
+)
 from backend_sync.settlement.holds import differences
+from backend_sync.settlement.parties import PartiesError, read_parties
 from backend_sync.settlement.words import batch_lines, batch_values, date_of, equality
 from backend_sync.storage.database import Database
 
@@ -40,7 +46,14 @@ def main(arguments: Sequence[str]) -> int:
     except SettlementError as error:
         print(f"settlement {options.command}: {error}", file=sys.stderr)
         return 1
-    except (PlaceError, KeyFileError, KeyringError, OSError, SQLAlchemyError) as error:
+    except (
+        PlaceError,
+        PartiesError,
+        KeyFileError,
+        KeyringError,
+        OSError,
+        SQLAlchemyError,
+    ) as error:
         print(f"settlement {options.command}: {error.__cause__ or error}", file=sys.stderr)
         return 2
     print(json.dumps(found, indent=1) if options.json else "\n".join(lines))
@@ -71,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--number", type=int, help="the batch (the newest)")
         if name == "export":
             sub.add_argument("--to", type=Path, required=True, metavar="DIR", help="written here")
+            sub.add_argument("--parties", type=Path, metavar="FILE", help="accounts, for the bank")
     return parser
 
 
@@ -112,7 +126,12 @@ def _export(options: argparse.Namespace) -> Answer:
     with place.books() as database, closing(place.keyring()) as keyring:
         public = keyring.assemble("publics", {})[0][1]
         paths = export(database, options.to, public, read_packages(place.tariffs))
-    return 0, [str(path) for path in paths], [f"{path}" for path in paths] or ["nothing is new"]
+        parties = read_parties(options.parties) if options.parties else {}
+        more, left_out = export_statements(database, options.to, parties)
+    written = [str(path) for path in [*paths, *more]]
+    lines = [f"{len(written)} files are new in {options.to}"]
+    lines += [f"not in a bank file: {party}, {money(c)}: {why}" for party, c, why in left_out]
+    return 0, {"written": written, "not_paid": left_out}, lines
 
 
 def _verify(options: argparse.Namespace) -> Answer:

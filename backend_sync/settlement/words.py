@@ -35,7 +35,7 @@ def batch_lines(values: dict[str, Any]) -> list[str]:
     ]
     for name in TABLES:
         if values[name]:
-            rows = [_dated(name, row) for row in values[name]]
+            rows = [dated(name, row) for row in values[name]]
             lines += ["", f"{name} (cents, {values['currency']})", *table(COLUMNS[name], rows)]
     return lines
 
@@ -54,7 +54,8 @@ def batch_values(closed: Closed) -> dict[str, Any]:
     return found
 
 
-def _dated(name: str, row: list[Any]) -> list[Any]:
+def dated(name: str, row: list[Any]) -> list[Any]:
+    """Return a row of table `name` with its service day as a date."""
     return [row[0], date_of(row[1]), *row[2:]] if name == "days" else row
 
 

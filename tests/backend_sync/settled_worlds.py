@@ -32,7 +32,7 @@ from simulator.demo_system import TARIFFS, TOWN_FEED
 from tests.backend_sync.builders import ISSUER_DEVICE, Plastic, World
 
 TOWN, FERRY = 1, 2
-DAY = 2346  # service day of Friday 2026-06-05
+DAY = 2346  # service day of Thursday 2026-06-04
 MORNING = DAY * 86_400 + 6 * 3600
 SENIOR = 3
 START_BITS = (1 << 11) - 1

@@ -1,0 +1,157 @@
+"""What parties, banks and spreadsheets get of a closed batch."""
+
+import csv
+import io
+import json
+from xml.etree import ElementTree
+
+import pytest
+from sepaxml.validation import try_valid_xml
+
+from backend_sync.settlement.close import every_batch
+from backend_sync.settlement.export import export_statements
+from backend_sync.settlement.main import main
+from backend_sync.settlement.parties import PartiesError, is_iban, read_parties
+from backend_sync.settlement.payments import DEBIT, TRANSFER, payments
+from backend_sync.settlement.statements import as_csv, harmless, statements, tables_as_csv
+from tests.backend_sync.settled_worlds import MORNING, SENIOR, Settled
+
+ACCOUNTS = """
+[authority.1]
+name = "Koivula region"
+iban = "FI21 1234 5600 0007 85"
+bic = "NDEAFIHH"
+creditor_id = "FI00ZZZ12345678"
+[authority.2]
+name = "Ferry authority"
+iban = "NL91ABNA0417164300"
+[operator.1.10]
+name = "=Koivula & Buses Öy"
+iban = "DE89370400440532013000"
+[payer.1.town]
+name = "Town of Koivula"
+iban = "GB29NWBK60161331926819"
+mandate = "M-2026-1"
+mandate_date = 2026-01-07
+"""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    made = Settled(tmp_path_factory.mktemp("files") / "keyring")
+    made.ride(1, made.cards[0], MORNING, group=SENIOR)
+    made.ride(2, made.cards[1], MORNING, operator=11)
+    made.ride(3, made.cards[2], MORNING, area=2, operator=20, stop=30)
+    made.settle()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def closed(world):
+    return every_batch(world.ledger.database)[0]
+
+
+@pytest.fixture
+def parties(tmp_path):
+    path = tmp_path / "parties.toml"
+    path.write_text(ACCOUNTS)
+    return read_parties(path)
+
+
+@pytest.mark.requirement("W-23", "W-41", "W-59")
+def test_every_party_has_a_statement_of_what_it_gets_or_owes(closed):
+    due = {s.party: s.due for s in statements(closed)}
+    assert due == {
+        "operator-1-10": 240, "operator-1-11": 240, "operator-2-20": 300,
+        "payer-1-town": -70, "authority-1": -300, "authority-2": 300,
+    }  # fmt: skip
+    for statement in statements(closed):
+        assert json.loads(statement.as_json())["due"] == statement.due
+        assert statement.party in statement.as_text().decode()
+
+
+@pytest.mark.requirement("W-23")
+def test_files_for_the_bank_pay_and_collect_to_the_cent_and_fit_their_schema(closed, parties):
+    found = payments(closed, parties)
+    assert sorted(found.files) == ["collect-authority-1.xml", "pay-authority-1.xml"]
+    paid, collected = found.files["pay-authority-1.xml"], found.files["collect-authority-1.xml"]
+    try_valid_xml(paid, TRANSFER)
+    try_valid_xml(collected, DEBIT)
+    assert amounts(paid, TRANSFER) == {"1-operator-1-10": "2.40", "1-authority-2": "3.00"}
+    assert amounts(collected, DEBIT) == {"1-payer-1-town": "0.70"}
+    assert found.left_out == [
+        ("operator-1-11", 240, "no account of it is known"),
+        ("operator-2-20", 300, "no account of it is known"),
+    ]
+
+
+def test_the_same_batch_gives_the_same_bytes_so_that_a_bank_refuses_the_second(closed, parties):
+    assert payments(closed, parties) == payments(closed, parties)
+
+
+def test_every_table_is_read_back_from_csv_with_its_sum(closed):
+    for name, data in tables_as_csv(closed).items():
+        rows = list(csv.DictReader(io.StringIO(data.decode(), newline="")))
+        assert len(rows) == len(closed.values[name.removesuffix(".csv")])
+    rows = csv.DictReader(io.StringIO(tables_as_csv(closed)["operators.csv"].decode(), newline=""))
+    assert sum(int(row["gross"]) for row in rows) == closed.values["sums"][0]
+
+
+@pytest.mark.parametrize("text", ("=1+1", "+1", "-1", "@A1", "\t=1", "\r=1", "\n=1"))
+def test_no_cell_of_a_table_begins_a_formula(text):
+    data = as_csv(("name", "cents"), [(text, -5)])
+    row = list(csv.reader(io.StringIO(data.decode(), newline="")))[1]
+    assert row == [f"'{text}", "-5"] and harmless("plain") == "plain"
+
+
+def test_export_writes_once_and_leaves_what_is_the_same_alone(world, tmp_path, parties):
+    first, _ = export_statements(world.ledger.database, tmp_path / "to", parties)
+    again, left_out = export_statements(world.ledger.database, tmp_path / "to", parties)
+    assert len(first) > 15 and again == [] and len(left_out) == 2
+
+
+@pytest.mark.parametrize(
+    "old, new, words",
+    (
+        ("0007 85", "0007 86", "authority.1.iban"),
+        ("NDEAFIHH", "no", "authority.1.bic"),
+        ('name = "Ferry authority"', "", "authority.2: no name"),
+        ("mandate_date = 2026-01-07", "", "mandate_date"),
+        ("mandate =", "colour =", "'colour'"),
+    ),
+)
+def test_an_account_that_cannot_be_is_refused_by_name(tmp_path, old, new, words):
+    path = tmp_path / "parties.toml"
+    path.write_text(ACCOUNTS.replace(old, new))
+    with pytest.raises(PartiesError, match=words):
+        read_parties(path)
+
+
+def test_an_iban_has_right_check_digits():
+    assert is_iban("FI2112345600000785") and not is_iban("FI2112345600000758")
+
+
+def test_the_commands_close_show_and_verify(world, capsys):
+    world.ledger.database.rows("SELECT 1")
+    place = str(world.folder)
+    assert main(["list", place]) == 0 and "2026-06-04" in capsys.readouterr().out
+    assert main(["show", place, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["sums"] == [780, 780, 780, 0]
+    assert main(["show", place, "--number", "7"]) == 2
+    assert main(["show", f"{place}/nothing.db"]) == 2
+    with pytest.raises(SystemExit) as stopped:
+        main(["close", place, "--day", "yesterday"])
+    assert stopped.value.code == 2
+
+
+def amounts(xml, schema):
+    """Return {end-to-end id: amount}, read by a parser of its own."""
+    space = {"s": f"urn:iso:std:iso:20022:tech:xsd:{schema}"}
+    root = ElementTree.fromstring(xml)
+    found = {}
+    for payment in (*root.iterfind(".//s:CdtTrfTxInf", space),
+                    *root.iterfind(".//s:DrctDbtTxInf", space)):  # fmt: skip
+        name = payment.find("s:PmtId/s:EndToEndId", space).text
+        found[name] = payment.find(".//s:InstdAmt", space).text
+    return found
