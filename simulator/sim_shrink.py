@@ -6,6 +6,7 @@ from pathlib import Path
 from simulator.histories.canary import CANARIES, planted
 from simulator.histories.choices import add_choice, chosen, count
 from simulator.histories.events import to_json
+from simulator.histories.mended import MENDED
 from simulator.histories.shrink import PLAYS_MAX, shrink
 from simulator.histories.trace import table
 
@@ -17,7 +18,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plays", type=count, default=PLAYS_MAX, metavar="N", help="at most so many"
     )
-    parser.add_argument("--canary", choices=tuple(CANARIES), help="with this bug planted")
+    parser.add_argument("--canary", choices=(*CANARIES, *MENDED), help="with this bug planted")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -37,6 +37,7 @@ from firmware.station import Station
 from firmware.tap import Tap
 from firmware.tap_decide import Pricing
 from firmware.updates import Updates
+from simulator.histories.mended import MENDED
 
 Plant = Callable[[ExitStack], None]
 
@@ -317,8 +318,8 @@ CANARIES: dict[str, Canary] = {
 
 @contextmanager
 def planted(name: str | None) -> Iterator[None]:
-    """Plant a bug for as long as this is open; None plants nothing."""
+    """Plant a bug, or one that was mended, for as long as this is open; None plants nothing."""
     with ExitStack() as stack:
         if name is not None:
-            CANARIES[name].plant(stack)
+            (CANARIES[name].plant if name in CANARIES else MENDED[name][1])(stack)
         yield

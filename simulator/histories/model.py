@@ -205,7 +205,7 @@ class Model:
             self._wrong("green", f"{what}, but nothing was committed")
         if rode and lamp != GREEN and answer != UNKNOWN:
             self._wrong("refused", f"{what}, but {-(tx.cents if tx else 0)} cents were charged")
-        if opened and (b > chip.free or self.lists.get(device, {}).get(card, 0) > b):
+        if opened and (chip.b > chip.free or self.lists.get(device, {}).get(card, 0) > b):
             self._wrong("I15", f"{what}: the card was blocked or listed")
         if answer in BARRED and b <= chip.free and self.listed.get(card, 0) <= b:
             self._wrong("block", f"{what}: nobody listed this card, or it was forgiven")

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from simulator import sim
-from simulator.histories import model, model_books
+from simulator.histories import model, model_books, model_visitors
 from simulator.histories.canary import CANARIES, planted
 from simulator.histories.card_faults import CARD_FAULTS
 from simulator.histories.dock_faults import DOCK_FAULTS
-from simulator.histories.events import draw, from_json, to_json
+from simulator.histories.events import LIFE, draw, from_json, to_json
 from simulator.histories.faults import ATLAS, DOCK, LOAD, TAP, WORLD
+from simulator.histories.mended import MENDED
 from simulator.histories.options import draw_options
 from simulator.histories.play import play
 from simulator.histories.shrink import shrink
@@ -25,6 +26,7 @@ from simulator.sim_canary import search
 from tests import figures
 
 ROOT = Path(__file__).resolve().parents[2]
+PINNED = Path(__file__).parent / "pinned"
 FIXED, FULL = 40, 200
 EASY = ("intent-late", "silence-is-yes", "one-cent-more")
 INVARIANTS = [f"I{number}" for number in range(1, 17)]
@@ -76,7 +78,7 @@ def test_every_flipped_byte_changes_the_hash(capsys):
 
 
 @pytest.mark.requirement("D19")
-@pytest.mark.parametrize("path", [model.__file__, model_books.__file__])
+@pytest.mark.parametrize("path", [m.__file__ for m in (model, model_books, model_visitors)])
 def test_the_model_imports_nothing_of_ours_and_stays_small(path):
     source = Path(path).read_text()
     names = [
@@ -84,7 +86,7 @@ def test_the_model_imports_nothing_of_ours_and_stays_small(path):
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Import | ast.ImportFrom)
     ]
-    assert names == ["typing"] and len(source.splitlines()) < 300, path
+    assert set(names) <= {"typing"} and len(source.splitlines()) < 300
 
 
 def test_every_fault_of_the_atlas_has_a_function_and_a_threat():
@@ -126,6 +128,31 @@ def test_a_failure_among_hundreds_of_events_shrinks_to_a_dozen():
     with planted("silence-is-no"):
         assert play(options, events).violation == small.played.violation
     assert play(options, events).violation == ""
+
+
+def pinned():
+    return sorted(PINNED.glob("*.json"), key=lambda path: path.stem)
+
+
+def test_every_bug_that_was_mended_has_a_pinned_history():
+    assert {path.stem for path in pinned()} == set(MENDED)
+
+
+@pytest.mark.requirement("T1", "T11", "T12", "T17", "W-89")
+@pytest.mark.parametrize("path", pinned(), ids=lambda path: path.stem)
+def test_a_pinned_history_holds_and_fails_with_the_bug_it_found(path):
+    history = from_json(path.read_text())
+    assert len(history[1]) <= 12
+    assert play(*history).violation == ""
+    with planted(path.stem):
+        assert play(*history).violation
+
+
+def test_the_same_events_are_drawn_whatever_else_a_history_has():
+    options = draw_options(11, 40, ())
+    more = options._replace(tickets=options.tickets + 1, tariffs=2, passes=3)
+    plain = [event for event in draw(options) if event.what not in LIFE]
+    assert plain == [event for event in draw(more) if event.what not in LIFE]
 
 
 def test_commands_end_with_their_codes(capsys, tmp_path):
