@@ -199,7 +199,7 @@ class Report:
         self.results.append(result)
         rate = round(result.executions / result.seconds) if result.seconds else 0
         lines = f"{result.lines_reached}/{result.lines_all}"
-        if not result.lines_all:
+        if result.lines_reached and not result.lines_all:
             lines = f"{result.lines_reached} edges"
         self.say(
             f"{result.target.name:<16}{result.executions:>9}{rate:>10}{result.taken:>9}"
