@@ -28,8 +28,8 @@ STATUS_MS = 1000
 NEWS_MS = 200
 EXPIRE_MS = 60_000
 PROBE_MS = 5000
-STATE_MS = 10_000
-STATE_RESENDS = 10  # times resend_ms: an unchanged state is said again, the broker may have lost it
+STATE_RESENDS = 2  # times resend_ms: how soon a changed state is said
+STATE_AGAIN_RESENDS = 4  # an unchanged one is said again: the broker may have lost it
 WAIT_S = 0.1
 
 
@@ -146,7 +146,7 @@ class EdgeAgent:
             now = min(self._clock.utc_seconds(), self._store.marks.ledger_time())
             self._store.marks.expire(now, self._config.retention_seconds)
         if self._broker.connections != self._births or now_ms >= self._state_ms:
-            self._state_ms = now_ms + STATE_MS
+            self._state_ms = now_ms + STATE_RESENDS * self._config.resend_ms
             self._say_state(online=True, now_ms=now_ms)
         return moved
 
@@ -181,7 +181,7 @@ class EdgeAgent:
             return
         if self._broker.publish(self._config.topic("state"), payload, retain=True):
             self._state = payload
-            self._state_again_ms = now_ms + STATE_RESENDS * self._config.resend_ms
+            self._state_again_ms = now_ms + STATE_AGAIN_RESENDS * self._config.resend_ms
             self._births = self._broker.connections
 
     def _serve_requests(self) -> None:

@@ -55,7 +55,7 @@ class Docks:
             wanted.update(self._due())
             return bool(wanted) and self._edge_holds(wanted)
 
-        self._until(published, "the ledger's packages to reach the edge")
+        self._until(published, lambda: self._on_the_way(wanted))
         for board in boards:
             board.docked = True
             board.press("docked")
@@ -80,15 +80,15 @@ class Docks:
                 self.edge_status().get("unsent", 1) == 0
                 and self.edge_status()["stored"] >= sum(b.journal[0] for b in self.world.boards)
             ),
-            "the edge's entries to be acknowledged",
+            lambda: f"the edge's {self.edge_status().get('unsent')} entries to be acknowledged",
         )
 
     def edge_status(self) -> dict[str, Any]:
         """Return what the edge says of itself, {} while it says nothing."""
         return _read(self.files / "edge" / "status.json")
 
-    def _until(self, done: Callable[[], bool], what: str) -> None:
-        patience = _Patience(self._mend, lambda: what)
+    def _until(self, done: Callable[[], bool], what: Callable[[], str]) -> None:
+        patience = _Patience(self._mend, what)
         while not done():
             patience.tried()
             time.sleep(LOOK_S)
@@ -137,11 +137,19 @@ class Docks:
         return found
 
     def _edge_holds(self, wanted: dict[str, int]) -> bool:
-        held = {
-            f"{row['device']}-{row['role']}": row["version"]
-            for row in self.edge_status().get("packages", [])
-        }
+        held = self._held()
         return all(held.get(name, 0) >= version for name, version in wanted.items())
+
+    def _held(self) -> dict[str, int]:
+        """Return {"device-role": version} of what lies at the edge."""
+        rows = self.edge_status().get("packages", [])
+        return {f"{row['device']}-{row['role']}": row["version"] for row in rows}
+
+    def _on_the_way(self, wanted: dict[str, int]) -> str:
+        """Say what is waited for; it reads otherwise whenever another package has come."""
+        held = self._held()
+        there = sum(held.get(name, 0) >= version for name, version in wanted.items())
+        return f"the ledger's packages to reach the edge ({there} of {len(wanted)} are there)"
 
     def _lacks(self, boards: list[BoardProcess], wanted: dict[str, int]) -> str:
         """Return what the first board that is not done still lacks, "" when all are done."""

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from edge_agent.app import EXPIRE_MS, STATE_MS, STATE_RESENDS, EdgeAgent
+from edge_agent.app import EXPIRE_MS, STATE_AGAIN_RESENDS, STATE_RESENDS, EdgeAgent
 from edge_agent.config import BrokerConfig, EdgeConfig
 from edge_agent.downlink import Downlink
 from edge_agent.store import Store
@@ -26,7 +26,8 @@ def agent(tmp_path):
     config = EdgeConfig(EDGE, 1, tmp_path, BrokerConfig(), (), {})
     store = Store(config.database)
     made = EdgeAgent(config, store, [], SoftBroker(), Clock(), Numbers())
-    made.store, made.again_ms = store, STATE_RESENDS * config.resend_ms
+    made.store, made.soon_ms = store, STATE_RESENDS * config.resend_ms
+    made.again_ms = STATE_AGAIN_RESENDS * config.resend_ms
     yield made
     made.close()
 
@@ -43,7 +44,7 @@ def said(agent, now_ms):
 def test_a_state_is_said_once_and_again_now_and_then_because_a_broker_may_lose_it(agent):
     (birth,) = said(agent, 0)
     assert birth["online"] and birth["holds"] == {"packages": [], "dock_months": []}
-    assert said(agent, STATE_MS) == said(agent, 2 * STATE_MS) == []
+    assert said(agent, agent.soon_ms) == said(agent, agent.again_ms - 1) == []
     assert said(agent, agent.again_ms) == [birth]
 
 
@@ -51,7 +52,8 @@ def test_a_state_is_said_once_and_again_now_and_then_because_a_broker_may_lose_i
 def test_what_is_held_is_said_as_soon_as_it_is(agent):
     said(agent, 0)
     agent.store.parcels.add_dock_keys(MONTH, [(3, dock_key_of(3))])
-    (state,) = said(agent, STATE_MS)
+    assert said(agent, agent.soon_ms - 1) == []
+    (state,) = said(agent, agent.soon_ms)
     assert state["holds"]["dock_months"] == [MONTH]
 
 
