@@ -163,10 +163,7 @@ class Journal:
         self._move_keep()
 
     def _page_fits(self, ordinal, latest):
-        """True if the page read last may begin where it says; else a forger made it, CRC and all.
-
-        It begins at `latest` or before, and its block and those up to the newest have the slots.
-        """
+        """True if the page read last may begin where it says; a forger's has a right CRC, too."""
         least = self._first_seq - SLOTS_PER_BLOCK * (self._ordinal - ordinal)
         return least <= self._blocks.get("first_seq") <= latest
 
@@ -270,14 +267,9 @@ class Journal:
 
     def _header_values(self, ordinal):
         values = self.counters.header_values()
-        values["epoch"] = self.epoch
-        values["device"] = self.device
-        values["ordinal"] = ordinal
-        values["first_seq"] = self.head_seq + 1
-        values["acked_seq"] = self.acked_seq
-        values["incarnation"] = self.incarnation
-        values["wear"] = self._next_wear
-        values["H_start"] = self.H
+        values.update(device=self.device, epoch=self.epoch, ordinal=ordinal, H_start=self.H)
+        values.update(first_seq=self.head_seq + 1, wear=self._next_wear)
+        values.update(acked_seq=self.acked_seq, incarnation=self.incarnation)
         return values
 
     # Erase ahead ----------------------------------------------------------------------
