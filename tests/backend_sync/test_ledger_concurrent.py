@@ -45,7 +45,8 @@ def test_concurrent_sales_are_each_booked_once_also_when_writers_are_killed(
     open_database(ledger_url).close()
     killed = writers(ledger_url, 0, count)
     others = [writers(ledger_url, seed, count) for seed in (1, 2)]
-    assert killed.stdout.readline()  # one transaction is done, the next has begun
+    # One transaction is done, the next has begun.
+    assert killed.stdout.readline(), killed.stderr.read()
     killed.kill()
     reader = Database(ledger_url)
     samples = 0
