@@ -19,6 +19,7 @@ class Moved(NamedTuple):
     """What cannot be told from lines: money that changed authority by loads and the like."""
 
     loads: list[list[int]]  # [from, to, cents]
+    takings: list[list[int | str]]  # [authority, channel, cents]
 
 
 def book(books: Books, gatherer: Gatherer, totals: Totals, number: int) -> Moved:
@@ -33,7 +34,7 @@ def book(books: Books, gatherer: Gatherer, totals: Totals, number: int) -> Moved
         for debtor, creditor, cents in rows:
             _clear(books, f"{key}:clearing:{name}:{debtor}:{creditor}", int(debtor), int(creditor),
                    int(cents))  # fmt: skip
-    return Moved(loads)
+    return Moved(loads, _takings(gatherer))
 
 
 def _bill(books: Books, key: str, payers: list[list[int | str]]) -> None:
@@ -98,6 +99,19 @@ def _loads(gatherer: Gatherer) -> list[list[int]]:
         for debtor, creditor, cents in _pairs(rows):
             found[debtor, creditor] += cents
     return [[*pair, cents] for pair, cents in sorted(found.items())]
+
+
+def _takings(gatherer: Gatherer) -> list[list[int | str]]:
+    """Return [authority, channel, cents] that sales channels took, money for cards included."""
+    found: dict[tuple[int, str], int] = defaultdict(int)
+    for owner, name, cents in gatherer.database.rows(
+        "SELECT a.authority, a.name, sum(p.cents) FROM postings p JOIN accounts a"
+        " ON a.id = p.account WHERE p.id BETWEEN ? AND ? AND a.kind = 'CASH'"
+        " GROUP BY a.authority, a.name",
+        gatherer.window.postings,
+    ):
+        found[owner, name.split(":")[1]] -= int(cents)
+    return [[*where, cents] for where, cents in sorted(found.items())]
 
 
 def _pairs(rows: list[tuple[int, int]]) -> list[tuple[int, int, int]]:

@@ -78,7 +78,7 @@ def close_day(ledger: Ledger, day: int, hashes: Hashes) -> Closed:
             "root": tree.root(),
             "sums": _sums(database, window, totals),
             **totals.figures(),
-            "loads": moved.loads,
+            **moved._asdict(),
         }
         return _write(ledger, values, window, moved)
 

@@ -21,6 +21,7 @@ from backend_sync.keyring.keyfile import KeyFileError
 from backend_sync.ledger.place import Place, PlaceError
 from backend_sync.ledger.show import money, table
 from backend_sync.ports import KeyringError
+from backend_sync.settlement.bills import Bill, bills
 from backend_sync.settlement.close import Closed, SettlementError, close_day, every_batch
 from backend_sync.settlement.export import (
     export,
@@ -71,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         ("close", _close, "close a service day and all before it; closed twice is closed once"),
         ("list", _list, "one line a batch"),
         ("show", _show, "one batch: totals, tax, debts"),
+        ("bills", _bills, "who is invoiced for rides on their own card, by account"),
         ("export", _export, "batches, lines, tariffs and statements into a folder"),
         ("verify", _verify, "exit 1 unless every batch is what the books say"),
     ):
@@ -80,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--json", action="store_true", help="as JSON")
         if name == "close":
             sub.add_argument("--day", type=_day, required=True, help="service day, 2026-06-05")
-        if name == "show":
+        if name in ("show", "bills"):
             sub.add_argument("--number", type=int, help="the batch (the newest)")
         if name == "export":
             sub.add_argument("--to", type=Path, required=True, metavar="DIR", help="written here")
@@ -119,6 +121,12 @@ def _show(options: argparse.Namespace) -> Answer:
     with Place(options.place).books() as database:
         closed = _wanted(database, options.number)
     return 0, batch_values(closed), batch_lines(closed.values)
+
+
+def _bills(options: argparse.Namespace) -> Answer:
+    with Place(options.place).books() as database:
+        found = bills(database, _wanted(database, options.number))
+    return 0, [bill._asdict() for bill in found], table(Bill._fields, found)
 
 
 def _export(options: argparse.Namespace) -> Answer:

@@ -17,7 +17,10 @@ from backend_sync.settlement.words import date_of, dated
 from card_layouts.settlement.batch import COLUMNS
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-TABLES = ("operators", "payers", "products", "days", "tax", "clearing", "channels", "loads")
+TABLES = (
+    *("operators", "payers", "products", "days", "tax", "clearing", "channels", "loads"),
+    "takings",
+)
 CENTS = {"charged", "billed", "moved", "gross", "tax", "net", "cents", "borne by nobody"}
 
 
@@ -81,7 +84,7 @@ def _of_authority(values: dict[str, Any], area: int, head: tuple[int, str, str])
     due -= sum(row[2] for row in debts if row[0] == area)
     mine = {
         name: [row for row in values[name] if row[0] == area]
-        for name in ("operators", "payers", "channels", "tax", "days")
+        for name in ("operators", "payers", "channels", "takings", "tax", "days")
     }
     for name in ("clearing", "loads"):
         mine[name] = [row for row in values[name] if area in row[:2]]

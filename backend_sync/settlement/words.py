@@ -8,7 +8,7 @@ from backend_sync.settlement.close import Closed
 from card_layouts.settlement.batch import COLUMNS, body_hash
 
 FIRST_DAY = date(2020, 1, 1)
-TABLES = ("operators", "payers", "channels", "tax", "clearing", "loads", "days")
+TABLES = ("operators", "payers", "channels", "tax", "clearing", "loads", "takings", "days")
 
 
 def date_of(day: int) -> str:

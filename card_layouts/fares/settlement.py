@@ -12,6 +12,7 @@ from card_layouts.fares.package import DIRECTORY_BYTES, HEADER_BYTES, u16, u32
 
 REVENUE_NAMES = ("first_boarding", "per_leg", "per_km")
 PASSES_NAMES = ("by_use", "shares")
+HOLDER = "invoice-holder"  # a payer: the card's own holder
 
 
 class Terms:
@@ -60,7 +61,7 @@ class Terms:
     def payer(self, number):
         """Return the name of a payer of DECISION or an entry; "" nobody, "invoice-holder"."""
         if number < PAYER_SPONSOR:
-            return "invoice-holder" if number == PAYER_HOLDER else ""
+            return HOLDER if number == PAYER_HOLDER else ""
         rows = self._rows.get(s.PAYERS, ())
         if number - PAYER_SPONSOR >= len(rows):
             raise LayoutError("package.payers: no payer %d, %d sponsors" % (number, len(rows)))

@@ -39,7 +39,9 @@ FIELDS = (
     ("tax", list),
     ("clearing", list),
     ("channels", list),
-    ("loads", list),  # [from, to, cents]: money that changed authority otherwise; the ledger's word
+    # The ledger's word: money that changed authority otherwise than by rides, and cash taken.
+    ("loads", list),
+    ("takings", list),
 )
 TOTALS = ("operators", "payers", "products", "days", "tax", "clearing", "channels")
 COLUMNS = {
@@ -54,6 +56,7 @@ COLUMNS = {
     "clearing": ("issuer", "authority", "cents"),
     "channels": ("authority", "channel", "lines", "cents"),
     "loads": ("from", "to", "cents"),
+    "takings": ("authority", "channel", "cents"),
 }  # fmt: skip
 
 Body = dict[str, Any]

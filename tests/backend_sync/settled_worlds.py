@@ -78,10 +78,11 @@ class Settled(World):
         self.ledger.import_issues([ISSUE.pack(row)])
         return Plastic(uid, first + h0)
 
-    def intent(self, device, card, at, stop=0, operator=10, group=0, area=TOWN):
+    def intent(self, device, card, at, stop=0, operator=10, group=0, area=TOWN,
+               product=1):  # fmt: skip
         """Announce a ride that the engine priced; commit nothing."""
         was, tariff = card.fields, self.tariffs[area, 1]
-        d = self._decide(tariff, was, at, stop, group, area)
+        d = self._decide(tariff, was, at, stop, group, area, product)
         body = {
             "time": at, "amount": d[i.D_AMOUNT], "D": was["D"] + d[i.D_AMOUNT], "authority": area,
             "zone": d[i.D_ZONE], "start_zone": d[i.D_START_ZONE], "zones": d[i.D_ZONES],
@@ -95,7 +96,7 @@ class Settled(World):
             card, KIND_DEBIT, d[i.D_AMOUNT], types.INTENT, body, **fields,
             full=d[i.D_FULL], reduction=d[i.D_REDUCTION], concession=d[i.D_CONCESSION],
             rule=d[i.D_RULE], tariff=1, semantics=1, group=d[i.D_RIDER], operator=operator,
-            product=1, product_authority=TOWN, terminal=2, trip=TRIP_NONE, call=CALL_NONE,
+            product=product, product_authority=TOWN, terminal=2, trip=TRIP_NONE, call=CALL_NONE,
             stop=stop, picked=0,
         )  # fmt: skip
 
@@ -106,9 +107,9 @@ class Settled(World):
         self.devices[device].outcome(announced)
         return announced
 
-    def _decide(self, tariff, was, at, stop, group, area):
+    def _decide(self, tariff, was, at, stop, group, area, product):
         card, tap, decision = i.new_card(), i.new_tap(), i.new_decision()
-        card[i.C_ISSUER], card[i.C_PURSE_PRODUCT] = TOWN, 1
+        card[i.C_ISSUER], card[i.C_PURSE_PRODUCT] = TOWN, product
         card[i.C_GROUP], card[i.C_BALANCE] = group, 10_000
         load_journey(card, was)
         tap[i.T_STOP], tap[i.T_SECONDS], tap[i.T_CLOCK] = stop, at, CLOCK_SIGNED

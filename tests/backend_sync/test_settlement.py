@@ -6,14 +6,18 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from backend_sync.ports import KeyringAbsent
+from backend_sync.settlement.bills import bills
 from backend_sync.settlement.close import SettlementError, close_day, every_batch, lines_of
 from backend_sync.settlement.holds import differences
+from card_layouts.fares.settlement import HOLDER
 from card_layouts.records import entries as types
 from card_layouts.records.chain import chain_next
 from card_layouts.records.entries_tap import OUTCOME_ABORTED
 from card_layouts.records.slot import TAG_END
 from card_layouts.settlement import lines as ln
 from tests.backend_sync.settled_worlds import DAY, MORNING, SENIOR, Settled, lines_in
+
+GROUP_TICKET = 9  # of the shipped tariff: its holder is invoiced
 
 
 @pytest.fixture
@@ -203,6 +207,21 @@ def test_a_slot_no_key_opens_is_a_line_too(world):
     world.settle()
     kinds = [(line.kind, line.seq) for line in decoded(world, 1)]
     assert kinds == [(ln.RIDE, 1), (ln.UNREAD, seq)]
+    assert world.findings() == []
+
+
+@pytest.mark.requirement("W-59", "W-91", "W-148")
+def test_rides_that_the_holder_is_invoiced_for_are_billed_by_account(world):
+    first, second = world.cards[:2]
+    world.ride(1, first, MORNING, product=GROUP_TICKET)
+    world.ride(2, first, MORNING + 20_000, product=GROUP_TICKET)
+    world.ride(3, second, MORNING, product=GROUP_TICKET)
+    world.ride(3, world.cards[2], MORNING)
+    closed = world.settle()
+    found = bills(world.ledger.database, closed)
+    assert [(bill.rides, bill.product) for bill in found] == [(2, 9), (1, 9)]
+    owed = sum(row[-1] for row in closed.values["payers"] if row[1] == HOLDER)
+    assert sum(bill.cents for bill in found) == owed > 0
     assert world.findings() == []
 
 

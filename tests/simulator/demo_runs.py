@@ -58,6 +58,9 @@ def assert_reconciled(result, taps):
     assert result["rerated"]["same"] == result["rerated"]["rateable"] > 0
     assert result["price_only_because"] == {} and result["differences"] == []
     assert result["trial_balance_cents"] == 0
+    settled = result["settlement"]
+    assert settled["lines_cents"] == settled["batch_cents"] == settled["revenue_cents"] > 0
+    assert settled["unassigned_cents"] == 0
 
 
 def command(*arguments):

@@ -1,12 +1,14 @@
 """The demo as it is without options, played once; what it leaves behind is looked at many times."""
 
 import json
+import shutil
 import subprocess
+import sys
 
 import pytest
 
 from simulator.demo_system import TARIFFS, TOWN_FEED
-from tests.simulator.demo_runs import assert_reconciled, command, play
+from tests.simulator.demo_runs import ROOT, assert_reconciled, command, play
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 KINDS = {
@@ -79,6 +81,34 @@ def test_entries_that_change_devices_are_all_refused(kept):
     swapped = command("backend_sync", "ledger", "replay", folder, "--swap-devices", "--json")
     said = json.loads(swapped.stdout)
     assert said["refused"] == said["entries"] > result["ledger_taps"]
+
+
+@pytest.mark.requirement("D25", "T13", "O-17")
+def test_an_outsider_recomputes_the_week_without_the_ledger_and_finds_a_dropped_line(
+    kept, tmp_path
+):
+    folder, _, result = kept
+    outside = tmp_path / "outside"
+    for name in ("auditor", "card_layouts"):
+        shutil.copytree(ROOT / name, outside / name, ignore=shutil.ignore_patterns("__pycache__"))
+    settled = tmp_path / "settlement"
+    shutil.copytree(folder / "settlement", settled)
+
+    def verified():
+        words = [sys.executable, "-P", "-m", "auditor", str(settled), "--json"]
+        done = subprocess.run(
+            words, cwd=tmp_path, env={"PYTHONPATH": str(outside)}, capture_output=True, text=True
+        )
+        assert not done.stderr, done.stderr
+        return done.returncode, json.loads(done.stdout)["batches"][0]
+
+    code, batch = verified()
+    assert (code, batch["findings"]) == (0, [])
+    assert batch["sum"] == result["settlement"]["lines_cents"]
+    lines = settled / "lines-000001.bin"
+    lines.write_bytes(lines.read_bytes()[:1200] + lines.read_bytes()[1320:])
+    code, batch = verified()
+    assert code == 1 and "slots without a line, wanted at leaf 10" in " ".join(batch["findings"])
 
 
 @pytest.mark.requirement("W-114", "O-17")
