@@ -8,6 +8,7 @@ of the body. Left out of the board's image. Source: SPEC_SETTLEMENT.md section 5
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any
 
 from card_layouts.codec import cbor
@@ -59,6 +60,20 @@ COLUMNS = {
     "takings": ("authority", "channel", "cents"),
 }  # fmt: skip
 
+TEXTS = ("payer", "code", "channel")
+# Types of what a row holds, for every part that is rows.
+ROWS = {
+    "ranges": [int, int],
+    "tariffs": [int, int, bytes],
+    "devices": [int, int, int, bytes, str],
+    **{
+        name: [str if column in TEXTS else int for column in columns]
+        for name, columns in COLUMNS.items()
+    },
+}
+RANGES = 4
+HELD = re.compile(r"(\d{1,10}(-\d{1,10})?(,\d{1,10}(-\d{1,10})?)*)?")
+
 Body = dict[str, Any]
 
 
@@ -77,7 +92,17 @@ def decode_body(data: bytes) -> Body:
             raise LayoutError("batch.body.%s: %r, wanted %s" % (name, value, kind.__name__))
     if found[0] != SCHEMA:
         raise LayoutError("batch.body.schema: %d, wanted %d" % (found[0], SCHEMA))
-    return {name: value for (name, _), value in zip(FIELDS, found)}
+    body = {name: value for (name, _), value in zip(FIELDS, found)}
+    for name, kinds in ROWS.items():
+        for place, row in enumerate(body[name]):
+            if not isinstance(row, list) or [type(part) for part in row] != kinds:
+                raise LayoutError("batch.body.%s[%d]: %r does not fit" % (name, place, row))
+    if len(body["ranges"]) != RANGES or [type(part) for part in body["sums"]] != [int] * 4:
+        raise LayoutError("batch.body: wanted %d ranges and 4 sums" % RANGES)
+    for row in body["devices"]:
+        if not HELD.fullmatch(row[4]):
+            raise LayoutError("batch.body.devices: held %r, wanted 3-7,9" % row[4])
+    return body
 
 
 def body_hash(body: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 import re
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from card_layouts.cards.card_layout import G
-from card_layouts.errors import LayoutError
+from card_layouts.errors import LayoutError, SealError
 from card_layouts.fares import sections as s
 from card_layouts.records.entries_service import CASH_SALE
 from card_layouts.records.entries_tap import INTENT
+from card_layouts.settlement import batch, merkle, shares
 from card_layouts.settlement import lines as ln
-from card_layouts.settlement import merkle, shares
+from card_layouts.settlement.ciphertext import read_runs
 from card_layouts.settlement.totals import ride_facts, sale_facts
 
 SPEC = Path(ln.__file__).with_name("SPEC_SETTLEMENT.md").read_text(encoding="utf-8")
@@ -133,3 +135,36 @@ def test_what_legs_settle_one_after_the_other_is_the_journeys_revenue(revenue, l
     for (operator, _), cents in zip(legs, parts, strict=True):
         wanted[operator] = wanted.get(operator, 0) + cents
     assert {o: c for o, c in got.items() if c} == {o: c for o, c in wanted.items() if c}
+
+
+VALUES = {
+    "schema": 1, "number": 1, "day": 5, "closed_at": 9, "currency": "EUR", "previous": b"",
+    "ranges": [[1, 2]] * 4, "tariffs": [[1, 1, bytes(32)]],
+    "devices": [[7, 0, 3, bytes(32), "5-6,9"]], "lines": 0, "root": bytes(32), "sums": [0] * 4,
+    "operators": [[1] * 9], "payers": [[1, "town", 1, 1, 1, 1, 1, 1]], "products": [[1] * 8],
+    "days": [[1] * 4], "tax": [[1, "low", 1, 1, 1]], "clearing": [[1, 2, 3]],
+    "channels": [[1, "vehicle", 1, 1]], "loads": [[1, 2, 3]], "takings": [[1, "counter", 5]],
+}  # fmt: skip
+
+
+def test_a_body_is_read_back_as_it_was_written():
+    assert batch.decode_body(batch.encode_body(VALUES)) == VALUES
+
+
+@pytest.mark.parametrize("name", [name for name, _ in batch.FIELDS])
+@pytest.mark.parametrize("wrong", (7, "x", b"x", [], [[]], [7], [["x", "y"]], [[1, [2]]]))
+def test_a_part_of_another_kind_is_refused_by_name_or_is_as_good(name, wrong):
+    try:
+        body = batch.decode_body(batch.encode_body({**VALUES, name: wrong}))
+    except LayoutError as error:
+        assert "batch.body" in str(error)
+    else:
+        assert body[name] == wrong and type(wrong) is type(VALUES[name])
+
+
+@given(st.binary(max_size=200))
+def test_bytes_that_are_no_batch_are_refused(data):
+    with pytest.raises((LayoutError, SealError)):
+        batch.open_batch(data, bytes(32))
+    with pytest.raises(LayoutError):
+        list(read_runs(BytesIO(b"\1" + data)))

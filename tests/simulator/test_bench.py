@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator import bench, bench_journal, bench_tap
+from simulator import bench, bench_journal, bench_settlement, bench_tap
 from simulator.bench_row import Row, rows_as_json
 from simulator.bench_taps import run_taps
 
@@ -104,3 +104,9 @@ def test_an_unknown_area_is_named_with_those_there_are():
 
 def test_every_plant_has_an_area_whose_row_notices_it():
     assert {bench.AREAS[area] for area in bench.PLANTS.values()} <= set(bench.AREAS.values())
+
+
+def test_closing_a_day_is_measured_in_two_sizes_and_checked_from_outside():
+    rows = {row.name: row for row in bench_settlement.rows(entries=20_000)}
+    assert rows["settlement.close_s"].value > 0 and rows["settlement.lines_checked_per_s"].value > 0
+    assert set(rows) >= {"settlement.ratio_to_sum", "settlement.us_an_entry_growth"}
