@@ -12,13 +12,11 @@ from typing import Any
 from card_layouts.cards import personalise
 from card_layouts.cards.card_layout import (
     CHANNEL_COUNTER,
-    CHANNEL_WEB,
     COUNTER_START,
     FILE_A,
     FILE_C,
     FILE_G,
     FILE_V,
-    K2,
     G,
     S,
     aid_bytes,
@@ -31,11 +29,8 @@ from card_layouts.crypto.an10922 import card_key
 from card_layouts.crypto.kdf import block_key, device_key, device_label, next_block_key
 from card_layouts.crypto.triple_des_cpython import TripleDes
 from card_layouts.fares.mounted import Tariff
-from card_layouts.packages.action_list import ActionList, open_action_list
-from card_layouts.packages.action_list_builder import build_action_list
 from card_layouts.records.entries import TYPE_NAMES
 from card_layouts.records.entries_all import layout_of
-from card_layouts.records.entries_service import ACT_LOAD
 from card_layouts.records.entries_tap import TERMINAL_GATE
 from card_layouts.records.slot import SLOT_HEADER, Sealer
 from firmware.device_clock import DeviceClock
@@ -53,7 +48,6 @@ from simulator.prng import Prng
 from simulator.reader import DirectReader
 from simulator.small_tariffs import count_tariff, mounted
 
-K_ACT, LIST_GENERATION = b"act" * 5 + b"!", 9
 AUTHORITY, CLUSTER, GENERATION, KEY_VERSION = 244, 0x1234, 1, 1
 AID = aid_bytes(CLUSTER, GENERATION)
 UID = bytes.fromhex("04112233445566")
@@ -166,29 +160,6 @@ def lease(**changed: int) -> Lease:
     }
     values.update(changed)
     return Lease(values)
-
-
-def waiting(k: int = 2, cents: int = 1500, uid: bytes = UID, **changed: Any) -> dict[str, Any]:
-    """Return a line of an action list: a load of `cents` as the card's action `k`."""
-    return {
-        "uid": uid,
-        "kind": ACT_LOAD,
-        "k": k,
-        "version": 1,
-        "valid_from": NOW - 86400,
-        "valid_to": NOW + 30 * 86400,
-        "amount": cents,
-        "channel": CHANNEL_WEB,
-        "action": 700 + k,
-        "K": card_key(MASTERS[K2], uid, AID, K2, GENERATION),
-        **changed,
-    }
-
-
-def action_list(*lines: dict[str, Any], version: int = 5) -> ActionList:
-    """Return a list of these lines, open."""
-    body = build_action_list(version, AUTHORITY, LIST_GENERATION, K_ACT, lines)
-    return open_action_list(lambda offset, n: body[offset : offset + n], K_ACT, LIST_GENERATION)
 
 
 def head_of(**changed: int) -> bytes:

@@ -37,12 +37,11 @@ from simulator.tap_world import (
     Device,
     NoHotlist,
     OnCard,
-    action_list,
     new_card,
-    waiting,
 )
 from simulator.tears.flow import MIXED, NEW, Flow, Scene, fresh
 from simulator.tears.terminals import Validator
+from simulator.waiting_actions import action_list, waiting
 
 GATE_C = GATE_B + 1
 RIDES = (KIND_DEBIT, KIND_PASS, KIND_ACTIVATION)

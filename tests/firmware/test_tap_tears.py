@@ -42,7 +42,7 @@ POSITIONS = {
 ids = [flow.name for flow in FLOWS]
 SECOND_EVERY = 11
 # Two commits in one tap: everything about it is of the large figures, a sample is in
-# test_tap_actions.py.
+# test_tap_action_tears.py.
 flows = [
     pytest.param(flow, marks=pytest.mark.full if flow.name == "web-load" else (), id=flow.name)
     for flow in FLOWS
