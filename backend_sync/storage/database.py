@@ -39,13 +39,15 @@ class Witness(Protocol):
 class Database:
     """One database, brought to the newest schema by the Alembic folder `migrations`.
 
-    Without `migrations` it is only read.
+    Without `migrations` it is only read. `restore` says what to do about a damaged file.
     """
 
-    def __init__(self, url: str, migrations: Path | None = None) -> None:
+    def __init__(
+        self, url: str, migrations: Path | None = None, restore: str = RESTORE_LEDGER
+    ) -> None:
         self.url = url
         read_only = migrations is None
-        self.engine = _engine(url, read_only)
+        self.engine = _engine(url, read_only, restore)
         self.connection: Connection = self.engine.connect()
         self.sqlite = self.engine.dialect.name == "sqlite"
         # Threads take turns: a transaction is one thread's, and so is what it has not committed.
@@ -142,7 +144,7 @@ class Database:
         return sql if self.sqlite else sql.replace("%", "%%").replace("?", "%s")
 
 
-def _engine(url: str, read_only: bool) -> Engine:
+def _engine(url: str, read_only: bool, restore: str) -> Engine:
     if not url.startswith("sqlite"):
         options = "-c default_transaction_read_only=on" if read_only else ""
         return create_engine(url, connect_args={"options": options} if options else {})
@@ -150,7 +152,7 @@ def _engine(url: str, read_only: bool) -> Engine:
         url, poolclass=StaticPool, connect_args={"check_same_thread": False, "timeout": 30}
     )
 
-    explain_errors(engine, RESTORE_LEDGER)
+    explain_errors(engine, restore)
 
     @event.listens_for(engine, "connect")
     def _settle(connection: Any, _record: Any) -> None:
