@@ -3,6 +3,7 @@
 import pytest
 
 from backend_sync.ledger.books import BooksRefused, KeyContradiction
+from backend_sync.ledger.schema import accounts
 
 AREA = 244
 SALE = [("CASH:kiosk", AREA, -500), ("REV:244:7", AREA, 500)]
@@ -91,9 +92,7 @@ def test_what_is_no_booking_is_refused_and_changes_nothing(world, key, rule, lin
 
 def test_an_account_in_another_currency_is_refused(world):
     with world.ledger.database.transaction():
-        world.ledger.database.run(
-            "INSERT INTO accounts VALUES (?, ?, ?, ?, ?)", [(999, "CASH", "CASH:oslo", 1, "NOK")]
-        )
+        world.ledger.database.insert(accounts, [(999, "CASH", "CASH:oslo", 1, "NOK")])
     with world.ledger.books() as books, pytest.raises(BooksRefused, match="in NOK, not in EUR"):
         books.transfer("sales:1", "SALE", [("CASH:oslo", 1, -5), ("REV:244:7", 1, 5)])
 
