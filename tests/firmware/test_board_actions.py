@@ -2,11 +2,14 @@
 
 import pytest
 
+from card_layouts.packages.action_list import LINE_BYTES, lines_at
+from card_layouts.packages.manifest import ACTIONS
 from card_layouts.records.entries import ACTION, BOOT, CONFIG, INTENT, OUTCOME
 from card_layouts.records.slot import SLOT_HEADER
 from edge_agent.counter.card_image import read_image
 from firmware.journal import Journal
-from firmware.partitions import FLASH_BYTES, JOURNAL_BLOCKS, JOURNAL_FIRST
+from firmware.package_slots import BLOCK_BYTES, HEAD_BYTES
+from firmware.partitions import FLASH_BYTES, JOURNAL_BLOCKS, JOURNAL_FIRST, PACKAGES
 from firmware.tools.build_image import build_image
 from simulator.field import answer_lost, commit_lost
 from simulator.flash import Flash
@@ -30,13 +33,17 @@ def bench(tmp_path, image):
     bench.close()
 
 
-def entries(bench):
+def types(bench):
     journal = Journal(Flash(FLASH_BYTES, bench.flash_path), JOURNAL_FIRST, JOURNAL_BLOCKS).mount()
     slot, found = bytearray(128), []
     for seq in range(1, journal.head_seq + 1):
         assert journal.read_slot(seq, slot)
         found.append(SLOT_HEADER.get(slot, "type"))
-    return [entry_type for entry_type in found if entry_type not in (BOOT, CONFIG)]
+    return found
+
+
+def entries(bench):
+    return [entry_type for entry_type in types(bench) if entry_type not in (BOOT, CONFIG)]
 
 
 def balance(bench):
@@ -77,3 +84,22 @@ def test_a_validator_killed_in_the_loads_commit_settles_it_after_its_next_start(
     assert told(bench.tap(), "answer") == ["ACCEPTED"]
     assert entries(bench) == [ACTION, OUTCOME] * 2 + [INTENT, OUTCOME]
     assert balance(bench) == PURSE + 1000 - FARE
+
+
+@pytest.mark.requirement("T9")
+def test_a_list_whose_flash_went_bad_is_left_alone_and_journalled_once(tmp_path, image):
+    bench = Workbench(tmp_path, cents=PURSE, image=image.path)
+    bench.list_actions(LOAD)
+    first = next(block for role, block, _blocks in PACKAGES if role == ACTIONS)
+    line = first * BLOCK_BYTES + HEAD_BYTES + lines_at({"buckets": 1})
+    with bench.flash_path.open("r+b") as flash:
+        flash.seek(line + LINE_BYTES - 1)
+        flash.write(b"\0")
+    bench.power_on()
+    configured = types(bench).count(CONFIG)
+    assert told(bench.tap(), "answer") == ["ACCEPTED"]
+    bench.world.run_for(2 * HOUR_MS)
+    assert told(bench.tap(), "answer") == ["ACCEPTED"]
+    bench.close()
+    assert entries(bench) == [INTENT, OUTCOME] * 2 and balance(bench) == PURSE - 2 * FARE
+    assert types(bench).count(CONFIG) == configured + 1
