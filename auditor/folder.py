@@ -5,6 +5,7 @@
     lines-000001.bin
     tariffs/*.ttar         every package the lines were priced by
     ciphertext/*.slots     what each edge carried, from `tornello edge outbox ciphertext`
+    openings.cbor          if a sample was opened: `tornello settlement open`
 
 Source: card_layouts/settlement/SPEC_SETTLEMENT.md section 6.
 """
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from card_layouts.errors import LayoutError
 from card_layouts.settlement.ciphertext import read_runs
+from card_layouts.settlement.openings import Opening, decode_openings
 from card_layouts.settlement.witness import Witness
 
 PUBLIC_BYTES = 32
@@ -65,6 +67,16 @@ class Folder:
                 " `tornello edge outbox ciphertext FILE`"
             )
         return witness, names
+
+    def openings(self) -> list[Opening]:
+        """Return the seal keys of the sample. Raises: FolderError."""
+        path = self.path / "openings.cbor"
+        if not path.exists():
+            return []
+        try:
+            return decode_openings(_read(path))
+        except LayoutError as error:
+            raise FolderError(f"{path}: {error}") from None
 
     def each(self) -> Iterator[tuple[str, bytes, bytes]]:
         """Yield (name, batch file, lines) in order. Raises: FolderError."""

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from random import SystemRandom
 from typing import Any
 
 from auditor.folder import Folder, FolderError, public_key
@@ -20,6 +21,7 @@ from card_layouts.codec.timestamps import to_unix
 from card_layouts.errors import LayoutError, RangeError, SealError
 from card_layouts.settlement.batch import COLUMNS
 from card_layouts.settlement.check import Checker, Report
+from card_layouts.settlement.openings import check_openings
 
 SHOWN = ("operators", "payers", "tax", "clearing")
 FINDINGS_SHOWN = 20
@@ -32,8 +34,11 @@ def main(arguments: Sequence[str]) -> int:
         folder = Folder(options.folder)
         public = public_key(options.public, "--public") if options.public else folder.public()
         witness, edges = folder.witness()
+        if options.sample:
+            print("\n".join(_sample(witness.names(), options.sample)))
+            return 0
         checker = Checker(public, folder.packages(), witness)
-        reports = []
+        reports, compared = [], 0
         for name, batch, lines in folder.each():
             try:
                 reports.append(checker.check(batch, lines))
@@ -42,15 +47,17 @@ def main(arguments: Sequence[str]) -> int:
                 break
         if reports:
             reports[-1].findings.extend(checker.end())
+            compared, findings = check_openings(checker, folder.openings())
+            reports[-1].findings.extend(findings)
     except FolderError as error:
         print(f"verify-settlement: {error}", file=sys.stderr)
         return 2
     differs = any(report.findings for report in reports)
     if options.json:
-        found = {"agrees": not differs, "public": public.hex(), "edges": edges}
+        found = {"agrees": not differs, "public": public.hex(), "edges": edges, "opened": compared}
         print(json.dumps({**found, "batches": [_plain(report) for report in reports]}, indent=1))
     else:
-        print("\n".join(_words(reports, public, edges)))
+        print("\n".join(_words(reports, public, edges, compared)))
     return int(differs)
 
 
@@ -64,16 +71,31 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--public", metavar="HEX", help="the ledger's public key; otherwise DIR says it itself"
     )
+    parser.add_argument(
+        "--sample", type=int, default=0, metavar="N",
+        help="only draw N slots whose blocks the ledger shall open for you",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="as JSON")
     return parser
 
 
-def _words(reports: Sequence[Report], public: bytes, edges: Sequence[str]) -> list[str]:
+def _sample(names: Sequence[tuple[int, int, int]], count: int) -> list[str]:
+    """Return what to ask the ledger for. Nobody can foresee it, or it would prove nothing."""
+    drawn = sorted(SystemRandom().sample(names, min(count, len(names))))
+    asked = " ".join(f"--slot {device}:{epoch}:{seq}" for device, epoch, seq in drawn)
+    return [f"./tornello settlement open PLACE {asked} --to DIR/openings.cbor"]
+
+
+def _words(
+    reports: Sequence[Report], public: bytes, edges: Sequence[str], compared: int
+) -> list[str]:
     lines = [f"ledger's key {public.hex()[:16]}..., slots of {', '.join(edges)}"]
     for report in reports:
         lines += ["", *_report_words(report)]
     findings = [finding for report in reports for finding in report.findings]
     lines.append("")
+    if compared:
+        lines.append(f"{compared} opened slots were compared with their lines")
     if findings:
         lines.append(f"DIFFERS: {findings[0]}")
     else:

@@ -84,6 +84,7 @@ class Keyring(Protocol):
         "certificate": {"device": ..., "epoch": ..., "from_day": ...} -> 106 B, signed
         "dock": {"edge": ..., "month": ..., "devices": [...]} -> [(device, key 16 B) ...]
         "devices": {} -> [{"device", "epoch", "authority", "operator", "edge", "state"} ...]
+        "openings": {"slots": [slot 128 B ...]} -> [(K_enc, K_mac) of its block, or None ...]
         "publics": {} -> [(key_id 4 B, public 32 B) ...] of ledger and authorities
         "incarnation": {}, or how far the books are: {"ledger", "seal", "head"} in hex -> int
         Raises: KeyringRefused naming what is missing.

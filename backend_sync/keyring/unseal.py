@@ -9,9 +9,17 @@ from typing import NamedTuple
 
 from backend_sync.keyring.block_keys import BlockKeys
 from backend_sync.ports import BAD_FORMAT, BAD_SEAL, OK, UNKNOWN_DEVICE, Opened, Run
+from card_layouts.crypto.cmac import cmac
+from card_layouts.crypto.kdf import seal_keys
 from card_layouts.records import entries
 from card_layouts.records.bulk_cpython import BulkSealer
-from card_layouts.records.slot import SLOT_BYTES, SLOT_MAGIC, block_ordinal
+from card_layouts.records.slot import (
+    SEALED_BYTES,
+    SLOT_BYTES,
+    SLOT_MAGIC,
+    TAG_END,
+    block_ordinal,
+)
 
 NO_UID = bytes(7)
 # Entry types of payload layout 1: those that begin with a UID, and those that hold none at all.
@@ -83,6 +91,25 @@ class Unsealer:
         for (device, epoch, ordinal), rows in waiting.items():
             self._open_block(device, epoch, ordinal, rows, opened)
         return opened
+
+    def seal_keys_of(self, slot: bytes) -> tuple[bytes, bytes] | None:
+        """Return (K_enc, K_mac) of the block of a slot, None when none of ours opens it.
+
+        They open this block and no other: K_block itself, from which later ones follow, stays.
+        """
+        header = read_header(slot) if isinstance(slot, bytes) else None
+        start = self.find_first_seq(header.device, header.epoch) if header else None
+        if header is None or start is None or header.seq < start:
+            return None
+        ordinal = block_ordinal(header.seq - start + 1, header.block)
+        for later in range(ORDINALS_TRIED):
+            key = self.block_keys.key(header.device, header.epoch, ordinal + later * ORDINAL_STEP)
+            if key is None:
+                return None
+            k_enc, k_mac = seal_keys(key)
+            if bytes(cmac(k_mac, slot[:SEALED_BYTES])) == slot[SEALED_BYTES:TAG_END]:
+                return bytes(k_enc), bytes(k_mac)
+        return None
 
     def _open_block(
         self,

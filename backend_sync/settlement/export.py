@@ -5,10 +5,11 @@ what they carried (`tornello edge outbox ciphertext`). Source: decision D25; W-2
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from backend_sync.catalogue import ARCHIVE, TARIFF_FILES
+from backend_sync.ports import Keyring
 from backend_sync.settlement.close import Closed, Hashes, every_batch, lines_of
 from backend_sync.settlement.parties import Party
 from backend_sync.settlement.payments import payments
@@ -17,6 +18,8 @@ from backend_sync.storage.database import Database
 from card_layouts.errors import LayoutError
 from card_layouts.fares.package import read_header
 from card_layouts.settlement.batch import encode_batch
+from card_layouts.settlement.lines import Slot
+from card_layouts.settlement.openings import Opening, encode_openings
 
 Packages = Mapping[tuple[int, int], bytes]
 
@@ -79,6 +82,30 @@ def export_statements(
             wanted |= {to / name: data for name, data in paid.files.items()}
             left_out += paid.left_out
     return [path for path, data in wanted.items() if write(path, data)], left_out
+
+
+def openings(
+    database: Database, keyring: Keyring, wanted: Sequence[Slot]
+) -> tuple[bytes, list[Slot]]:
+    """Return the file that opens the blocks of these slots, and the slots that are not held."""
+    slots: dict[Slot, bytes] = {
+        (row[0], row[1], row[2]): bytes(row[3])
+        for row in database.rows_of(
+            "SELECT e.device, e.epoch, e.seq, e.slot FROM {keys} JOIN entries e"
+            " ON e.device = k.device AND e.epoch = k.epoch AND e.seq = k.seq",
+            ("device", "epoch", "seq"),
+            sorted(set(wanted)),
+        )
+    }
+    names = sorted(slots)
+    keys = keyring.assemble("openings", {"slots": [slots[name] for name in names]})
+    rows: list[Opening] = [
+        (*name, bytes(pair[0]), bytes(pair[1]))
+        for name, pair in zip(names, keys, strict=True)
+        if pair
+    ]
+    opened = {row[:3] for row in rows}
+    return encode_openings(rows), [name for name in wanted if name not in opened]
 
 
 def write(path: Path, data: bytes) -> bool:

@@ -27,7 +27,9 @@ from backend_sync.settlement.export import (
     export,
     export_statements,
     hashes_of,
+    openings,
     read_packages,
+    write,
 )
 from backend_sync.settlement.holds import differences
 from backend_sync.settlement.parties import PartiesError, read_parties
@@ -74,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         ("show", _show, "one batch: totals, tax, debts"),
         ("bills", _bills, "who is invoiced for rides on their own card, by account"),
         ("export", _export, "batches, lines, tariffs and statements into a folder"),
+        ("open", _open, "hand over the seal keys of blocks that an auditor names"),
         ("verify", _verify, "exit 1 unless every batch is what the books say"),
     ):
         sub = commands.add_parser(name, help=words, description=words)
@@ -84,6 +87,12 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--day", type=_day, required=True, help="service day, 2026-06-05")
         if name in ("show", "bills"):
             sub.add_argument("--number", type=int, help="the batch (the newest)")
+        if name == "open":
+            sub.add_argument(
+                "--slot", type=_slot, action="append", required=True, dest="slots",
+                metavar="DEVICE:EPOCH:SEQ", help="as `verify-settlement --sample` asks",
+            )  # fmt: skip
+            sub.add_argument("--to", type=Path, required=True, metavar="FILE", help="written here")
         if name == "export":
             sub.add_argument("--to", type=Path, required=True, metavar="DIR", help="written here")
             sub.add_argument("--parties", type=Path, metavar="FILE", help="accounts, for the bank")
@@ -95,6 +104,14 @@ def _day(text: str) -> int:
         return (date.fromisoformat(text) - FIRST_DAY) // timedelta(days=1)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no date, wanted 2026-06-05") from None
+
+
+def _slot(text: str) -> tuple[int, int, int]:
+    parts = text.split(":")
+    if len(parts) != 3 or not all(part.isdecimal() for part in parts):
+        raise argparse.ArgumentTypeError(f"{text!r}, wanted DEVICE:EPOCH:SEQ")
+    device, epoch, seq = map(int, parts)
+    return device, epoch, seq
 
 
 def _close(options: argparse.Namespace) -> Answer:
@@ -140,6 +157,16 @@ def _export(options: argparse.Namespace) -> Answer:
     lines = [f"{len(written)} files are new in {options.to}"]
     lines += [f"not in a bank file: {party}, {money(c)}: {why}" for party, c, why in left_out]
     return 0, {"written": written, "not_paid": left_out}, lines
+
+
+def _open(options: argparse.Namespace) -> Answer:
+    place = Place(options.place)
+    with place.books() as database, closing(place.keyring()) as keyring:
+        found, absent = openings(database, keyring, options.slots)
+    write(options.to, found)
+    lines = [f"{options.to}: keys of {len(options.slots) - len(absent)} blocks; they show cards"]
+    lines += [f"not held: device {d} epoch {e} seq {s}" for d, e, s in absent]
+    return int(bool(absent)), {"absent": absent}, lines
 
 
 def _verify(options: argparse.Namespace) -> Answer:

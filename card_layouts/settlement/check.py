@@ -51,6 +51,7 @@ class Standing(NamedTuple):
     facts: bytes
     sign: int  # 1: it counts
     leg: Slot  # of its journey before it
+    state: int  # of the newest line
 
 
 class Report(NamedTuple):
@@ -256,7 +257,7 @@ class _Reading:
             self.here[line.slot] = place
         before = self.checker.standing.get(line.slot)
         sign = line.sign + (before.sign if before and line.kind == ln.LATER else 0)
-        self.checker.standing[line.slot] = Standing(line.facts, sign, line.leg)
+        self.checker.standing[line.slot] = Standing(line.facts, sign, line.leg, line.state)
         self.unread += line.kind == ln.UNREAD
         if line.kind == ln.UNREAD or not line.sign:
             return ""

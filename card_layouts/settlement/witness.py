@@ -45,6 +45,19 @@ class Witness:
         """Return whether an edge carried this slot."""
         return seq in self._slots.get((device, epoch), {})
 
+    def slot(self, device: int, epoch: int, seq: int) -> bytes | None:
+        """Return a slot as it was carried, None when it is not here."""
+        return self._slots.get((device, epoch), {}).get(seq)
+
+    def names(self) -> list[tuple[int, int, int]]:
+        """Return (device, epoch, seq) of every slot that could earn, in order."""
+        return sorted(
+            (*name, seq)
+            for name, slots in self._slots.items()
+            for seq, slot in slots.items()
+            if slot_names(slot)[0] in EARNING
+        )
+
     def check_chain(self, row: Row, before: Row | None) -> Iterator[str]:
         """Yield what does not fit between the carried slots and H in a batch's row of a device."""
         device, epoch, seq, chain, _ = row

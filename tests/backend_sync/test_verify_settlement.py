@@ -10,11 +10,17 @@ import pytest
 
 from auditor.main import main
 from backend_sync.settlement.close import every_batch, lines_of
-from backend_sync.settlement.export import export
+from backend_sync.settlement.export import export, openings
 from card_layouts.cards.card_layout import G
+from card_layouts.errors import LayoutError
 from card_layouts.records.entries_tap import INTENT
 from card_layouts.settlement import lines as ln
 from card_layouts.settlement.ciphertext import write_run
+from card_layouts.settlement.openings import (
+    check_openings,
+    decode_openings,
+    encode_openings,
+)
 from tests.backend_sync.settled_worlds import (
     MORNING,
     SENIOR,
@@ -157,6 +163,68 @@ def test_an_h_that_the_edges_slots_do_not_give_is_found(world, records):
     assert said[0].startswith(f"device {device} epoch {epoch} seq ..{seq}: H of the edges' slots")
 
 
+# A sample of blocks is opened --------------------------------------------------------------
+
+
+def sample(world, *names):
+    data, absent = openings(world.ledger.database, world.keyring, names)
+    assert not absent
+    return decode_openings(data)
+
+
+def against(world, records, rows):
+    """Return what opened slots say against these lines, all signed by the ledger itself."""
+    checker = world.checker()
+    batch, lines = dishonest(world, records)
+    assert checker.check(batch, lines).findings == [], "nothing else finds it"
+    return check_openings(checker, rows)
+
+
+@pytest.mark.requirement("D25", "T13")
+def test_an_opened_block_agrees_with_the_lines_of_an_honest_ledger(world, records):
+    compared, findings = against(world, records, sample(world, (1, 0, 1), (3, 0, 3)))
+    assert (compared, findings) == (13, [])  # 4 + 3 INTENTs, their OUTCOMEs; one has none
+
+
+@pytest.mark.requirement("D25", "T13")
+def test_a_line_that_says_otherwise_than_its_slot_is_found_when_it_is_opened(world, records):
+    forged = [changed(records[0], operator=11), *records[1:]]
+    assert against(world, forged, sample(world, (1, 0, 3)))[1] == [
+        "device 1 epoch 0 seq 1: its line says otherwise than it does"
+    ]
+
+
+@pytest.mark.requirement("D25", "T13")
+def test_a_paid_ride_called_void_is_found_when_its_block_is_opened(world, records):
+    place = 6  # a ride abroad: no other leg hangs on it
+    assert ln.decode_line(records[place]).slot == (3, 0, 1)
+    forged = [*records[:place], line_of(records[place], sign=0, state=ln.VOIDED),
+              *records[place + 1 :]]  # fmt: skip
+    assert against(world, forged, sample(world, (3, 0, 1)))[1] == [
+        "device 3 epoch 0 seq 2: it says that seq 1 was paid, the batches do not count it"
+    ]
+
+
+@pytest.mark.requirement("D13", "D25")
+def test_keys_of_another_block_open_nothing_and_are_found(world, records):
+    (device, epoch, seq, k_enc, k_mac), *_ = sample(world, (1, 0, 1))
+    rows = [(2, 0, 1, k_enc, k_mac), (device, epoch, seq, k_enc, bytes(16))]
+    assert against(world, records, rows) == (
+        0,
+        ["device 2 epoch 0 seq 1: the keys that were handed over do not open it",
+         "device 1 epoch 0 seq 1: the keys that were handed over do not open it"],
+    )  # fmt: skip
+    assert openings(world.ledger.database, world.keyring, [(9, 0, 9)])[1] == [(9, 0, 9)]
+
+
+@pytest.mark.parametrize(
+    "data", (b"", b"\x81\x01", b"\x01", encode_openings([(1, 0, 1, b"", b"")]))
+)
+def test_openings_that_are_none_are_refused(data):
+    with pytest.raises(LayoutError):
+        decode_openings(data)
+
+
 @pytest.fixture
 def folder(world, tmp_path):
     """The exported settlement, as `tornello settlement export` and the edge leave it."""
@@ -189,6 +257,8 @@ def test_the_command_runs_where_there_is_no_ledger_and_says_the_same_numbers(
 def test_the_command_says_what_differs_and_what_is_missing(folder, capsys):
     assert main([str(folder)]) == 0
     assert "1 batches recomputed: the same to the cent." in capsys.readouterr().out
+    assert main([str(folder), "--sample", "3"]) == 0
+    assert capsys.readouterr().out.count("--slot") == 3
     lines = folder / "settlement" / "lines-000001.bin"
     lines.write_bytes(lines.read_bytes()[120:])
     assert main([str(folder)]) == 1
