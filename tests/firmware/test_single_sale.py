@@ -254,4 +254,4 @@ def test_a_certificate_comes_as_a_package_and_only_its_own_device_installs_it(bu
     assert checks[CERTIFICATE](lambda offset, size: mine[offset : offset + size], {}) is None
     with pytest.raises(LayoutError, match="certificate: for device 4712, wanted 4711"):
         checks[CERTIFICATE](lambda offset, size: other[offset : offset + size], {})
-    assert (CERTIFICATE, 290, 1) in PACKAGES and FLASH_BYTES == 298 * 4096
+    assert (CERTIFICATE, 290, 1) in PACKAGES and FLASH_BYTES == 362 * 4096
