@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
+from backend_sync.actions.publishing import WaitingActions
 from backend_sync.catalogue import Catalogue, every_tariff
 from backend_sync.clocks import FileClock, SystemClock
 from backend_sync.config import Config, ConfigError, as_settings, read_config
@@ -88,6 +89,7 @@ class Service:
             self.clock,
             config.terms,
             config.capacities,
+            WaitingActions(self.ledger),
         )
         self.publisher = Publisher(self.broker, self.keyring, self.clock, packages)
         self.status = StatusFile(config.status)
@@ -152,7 +154,7 @@ class Service:
         before = self.publisher.packages.reads
         try:
             self.publisher.tick()
-        except (KeyringError, OSError) as error:
+        except WAITS_FOR as error:
             self.publisher.last_error = f"{type(error).__name__}: {error}"
         if self.publisher.packages.reads != before:
             self.tariffs.update(every_tariff(self.folder))

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from backend_sync.packages import Terms
-from card_layouts.packages.lease import LEASE, RIGHT_BLOCK, RIGHT_DEBIT, RIGHT_INSPECT, RIGHT_SELL
+from card_layouts.packages.lease import (
+    LEASE,
+    RIGHT_BLOCK,
+    RIGHT_DEBIT,
+    RIGHT_INSPECT,
+    RIGHT_LOAD,
+    RIGHT_SELL,
+    RIGHT_UNBLOCK,
+)
 from card_layouts.packages.manifest import ROLE_NAMES
 
 DAY_S = 86400
@@ -19,7 +27,7 @@ LEASE_DEFAULTS = {
     "max_cents": 5_000_000,
     "tap_cents": 1_000,
     "unknown": 20,
-    "rights": RIGHT_DEBIT | RIGHT_SELL | RIGHT_INSPECT | RIGHT_BLOCK,
+    "rights": RIGHT_DEBIT | RIGHT_LOAD | RIGHT_SELL | RIGHT_INSPECT | RIGHT_BLOCK | RIGHT_UNBLOCK,
 }
 
 

@@ -1,4 +1,4 @@
-"""The current packages of every device: tariff, hotlist, overlay, certificate, lease.
+"""The current packages of every device: tariff, hotlist, overlay, actions, certificate, lease.
 
 A package is made when something changed or is about to expire; its version rises then and only
 then, and is durable before the package leaves (`package_versions`). It must not know MQTT.
@@ -9,12 +9,14 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from backend_sync.action_packages import ACTIONS_LIFE_S, ActionPackages, Waiting
 from backend_sync.catalogue import Catalogue, CatalogueError, Contents, Listed, TariffBody
 from backend_sync.package_versions import PackageVersions
 from backend_sync.ports import Clock, Keyring, KeyringRefused
 from card_layouts.codec.timestamps import day_of
 from card_layouts.packages.hotlist_builder import difference
 from card_layouts.packages.manifest import (
+    ACTIONS,
     CERTIFICATE,
     HOTLIST,
     LEASE,
@@ -26,6 +28,7 @@ from card_layouts.tickets.single import CERTIFICATE_DAYS
 
 SCHEME = 0  # the authority that signs what is the same for all
 HOTLIST_LIFE_S = 7 * 86400
+CARRYING = ("validator", "vehicle")  # kinds of device that carry out actions
 SELLING = "vehicle"  # the kind of device that gets its certificate by the dock
 CERTIFICATE_YOUNG_DAYS = 10  # then the next one is made: a vehicle may stay away for 20 days
 OVERLAY_CARDS_MAX = 20_000  # then a new base is made: overlays stay within 0.2 MB
@@ -62,6 +65,7 @@ class Packages:
         clock: Clock,
         terms: Terms,
         capacities: Mapping[int, int],
+        waiting: Waiting | None = None,
     ) -> None:
         self.catalogue = catalogue
         self.versions = versions
@@ -77,10 +81,13 @@ class Packages:
         self.overlay: Package | None = None
         self.leases: dict[str, Package] = {}
         self.certificates: dict[str, Package] = {}
+        self.actions = ActionPackages(waiting, versions, keyring, capacities) if waiting else None
         self.last_error = ""
 
     def refresh(self) -> None:
-        """Take up what changed in the folder; a file that does not fit leaves all as it was."""
+        """Take up what changed; a file that does not fit leaves all as it was."""
+        if self.actions is not None:
+            self.actions.refresh(self.clock.utc_seconds())
         if self.catalogue.changed():
             try:
                 self._take(self.catalogue.read())
@@ -114,6 +121,8 @@ class Packages:
 
     def save(self) -> None:
         """Make the versions given out durable."""
+        if self.actions is not None:
+            self.actions.save()
         self.versions.save()
 
     def of_device(self, device: Mapping[str, Any]) -> list[Package]:
@@ -124,7 +133,12 @@ class Packages:
         shared = [self.tariffs.get(device["authority"]), self.hotlist, self.overlay]
         packages = [package for package in shared if package is not None]
         certificate = self._certificate(device)
+        if self.actions is not None and device["kind"] in CARRYING:
+            packages += self._action_list(device["authority"])
         lease = self._lease(device, packages)
+        if self.actions is not None and device["kind"] in CARRYING:
+            leased_to = lease.manifest["expires"] if lease is not None else 0
+            self.actions.given(device["device"], device["epoch"], leased_to)
         if certificate is not None:
             packages.append(certificate)
         return packages if lease is None else [*packages, lease]
@@ -208,6 +222,26 @@ class Packages:
         manifest["expires"] = self.hotlist.manifest["expires"]
         self.overlay = self._made(Package(name, manifest, body), made_of)
 
+    # Action lists
+
+    def _action_list(self, authority: int) -> list[Package]:
+        """Return an authority's list, with the lines of all; none when the keyring refuses one."""
+        assert self.actions is not None
+        name = f"actions-{authority}"
+        last = self.versions.manifests.get(name)
+        current = self.actions.current
+        try:
+            body = self.actions.body(authority)
+        except KeyringRefused as error:  # other packages do not wait for it
+            self.last_error = f"KeyringRefused: {error}"
+            return []
+        if last is not None and last["version"] == current.version:
+            return [Package(name, last, body)]
+        manifest = self._manifest(ACTIONS, authority, current.version, body)
+        manifest["expires"] = current.made + ACTIONS_LIFE_S
+        made_of = [current.generation, current.digest, self.actions.chain]
+        return [self._made(Package(name, manifest, body), made_of)]
+
     # Certificates
 
     def _certificate(self, device: Mapping[str, Any]) -> Package | None:
@@ -243,7 +277,13 @@ class Packages:
         if special.pop("revoked", False):
             return None
         versions = {f"v_{ROLE_NAMES[p.manifest['role']]}": p.manifest["version"] for p in packages}
+        # A newer list needs no newer lease: its key is reached from any lease of the same chain.
+        v_actions = versions.pop("v_actions", 0)
         made_of = {**self.terms.fields, "life_s": self.terms.life_s, **versions, **special}
+        keyed = {}
+        if self.actions is not None:
+            made_of["chain"] = self.actions.chain
+            keyed = {"generation": self.actions.current.generation, "v_actions": v_actions}
         last = self.versions.manifests.get(name)
         now = self.clock.utc_seconds()
         if last is not None and self.versions.extra.get(name, {}).get("of") == made_of:
@@ -258,7 +298,7 @@ class Packages:
             "not_before": max(0, now - 300),  # clocks may differ by five minutes (X-13)
             "not_after": now + self.terms.life_s,
             "time": now,
-            "generation": 0,
+            **keyed,
             **self.terms.fields,
             **versions,
             **special,

@@ -80,6 +80,9 @@ class Keyring(Protocol):
         """Make what holds a UID or a key and travels outwards.
 
         "hotlist", "overlay": {"entries": [(P_L, g, action) ...], "width": 7 | 5, ...} -> body
+        "actions": {"version", "authority", "generation", "lines": [ACTION_ENTRY fields with
+        "card" (P_L) for uid and K ...]} -> body; "action_key": {} or {"day"} -> {"generation",
+        "chain"} of K_act, a step further when the day is another
         "lease": {"device": ..., "epoch": ..., and the LEASE fields} -> 96 B, MACed
         "certificate": {"device": ..., "epoch": ..., "from_day": ...} -> 106 B, signed
         "dock": {"edge": ..., "month": ..., "devices": [...]} -> [(device, key 16 B) ...]

@@ -1,4 +1,4 @@
-"""Bodies that hold UIDs or keys and travel outwards: hotlists, leases, certificates, dock keys.
+"""Bodies that hold UIDs or keys and travel outwards: hotlists, action lists, leases, dock keys.
 
 The ledger names cards by pseudonym; here they turn into UIDs, inside the keyring. It must not
 know why a card is listed. Source: decisions D8, D11, D12; card-bits.md HOTLIST_7, LEASE.
@@ -9,15 +9,19 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
+from backend_sync.keyring.action_keys import ActionKeys
 from backend_sync.keyring.provision import SELLERS
 from backend_sync.keyring.register import Device, Register
 from backend_sync.keyring.signing import Signing
 from backend_sync.ports import KeyringRefused
+from card_layouts.cards.card_layout import K2, aid_bytes
+from card_layouts.crypto.an10922 import card_key
 from card_layouts.crypto.ed25519_cpython import public_native
 from card_layouts.crypto.kdf import device_key, dock_key, ticket_seed
 from card_layouts.errors import LayoutError, RangeError
+from card_layouts.packages.action_list_builder import build_action_list
 from card_layouts.packages.hotlist_builder import build_base, build_overlay
-from card_layouts.packages.lease import seal_lease
+from card_layouts.packages.lease import seal_lease, wrap_key
 from card_layouts.tickets.single import CERTIFICATE_DAYS
 
 EDGE_ID = re.compile(r"[a-z0-9-]{1,24}")
@@ -33,12 +37,20 @@ _UNFIT = (LayoutError, RangeError, TypeError, AttributeError, OverflowError,
 class Assembly:
     """Makes bodies from the register and the keys."""
 
-    def __init__(self, register: Register, signing: Signing) -> None:
+    def __init__(
+        self, register: Register, signing: Signing, masters: Mapping[int, Mapping[str, bytes]],
+        aid: int,
+    ) -> None:  # fmt: skip
         self.register = register
         self.signing = signing
+        self.masters = masters
+        self.aid = aid
+        self.action_keys = ActionKeys(register, signing.root)
         self.kinds = {
             "hotlist": self.hotlist,
             "overlay": self.overlay,
+            "actions": self.actions,
+            "action_key": self.action_key,
             "lease": self.lease,
             "certificate": self.certificate,
             "dock": self.dock,
@@ -100,11 +112,48 @@ class Assembly:
             rows.append((card.uid, action, g))
         return sorted(rows)
 
+    def actions(self, request: Mapping[str, Any]) -> bytes:
+        """Return an action list: {"version", "authority", "generation", "lines"}.
+
+        A line has the fields of ACTION_ENTRY, and "card" (P_L) for uid and K: both stay in here.
+        """
+        generation = request["generation"]
+        lines = [self._line(**line) for line in request["lines"]]
+        key = self.action_keys.key(generation)
+        return build_action_list(request["version"], request["authority"], generation, key, lines)
+
+    def _line(self, card: bytes, **fields: Any) -> dict[str, Any]:
+        found = self.register.card(card)
+        if found is None:
+            raise KeyringRefused(f"actions: no issued card is {card.hex()}")
+        masters = self.masters.get(found.generation)
+        if masters is None:
+            raise KeyringRefused(
+                f"actions: card {card.hex()} has keys of generation {found.generation};"
+                f" the key file has {sorted(self.masters)}"
+            )
+        aid = aid_bytes(self.aid, found.generation)
+        key = card_key(masters["K2"], found.uid, aid, K2, found.generation)
+        return {**fields, "uid": found.uid, "K": bytes(key)}
+
+    def action_key(self, request: Mapping[str, Any]) -> dict[str, int]:
+        """Return {"generation", "chain"} of K_act; {"day"} takes it on once on that day."""
+        if request:
+            self.action_keys.step(request["day"])
+        return {"generation": self.action_keys.generation(), "chain": self.action_keys.chain()}
+
     def lease(self, request: Mapping[str, Any]) -> bytes:
-        """Return a lease of 96 bytes for {"device", "epoch", and fields of LEASE}."""
+        """Return a lease of 96 bytes for {"device", "epoch", and fields of LEASE}.
+
+        With "generation" it carries K_act of that generation, wrapped for the device.
+        """
         identity = self.active(request["device"], request["epoch"])
         key = self.signing.label(identity.device, identity.epoch, b"cfg")
-        return bytes(seal_lease(dict(request), key))
+        values = dict(request)
+        if "generation" in values:
+            wrap = self.signing.label(identity.device, identity.epoch, b"wrap")
+            values["K_act"] = wrap_key(wrap, self.action_keys.key(values["generation"]))
+        return bytes(seal_lease(values, key))
 
     def certificate(self, request: Mapping[str, Any]) -> bytes:
         """Return the 106 bytes of {"device", "epoch", "from_day"}: 30 days of selling tickets.

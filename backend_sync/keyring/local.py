@@ -38,7 +38,7 @@ class LocalKeyring:
         self.lock = _lock(folder / LOCK_FILE)
         self.register = Register(folder / REGISTER_FILE)
         self.signing = Signing(self.keys)
-        self.assembly = Assembly(self.register, self.signing)
+        self.assembly = Assembly(self.register, self.signing, self.keys.masters, self.keys.aid)
         self.block_keys = BlockKeys(self.keys.root, self.keys.at_rest)
         self.block_keys.restore(self.register.checkpoints())
         self.issued: dict[bytes, bytes] = dict(self.register.uids())

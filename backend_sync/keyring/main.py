@@ -185,6 +185,7 @@ def _refuse(options: argparse.Namespace) -> int:
     keyring = LocalKeyring(options.folder)
     keyring.assembly.active(options.device, options.epoch)
     keyring.register.refuse_device(options.device, options.epoch)
+    keyring.assembly.action_keys.fresh()  # what it holds opens no list made from now on
     keyring.close()
     return 0
 

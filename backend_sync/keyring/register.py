@@ -5,7 +5,7 @@ file (decision D20). It must not know keys. Source: decisions D1, D11, D16, D20;
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -189,6 +189,16 @@ class Register:
         self.database.execute(
             "UPDATE device SET state = 'refused' WHERE device = ? AND epoch = ?", (device, epoch)
         )
+
+    def state(self, name: str) -> int:
+        """Return a number kept under `name`, 0 when none is."""
+        found = self.database.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
+        return 0 if found is None else int(found[0])
+
+    def keep_state(self, values: Mapping[str, int]) -> None:
+        """Keep numbers by name, all of them or none."""
+        with self._all_or_nothing():
+            self.database.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", values.items())
 
     def incarnation(self) -> int:
         return int(

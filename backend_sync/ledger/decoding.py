@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from card_layouts.cards.card_layout import G
 from card_layouts.codec.bits import Layout
-from card_layouts.records import entries_service, entries_tap
+from card_layouts.records import entries_device, entries_service, entries_tap
 from card_layouts.records.entries import BODY_END, H_END, UID_END
 
 Reader = Callable[[bytes], list[int]]
@@ -35,12 +35,15 @@ def reader(layout: Layout, names: Sequence[str], start: int, end: int) -> Reader
 
 
 read_body = reader(
-    G, ("kind", "n", "b", "time", "amount", "D", "L", "authority"), UID_END, BODY_END
+    G, ("kind", "n", "b", "time", "amount", "D", "L", "authority", "a"), UID_END, BODY_END
 )
 read_prefix = reader(G, ("layout", "epoch", "device", "seq"), 0, UID_END)
+read_record_a = reader(G, ("a",), 11, 16)
 read_record_n = reader(G, ("n",), 7, 11)
 read_operator = reader(entries_tap.INTENT, ("operator",), 72, 84)
 read_action = reader(entries_service.ACTION, ("action",), 72, 88)
+read_announced = reader(entries_service.ACTION, ("k", "version", "kind", "action"), 68, 80)
+read_config = reader(entries_device.CONFIG, ("time", "clock"), 24, 28)
 read_outcome = reader(entries_tap.OUTCOME, ("of", "outcome", "how"), 44, 49)
 read_obs = reader(entries_tap.OBS, ("count",), 95, 96)
 read_ticket = reader(
@@ -66,6 +69,7 @@ class Body(NamedTuple):
     d: int
     l: int  # noqa: E741 - the card's own letter: sum of loads
     authority: int
+    a: int
 
 
 def body_of(record: bytes) -> Body:

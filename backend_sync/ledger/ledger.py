@@ -13,6 +13,7 @@ from typing import Any
 
 from backend_sync.ledger import arrivals, plants
 from backend_sync.ledger.accounts import AccountBook
+from backend_sync.ledger.action_book import ActionBook
 from backend_sync.ledger.audit import CARDS_AT_ONCE, Auditor
 from backend_sync.ledger.batches import CardBatch, import_batches
 from backend_sync.ledger.books import Books, open_books
@@ -97,8 +98,9 @@ class Ledger:
             tickets = TicketBook(self.database, now)
             singles = SingleBook(self.database, book, poster, self.rerater.tariffs)
             rides = RideBook(self.database, self.rerater.terms)
+            actions = ActionBook(self.database)
             if found.fresh or found.equivocal:
-                self._take_entries(found, work, book, poster, tickets, singles, rides)
+                self._take_entries(found, work, book, poster, tickets, singles, rides, actions)
             news = arrivals.keep_refused(self.database, found, now)
             poster.alarms += _equivocations(news)
             book.write()
@@ -106,6 +108,7 @@ class Ledger:
             tickets.write()
             singles.write()
             rides.write()
+            actions.write()
             chains = self._move_chains(found)
         self.auditor.has_news = True
         return self._acknowledgements(chains, now)
@@ -214,8 +217,9 @@ class Ledger:
         tickets: TicketBook,
         singles: SingleBook,
         rides: RideBook,
+        actions: ActionBook,
     ) -> None:
-        reading = Reading(work, book, self.rerater, poster, tickets, singles, rides)
+        reading = Reading(work, book, self.rerater, poster, tickets, singles, rides, actions)
         reading.read(found.fresh)
         resolver = Resolver(work, self.keyring)
         resolver.records = reading.records

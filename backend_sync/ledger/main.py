@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from backend_sync.actions import commands as action_commands
 from backend_sync.catalogue import every_tariff
 from backend_sync.clocks import SystemClock
 from backend_sync.keyring.keyfile import KeyFileError
@@ -122,6 +123,7 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--authority", type=int, default=0, help="owner of nobody's accounts")
     keeping.add_commands(commands)
     listing_commands.add_command(commands, SystemClock())
+    action_commands.add_command(commands, SystemClock())
     return parser
 
 

@@ -13,6 +13,7 @@ from backend_sync.ledger.accounts import (
     UNALLOCATED,
     AccountBook,
 )
+from backend_sync.ledger.action_book import ActionBook
 from backend_sync.ledger.arrivals import Entry
 from backend_sync.ledger.cards import Card, Intent
 from backend_sync.ledger.decoding import (
@@ -49,6 +50,7 @@ from card_layouts.records.entries import (
     ACTION,
     BARCODE,
     CASH_SALE,
+    CONFIG,
     INSPECTION,
     INTENT,
     OBS,
@@ -74,6 +76,7 @@ class Reading:
         tickets: TicketBook,
         singles: SingleBook,
         rides: RideBook,
+        actions: ActionBook,
     ) -> None:
         self.work = work
         self.book = book
@@ -82,6 +85,7 @@ class Reading:
         self.tickets = tickets
         self.singles = singles
         self.rides = rides
+        self.actions = actions
         self.outcomes: list[Outcome] = []
         self.records: list[tuple[Card, bytes, int]] = []
         self.inert: set[Key] = set()
@@ -107,6 +111,8 @@ class Reading:
             elif kind in OBSERVING:
                 start, end = OBSERVING[kind]
                 self._observed(entry, entry.opened.payload[start:end])
+            elif kind == CONFIG:
+                self.actions.configured(entry)
             elif kind == TICKET:
                 self._ticket(entry)
 
@@ -135,6 +141,7 @@ class Reading:
                 self.rides.take(entry, None)
             return
         card = self._card(entry, opened.card)
+        self.actions.take(entry, card, body.a, body.time)
         source, target = self._accounts(entry, card, body)
         answer = None
         if opened.type == INTENT:
@@ -196,6 +203,7 @@ class Reading:
         if entry.opened.card is not None and present:
             card = self._card(entry, entry.opened.card)
             self.records += [(card, record, entry.id) for record in present]
+            self.actions.observed(card, present)
 
     def _card(self, entry: Entry, pseudonym: bytes) -> Card:
         card = self.work.by_pseudonym[pseudonym]

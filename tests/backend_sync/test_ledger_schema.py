@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from backend_sync.ledger import ranges, results, schema
 from backend_sync.ledger.append_only import books_of
-from backend_sync.ledger.decoding import body_of, first_of
+from backend_sync.ledger.decoding import body_of, first_of, read_record_a
 from backend_sync.ledger.tickets import TicketSale
 from backend_sync.ledger.views import VIEWS
 from card_layouts.cards.card_layout import G
@@ -175,9 +175,11 @@ def test_the_short_ways_of_reading_equal_the_tables():
             "kind": 2,
             "time": 180_000_000,
             "b": 3,
+            "a": 41,
         }
     )
+    assert read_record_a(first) == [41]
     header = {"epoch": 3, "device": 4711, "seq": (1 << 27) - 1}
     assert first_of(4711, 3, (1 << 27) - 1, first) == record_from(header, first)[:36]
     body = body_of(first)
-    assert body == (2, 57, 3, 180_000_000, 338, 8712, 12_000, 244)
+    assert body == (2, 57, 3, 180_000_000, 338, 8712, 12_000, 244, 41)

@@ -1,0 +1,1 @@
+"""Web-shop purchases and other actions: onto the card at its next tap, exactly once."""

@@ -1,0 +1,73 @@
+"""Writes down what entries tell of actions, while they are read; decides nothing.
+
+`a` of a card is certain from three sides: a record that was read from it; an INTENT or BLOCK, which
+repeats the `a` that its device had read; an ACTION, which counts one more than that. All three only
+grow, so the order of entries does not matter. (The record's copy is mod 4096: ten years of daily
+actions.) Source: trust.md 4.5; decisions.md D9.
+"""
+
+from collections.abc import Iterable
+
+from backend_sync.ledger.action_tables import action_entries
+from backend_sync.ledger.arrivals import Entry
+from backend_sync.ledger.cards import Card
+from backend_sync.ledger.decoding import read_announced, read_config, read_record_a
+from backend_sync.storage.database import Database, Row
+from card_layouts.codec.timestamps import CLOCK_UNSET
+from card_layouts.records.entries import ACTION
+
+AT_LEAST = (
+    "INSERT INTO card_actions (card, a) VALUES (?, ?) ON CONFLICT (card)"
+    " DO UPDATE SET a = excluded.a WHERE excluded.a > card_actions.a"
+)
+NEWEST_TIME = (
+    "INSERT INTO device_times (device, epoch, seq, at) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (device, epoch) DO UPDATE SET seq = excluded.seq, at = excluded.at"
+    " WHERE excluded.seq > device_times.seq"
+)
+
+
+class ActionBook:
+    """What one group of entries tells of actions; `write` puts it into the tables."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._entries: list[Row] = []
+        self._done: dict[int, int] = {}
+        self._times: dict[tuple[int, int], tuple[int, int]] = {}
+
+    def take(self, entry: Entry, card: Card, a: int, at: int) -> None:
+        """Take an INTENT, ACTION, BLOCK or ACCESS: `a` and time as its record would have them."""
+        opened = entry.opened
+        self._time(entry, at)
+        if opened.type == ACTION:
+            k, version, kind, action = read_announced(opened.payload)
+            self._entries.append((entry.id, card.id, k, version, kind, action, at))
+            a -= 1
+        self._seen(card.id, a)
+
+    def configured(self, entry: Entry) -> None:
+        """Take a CONFIG: each night's tells how far the device's clock has come."""
+        at, clock = read_config(entry.opened.payload)
+        if clock != CLOCK_UNSET:
+            self._time(entry, at)
+
+    def observed(self, card: Card, records: Iterable[bytes]) -> None:
+        """Take records that were read from a card."""
+        for record in records:
+            self._seen(card.id, read_record_a(record)[0])
+
+    def write(self) -> None:
+        """Write all that was taken; the cards and entries are in the tables already."""
+        self.database.insert(action_entries, self._entries)
+        self.database.run(AT_LEAST, list(self._done.items()))
+        self.database.run(NEWEST_TIME, [(*name, *told) for name, told in self._times.items()])
+
+    def _seen(self, card: int, a: int) -> None:
+        if a > self._done.get(card, 0):
+            self._done[card] = a
+
+    def _time(self, entry: Entry, at: int) -> None:
+        _, device, epoch, seq = entry.opened[:4]
+        if seq > self._times.get((device, epoch), (0, 0))[0]:
+            self._times[device, epoch] = seq, at

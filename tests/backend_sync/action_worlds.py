@@ -1,0 +1,137 @@
+"""A town whose gates carry real action lists: sold at the desk, made by publisher and keyring."""
+
+from backend_sync.action_packages import ActionPackages
+from backend_sync.actions import desk, words
+from backend_sync.actions.desk import Order
+from backend_sync.actions.publishing import WaitingActions
+from backend_sync.keyring.keyfile import make_keys, write_keys
+from backend_sync.keyring.local import LocalKeyring
+from backend_sync.ledger import Ledger, Sale
+from backend_sync.package_versions import PackageVersions
+from card_layouts.packages.action_list import open_action_list
+from card_layouts.packages.manifest import ACTIONS
+from card_layouts.records.entries_service import ACT_LOAD
+from simulator.tap_world import (
+    AUTHORITY,
+    CLUSTER,
+    EPOCH,
+    GATE_A,
+    GATE_B,
+    GENERATION,
+    MASTERS,
+    NOW,
+    PURSE,
+    ROOT_KEY,
+    STATION,
+    OnCard,
+)
+from tests.backend_sync.audited_worlds import TARIFFS, Town, enter, post
+
+HOUR, DAY_S = 3600, 86_400
+CENTS = 1500
+LEASED_TO = NOW + 10 * DAY_S
+NUMBERS = (GATE_A, GATE_B)
+
+
+class Watch:
+    """The inland clock, set by the test."""
+
+    def __init__(self):
+        self.now = NOW
+
+    def utc_seconds(self):
+        return self.now
+
+    def monotonic_ms(self):
+        return self.now * 1000
+
+
+def action_keyring(folder):
+    """Return a keyring with the masters of the town's cards."""
+    folder.mkdir(exist_ok=True)
+    names = [f"K{number}" for number in range(5)]
+    keys = make_keys([AUTHORITY], seed="actions")
+    masters = {**keys.masters[GENERATION], **dict(zip(names, MASTERS, strict=True))}
+    keys = keys._replace(root=ROOT_KEY, masters={GENERATION: masters}, aid=CLUSTER)
+    write_keys(folder / "keys.json", keys)
+    ring = LocalKeyring(folder)
+    for device in (*NUMBERS, STATION):
+        ring.provision(device, EPOCH, AUTHORITY, 12, "edge")
+    return ring
+
+
+class Shop:
+    """One card, two gates, a ledger with its desk of actions; lists go out when asked for."""
+
+    def __init__(self, folder, url, room=None):
+        self.folder, self.url = folder, url
+        self.clock = Watch()
+        self.ring = action_keyring(folder / "keyring")
+        self.ledger = Ledger(url, self.clock, self.ring, TARIFFS, AUTHORITY)
+        self.town = Town()
+        enter(self.ledger, self.town)
+        self.ledger.import_sales([Sale("desk", 501, PURSE, "counter", NOW)])
+        self.post()
+        self.card = self.ledger.database.value("SELECT id FROM cards")
+        self.room = {} if room is None else {ACTIONS: room}
+        self.start()
+
+    def start(self):
+        """Start the publisher's part anew, as after a restart of its process."""
+        self.waiting = WaitingActions(self.ledger)
+        self.packages = ActionPackages(
+            self.waiting, PackageVersions(self.folder / "versions.json"), self.ring, self.room
+        )
+
+    def close(self):
+        self.ledger.close()
+        self.ring.close()
+
+    def post(self, runs=None):
+        post(self.ledger, self.town.slots() if runs is None else runs)
+
+    def order(self, key="web-1", cents=CENTS, days=30, kind=ACT_LOAD, **changed):
+        """Sell an action to the card; return its number."""
+        now = self.clock.now
+        order = Order(key, self.card, kind, cents, "web", now, now + days * DAY_S, **changed)
+        with self.ledger.books() as books:
+            return desk.create(books, order)[0]
+
+    def cancel(self, action):
+        with self.ledger.books() as books:
+            return desk.cancel(books, action, "buyer")
+
+    def publish(self, *gates, leased_to=LEASED_TO):
+        """Make the newest list a minute later, give it to these gates; return its lines."""
+        self.clock.now += 60
+        self.packages.refresh(self.clock.now)
+        body = self.packages.body(AUTHORITY)
+        current = self.packages.current
+        for gate in gates:
+            self.packages.given(NUMBERS[gate], EPOCH, leased_to)
+        self.packages.save()
+        key = self.ring.assembly.action_keys.key(current.generation)
+        for gate in gates:
+            self.town.gates[gate].tap.actions = open_action_list(
+                lambda at, n: body[at : at + n], key, current.generation
+            )
+        return current.lines
+
+    def review(self):
+        """Post all journals and work out every state; return {action: state}."""
+        self.post()
+        with self.ledger.books() as books:
+            desk.review(books, [self.card])
+            return desk.review(books, [self.card])
+
+    def status(self, action):
+        return words.status(self.ledger.database, action)
+
+    def money(self, action):
+        """Return cents in PREPAID of the action, on the card by the books, and paid out."""
+        rows = dict(self.ledger.database.rows("SELECT name, cents FROM balances"))
+        card = sum(cents for name, cents in rows.items() if name.startswith("LIAB:"))
+        return rows.get(f"PREPAID:{action}", 0), card, rows.get(f"PAYOUT:{AUTHORITY}", 0)
+
+    def purse(self):
+        return OnCard(self.town.card).purse
