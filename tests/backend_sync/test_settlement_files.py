@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import subprocess
+import sys
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -16,6 +19,7 @@ from backend_sync.settlement.payments import DEBIT, TRANSFER, payments
 from backend_sync.settlement.statements import as_csv, harmless, statements, tables_as_csv
 from tests.backend_sync.settled_worlds import MORNING, SENIOR, Settled
 
+ROOT = Path(__file__).resolve().parents[2]
 ACCOUNTS = """
 [authority.1]
 name = "Koivula region"
@@ -155,3 +159,47 @@ def amounts(xml, schema):
         name = payment.find("s:PmtId/s:EndToEndId", space).text
         found[name] = payment.find(".//s:InstdAmt", space).text
     return found
+
+
+@pytest.mark.system
+@pytest.mark.requirement("D25", "T17")
+def test_closing_that_is_killed_at_any_moment_or_started_twice_closes_once(tmp_path):
+    made = Settled(tmp_path / "keyring", f"sqlite:///{tmp_path / 'ledger.db'}")
+    made.ride(1, made.cards[0], MORNING, group=SENIOR)
+    made.post()
+    (tmp_path / "tariffs").mkdir()
+    for (authority, _), body in made.bodies.items():
+        (tmp_path / "tariffs" / f"{authority}.ttar").write_bytes(body)
+    made.close()
+    words = [sys.executable, "-m", "backend_sync", "settlement"]
+    closing = [*words, "close", str(tmp_path), "--day", "2026-06-04"]
+    for line in (0, 200, 500, 900):
+        # Killed when it has run so many lines of close.py and what it calls: no clock decides.
+        killed = subprocess.run([sys.executable, "-c", KILLED, str(line), *closing[3:]], cwd=ROOT)
+        assert killed.returncode == -9
+    both = [subprocess.Popen(closing, cwd=ROOT, stdout=-3, stderr=-3) for _ in range(2)]
+    assert {process.wait() for process in both} <= {0, 2}
+    assert subprocess.run(closing, cwd=ROOT, stdout=-3).returncode == 0
+    listed = subprocess.run([*words, "list", str(tmp_path), "--json"], cwd=ROOT,
+                            capture_output=True, check=True)  # fmt: skip
+    rows = json.loads(listed.stdout)
+    assert [(row["batch"], row["cents"], row["unassigned"]) for row in rows] == [(1, 240, 0)]
+    verified = subprocess.run([*words, "verify", str(tmp_path)], cwd=ROOT, stdout=-3)
+    assert verified.returncode == 0
+
+
+# Runs a command and kills it with SIGKILL at its n-th line within the settlement.
+KILLED = """
+import os, signal, sys
+left = [int(sys.argv[1])]
+def count(frame, event, _):
+    if "settlement" not in frame.f_code.co_filename:
+        return None
+    left[0] -= event == "line"
+    if left[0] < 0 and frame.f_code.co_name not in ("<module>", "_parser", "main", "_day"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return count
+from backend_sync.settlement.main import main
+sys.settrace(count)
+sys.exit(main(sys.argv[3:]))
+"""
