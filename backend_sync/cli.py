@@ -8,7 +8,11 @@ from collections.abc import Sequence
 COMMANDS = {
     "serve": ("backend_sync.app", "post what edges send until SIGTERM: serve --config ledger.toml"),
     "keyring": ("backend_sync.keyring.main", "keys and card numbers: init, serve, provision ..."),
+    "customers": ("backend_sync.customers.main", "who people are: add, show, link-card, erase ..."),
+    "links": ("backend_sync.links.main", "audited questions about a handle: ask, audit, verify"),
     "ledger": ("backend_sync.ledger.main", "reports on the ledger"),
+    "sales": ("backend_sync.sales.main", "cash-up of clerks and drivers; evidence"),
+    "register": ("backend_sync.registers.main", "cards and users: deliver, move, user, trail ..."),
     "settlement": ("backend_sync.settlement.main", "close service days; statements, files"),
     "tariff": ("backend_sync.tariffs.main", "compile a tariff over a GTFS feed"),
 }

@@ -17,7 +17,7 @@ from backend_sync.ports import KeyringError
 from backend_sync.tariffs.gtfs import GtfsError
 from backend_sync.tariffs.source import TariffFault
 from edge_agent.counter.card_image import CardImageError
-from simulator import demo_system, passengers
+from simulator import demo_system, passengers, stories
 from simulator.board_process import BoardFailed
 from simulator.demo_faults import Asked, Faults
 from simulator.demo_files import DemoError, DemoFiles, Settings
@@ -38,6 +38,8 @@ PLANTS = (
 
 def main(arguments: Sequence[str]) -> int:
     """Run one demo; return 0 when every cent is where it belongs, 1 when not, 2 for wrong use."""
+    if (story := stories.named(arguments)) is not None:
+        return stories.tell(*story)
     options = _parser().parse_args(list(arguments))
     show = Show(json_only=options.json, quiet=options.headless, trace=options.trace)
     try:
@@ -112,6 +114,11 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit codes: 0 reconciled, 1 not reconciled or cannot run, 2 wrong use.",
     )
     parser.add_argument("--seed", type=int, default=1, help="the same seed plays the same week (1)")
+    parser.add_argument(
+        stories.OPTION,
+        metavar="NAME",
+        help=f"tell a story instead: {', '.join(stories.STORIES)}; each has its own --help",
+    )
     parser.add_argument("--taps", type=int, default=500, help="presentations of a card (500)")
     parser.add_argument(
         "--cards", type=int, default=None, help="cards issued (a tenth of the taps)"

@@ -88,7 +88,7 @@ class Traffic:
         self.prices = self._templates()
         self.uids = [b"\4" + number.to_bytes(6, "big") for number in range(cards)]
         self.records = [b""] * cards
-        self.devices = [_Journal(keyring, number) for number in range(1, devices + 1)]
+        self.devices = [Journal(keyring, number) for number in range(1, devices + 1)]
         self.taps = 0
 
     def issues(self) -> list[bytes]:
@@ -127,13 +127,15 @@ class Traffic:
                 first, before = journal.seq + 1, journal.chain
                 slots: list[bytes] = []
                 while len(slots) < batch:
-                    slots += self._tap(journal)
+                    slots += self.tap(journal)
                 group.append((f"edge-{turn % 7}", [(journal.device, 0, first, before, slots)]))
                 made += len(slots)
             yield group
 
-    def _tap(self, journal: "_Journal") -> list[bytes]:
-        number = self.random.randrange(len(self.uids))
+    def tap(self, journal: "Journal", number: int | None = None) -> list[bytes]:
+        """Return the slots of one tap, of card `number` or of any."""
+        if number is None:
+            number = self.random.randrange(len(self.uids))
         uid, before, dice = self.uids[number], self.records[number], self.random.random()
         self.taps += 1
         if dice < 0.02:
@@ -213,7 +215,7 @@ class Traffic:
         return decision
 
 
-class _Journal:
+class Journal:
     """One device's sealing keys and chains."""
 
     def __init__(self, keyring: LocalKeyring, device: int) -> None:

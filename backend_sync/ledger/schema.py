@@ -24,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 import backend_sync.ledger.audit_tables  # noqa: F401 - they stand in the same metadata
@@ -152,8 +153,12 @@ postings = Table(
     word_column("rule", 8),
     number_column("pending", null=True),
     number_column("entry", null=True),
-    number_column("sale", null=True),
-)
+    number_column("sale", null=True),  # rule TICKET: of ticket_sales; SALE: of single_sales
+    # Of cash sales only: what belongs to a card is found by its pending.
+    Index("ix_postings_cash_sale", "entry",
+          sqlite_where=text("pending IS NULL AND entry IS NOT NULL"),
+          postgresql_where=text("pending IS NULL AND entry IS NOT NULL")),
+)  # fmt: skip
 
 quarantine = Table(
     "quarantine",

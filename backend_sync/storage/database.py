@@ -108,6 +108,10 @@ class Database:
     def rows_in(self, sql: str, values: Iterable[Any]) -> list[Any]:
         """Return the rows of a query that ends in `IN {}`, for a set of single values."""
         wanted = list(values)
+        with self.turn:
+            if not self.connection.in_transaction():
+                with self.connection.begin():
+                    return self.rows_in(sql, wanted)
         if not self.sqlite:
             return self._rows(sql.replace("IN {}", "= ANY(?)"), (wanted,)) if wanted else []
         found: list[Any] = []

@@ -1,0 +1,1 @@
+"""Sales: what was sold for money, by whom, what is given back, and whether the cash is right."""

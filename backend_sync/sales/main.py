@@ -1,0 +1,58 @@
+"""`tornello sales ...`: what people do with money: cash-up of clerks and drivers.
+
+PLACE is a folder with ledger.db, a database file or a URL; the keyring lies beside it.
+Exit code 0 = done, nothing wrong; 1 = a difference, or it cannot be decided or booked; 2 = cannot
+be done.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from backend_sync.keyring.keyfile import KeyFileError
+from backend_sync.ledger.books import BooksRefused
+from backend_sync.ledger.place import PlaceError
+from backend_sync.ports import KeyringError
+from backend_sync.sales import cash_commands
+from backend_sync.sales.cash_up import CashUpRefused
+from backend_sync.sales.evidence import EvidenceFault
+from backend_sync.storage.disk import DiskRefused
+
+Answer = tuple[int, Any, list[str]]  # exit code, JSON, lines for people
+REFUSALS = (CashUpRefused, BooksRefused)  # what was asked for cannot be done: 1
+FAULTS = (PlaceError, DiskRefused, KeyFileError, KeyringError, EvidenceFault, OSError)  # 2
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one subcommand; print its answer as text, or as JSON with --json."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], Answer] = options.run
+    try:
+        code, found, lines = command(options)
+    except REFUSALS as error:
+        print(f"sales {options.what}: {error}", file=sys.stderr)
+        return 1
+    except FAULTS as error:
+        print(f"sales {options.what}: {error}", file=sys.stderr)
+        return 2
+    except SQLAlchemyError as error:
+        reason = str(error.__cause__ or error).strip()
+        print(f"sales {options.what}: {options.place}: {reason}", file=sys.stderr)
+        return 2
+    print(json.dumps(found, indent=1) if options.json else "\n".join(lines))
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tornello sales",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    groups = parser.add_subparsers(dest="group", required=True)
+    cash_commands.add_commands(groups)
+    return parser
