@@ -1,0 +1,1 @@
+"""The registers of cards and of users, with their audit trail: a database of its own."""
