@@ -84,7 +84,7 @@ class SingleBook:
     def sell_at_counter(self, row: CounterSale, ticket: dict[str, Any]) -> None:
         """Post a ticket sold in advance."""
         area, cents = ticket["authority"], ticket["price"]
-        self._post(f"{CASH}:{row.channel}", area, SCHEME, cents, 0, None)
+        self._post(f"{CASH}:{row.channel}", area, SCHEME, cents, 0, None, self.next)
         seen = (ticket["device"], ticket["serial"], 0, said(ticket))
         verdict = ticket_verdict(self.tariffs, ticket)
         self._add(row.sale, None, seen, cents, area, SCHEME, row.time, row.channel, verdict)
@@ -133,8 +133,9 @@ class SingleBook:
         )
 
     def _post(
-        self, payer: str, area: int, operator: int, total: int, rounded: int, entry: int | None
-    ) -> None:
+        self, payer: str, area: int, operator: int, total: int, rounded: int, entry: int | None,
+        sale: int | None = None,
+    ) -> None:  # fmt: skip
         currency = self.book.home_currency
         lines: list[Line] = [
             (self.book.number(payer, area), -total, currency, area),
@@ -144,7 +145,7 @@ class SingleBook:
             account = self.book.number(f"{ROUNDING}:{area}", area)
             lines.append((account, rounded, currency, area))
         if total or rounded:
-            self.poster.transfer(lines, "SALE", entry=entry)
+            self.poster.transfer(lines, "SALE", entry=entry, sale=sale)
 
     def _add(self, name: str, entry: int | None, seen: tuple[Any, ...], *rest: Any) -> None:
         self.sales.append((self.next, name, entry, *seen, *rest))

@@ -157,7 +157,7 @@ def import_tickets(
         before = known.get(row.sale)
         if before is None:
             known[row.sale] = sold
-            cents, authority = _post(book, poster, row)
+            cents, authority = _post(book, poster, row, number)
             fresh.append((number, *sold, cents, authority))
             number += 1
         elif before != sold:
@@ -168,15 +168,19 @@ def import_tickets(
     return len(fresh)
 
 
-def _post(book: AccountBook, poster: Poster, row: TicketSale) -> tuple[int, int]:
-    """Post the price of a ticket; it was never money on a card. Return (cents, authority)."""
+def _post(book: AccountBook, poster: Poster, row: TicketSale, number: int) -> tuple[int, int]:
+    """Post the price of ticket sale `number`; it was never money on a card.
+
+    Returns (cents, authority).
+    """
     header = ULC_HEADER.unpack(row.header)
     cents, area = header["price"], header["authority"]
     if cents:
         cash = book.number(f"{CASH}:{row.channel}", area)
         earned = book.number(f"{REV}:{area}:{SCHEME}", area)
         currency = book.home_currency
-        poster.transfer([(cash, -cents, currency, area), (earned, cents, currency, area)], "TICKET")
+        poster.transfer([(cash, -cents, currency, area), (earned, cents, currency, area)], "TICKET",
+                        sale=number)  # fmt: skip
     return cents, area
 
 

@@ -57,7 +57,7 @@ def close_day(ledger: Ledger, day: int, hashes: Hashes) -> Closed:
             return closed_on(database, day)
         window = _window(database)
         totals = Totals(ledger.rerater.terms)
-        gatherer = Gatherer(database, window)
+        gatherer = Gatherer(database, window, ledger.rerater.terms)
         number = 1 if before is None else before.number + 1
         tree = _write_lines(database, gatherer, totals, number)
         database.insert(settlement_legs, gatherer.journeys.named())

@@ -9,14 +9,16 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from backend_sync.ledger.results import BAD_SEAL, BITS, UNKNOWN_LAYOUT, state_of
+from backend_sync.settlement.counter_sales import counter_lines
 from backend_sync.settlement.journeys import Journeys
 from backend_sync.storage.database import Database
 from card_layouts.records.entries import CASH_SALE, INTENT
 from card_layouts.settlement import lines as ln
 from card_layouts.settlement.ciphertext import slot_names
 from card_layouts.settlement.lines import Line
+from card_layouts.settlement.pricing import DAY_SECONDS, DayTerms
 from card_layouts.settlement.shares import Leg
-from card_layouts.settlement.totals import Key
+from card_layouts.settlement.totals import Key, key_of, other_facts
 
 AT_ONCE = 5000
 RIDE = (
@@ -51,9 +53,10 @@ class Gathered(NamedTuple):
 class Gatherer:
     """Everything between two batches, read once."""
 
-    def __init__(self, database: Database, window: Window) -> None:
+    def __init__(self, database: Database, window: Window, terms: DayTerms) -> None:
         self.database = database
         self.window = window
+        self.terms = terms
         self.signs = dict(self._pairs(
             "SELECT ride, sum(sign) FROM ride_postings WHERE id BETWEEN ? AND ? GROUP BY ride",
             window.ride_postings,
@@ -144,24 +147,10 @@ class Gatherer:
         yield from sorted(found.items())
 
     def _others(self) -> Iterator[Gathered]:
-        """Yield revenue that no slot tells of: its channel is the rule it was booked by."""
-        for posting, name, area, cents, rule in self.database.rows(
-            "SELECT p.id, a.name, p.authority, p.cents, p.rule FROM postings p"
-            " JOIN accounts a ON a.id = p.account WHERE p.id BETWEEN ? AND ? AND a.kind = 'REV'"
-            " AND p.pending IS NULL AND p.entry IS NULL ORDER BY p.id",
-            self.window.postings,
-        ):
-            operator = operator_of(name)
-            facts = ln.revenue_facts(posting, area, operator, cents, rule)
-            line = Line(ln.OTHER, ln.POSTED, 1, 0, 0, 0, 0, ln.NO_SLOT, facts)
-            key = Key(area, operator, area, 0, 0, 0, 0, 0, "", rule)
+        for line, cents in counter_lines(self.database, self.window.postings, self.terms):
+            facts = other_facts(line.facts)
+            key = key_of(facts, facts.seconds // DAY_SECONDS, "")
             yield Gathered(line, key, cents, 0, cents, [])
-
-
-def operator_of(account: str) -> int:
-    """Return the operator of "REV:<area>:<operator>"; 0 for the scheme's own."""
-    last = account.rpartition(":")[2]
-    return int(last) if last.isdecimal() else 0
 
 
 def stream(database: Database, sql: str, values: Any) -> Iterator[Any]:

@@ -23,6 +23,7 @@ from card_layouts.settlement.journeys import goes_on
 from card_layouts.settlement.lines import LINE_BYTES, Line, Slot
 from card_layouts.settlement.merkle import Tree
 from card_layouts.settlement.pricing import (
+    DAY_SECONDS,
     Answer,
     DayTerms,
     candidates,
@@ -283,7 +284,9 @@ class _Reading:
 
     def _take_other(self, line: Line) -> str:
         facts = other_facts(line.facts)
-        self.totals.add(key_of(facts, 0, ""), line.sign, facts.charged, 0, facts.full)
+        self.totals.add(
+            key_of(facts, facts.seconds // DAY_SECONDS, ""), line.sign, facts.charged, 0, facts.full
+        )
         self.on_trust += facts.charged
         return "" if line.sign == 1 else "revenue of the books that does not count"
 

@@ -64,7 +64,11 @@ REVENUE = Layout("REVENUE", 96, table(
     "free", 7,
     "cents", 64,
     "rule", 64,
-    "free", 544,
+    "product", 10,
+    "free", 6,
+    "tariff", 16,
+    "day", 16,
+    "free", 496,
 ))
 # fmt: on
 
@@ -181,8 +185,14 @@ def blank_sale(payload: bytes) -> bytes:
     return kept.to_bytes(FACTS_BYTES, "big")
 
 
-def revenue_facts(posting: int, authority: int, operator: int, cents: int, rule: str) -> bytes:
-    """Return the facts of an OTHER line: one posting on a REV account that no slot tells of."""
+def revenue_facts(
+    posting: int, authority: int, operator: int, cents: int, rule: str,
+    product: int = 0, tariff: int = 0, day: int = 0,
+) -> bytes:  # fmt: skip
+    """Return the facts of an OTHER line: one posting on a REV account that no slot tells of.
+
+    `product`, `tariff` and `day` say what was sold, where the books know it: tax needs them.
+    """
     return bytes(
         REVENUE.pack(
             {
@@ -192,6 +202,9 @@ def revenue_facts(posting: int, authority: int, operator: int, cents: int, rule:
                 "minus": int(cents < 0),
                 "cents": abs(cents).to_bytes(8, "big"),
                 "rule": rule.encode("ascii").ljust(8, b"\0")[:8],
+                "product": product,
+                "tariff": tariff,
+                "day": day,
             }
         )
     )

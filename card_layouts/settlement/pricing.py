@@ -177,6 +177,15 @@ class DayTerms:
             found = self._days[key] = service_day(asked[0], seconds)
         return found
 
+    def in_force(self, authority: int, seconds: int) -> tuple[int, int]:
+        """Return (version, service day) of the newest tariff in force then; (0, 0) without one."""
+        for (owner, version), tariff in sorted(self.tariffs.items(), reverse=True):
+            if owner == authority:
+                day = self.day(authority, version, seconds)
+                if tariff.valid_from <= day <= tariff.valid_to:
+                    return version, day
+        return 0, 0
+
     def tax(self, authority: int, version: int, product: int, day: int) -> tuple[str, int]:
         """Return (code, permille) of the tax in what a product costs; NO_TAX without one."""
         key = (authority, version, product, day)

@@ -16,7 +16,7 @@ from card_layouts.codec.bits import Layout
 from card_layouts.records.entries_service import CASH_SALE, PAID_CASH, ROUNDING_ZERO
 from card_layouts.records.entries_tap import INTENT
 from card_layouts.settlement.lines import REVENUE
-from card_layouts.settlement.pricing import NO_TAX, DayTerms
+from card_layouts.settlement.pricing import DAY_SECONDS, NO_TAX, DayTerms
 from card_layouts.settlement.shares import Leg, divide, earned, tax_inside
 
 
@@ -90,12 +90,13 @@ def sale_facts(payload: bytes) -> Facts:
 
 
 def other_facts(facts: bytes) -> Facts:
-    """Return the facts of an OTHER line."""
+    """Return the facts of an OTHER line; its seconds are those at which its service day began."""
     row = REVENUE.unpack(facts)
     cents = int.from_bytes(row["cents"], "big") * (-1 if row["minus"] else 1)
     rule = bytes(row["rule"]).rstrip(b"\0").decode("ascii", "replace")
-    return Facts(row["authority"], row["operator"], row["authority"], 0, 0, 0, 0, 0, cents, cents,
-                 0, 0, 0, 0, rule)  # fmt: skip
+    return Facts(row["authority"], row["operator"], row["authority"], row["tariff"],
+                 row["product"], 0, 0, 0, cents, cents, 0, 0, 0, row["day"] * DAY_SECONDS,
+                 rule)  # fmt: skip
 
 
 class Key(NamedTuple):

@@ -5,10 +5,12 @@ from zlib import crc32
 import pytest
 from sqlalchemy.exc import DBAPIError
 
+from backend_sync.ledger.tickets import TicketSale
 from backend_sync.ports import KeyringAbsent
 from backend_sync.settlement.bills import bills
 from backend_sync.settlement.close import SettlementError, close_day, every_batch, lines_of
 from backend_sync.settlement.holds import differences
+from card_layouts.cards.ulc_layout import ULC_HEADER
 from card_layouts.fares.settlement import HOLDER
 from card_layouts.records import entries as types
 from card_layouts.records.chain import chain_next
@@ -17,6 +19,7 @@ from card_layouts.records.slot import TAG_END
 from card_layouts.settlement import lines as ln
 from tests.backend_sync.settled_worlds import DAY, MORNING, SENIOR, Settled, lines_in
 
+TOURIST = 8
 GROUP_TICKET = 9  # of the shipped tariff: its holder is invoiced
 
 
@@ -180,6 +183,18 @@ def test_revenue_without_a_slot_has_a_line_of_its_own(world):
     assert values["channels"] == [[1, "SALE", 1, 500]] and values["sums"][3] == 0
     report = world.check()[0]
     assert (report.on_trust, report.findings) == (500, [])
+
+
+@pytest.mark.requirement("X-1", "W-89")
+def test_a_tourist_ticket_sold_at_a_counter_is_taxed_as_its_product(world):
+    header = ULC_HEADER.pack({"layout": 1, "authority": 1, "product": TOURIST, "price": 1140})
+    sale = TicketSale("t-1", bytes(range(7)), bytes(header), "kiosk", MORNING)
+    world.ledger.import_tickets([sale])
+    values = world.settle().values
+    assert values["tax"] == [[1, "transport", 140, 1140, 140]]
+    assert values["days"] == [[1, DAY, 1, 1140]] and values["channels"] == [[1, "TICKET", 1, 1140]]
+    assert values["products"] == [[1, 0, 1, TOURIST, 1, 1140, 0, 0]]
+    assert world.findings() == []
 
 
 def test_no_line_tells_of_a_card_and_batches_are_never_changed(world):

@@ -1,0 +1,62 @@
+"""Revenue that no slot tells of, as lines: counters' tickets, what modules of the ledger book.
+
+Where the books know what was sold its line names product, tariff and day, so that tax is taken out
+of it by the same rules. All of it is the ledger's word. Source: X-1; SPEC_SETTLEMENT.md section 1.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from backend_sync.storage.database import Database
+from card_layouts.cards.ulc_layout import ULC_HEADER
+from card_layouts.settlement import lines as ln
+from card_layouts.settlement.lines import Line
+from card_layouts.settlement.pricing import DayTerms
+
+SOLD = (
+    "SELECT p.id, a.name, p.authority, p.cents, p.rule, t.header, t.time, s.says, s.at"
+    " FROM postings p JOIN accounts a ON a.id = p.account"
+    " LEFT JOIN ticket_sales t ON p.rule = 'TICKET' AND t.id = p.sale"
+    " LEFT JOIN single_sales s ON p.rule = 'SALE' AND s.id = p.sale"
+    " WHERE p.id BETWEEN ? AND ? AND a.kind = 'REV' AND p.pending IS NULL AND p.entry IS NULL"
+    " ORDER BY p.id"
+)
+
+
+class What(NamedTuple):
+    """What was sold; zeros where the books do not know."""
+
+    product: int = 0
+    tariff: int = 0
+    day: int = 0
+
+
+def counter_lines(
+    database: Database, postings: tuple[int, int], terms: DayTerms
+) -> Iterator[tuple[Line, int]]:
+    """Yield (line, cents) for every posting on REV that no slot tells of, in order."""
+    for posting, name, area, cents, rule, header, time, says, at in database.rows(SOLD, postings):
+        if header is not None:
+            what = _ticket(bytes(header), area, time, terms)
+        else:
+            what = _single(bytes(says), area, at, terms) if says is not None else What()
+        facts = ln.revenue_facts(posting, area, operator_of(name), cents, rule, *what)
+        yield Line(ln.OTHER, ln.POSTED, 1, 0, 0, 0, 0, ln.NO_SLOT, facts), cents
+
+
+def _ticket(header: bytes, area: int, time: int, terms: DayTerms) -> What:
+    """Return what a tourist ticket is: its header names no tariff, so that of the day counts."""
+    version, day = terms.in_force(area, time)
+    return What(ULC_HEADER.get(header, "product"), version, day) if version else What()
+
+
+def _single(says: bytes, area: int, at: int, terms: DayTerms) -> What:
+    """Return what a single ticket says of itself (`ledger/singles.py`, SAID)."""
+    product, tariff = int.from_bytes(says[0:2], "big"), int.from_bytes(says[14:16], "big")
+    return What(product, tariff, terms.day(area, tariff, at))
+
+
+def operator_of(account: str) -> int:
+    """Return the operator of "REV:<area>:<operator>"; 0 for the scheme's own."""
+    last = account.rpartition(":")[2]
+    return int(last) if last.isdecimal() else 0
