@@ -1,16 +1,17 @@
 """Gives every edge the current packages and dock keys of its devices.
 
-At an edge's birth everything current goes out, later what changed. A package that was lost on the
-way goes out again when the edge has said twice since that it does not hold it, at the next birth
-and after an hour. What is current comes from `packages`; how it travels is the broker's. Source:
-decisions D12, D18; contract of the `down` topic in SPEC.md.
+At an edge's birth goes out what is current and what it does not say it holds, later what changed.
+A line that is cut again and again so brings a little more each time. A package that was lost on
+the way goes out again when the edge has said twice since that it does not hold it, at the next
+birth and after an hour. What is current comes from `packages`; how it travels is the broker's.
+Source: decisions D12, D18; contract of the `down` topic in SPEC.md.
 """
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from backend_sync.catalogue import CatalogueError
-from backend_sync.edge_states import Edge, read_state
+from backend_sync.edge_states import Edge, Holds, read_state
 from backend_sync.packages import Package, Packages
 from backend_sync.ports import Broker, Clock, Keyring, KeyringRefused, Message
 from backend_sync.topics import DOWN, topic
@@ -38,7 +39,8 @@ class Publisher:
         self.keyring = keyring
         self.clock = clock
         self.packages = packages
-        self.online: dict[Edge, int] = {}  # when each edge was last sent everything
+        self.online: set[Edge] = set()
+        self.sent_all: dict[Edge, int] = {}  # when each edge was last sent everything
         self.sent: dict[Edge, dict[tuple[int, str], Sent]] = {}
         self.months: dict[Edge, tuple[int, int]] = {}  # (month of the keys sent, states before)
         self.states: dict[Edge, int] = {}  # how many came
@@ -56,13 +58,12 @@ class Publisher:
         else:
             self.states[edge] = self.states.get(edge, 0) + 1
             if not is_online:
-                self._forget(edge)
-                self.online.pop(edge, None)
+                self.online.discard(edge)
                 self.births.pop(edge, None)
             elif not birth or self.births.get(edge) != birth:
-                self._forget(edge)
                 self.births[edge] = birth
-                self.online[edge] = self.clock.utc_seconds()
+                self.online.add(edge)
+                self._born(edge, holds)
             elif holds is not None:
                 self._miss(edge, *holds)
         self.broker.done(message)
@@ -78,9 +79,8 @@ class Publisher:
         devices = [d for d in self.keyring.assemble("devices", {}) if d["state"] == "active"]
         now = self.clock.utc_seconds()
         for edge in sorted(self.online):
-            if now - self.online[edge] >= REPEAT_SECONDS:
+            if now - self.sent_all[edge] >= REPEAT_SECONDS:
                 self._forget(edge)
-                self.online[edge] = now
             self._serve(edge, _newest_epochs([d for d in devices if d["edge"] == edge[1]]))
 
     def _serve(self, edge: Edge, devices: Sequence[dict[str, Any]]) -> None:
@@ -123,18 +123,33 @@ class Publisher:
                 return
         self.months[edge] = month, self.states.get(edge, 0)
 
+    def _born(self, edge: Edge, holds: Holds | None) -> None:
+        """Forget having sent what a new connection says is not there: nothing older is coming.
+
+        What is there stays sent: all of it again at each birth would keep a bad line busy for ever.
+        """
+        if holds is None or edge not in self.sent_all:
+            self._forget(edge)
+        else:
+            self._drop(edge, holds[0], self.states[edge])
+            self.months.pop(edge, None)
+
     def _miss(self, edge: Edge, held: dict[tuple[int, int, int], int], months: set[int]) -> None:
         """Forget having sent what the edge still does not hold: it goes out again."""
         due = self.states[edge] - STATES_WITHOUT
+        self._drop(edge, held, due)
+        month, states = self.months.get(edge, (0, 0))
+        if edge in self.months and month not in months and states <= due:
+            del self.months[edge]
+
+    def _drop(self, edge: Edge, held: dict[tuple[int, int, int], int], due: int) -> None:
+        """Forget what was sent before state number `due` and is not held."""
         sent = self.sent.get(edge, {})
         for (device, name), (package, states) in list(sent.items()):
             values = package.manifest
             version = held.get((device, values["role"], values["authority"]), -1)
             if version < values["version"] and states <= due:
                 del sent[device, name]
-        month, states = self.months.get(edge, (0, 0))
-        if edge in self.months and month not in months and states <= due:
-            del self.months[edge]
 
     def _send(self, edge: Edge, body: list[Any]) -> bool:
         try:
@@ -148,8 +163,10 @@ class Publisher:
         return True
 
     def _forget(self, edge: Edge) -> None:
+        """Send everything anew."""
         self.sent.pop(edge, None)
         self.months.pop(edge, None)
+        self.sent_all[edge] = self.clock.utc_seconds()
 
 
 def _newest_epochs(devices: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,8 +1,11 @@
 """The broker over paho-mqtt: the network thread only moves bytes, the agent's thread decides.
 
 Connects in the background for ever; messages are confirmed to the broker only when the agent has
-them on disk; birth and last will are retained on `state`. Source: dependencies.md findings 1, 2;
-architecture.md section 6.
+them on disk; birth and last will are retained on `state`. No session outlives its connection: at
+each birth the agent says what it holds and sends again what is not acknowledged. A queue that the
+broker keeps comes first and all at once over each new connection, packages before the newest
+acknowledgement; over a line that is cut again and again nothing ever got past it.
+Source: dependencies.md findings 1, 2; architecture.md section 6.
 """
 
 import logging
@@ -21,6 +24,7 @@ from edge_agent.ports import Message
 RECEIVED_MAX = 1000
 QUEUED_MAX = 16  # the outbox is the queue; paho's own is lost with the process
 KEEPALIVE_S = 30
+MIDS = 1 << 16  # numbers of messages of one connection
 log = logging.getLogger("edge.mqtt")
 
 
@@ -47,7 +51,7 @@ class MqttBroker:
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
-            clean_session=False,  # the broker keeps acknowledgements while we are away
+            clean_session=True,  # nothing is kept for us: what we lack is sent again (see above)
             protocol=paho.MQTTv311,
             manual_ack=True,
         )
@@ -89,8 +93,13 @@ class MqttBroker:
         return messages
 
     def done(self, message: Message) -> None:
-        """Confirm a message to the broker: it is on disk here."""
-        self._client.ack(message.token, 1)
+        """Confirm a message to the broker: it is on disk here.
+
+        Not one of an earlier connection: there its number means another message or none.
+        """
+        connection, mid = divmod(message.token, MIDS)
+        if connection == self._connections:
+            self._client.ack(mid, 1)
 
     def publish(self, topic: str, payload: bytes, retain: bool = False) -> bool:
         """Hand a message over; False without connection or room. True promises nothing."""
@@ -137,8 +146,8 @@ class MqttBroker:
 
     def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         try:
-            self._received.put_nowait(Message(message.topic, bytes(message.payload), message.mid))
+            token = self._connections * MIDS + message.mid
+            self._received.put_nowait(Message(message.topic, bytes(message.payload), token))
         except queue.Full:
-            # Not confirmed, so the broker sends it again after the next connection.
-            self.dropped += 1
+            self.dropped += 1  # the ledger learns at the next state that we do not hold it
         self._wake()

@@ -18,7 +18,7 @@ from simulator.prng import Prng
 from simulator.services import Service
 
 CHANCES = 13  # moments at which something may strike: two each time validators dock, one at the end
-LIVES_BYTES = (20_000, 300_000)  # of a connection: a birth brings some 80,000 bytes of packages
+LIVES_BYTES = (6_000, 120_000)  # of a connection: the longest message passes now and then
 PULLED_MS = (300, 3_000)
 LOOPBACK = "127.0.0.1"
 

@@ -5,7 +5,7 @@ import pytest
 from simulator.bad_line import BadLine
 from tests import figures
 from tests.edge_agent.soft_board import SoftBoard
-from tests.edge_agent.test_system import World
+from tests.edge_agent.test_system import PREFIX, World
 
 pytestmark = [pytest.mark.system, pytest.mark.requirement("T11", "T25", "W-131", "D17")]
 MOSQUITTO = "listener {port} 127.0.0.1\nallow_anonymous true\nmessage_size_limit 0\n"
@@ -62,6 +62,23 @@ def test_a_line_that_is_cut_in_the_middle_of_batches_loses_and_doubles_nothing(w
     assert status["quarantined"] == status["forged_acks"] == status["deleted"] == 0
     all_arrived(world)
     figures.add("connections cut in the middle of a batch", world.line.cuts)
+
+
+def test_what_was_sent_to_an_agent_that_was_away_does_not_keep_its_line_busy(world):
+    """Found by `demo --bad-line`: each new connection began with a queue longer than its life."""
+    world = world([SoftBoard(3, entries=300)], 1)
+    world.inland.silent = True
+    world.start("broker")
+    world.start("edge")
+    world.wait("entries", lambda status: status["stored"] == 300)
+    world.kill("edge")
+    for _ in range(100):
+        world.inland.client.publish(PREFIX + "down", bytes(20_000), 1).wait_for_publish(10)
+    world.inland.silent = False
+    world.start("edge")
+    status = world.wait("everything acknowledged", world.is_drained)
+    assert status["refused_down"] == 0, "nothing of it came"
+    all_arrived(world)
 
 
 def test_mosquitto_killed_twice_behind_a_bad_line_loses_nothing(world, system_command):

@@ -81,6 +81,9 @@ class InlandLedger:
         self.client.connect_async("127.0.0.1", port)
         self.client.loop_start()
 
+    def births(self):
+        return {state["birth"] for state in self.states if state["online"]}
+
     def on_message(self, client, _data, message):
         if message.topic == PREFIX + "up":
             self.batches += 1
@@ -227,8 +230,10 @@ def test_a_killed_agent_goes_on_and_forged_acknowledgements_delete_nothing(world
     world.wait("entries", lambda status: status["stored"] > 100 and status["in_flight"])
     world.kill("edge")
     stranger = SoftLedger(b"stranger")
+    born = world.inland.births()
     world.start("edge")
     world.wait("all stored", lambda status: status["stored"] == 900)
+    world.wait("a birth: it listens", lambda status: world.inland.births() > born)
     for seq in range(1, 121):
         forged = [stranger.ack(3, 0, seq, board.chain[seq])]
         batch = (
