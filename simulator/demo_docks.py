@@ -21,7 +21,7 @@ from simulator.world import World
 PATIENCE_S = 60.0
 LOOK_S = 0.05
 FRESH_S = 6 * 3600  # a lease made for this night, not for the one before
-STATED = {"tariff": "v_tariff", "hotlist": "v_hotlist", "overlay": "v_overlay", "lease": "v_lease"}
+STATED = ("tariff", "hotlist", "overlay", "actions", "lease")
 
 
 class Docks:
@@ -125,7 +125,9 @@ class Docks:
             lease = manifests.get(f"lease-{device}-0")
             if lease is None or lease["made"] < now - FRESH_S:
                 return {}
+            actions = () if board.name == "office" else (("actions", f"actions-{authority}"),)
             for role, name in (
+                *actions,
                 ("tariff", f"tariff-{authority}"),
                 ("hotlist", "hotlist-0"),
                 ("overlay", "overlay-0"),

@@ -88,7 +88,7 @@ class Demo:
         self._start_boards()
         cards = [self._card(number) for number in range(1, self.settings.cards + 1)]
         tickets = read_tickets(files, self.prng)
-        self.taps = Taps(self.world, self.plan, [*cards, *tickets], self._place)
+        self.taps = Taps(self.world, self.plan, [*cards, *tickets], self.place)
         self._restore_counts()
         self.docks = Docks(files, self.settings, self.world, self.services, show, self.faults)
         if self.progress["docked_day"] < 0 and self.progress["step"] == 0:
@@ -118,7 +118,7 @@ class Demo:
         port = free_port()
         docks = {board.name.lower(): board.dock.path for board in self.world.boards}
         system.start_configs(files, self.faults.lines(port), docks)
-        self._set_clock()
+        self.set_clock()
         show.step(f"broker on 127.0.0.1:{port}")
         self.services.add(system.broker(files, port, self.faults.asked.broker))
         self.faults.broker = self.services.named("broker")
@@ -139,7 +139,7 @@ class Demo:
         with suppress(FileNotFoundError):
             (self.files / "ledger-status.json").unlink()
         batches = json.loads((self.files / "batches.json").read_text())
-        ledger = self._ledger()
+        ledger = self.ledger()
         ledger.import_batches(
             [CardBatch(b["authority"], b["batch"], bytes.fromhex(b["head"])) for b in batches]
         )
@@ -196,7 +196,7 @@ class Demo:
     def _dock(self, day: int, at_s: int) -> None:
         """Dock who is in the depot on the night after `day`; -1 is the night before the first."""
         self.world.advance_to(max(at_s * 1000, self.clock.now_ms + 1000))
-        self._set_clock()
+        self.set_clock()
         stays_out = 0 <= day < 3 and self.settings.validators > 1
         out = {self.settings.validators - 1} if stays_out else set()
         if day == 0:
@@ -226,7 +226,7 @@ class Demo:
             self.forger.close()
         for name in ("edge", "ledger"):
             self.services.named(name).stop()
-        ledger = self._ledger()
+        ledger = self.ledger()
         while ledger.audit():
             pass
         self.show.step("closing the last service day")
@@ -294,7 +294,7 @@ class Demo:
             return 0  # a ticket is paid beforehand
         return read_image(self.files.card(card + 1)).balance_cents
 
-    def _place(self, step: Step) -> str:
+    def place(self, step: Step) -> str:
         """Return the message that tells a validator where its vehicle is (W-36)."""
         trip = self.feed.trips[step.trip]
         return f"place {trip.line & 1023} {step.trip} {step.call} {trip.stops[step.call]}"
@@ -308,7 +308,8 @@ class Demo:
         if name in ("flash", "sent"):
             self.show.traced(f"{board.name} {name} {detail}")
 
-    def _set_clock(self) -> None:
+    def set_clock(self) -> None:
+        """Tell the inland programs the time of this world."""
         system.write_clock(self.files, self.clock.utc_seconds())
 
     def _save(self, **changes: Any) -> None:
@@ -330,7 +331,8 @@ class Demo:
         )
         self.surprises = self.progress.get("surprises", 0)
 
-    def _ledger(self) -> Ledger:
+    def ledger(self) -> Ledger:
+        """Open the ledger for writing, beside its service or after it; stamps by world time."""
         keyring = RemoteKeyring(self.files / "keyring" / "keyring.sock")
         clock = WorldClock(self.clock.utc_seconds())
         return Ledger(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 OPTION = "--story"
 STORIES = {
+    "webshop": ("simulator.story_webshop", "loads bought in the web shop: each executed once"),
     "cash-up": ("simulator.story_cash_up", "drivers' cash: no false shortage, true ones found"),
 }
 
