@@ -33,7 +33,7 @@ class Opened(NamedTuple):
     type: int  # entry type, card_layouts.records.entries
     layout: int  # payload layout of this type
     flags: int
-    slot_h: bytes  # reserved for the slot's chain value; b"" now
+    block: int  # ordinal of the journal block whose key sealed it; 0 unless OK
     card: bytes | None  # pseudonym P_L, 16 B; None when the entry names no card
     payload: bytes  # 96 B clear; the seven UID bytes are zero
     known: bool  # False: no issued card has this UID (or no card is named)

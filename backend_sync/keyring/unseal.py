@@ -124,7 +124,7 @@ class Unsealer:
             seal = self._seal(device, epoch, tried)
             if seal is None:
                 return
-            left = self._open_with(seal, rows, opened)
+            left = self._open_with(seal, tried, rows, opened)
             if len(left) < len(rows):
                 self.block_keys.seen(device, epoch, tried)
             if not left:
@@ -132,7 +132,7 @@ class Unsealer:
             rows = left
 
     def _open_with(
-        self, seal: BulkSealer, rows: list[Waiting], opened: list[Opened]
+        self, seal: BulkSealer, block: int, rows: list[Waiting], opened: list[Opened]
     ) -> list[Waiting]:
         """Put what opens into its place; return the rows this block's key does not open."""
         left = []
@@ -140,7 +140,7 @@ class Unsealer:
         for row, (status, payload) in zip(rows, answers, strict=True):
             at, header, _ = row
             if status == OK:
-                opened[at] = self._let_out(header, payload)
+                opened[at] = self._let_out(header, block, payload)
             elif status == BAD_SEAL:
                 left.append(row)
             else:
@@ -158,7 +158,7 @@ class Unsealer:
             found = self.seals[device, epoch, ordinal] = BulkSealer(key)
         return found
 
-    def _let_out(self, header: Header, payload: bytes) -> Opened:
+    def _let_out(self, header: Header, block: int, payload: bytes) -> Opened:
         """Return the entry as the ledger may see it: never with a UID."""
         kind, layout, flags, epoch, device, seq, _ = header
         card: bytes | None = None
@@ -169,7 +169,7 @@ class Unsealer:
             if payload[:7] != NO_UID:
                 card, known = self.find_card(payload[:7])
             payload = NO_UID + payload[7:]
-        return Opened(OK, device, epoch, seq, kind, layout, flags, b"", card, payload, known)
+        return Opened(OK, device, epoch, seq, kind, layout, flags, block, card, payload, known)
 
 
 def read_header(slot: bytes) -> Header | None:
@@ -193,4 +193,4 @@ def _refused(
     status: int, device: int, epoch: int, seq: int, header: Header | None = None
 ) -> Opened:
     kind, layout, flags = header[:3] if header is not None else (0, 0, 0)
-    return Opened(status, device, epoch, seq, kind, layout, flags, b"", None, b"", False)
+    return Opened(status, device, epoch, seq, kind, layout, flags, 0, None, b"", False)

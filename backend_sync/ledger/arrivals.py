@@ -1,4 +1,4 @@
-"""Sorts the slots of a group: new, held already, equivocal, or kept only as evidence.
+"""Sorts the slots of a group: new, held already, contested, or kept only as evidence.
 
 After `sort` every slot handed in is accounted for; nothing raises over bytes from outside. It must
 not know cards or money. Source: decisions.md D11, D16; trust.md T10, T11, I9.
@@ -12,7 +12,6 @@ from backend_sync.ledger.chains import SEALED_BYTES, Device
 from backend_sync.ledger.results import (
     BAD_FORMAT,
     BAD_SEAL,
-    EQUIVOCATION,
     UNKNOWN_DEVICE,
     UNKNOWN_LAYOUT,
 )
@@ -22,6 +21,7 @@ from backend_sync.storage.database import Database
 
 REASONS = {1: BAD_SEAL, 2: UNKNOWN_DEVICE, 3: BAD_FORMAT}
 Batch = tuple[str, Sequence[Run]]  # edge, runs
+Number = tuple[int, int, int]  # device, epoch, seq
 
 
 @dataclass(slots=True)
@@ -42,7 +42,9 @@ class Arrivals:
     """What a group brought."""
 
     fresh: list[Entry] = field(default_factory=list)
+    contested: list[Entry] = field(default_factory=list)  # another one has their number
     equivocal: list[Opened] = field(default_factory=list)
+    late: dict[Number, int] = field(default_factory=dict)  # block of the late entry
     devices: set[Device] = field(default_factory=set)
     authentic: dict[Device, dict[int, bytes]] = field(default_factory=dict)
     suspect: dict[Device, dict[int, bytes]] = field(default_factory=dict)
@@ -51,7 +53,10 @@ class Arrivals:
 
 
 def sort(database: Database, batches: Sequence[Batch], opened: Sequence[Opened]) -> Arrivals:
-    """Return what is new; `opened` is the keyring's answer for all runs of `batches` in order."""
+    """Return what is new; `opened` is the keyring's answer for all runs of `batches` in order.
+
+    Of contested entries (`late_seals.judge`) only the first that came is among the new.
+    """
     found = Arrivals()
     seen = _held(database, batches)
     number = database.next_id(entries)
@@ -77,8 +82,7 @@ def sort(database: Database, batches: Sequence[Batch], opened: Sequence[Opened])
                     found.repeated += 1
                     found.devices.add((one.device, one.epoch))
                 else:
-                    found.equivocal.append(one)
-                    found.refused.append((*key, EQUIVOCATION, digest, slot, edge))
+                    found.contested.append(Entry(0, one, digest, slot, edge))
                     found.devices.add((one.device, one.epoch))
     return found
 
@@ -109,7 +113,7 @@ def keep_refused(database: Database, found: Arrivals, now: int) -> list[tuple[in
     return [row[:4] for row in news]
 
 
-def _held(database: Database, batches: Sequence[Batch]) -> dict[tuple[int, int, int], bytes]:
+def _held(database: Database, batches: Sequence[Batch]) -> dict[Number, bytes]:
     """Return the hashes of stored entries within the spans of the runs."""
     spans: dict[Device, tuple[int, int]] = {}
     for _, runs in batches:

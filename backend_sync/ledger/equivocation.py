@@ -1,4 +1,4 @@
-"""One number, two authentic entries: neither counts (I9).
+"""One number, two authentic entries of one block: neither counts (I9).
 
 Whatever either of them announces or ends becomes a FORK; a cash sale is taken back by the opposite
 lines. Which one came first must not matter to the money. Source: trust.md T11, I9.

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from backend_sync.ledger import arrivals, plants
+from backend_sync.ledger import arrivals, late_seals, plants
 from backend_sync.ledger.accounts import AccountBook
 from backend_sync.ledger.action_book import ActionBook
 from backend_sync.ledger.audit import CARDS_AT_ONCE, Auditor
@@ -26,8 +26,7 @@ from backend_sync.ledger.poster import Poster
 from backend_sync.ledger.reading import Reading
 from backend_sync.ledger.report import report
 from backend_sync.ledger.rerating import Rerater
-from backend_sync.ledger.resolve import Alarm, Outcome, Resolver
-from backend_sync.ledger.results import ALARM_EQUIVOCATION, EQUIVOCATION
+from backend_sync.ledger.resolve import Outcome, Resolver
 from backend_sync.ledger.rides import RideBook
 from backend_sync.ledger.schema import resolutions
 from backend_sync.ledger.singles import CounterSale, SingleBook, import_singles
@@ -92,6 +91,7 @@ class Ledger:
         now = self.clock.utc_seconds()
         with self.database.transaction():
             found = arrivals.sort(self.database, batches, opened)
+            late_seals.judge(self.database, self.keyring, found)
             book = AccountBook(self.database, self.currency)
             work = WorkingSet(self.database, book, self.authority)
             poster = Poster(self.database, self.plant, now)
@@ -102,7 +102,7 @@ class Ledger:
             if found.fresh or found.equivocal:
                 self._take_entries(found, work, book, poster, tickets, singles, rides, actions)
             news = arrivals.keep_refused(self.database, found, now)
-            poster.alarms += _equivocations(news)
+            poster.alarms += late_seals.alarms_of(news, found.late)
             book.write()
             poster.write(list(work.by_id.values()), list(work.by_intent_id.values()))
             tickets.write()
@@ -296,19 +296,3 @@ def _collector_paused() -> Iterator[None]:
         yield
     finally:
         gc.enable()
-
-
-def _equivocations(news: list[tuple[int, int, int, str]]) -> list[Alarm]:
-    return [
-        Alarm(
-            ALARM_EQUIVOCATION,
-            device,
-            epoch,
-            seq,
-            None,
-            None,
-            "one number, two authentic entries: none of them counts",
-        )
-        for device, epoch, seq, reason in news
-        if reason == EQUIVOCATION
-    ]

@@ -26,7 +26,8 @@ STATE_NAMES = ("open", "posted", "voided", "fork", "lapsed")
 # What became of one slot of a batch. The words are stored in `quarantine.reason`.
 STORED = "STORED"
 REPEATED = "REPEATED"  # held already, byte for byte: acknowledged again, nothing posted
-EQUIVOCATION = "EQUIVOCATION"  # authentic, same number, other bytes: none of them posted
+EQUIVOCATION = "EQUIVOCATION"  # authentic, same number and block, other bytes: none is posted
+LATE_SEAL = "LATE_SEAL"  # authentic, but an earlier block's key sealed another one of its number
 BAD_SEAL = "BAD_SEAL"
 UNKNOWN_DEVICE = "UNKNOWN_DEVICE"
 BAD_FORMAT = "BAD_FORMAT"
@@ -37,6 +38,7 @@ RESULTS = (
     STORED,
     REPEATED,
     EQUIVOCATION,
+    LATE_SEAL,
     BAD_SEAL,
     UNKNOWN_DEVICE,
     BAD_FORMAT,
@@ -47,6 +49,7 @@ RESULTS = (
 
 # Alarms are rows for people; none of them moves money by itself.
 ALARM_EQUIVOCATION = "EQUIVOCATION"
+ALARM_LATE_SEAL = "LATE_SEAL"  # the device's key is in other hands
 ALARM_FORK = "FORK"
 ALARM_RECORD_DIFFERS = "RECORD_DIFFERS"  # a card's record names an entry that says otherwise
 ALARM_UNKNOWN_CARD = "UNKNOWN_CARD"
@@ -58,6 +61,7 @@ ALARM_SINGLE_DIFFERS = "SINGLE_DIFFERS"  # two different tickets have one number
 ALARM_TICKET_TWICE = "TICKET_TWICE"  # several devices had a ticket's ACK for one count
 ALARMS = (
     ALARM_EQUIVOCATION,
+    ALARM_LATE_SEAL,
     ALARM_FORK,
     ALARM_RECORD_DIFFERS,
     ALARM_UNKNOWN_CARD,

@@ -9,7 +9,7 @@ from backend_sync.ledger import results
 from backend_sync.ports import KeyringAbsent
 from card_layouts.records import entries as types
 from card_layouts.records.chain import chain_next, chain_start
-from card_layouts.records.slot import TAG_END
+from card_layouts.records.slot import SLOTS_PER_BLOCK, TAG_END
 from tests.backend_sync.builders import Device
 
 
@@ -117,6 +117,19 @@ def test_equivocation_same_number_other_bytes_neither_counts(tapped):
     assert report["trial_balance_cents"] == 0
     tapped.post(twin.run(1, 1), first.run())
     assert tapped.ledger.report() == report
+
+
+@pytest.mark.requirement("D13", "D16", "T6")
+def test_late_seal_of_a_number_an_earlier_block_sealed_is_evidence_only(tapped):
+    """More of them are in test_ledger_late_seals.py."""
+    tapped.post()
+    wanted = tapped.ledger.report()["accounts"]
+    thief = Device(tapped.keys, 1)
+    while len(thief.slots) <= SLOTS_PER_BLOCK:
+        thief.put(types.BOOT, {})
+    tapped.post((1, 0, 1, bytes(32), [thief.sealed(types.BOOT, {}, 1, SLOTS_PER_BLOCK)]))
+    assert reasons(tapped) == {"LATE_SEAL": 1}
+    assert tapped.ledger.report()["accounts"] == wanted
 
 
 @pytest.mark.requirement("D16")
