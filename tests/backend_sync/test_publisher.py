@@ -303,26 +303,6 @@ def test_a_broker_that_comes_back_finds_everything_still_to_send(town):
     assert town.packages() == {}
 
 
-@pytest.mark.requirement("D18")
-def test_what_goes_out_again_each_hour_is_sealed_once(town, monkeypatch):
-    sealed, sign = [], town.ring.sign
-
-    def counted(kind, items):
-        sealed.append(kind)
-        return sign(kind, items)
-
-    monkeypatch.setattr(town.ring, "sign", counted)
-    town.birth()
-    everything = town.packages()
-    assert sealed == ["manifest"] * len(everything)
-    town.clock.now += REPEAT_SECONDS
-    assert town.packages() == everything and len(sealed) == len(everything)
-    town.ring.provision(4711, 2, sd.AUTHORITY, 7, sd.EDGE)  # a new epoch has keys of its own
-    town.clock.now += REPEAT_SECONDS
-    town.publisher.tick()
-    assert len(sealed) == 2 * len(everything)
-
-
 @pytest.mark.requirement("D11")
 def test_an_absent_keyring_stops_nothing_for_good(town):
     town.birth()

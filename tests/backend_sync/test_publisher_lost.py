@@ -95,3 +95,23 @@ def test_after_an_hour_everything_goes_out_whatever_an_edge_says_it_holds(town):
 def test_a_state_that_says_nonsense_of_what_it_holds_is_refused_by_name(town, holds):
     town.birth(json.dumps({"online": True, "edge": sd.EDGE, "holds": holds}).encode())
     assert town.packages() == {} and "holds: " in town.publisher.last_error
+
+
+@pytest.mark.requirement("D18")
+def test_what_goes_out_again_each_hour_is_sealed_once(town, monkeypatch):
+    sealed, sign = [], town.ring.sign
+
+    def counted(kind, items):
+        sealed.append(kind)
+        return sign(kind, items)
+
+    monkeypatch.setattr(town.ring, "sign", counted)
+    town.birth()
+    everything = town.packages()
+    assert sealed == ["manifest"] * len(everything)
+    town.clock.now += REPEAT_SECONDS
+    assert town.packages() == everything and len(sealed) == len(everything)
+    town.ring.provision(4711, 2, sd.AUTHORITY, 7, sd.EDGE)  # a new epoch has keys of its own
+    town.clock.now += REPEAT_SECONDS
+    town.publisher.tick()
+    assert len(sealed) == 2 * len(everything)

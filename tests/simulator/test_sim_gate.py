@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -100,8 +101,10 @@ def test_ctrl_c_keeps_what_was_done_and_says_how_to_go_on(tmp_path):
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # as from a terminal
     )  # fmt: skip
-    while process.poll() is None and not ((kept / ROWS).exists() and (kept / ROWS).stat().st_size):
-        time.sleep(0.05)  # until something is done
+    while not ((kept / ROWS).exists() and (kept / ROWS).stat().st_size):
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.05)
+            break
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to its processes too
     said, complained = process.communicate(timeout=60)
     assert process.returncode == 1 and "Traceback" not in complained
