@@ -9,6 +9,7 @@ from backend_sync.ledger.verify_chain import verify_chain
 from tests.backend_sync.audited_worlds import open_keyring, open_ledger
 from tests.backend_sync.builders import World
 from tests.backend_sync.ledger_databases import make_database, server_url
+from tests.backend_sync.service_desk import Desk
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +51,16 @@ def books(ring, ledger_url):
     ledger = open_ledger(ledger_url, ring)
     yield ledger
     ledger.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def desk(request, tmp_path):
+    """A service point whose registers are on each of the two databases."""
+    if request.param == "sqlite":
+        made = Desk(tmp_path, lambda name: f"sqlite:///{tmp_path / name}.db")
+    else:
+        urls = {name: make_database(request.getfixturevalue("postgresql"))
+                for name in ("customers", "links")}  # fmt: skip
+        made = Desk(tmp_path, urls.get)
+    yield made
+    made.close()

@@ -1,0 +1,107 @@
+"""What a customer's document may hold: closed lists of fields, checked before anything is sealed.
+
+Natural and legal persons, billing data, consents, proofs of a concession, the municipality check,
+card handles and invoiced sales. No time of day stands here, no UID, no pseudonym, no trip; and of
+a sale only what its invoice needs (README, "What was measured"). Pure. Source: W-101..W-103, W-147,
+W-148; trust.md section 5.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+NATURAL, LEGAL = "natural", "legal"
+PERSONS = (NATURAL, LEGAL)
+CONTACT = ("name", "email", "phone", "street", "postcode", "town", "language")
+BILLING = ("billing_name", "billing_street", "billing_postcode", "billing_town", "billing_iban")
+OF_LEGAL = ("business_id", "contact_person", "cost_centre")
+FIELDS = {NATURAL: CONTACT + BILLING, LEGAL: CONTACT + BILLING + OF_LEGAL}
+TEXT_LENGTH = 200
+CONSENTS = ("newsletter", "trip_history", "survey")
+PROOFS = ("student", "senior", "unemployed", "disabled", "veteran", "school", "staff")
+SALES = ("season", "load", "fee")  # classes of an invoiced sale: never an amount
+DAY_MAX = 0xFFFF
+
+Document = dict[str, Any]
+
+
+class CustomerRefused(Exception):
+    """What was asked cannot be done; the message says what was found and what is wanted."""
+
+
+def new_document(person: str, fields: Mapping[str, Any]) -> Document:
+    """Return the document of a new customer. Raises: CustomerRefused; a name is needed."""
+    if person not in PERSONS:
+        raise CustomerRefused(f"person {person!r}: wanted one of {', '.join(PERSONS)}")
+    document: Document = {
+        "fields": {}, "consents": {}, "proofs": {}, "municipality": {}, "handles": [],
+        "invoiced": {},
+    }  # fmt: skip
+    changed(person, document, fields)
+    if not document["fields"].get("name"):
+        raise CustomerRefused("name: missing; a customer has one")
+    if person == LEGAL and not document["fields"].get("business_id"):
+        raise CustomerRefused("business_id: missing; a legal person has one")
+    return document
+
+
+def changed(person: str, document: Document, fields: Mapping[str, Any]) -> None:
+    """Put new values of fields into a document; "" takes a field away.
+
+    Raises: CustomerRefused naming the field, and changes nothing then.
+    """
+    for name, value in fields.items():
+        if name not in FIELDS[person]:
+            raise CustomerRefused(
+                f"{str(name)[:40]!r}: no field of a {person} person; wanted one of"
+                f" {', '.join(FIELDS[person])}"
+            )
+        if not isinstance(value, str) or len(value) > TEXT_LENGTH or not value.isprintable():
+            raise CustomerRefused(f"{name}: wanted up to {TEXT_LENGTH} printable characters")
+    if "name" in fields and not fields["name"].strip():
+        raise CustomerRefused("name: empty; a customer has one, `erase` forgets him")
+    document["fields"].update(fields)
+    document["fields"] = {name: value for name, value in document["fields"].items() if value}
+
+
+def consented(document: Document, purpose: str, given: bool, day: int) -> None:
+    """Note that a consent was given or withdrawn on `day` (days since 2020)."""
+    _one_of("consent", purpose, CONSENTS)
+    document["consents"][purpose] = {"given": given, "day": _day(day)}
+
+
+def proved(document: Document, proof: str, day: int, until: int) -> None:
+    """Note that a clerk saw a proof of a concession: which, when, valid until; no copy of it."""
+    _one_of("proof", proof, PROOFS)
+    if _day(until) < _day(day):
+        raise CustomerRefused(f"proof {proof}: was valid until day {until}, today is {day}")
+    document["proofs"][proof] = {"seen": day, "until": until}
+
+
+def entitled(document: Document, proof: str, day: int) -> bool:
+    """Say whether a proof is valid on `day`: what a sale at a concession asks (W-103)."""
+    found = document["proofs"].get(proof)
+    return found is not None and found["seen"] <= day <= found["until"]
+
+
+def invoiced(document: Document, month: str, sale: str) -> None:
+    """Note that a class of sale is on the invoice of a month, "2026-11"; twice is once.
+
+    Raises: CustomerRefused without billing data: who pays at the counter gets a numbered receipt
+    and leaves nothing here.
+    """
+    _one_of("sale", sale, SALES)
+    if "billing_name" not in document["fields"]:
+        raise CustomerRefused("no billing_name: only what is invoiced is kept with a customer")
+    classes = set(document["invoiced"].get(month, [])) | {sale}
+    document["invoiced"][month] = sorted(classes)
+
+
+def _one_of(what: str, found: str, wanted: tuple[str, ...]) -> None:
+    if found not in wanted:
+        raise CustomerRefused(f"{what} {found[:40]!r}: wanted one of {', '.join(wanted)}")
+
+
+def _day(day: int) -> int:
+    if not 0 <= day <= DAY_MAX:
+        raise CustomerRefused(f"day {day}: wanted 0..{DAY_MAX}, days since 2020-01-01")
+    return day
