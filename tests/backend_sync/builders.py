@@ -112,8 +112,10 @@ class Device:
         )
         return (sealer or self.sealer).seal(header, layout_of(kind).pack(values))
 
-    def announce(self, card, kind, cents=0, entry=types.INTENT, body=None, **fields):
-        """Write an INTENT (or ACTION, BLOCK) for the card's next counter; commit nothing."""
+    def announce(self, card, kind, cents=0, entry=types.INTENT, body=None, act=0, **fields):
+        """Write an INTENT (or ACTION of kind `act`, BLOCK) for the card's next counter."""
+        if act:
+            fields["kind"] = act
         before = card.fields
         load = kind == KIND_LOAD
         g = {

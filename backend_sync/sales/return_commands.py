@@ -1,0 +1,146 @@
+"""`tornello sales deposit|return ...`: deposits, returned, absent and lost cards.
+
+A card is named by its account number or the start of its pseudonym; the register of cards knows
+which is which. After `absent` and `lost` the hotlist beside the ledger is made anew.
+"""
+
+import argparse
+from typing import Any
+
+from backend_sync.clocks import SystemClock
+from backend_sync.ledger.ledger import Ledger
+from backend_sync.ledger.listing import publish
+from backend_sync.ledger.place import Place
+from backend_sync.ledger.show import table
+from backend_sync.ledger.statement import find_card
+from backend_sync.sales.returns import REFUSED, ReturnRefused, Returns, Status
+
+LEASE_HOURS = 72  # as `lease.hours` of the ledger service
+COMMANDS = (
+    ("deposit", "book the deposit of a card that was sold: --key --card --cents --channel"),
+    ("returned", "a card at the counter, emptied by its station's refund: --action"),
+    ("absent", "a card that is not here: block it; its value is paid after the longest lease"),
+    ("lost", "freeze a card; season to --new-card at once, value after the longest lease"),
+    ("settle", "do what is due now for --key, or for all"),
+    ("list", "every claim and where it stands"),
+)
+Answer = tuple[int, Any, list[str]]
+
+
+def add_commands(groups: Any) -> None:
+    """Add `return` and its subcommands."""
+    words = "deposits; returned, absent and lost cards"
+    parser = groups.add_parser("return", help=words, description=words)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, words in COMMANDS:
+        sub = commands.add_parser(name, help=words, description=words)
+        sub.set_defaults(run=globals()[f"_{name}"], what=f"return {name}")
+        sub.add_argument("place", nargs="?", default="ledger.db", help="folder, file or URL")
+        sub.add_argument("--json", action="store_true", help="as JSON")
+        sub.add_argument("--authority", type=int, default=0, help="whose books these are")
+        sub.add_argument(
+            "--lease-hours", type=int, default=LEASE_HOURS, help="the longest lease (%(default)s)"
+        )
+        if name == "list":
+            continue
+        sub.add_argument("--key", required=name != "settle", default="", help="number of the case")
+        if name == "settle":
+            continue
+        sub.add_argument("--card", required=True, help="account number or pseudonym")
+        if name == "deposit":
+            sub.add_argument("--cents", type=int, required=True)
+        else:
+            sub.add_argument("--by", required=True, help="who does this")
+        if name != "lost":
+            sub.add_argument("--channel", default="counter", help="whose cash (%(default)s)")
+        if name == "returned":
+            sub.add_argument("--action", type=int, required=True, help="number of the refund")
+        if name == "lost":
+            sub.add_argument("--new-card", required=True, help="account number or pseudonym")
+            sub.add_argument(
+                "--season", action="append", default=[], metavar="SLOT:HEX",
+                help="a right of the old card: slot and 25 bytes (P slot, J copy)",
+            )  # fmt: skip
+
+
+def _deposit(options: argparse.Namespace) -> Answer:
+    with _ledger(options) as ledger:
+        card = _card(ledger, options.card)
+        new = _desk(ledger, options).take_deposit(options.key, card, options.cents, options.channel)
+    return 0, {"new": new}, ["booked" if new else "was booked before"]
+
+
+def _returned(options: argparse.Namespace) -> Answer:
+    with _ledger(options) as ledger:
+        desk = _desk(ledger, options)
+        desk.returned(options.key, _card(ledger, options.card), options.action, options.channel,
+                      options.by)  # fmt: skip
+        return _said({options.key: desk.settle(options.key)})
+
+
+def _absent(options: argparse.Namespace) -> Answer:
+    with _ledger(options) as ledger:
+        desk = _desk(ledger, options)
+        desk.absent(options.key, _card(ledger, options.card), options.channel, options.by)
+        publish(ledger.database, Place(options.place).tariffs)
+        return _said({options.key: desk.status(options.key)})
+
+
+def _lost(options: argparse.Namespace) -> Answer:
+    seasons = [_season(text) for text in options.season]
+    with _ledger(options) as ledger:
+        desk = _desk(ledger, options)
+        cards = [_card(ledger, name) for name in (options.card, options.new_card)]
+        desk.lost(options.key, *cards, options.by, seasons)
+        publish(ledger.database, Place(options.place).tariffs)
+        return _said({options.key: desk.status(options.key)})
+
+
+def _settle(options: argparse.Namespace) -> Answer:
+    with _ledger(options) as ledger:
+        desk = _desk(ledger, options)
+        return _said({options.key: desk.settle(options.key)} if options.key else desk.settle_all())
+
+
+def _list(options: argparse.Namespace) -> Answer:
+    with _ledger(options) as ledger:
+        desk = _desk(ledger, options)
+        keys = [row[0] for row in ledger.database.rows("SELECT key FROM claims ORDER BY id")]
+        return _said({key: desk.status(key) for key in keys})
+
+
+def _said(found: dict[str, Status]) -> Answer:
+    names = ("key", "state", "paid", "deposit", "loss")
+    rows = [(key, s.state, s.paid_cents, s.deposit_cents, s.loss_cents) for key, s in found.items()]
+    words = [f"{key}: {status.words}" for key, status in found.items()]
+    code = int(any(status.state == REFUSED for status in found.values()))
+    values = [{"key": key, **status._asdict()} for key, status in found.items()]
+    return code, values, [*table(names, rows), *words] if found else ["no claim was made yet"]
+
+
+def _season(text: str) -> tuple[int, bytes]:
+    slot, _, what = text.partition(":")
+    try:
+        found = int(slot), bytes.fromhex(what)
+    except ValueError:
+        found = -1, b""
+    if not 0 <= found[0] <= 3 or len(found[1]) != 25:
+        raise ReturnRefused(f"--season {text[:20]!r}: wanted SLOT:HEX, slot 0 to 3 and 25 bytes")
+    return found
+
+
+def _ledger(options: argparse.Namespace) -> Any:
+    if not 1 <= options.lease_hours <= 24 * 366:
+        raise ReturnRefused(f"--lease-hours {options.lease_hours}: wanted 1 to {24 * 366}")
+    return Place(options.place).ledger(SystemClock(), options.authority)
+
+
+def _desk(ledger: Ledger, options: argparse.Namespace) -> Returns:
+    return Returns(ledger, options.lease_hours * 3600)
+
+
+def _card(ledger: Ledger, wanted: str) -> int:
+    found = find_card(ledger.database, wanted)
+    if found is None:
+        raise ReturnRefused(f"no card {wanted!r}; wanted account number or pseudonym")
+    return found
