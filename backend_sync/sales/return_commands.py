@@ -90,8 +90,8 @@ def _lost(options: argparse.Namespace) -> Answer:
     seasons = [_season(text) for text in options.season]
     with _ledger(options) as ledger:
         desk = _desk(ledger, options)
-        cards = [_card(ledger, name) for name in (options.card, options.new_card)]
-        desk.lost(options.key, *cards, options.by, seasons)
+        old, new = _card(ledger, options.card), _card(ledger, options.new_card)
+        desk.lost(options.key, old, new, options.by, seasons)
         publish(ledger.database, Place(options.place).tariffs)
         return _said({options.key: desk.status(options.key)})
 

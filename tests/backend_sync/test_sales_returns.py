@@ -230,7 +230,8 @@ def test_a_lost_cards_season_goes_over_at_once_and_its_value_after_the_wait(worl
     value = found.actions[1]
     assert balances(world) == {"CASH:kiosk": -2500, "PLEDGE0": 500, f"PREPAID:{value}": 2000}
     station, plastic = world.devices[2], world.cards[1]
-    announced = station.announce(plastic, KIND_LOAD, LOADED, types.ACTION, action=value, act=ACT_LOAD, k=2)
+    more = {"action": value, "act": ACT_LOAD, "k": 2}
+    announced = station.announce(plastic, KIND_LOAD, LOADED, types.ACTION, **more)
     plastic.commit(announced)
     station.outcome(announced)
     world.post()
