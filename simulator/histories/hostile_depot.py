@@ -28,15 +28,22 @@ def hostile(world: World, event: Event) -> None:
     depot.die()
     depot.was_wiped = True
     name, trick = prng.choice(TRICKS)
-    with sqlite3.connect(depot.config.database) as connection:
-        try:
-            changed = trick(world, depot, connection, prng)
-        except sqlite3.DatabaseError:
-            changed = 0  # the disk was damaged before
-    connection.close()
+    changed = by_hand(depot, lambda connection: trick(world, depot, connection, prng))
     if changed:
         world.strike(event.what, depot.name, f"{name}: {changed} rows")
     depot.start()
+
+
+def by_hand(depot: Depot, change: Callable[[sqlite3.Connection], int]) -> int:
+    """Return how many rows `change` changed in an edge's database: none where it is damaged."""
+    connection = sqlite3.connect(depot.config.database)
+    try:
+        with connection:  # the commit too finds what is damaged
+            return change(connection)
+    except sqlite3.DatabaseError:
+        return 0
+    finally:
+        connection.close()
 
 
 def packages_old(world: World, event: Event) -> None:
@@ -46,13 +53,8 @@ def packages_old(world: World, event: Event) -> None:
     depot.die()
     changed = 0
     if depot.config.database.exists():
-        with sqlite3.connect(depot.config.database) as connection:
-            try:
-                kind, trick = prng.choice(OFFERS)
-                changed = trick(world, depot, connection, prng)
-            except sqlite3.DatabaseError:
-                changed = 0
-        connection.close()
+        kind, trick = prng.choice(OFFERS)
+        changed = by_hand(depot, lambda connection: trick(world, depot, connection, prng))
     if changed:
         world.strike(event.what, depot.name, f"{kind}: {changed} packages")
         world.later(prng.between(3, 12) * HOUR_MS, lambda: _honest(world, depot))
@@ -62,13 +64,10 @@ def packages_old(world: World, event: Event) -> None:
 def _honest(world: World, depot: Depot) -> None:
     """Take away what was laid into the edge; the ledger sends what is current at its birth."""
     depot.die()
-    try:
-        with sqlite3.connect(depot.config.database) as connection:
-            connection.execute("DELETE FROM packages")
-            connection.execute("DELETE FROM bodies")
-        connection.close()
-    except sqlite3.DatabaseError:
-        pass
+    by_hand(
+        depot,
+        lambda c: sum(c.execute(f"DELETE FROM {name}").rowcount for name in ("packages", "bodies")),
+    )
     world.say(depot.name, "offers only what it is sent")
     depot.start()
 
