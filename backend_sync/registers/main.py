@@ -57,7 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     init = add_command(commands, "init", _init, "make a register, or serve one more authority",
                        signed=False)  # fmt: skip
-    init.add_argument("--authority", type=int, required=True, help="its number, 1..255")
+    init.add_argument(
+        "--authority", type=int, required=True, help="its number, 1..255; 0 = technical support"
+    )
     init.add_argument("--user", required=True, help="its first user, who adds the others")
     init.add_argument("--secret", type=Path, help="file: that user's password")
     card_commands.add_commands(commands, add_command)
@@ -106,7 +108,7 @@ def _init(registers: Registers, options: argparse.Namespace) -> Answer:
     secret = read_secret(options.secret, options.user)
     user = registers.found(options.authority, options.user, secret)
     lines = [
-        f"authority {options.authority}: its first user is {user.name}, its stock is empty",
+        f"user {user.name} ({user.role}) can begin",
         "next: register place --name point:NAME, register deliver, register user add",
     ]
     return 0, {"authority": options.authority, "user": user.name}, lines

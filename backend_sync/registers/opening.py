@@ -47,14 +47,18 @@ class Registers:
         self.database.close()
 
     def found(self, authority: int, user: str, secret: str) -> User:
-        """Serve one more authority, with its central stock and its first user. Raises: Refused."""
-        if not 0 < authority <= AUTHORITY_MOST:
-            raise Refused(f"authority {authority}: wanted 1..{AUTHORITY_MOST}")
+        """Serve one more authority, with its central stock and its first user.
+
+        Authority 0: the service company, which serves all of them. Raises: Refused.
+        """
+        if not 0 <= authority <= AUTHORITY_MOST:
+            raise Refused(f"authority {authority}: wanted 1..{AUTHORITY_MOST}, or 0 for support")
         with self.database.transaction():
             if self.database.rows("SELECT 1 FROM places WHERE authority = ?", (authority,)):
                 raise Refused(f"authority {authority} is in this register already")
             made = self.users.found(user, authority, secret)
-            keep_place(self.trail, user, authority, STOCK, 0)
+            if authority:
+                keep_place(self.trail, user, authority, STOCK, 0)
         return made
 
 

@@ -30,10 +30,15 @@ class Users:
         self.passwords = passwords
 
     def found(self, name: str, authority: int, secret: str) -> User:
-        """Make the first user of an authority, with every right of that role; in a transaction."""
-        role = role_of("authority")
+        """Make the first user, with every right of his role; in a transaction. Raises: Refused.
+
+        An authority's own, or for authority 0 the service company's: technical support.
+        """
+        role = role_of("authority" if authority else "technical support")
         assert role is not None
         user = User(name, role.name, Scope(authority), frozenset(role.rights))
+        if not authority and self.database.rows("SELECT 1 FROM users WHERE authority = 0"):
+            raise Refused("technical support has users already; one of them adds others")
         self._add(name, user, secret)
         return user
 
