@@ -84,7 +84,8 @@ def measure(entries: int, check: bool = False, url: str = "") -> Closing:
         folder, body = Path(name), flat_package()
         write_keys(folder / "keys.json", make_keys([AUTHORITY], seed="bench"))
         keyring = LocalKeyring(folder)
-        traffic, witness = Traffic(keyring), Witness()
+        cards, devices = max(entries // 20, 100), min(max(entries // 5000, 4), 200)
+        traffic, witness = Traffic(keyring, cards, devices), Witness()
         tariffs = {(AUTHORITY, VERSION): traffic.tariff}
         url = url or f"sqlite:///{folder / 'ledger.db'}"
         ledger = Ledger(url, BenchClock(), keyring, tariffs, AUTHORITY)

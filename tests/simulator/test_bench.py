@@ -107,6 +107,6 @@ def test_every_plant_has_an_area_whose_row_notices_it():
 
 
 def test_closing_a_day_is_measured_in_two_sizes_and_checked_from_outside():
-    rows = {row.name: row for row in bench_settlement.rows(entries=20_000)}
+    rows = {row.name: row for row in bench_settlement.rows(entries=10_000)}
     assert rows["settlement.close_s"].value > 0 and rows["settlement.lines_checked_per_s"].value > 0
     assert set(rows) >= {"settlement.ratio_to_sum", "settlement.us_an_entry_growth"}
