@@ -12,6 +12,8 @@ OPTION = "--story"
 STORIES = {
     "webshop": ("simulator.story_webshop", "loads bought in the web shop: each executed once"),
     "cash-up": ("simulator.story_cash_up", "drivers' cash: no false shortage, true ones found"),
+    "refund": ("simulator.story_refund", "cards are emptied and paid out, torn in the middle"),
+    "lost-card": ("simulator.story_lost_card", "frozen at once; season, then value, to a new card"),
 }
 
 
