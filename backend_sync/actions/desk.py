@@ -88,7 +88,7 @@ def create(books: Books, order: Order) -> tuple[int, bool]:
     books.database.insert(actions, [action])
     _add_lines(books, [place])
     books.database.run(KEEP_STATE, [(number, CREATED, None, 0, 0)])
-    area = issuer_of(books, order.card)
+    area = facts.issuers[order.card]
     if order.cents:
         books.transfer(
             f"actions:{number}:paid",
@@ -126,12 +126,20 @@ def unreviewed(books: Books) -> list[int]:
 
 def review(books: Books, cards: Iterable[int]) -> dict[int, str]:
     """Work out the state of every action of these cards; add lines and move money accordingly."""
+    states, changed = _review(books, cards)
+    if changed:
+        states |= _review(books, changed)[0]
+    return states
+
+
+def _review(books: Books, cards: Iterable[int]) -> tuple[dict[int, str], list[int]]:
+    """Return the states, and the cards that got lines."""
     facts = Facts(books.database, cards, books.now)
     found = {id: state_of_action(facts, action) for id, action in facts.actions.items()}
     states = {id: state for id, (state, _) in found.items()}
     places: list[Place] = []
-    for card in sorted(facts.slots):
-        moved = [a for a in facts.actions.values() if a.card == card and states[a.id] == DISPLACED]
+    for card, of_card in sorted(facts.by_card.items()):
+        moved = [action for action in of_card if states[action.id] == DISPLACED]
         # One at a time: the second must see the first; the next review moves it.
         for action in moved[:1]:
             try:
@@ -142,21 +150,20 @@ def review(books: Books, cards: Iterable[int]) -> dict[int, str]:
     _add_lines(books, places)
     rows = []
     for number, (state, told) in found.items():
-        _settle(books, facts.actions[number], state)
-        entries = [t.entry for t in facts.told[facts.actions[number].card] if t.action == number]
-        seen = max(entries, default=0)
-        entry = told.entry if told else None
-        rows.append((number, state, entry, int(state in ENDED), seen))
+        action = facts.actions[number]
+        if state in ENDED:
+            _settle(books, action, state, facts.issuers[action.card])
+        seen = max((t.entry for t in facts.told[action.card] if t.action == number), default=0)
+        rows.append((number, state, told.entry if told else None, int(state in ENDED), seen))
     books.database.run(KEEP_STATE, rows)
-    return states
+    return states, sorted({place.card for place in places})
 
 
-def _settle(books: Books, action: Action, state: str) -> None:
+def _settle(books: Books, action: Action, state: str, area: int) -> None:
     """Move an ended action's money. The core moves that of a load when its entry is posted."""
     paid = f"{PREPAID}:{action.id}"
     if not action.cents:
         return
-    area = issuer_of(books, action.card)
     if state in (SUPERSEDED, EXPIRED):
         lines = [(paid, area, -action.cents), (f"{PAYOUT}:{area}", area, action.cents)]
         books.transfer(f"actions:{action.id}:back", "BACK", lines)
@@ -179,7 +186,3 @@ def _add_lines(books: Books, places: list[Place]) -> None:
     if places:
         first = books.database.next_id(action_lines)
         books.database.insert(action_lines, [(first + i, *p) for i, p in enumerate(places)])
-
-
-def issuer_of(books: Books, card: int) -> int:
-    return int(books.database.value("SELECT issuer FROM cards WHERE id = ?", (card,)))

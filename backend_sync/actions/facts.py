@@ -80,6 +80,12 @@ class Facts:
             row[0]: action_of(row)
             for row in database.rows_in("SELECT * FROM actions WHERE card IN {}", wanted)
         }
+        self.by_card: dict[int, list[Action]] = defaultdict(list)
+        for action in self.actions.values():
+            self.by_card[action.card].append(action)
+        self.issuers = dict(
+            map(tuple, database.rows_in("SELECT id, issuer FROM cards WHERE id IN {}", wanted))
+        )
         self.cancelled = {
             row[0]
             for row in database.rows_in(

@@ -18,7 +18,8 @@ from backend_sync.ledger.ledger import Ledger
 from card_layouts.records.entries_service import ACT_LOAD, ACT_PRODUCT
 
 LOOK_AGAIN_S = 60  # time alone ends actions, too
-SETTLE_MS = 10_000  # how often entries that were posted are looked through
+ORDERED, EVERYTHING = 1, 2  # what is to be looked at
+SETTLE_MS = 30_000  # how often entries that were posted are looked through
 CARRIED = (
     "INSERT INTO action_carriers (device, epoch, first_list, last_list, leased_to)"
     " VALUES (?, ?, ?, ?, ?) ON CONFLICT (device, epoch) DO UPDATE SET"
@@ -29,6 +30,12 @@ CARRIED = (
 )
 ORDERS = "SELECT (SELECT coalesce(max(id), 0) FROM actions), (SELECT count(*) FROM action_cancels)"
 BOOKED = "SELECT coalesce(max(id), 0) FROM seals"
+NEW_ORDERS = (
+    "SELECT card FROM actions WHERE id > ? UNION SELECT a.card FROM action_cancels c"
+    " JOIN actions a ON a.id = c.action JOIN action_states s ON s.action = a.id WHERE s.ended = 0"
+)
+News = tuple[tuple[int, int], int, int, int]
+Waits = tuple[Line, dict[str, Any]]
 Carried = tuple[int, int]  # device, epoch
 
 
@@ -37,8 +44,10 @@ class WaitingActions:
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
-        self._lines: list[tuple[Line, dict[str, Any]]] = []
-        self._seen: tuple[Any, int, int, int] | None = None
+        self._by_card: dict[int, list[Waits]] = {}
+        self._lines: list[Waits] = []
+        self._late: set[int] = set()
+        self._seen: News | None = None
         self._carried: dict[Carried, tuple[int, int]] = {}
 
     def lines(self, most: int) -> list[dict[str, Any]]:
@@ -46,26 +55,35 @@ class WaitingActions:
 
         What is beyond waits for room, the latest orders first.
         """
-        if self._is_due():
+        due = self._is_due()
+        if due:
+            news = self._news(due == EVERYTHING)  # before it looks: what comes meanwhile is news
             with self.ledger.books() as books:
-                self._look(books, most)
-            self._seen = self._news()
+                self._look(books, due == EVERYTHING)
+                self._choose(books, most)
+            self._seen = news
         return [fields for _, fields in self._lines]
 
-    def _is_due(self) -> bool:
-        """Say whether the actions may have changed: orders at once, entries now and then."""
+    def _is_due(self) -> int:
+        """Say what may have changed: orders are seen at once, entries now and then."""
         if self._seen is None:
-            return True
+            return EVERYTHING
         orders, booked, at, at_ms = self._seen
-        now = self._news()
-        if now[0] != orders or not 0 <= now[2] - at < LOOK_AGAIN_S:
-            return True
-        return now[1] != booked and now[3] - at_ms >= SETTLE_MS
+        now = self._news(True)
+        if not 0 <= now[2] - at < LOOK_AGAIN_S:
+            return EVERYTHING
+        if now[1] != booked and now[3] - at_ms >= SETTLE_MS:
+            return EVERYTHING
+        return ORDERED if now[0] != orders else 0
 
-    def _news(self) -> tuple[Any, int, int, int]:
+    def _news(self, whole: bool) -> News:
+        """Return (newest order and cancellations, newest seal, when all was looked at last)."""
         database, clock = self.ledger.database, self.ledger.clock
-        orders = tuple(database.rows(ORDERS)[0])
-        return orders, int(database.value(BOOKED)), clock.utc_seconds(), clock.monotonic_ms()
+        newest, cancelled = database.rows(ORDERS)[0]
+        if not whole and self._seen is not None:
+            return (newest, cancelled), *self._seen[1:]
+        booked = int(database.value(BOOKED))
+        return (newest, cancelled), booked, clock.utc_seconds(), clock.monotonic_ms()
 
     def last_list(self) -> int:
         """Return the newest list's version, 0 before there is one."""
@@ -79,6 +97,15 @@ class WaitingActions:
             fresh = [line for line, _ in self._lines if line.listed is None]
             books.database.insert(action_listed, [(line.id, version) for line in fresh])
             review(books, {line.card for line in fresh})
+        listed = {line.id for line, _ in self._lines}
+        for card, waits in self._by_card.items():
+            self._by_card[card] = [
+                (
+                    line._replace(listed=line.listed or version) if line.id in listed else line,
+                    fields,
+                )
+                for line, fields in waits
+            ]
         self._lines = [(line._replace(listed=line.listed or version), f) for line, f in self._lines]
 
     def given(self, device: int, epoch: int, version: int, leased_to: int) -> None:
@@ -90,25 +117,39 @@ class WaitingActions:
             books.database.run(CARRIED, [(device, epoch, version, version, leased_to)])
         self._carried[device, epoch] = version, leased_to
 
-    def _look(self, books: Books, most: int) -> None:
-        """Review what is not ended and collect the lines, oldest orders first."""
-        cards = unreviewed(books)
-        review(books, cards)
-        states = review(books, cards)  # with the lines that the first has added
+    def _look(self, books: Books, whole: bool) -> None:
+        """Review the cards with news, and note the lines that they have now."""
+        if whole or self._seen is None:
+            cards = unreviewed(books)
+            self._by_card = {}
+        else:
+            rows = books.database.rows(NEW_ORDERS, (self._seen[0][0],))
+            cards = sorted(int(row[0]) for row in rows)
+        states = review(books, cards)
         facts = Facts(books.database, cards, books.now)
-        found = [line for card in cards for line in lines_now(facts, states, card)]
-        found.sort(key=lambda line: (line.action, line.k))
-        self._lines = [(line, _fields(facts.actions[line.action], line)) for line in found[:most]]
-        pseudonyms = dict(
-            books.database.rows_in("SELECT id, pseudonym FROM cards WHERE id IN {}", cards)
+        names = dict(
+            map(
+                tuple,
+                books.database.rows_in("SELECT id, pseudonym FROM cards WHERE id IN {}", cards),
+            )
         )
-        for line, fields in self._lines:
-            fields["card"] = bytes(pseudonyms[line.card])
-        late = {line.action for line in found[most:]}
-        rows = [(COUNTER if id in late else CREATED, id, CREATED, COUNTER) for id in states]
-        books.database.run(
-            "UPDATE action_states SET state = ? WHERE action = ? AND state IN (?, ?)", rows
-        )
+        for card in cards:
+            self._by_card[card] = [
+                (line, {"card": bytes(names[card]), **_fields(facts.actions[line.action], line)})
+                for line in lines_now(facts, states, card)
+            ]
+
+    def _choose(self, books: Books, most: int) -> None:
+        """Take the oldest orders; those for which there is no room wait for a counter."""
+        found = [waits for of_card in self._by_card.values() for waits in of_card]
+        found.sort(key=lambda waits: (waits[0].action, waits[0].k))
+        self._lines = found[:most]
+        late = {line.action for line, _ in found[most:]}
+        rows = [(COUNTER, action, CREATED) for action in late - self._late]
+        rows += [(CREATED, action, COUNTER) for action in self._late - late]
+        sql = "UPDATE action_states SET state = ? WHERE action = ? AND state = ?"
+        books.database.run(sql, rows)
+        self._late = late
 
 
 def _fields(action: Action, line: Line) -> dict[str, Any]:

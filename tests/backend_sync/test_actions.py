@@ -1,14 +1,18 @@
 """Purchases in the web shop: executed once, withdrawn or expired for certain, money once."""
 
+import threading
+
 import pytest
 
 from backend_sync.actions import desk, places
-from backend_sync.actions.desk import ActionRefused
+from backend_sync.actions.desk import ActionRefused, Order
+from backend_sync.ledger.books import open_books
 from backend_sync.ledger.verify_chain import verify_chain
 from card_layouts.answers import ACCEPTED, LOAD_AGAIN
 from card_layouts.packages.action_list_builder import lines_that_fit
-from card_layouts.records.entries_service import ACT_NOTHING
-from simulator.field import answer_lost, commit_lost
+from card_layouts.records.entries_service import ACT_LOAD, ACT_NOTHING
+from simulator.desfire_card import Cut
+from simulator.field import Tear, answer_lost, commit_lost
 from simulator.tap_world import FARE, NOW, PURSE, OnCard
 from tests.backend_sync.action_worlds import CENTS, DAY_S, HOUR, LEASED_TO, Shop
 
@@ -154,6 +158,56 @@ def test_a_torn_load_is_being_confirmed_until_the_card_is_seen_again(shop, tear)
     assert shop.review() == {action: "EXECUTED"}
     assert shop.money(action) == (0, shop.purse(), 0)
     assert OnCard(shop.town.card).actions == 2
+
+
+EVERY_TEAR = [
+    Tear(exchange=number, cut=Cut(way, 0)) for number in range(36) for way in ("in", "out")
+]
+
+
+@pytest.mark.parametrize(
+    "tears",
+    [
+        pytest.param(EVERY_TEAR[5::9], id="sample"),
+        pytest.param(EVERY_TEAR, id="all", marks=pytest.mark.full),
+    ],
+)
+def test_wherever_a_load_is_torn_it_is_executed_once_and_paid_once(tmp_path, tears):
+    for number, tear in enumerate(tears):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        shop = Shop(folder, f"sqlite:///{folder / 'ledger.db'}")
+        action = shop.order()
+        shop.publish(0, 1)
+        shop.town.tear(NOW + HOUR, 0, tear)
+        for turn in (1, 2, 3):
+            shop.town.tap(NOW + HOUR + turn * HOUR, turn % 2)
+        assert shop.review() == {action: "EXECUTED"}, tear
+        assert shop.money(action) == (0, shop.purse(), 0), tear
+        assert OnCard(shop.town.card).actions == 2, tear
+        shop.close()
+
+
+def test_a_thousand_orders_at_once_are_each_sold_once(small):
+    """Eight callers send the same purchases at the same time; a card has room for eight."""
+    numbers, database = [], small.ledger.database
+
+    def sell():
+        for turn in range(16 * places.LINES_PER_CARD_MAX):
+            number = turn % places.LINES_PER_CARD_MAX
+            order = Order(f"web-{number}", small.card, ACT_LOAD, CENTS, "web", NOW, NOW + DAY_S)
+            with open_books(database, NOW, "EUR") as books:
+                numbers.append((number, desk.create(books, order)[0]))
+
+    threads = [threading.Thread(target=sell) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(numbers) == 1024 and len(set(numbers)) == places.LINES_PER_CARD_MAX
+    assert small.money(numbers[0][1])[0] == CENTS
+    rows = small.ledger.database.rows("SELECT sum(cents) FROM balances WHERE kind = 'PREPAID'")
+    assert rows[0][0] == places.LINES_PER_CARD_MAX * CENTS
 
 
 def test_whatever_the_order_of_the_evidence_the_end_is_the_same(shop):
