@@ -8,7 +8,7 @@ so G's table reads both. Source: card-bits.md sections 2 and 3.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from card_layouts.cards.card_layout import G
+from card_layouts.cards.card_layout import P_SLOT, G
 from card_layouts.codec.bits import Layout
 from card_layouts.records import entries_device, entries_service, entries_tap
 from card_layouts.records.entries import BODY_END, H_END, UID_END
@@ -43,6 +43,8 @@ read_record_n = reader(G, ("n",), 7, 11)
 read_operator = reader(entries_tap.INTENT, ("operator",), 72, 84)
 read_action = reader(entries_service.ACTION, ("action",), 72, 88)
 read_announced = reader(entries_service.ACTION, ("k", "version", "kind", "action"), 68, 80)
+SLOT_BYTES_AT = 44  # ACTION: the row of P that is put on the card
+read_right = reader(P_SLOT, ("authority_use", "product"), 0, 3)
 read_config = reader(entries_device.CONFIG, ("time", "clock"), 24, 28)
 read_outcome = reader(entries_tap.OUTCOME, ("of", "outcome", "how"), 44, 49)
 read_obs = reader(entries_tap.OBS, ("count",), 95, 96)
@@ -88,6 +90,11 @@ def first_of(device: int, epoch: int, seq: int, payload: bytes) -> bytes:
 
 def h_of(record: bytes) -> bytes:
     return record[BODY_END:H_END]
+
+
+def read_product(payload: bytes) -> list[int]:
+    """Return (area of use, product in its numbers) of what an ACTION puts on the card."""
+    return read_right(payload[SLOT_BYTES_AT:])
 
 
 def slots_of_ticket(payload: bytes) -> tuple[bytes, bytes, bytes]:

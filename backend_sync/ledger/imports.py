@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from backend_sync.ledger.accounts import CASH, PREPAID, AccountBook, card_name
 from backend_sync.ledger.poster import Poster
+from backend_sync.ledger.products import ProductBook, executed_actions
 from backend_sync.ledger.resolve import Alarm
 from backend_sync.ledger.results import ALARM_SALE_DIFFERS, AUDITED, BEGIN_AGAIN
 from backend_sync.ledger.schema import cards, issues, sales
 from backend_sync.ports import Keyring
-from backend_sync.storage.database import Database
+from backend_sync.storage.database import Database, Row
 from card_layouts.cards.issue import ISSUE, STATE_VERIFIED, STATE_WRITTEN
 from card_layouts.errors import LayoutError
 
@@ -93,7 +94,10 @@ def import_issues(
 def import_sales(
     database: Database, book: AccountBook, poster: Poster, rows: Sequence[Sale], home: int
 ) -> int:
-    """Post sales, CASH to PREPAID; return how many were new. A changed repeat is an alarm."""
+    """Post sales, CASH to PREPAID; return how many were new. A changed repeat is an alarm.
+
+    What was paid for a product that is on its card already goes on to REV.
+    """
     known = {
         row[0]: tuple(row)
         for row in database.rows_in(
@@ -101,7 +105,7 @@ def import_sales(
             sorted({str(row.sale) for row in rows}),
         )
     }
-    fresh = []
+    fresh: list[Row] = []
     number = database.next_id(sales)
     for row in rows:
         row = row._replace(
@@ -125,6 +129,11 @@ def import_sales(
                     f"sale {row.sale}: sent again with other values; the first stands",
                 )
             )
+    products = ProductBook(database, book, poster)
+    executed = executed_actions(database, {row[2] for row in fresh})
+    for number, _, action, cents, _, _, area in fresh:
+        if action in executed:
+            products.earn(number, action, cents, area)
     book.write()
     database.insert(sales, fresh)
     return len(fresh)

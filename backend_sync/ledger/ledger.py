@@ -23,6 +23,7 @@ from backend_sync.ledger.head_watch import HeadWatch
 from backend_sync.ledger.imports import Sale, import_issues, import_sales
 from backend_sync.ledger.opening import open_database
 from backend_sync.ledger.poster import Poster
+from backend_sync.ledger.products import ProductBook
 from backend_sync.ledger.reading import Reading
 from backend_sync.ledger.report import report
 from backend_sync.ledger.rerating import Rerater
@@ -99,8 +100,10 @@ class Ledger:
             singles = SingleBook(self.database, book, poster, self.rerater.tariffs)
             rides = RideBook(self.database, self.rerater.terms)
             actions = ActionBook(self.database)
+            products = ProductBook(self.database, book, poster)
             if found.fresh or found.equivocal:
-                self._take_entries(found, work, book, poster, tickets, singles, rides, actions)
+                books = (tickets, singles, rides, actions, products)
+                self._take_entries(found, work, book, poster, *books)
             news = arrivals.keep_refused(self.database, found, now)
             poster.alarms += late_seals.alarms_of(news, found.late)
             book.write()
@@ -109,6 +112,7 @@ class Ledger:
             singles.write()
             rides.write()
             actions.write()
+            products.write()
             chains = self._move_chains(found)
         self.auditor.has_news = True
         return self._acknowledgements(chains, now)
@@ -218,8 +222,10 @@ class Ledger:
         singles: SingleBook,
         rides: RideBook,
         actions: ActionBook,
+        products: ProductBook,
     ) -> None:
-        reading = Reading(work, book, self.rerater, poster, tickets, singles, rides, actions)
+        more = (tickets, singles, rides, actions, products)
+        reading = Reading(work, book, self.rerater, poster, *more)
         reading.read(found.fresh)
         resolver = Resolver(work, self.keyring)
         resolver.records = reading.records
@@ -229,6 +235,7 @@ class Ledger:
         take_back(self.database, work, poster, resolver, found)
         poster.settle(list(work.by_intent_id.values()))
         rides.settle(work.by_intent_id.values())
+        products.settle(work.by_intent_id.values())
         poster.alarms += resolver.alarms
         found.refused += reading.refused
         poster.entries = [

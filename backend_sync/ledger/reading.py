@@ -29,6 +29,7 @@ from backend_sync.ledger.decoding import (
     read_outcome,
 )
 from backend_sync.ledger.poster import Poster
+from backend_sync.ledger.products import ProductBook
 from backend_sync.ledger.rerating import Rerater
 from backend_sync.ledger.resolve import Alarm, Key, Outcome
 from backend_sync.ledger.results import (
@@ -77,6 +78,7 @@ class Reading:
         singles: SingleBook,
         rides: RideBook,
         actions: ActionBook,
+        products: ProductBook,
     ) -> None:
         self.work = work
         self.book = book
@@ -86,6 +88,7 @@ class Reading:
         self.singles = singles
         self.rides = rides
         self.actions = actions
+        self.products = products
         self.outcomes: list[Outcome] = []
         self.records: list[tuple[Card, bytes, int]] = []
         self.inert: set[Key] = set()
@@ -142,6 +145,7 @@ class Reading:
             return
         card = self._card(entry, opened.card)
         self.actions.take(entry, card, body.a, body.time)
+        self.products.take(entry)
         source, target = self._accounts(entry, card, body)
         answer = None
         if opened.type == INTENT:

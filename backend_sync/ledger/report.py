@@ -61,6 +61,9 @@ def report(database: Database, with_cards: bool = False) -> dict[str, Any]:
         "unpaid_actions": database.value(
             "SELECT count(*) FROM balances WHERE kind = 'PREPAID' AND cents < 0"
         ),
+        "waiting_actions_cents": database.value(
+            "SELECT coalesce(sum(cents), 0) FROM balances WHERE kind = 'PREPAID' AND cents > 0"
+        ),
         "trial_balance_cents": database.value("SELECT coalesce(sum(cents), 0) FROM postings"),
         "forks": len(forks(database)),
         "quarantine": dict(_pairs(database, "quarantine", "reason")),

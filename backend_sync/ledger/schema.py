@@ -27,7 +27,8 @@ from sqlalchemy import (
     text,
 )
 
-import backend_sync.ledger.audit_tables  # noqa: F401 - they stand in the same metadata
+import backend_sync.ledger.audit_tables
+import backend_sync.ledger.product_tables  # noqa: F401 - both stand in the same metadata
 from backend_sync.ledger.append_only import append_only
 from backend_sync.ledger.single_tables import SINGLE_BOOKS
 from backend_sync.storage.columns import (
@@ -209,6 +210,7 @@ sales = Table(
     number_column("time"),
     number_column("authority"),
     UniqueConstraint("sale"),
+    Index(None, "action"),
 )
 
 alarms = Table(

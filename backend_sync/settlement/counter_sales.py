@@ -1,4 +1,4 @@
-"""Revenue that no slot tells of, as lines: counters' tickets, what modules of the ledger book.
+"""Revenue that no slot tells of, as lines: counters' tickets and passes, what modules book.
 
 Where the books know what was sold its line names product, tariff and day, so that tax is taken out
 of it by the same rules. All of it is the ledger's word. Source: X-1; SPEC_SETTLEMENT.md section 1.
@@ -14,10 +14,14 @@ from card_layouts.settlement.lines import Line
 from card_layouts.settlement.pricing import DayTerms
 
 SOLD = (
-    "SELECT p.id, a.name, p.authority, p.cents, p.rule, t.header, t.time, s.says, s.at"
+    "SELECT p.id, a.name, p.authority, p.cents, p.rule, t.header, t.time, s.says, s.at,"
+    " l.time, e.authority, e.product"
     " FROM postings p JOIN accounts a ON a.id = p.account"
     " LEFT JOIN ticket_sales t ON p.rule = 'TICKET' AND t.id = p.sale"
     " LEFT JOIN single_sales s ON p.rule = 'SALE' AND s.id = p.sale"
+    " LEFT JOIN sales l ON p.rule IN ('SOLD', 'UNSOLD') AND l.id = p.sale"
+    " LEFT JOIN product_entries e ON e.id ="
+    " (SELECT min(x.id) FROM action_entries x WHERE x.action = l.action)"
     " WHERE p.id BETWEEN ? AND ? AND a.kind = 'REV' AND p.pending IS NULL AND p.entry IS NULL"
     " ORDER BY p.id"
 )
@@ -35,19 +39,23 @@ def counter_lines(
     database: Database, postings: tuple[int, int], terms: DayTerms
 ) -> Iterator[tuple[Line, int]]:
     """Yield (line, cents) for every posting on REV that no slot tells of, in order."""
-    for posting, name, area, cents, rule, header, time, says, at in database.rows(SOLD, postings):
+    for row in database.rows(SOLD, postings):
+        posting, name, area, cents, rule, header, time, says, at, paid, use, product = row
+        what = What()
         if header is not None:
-            what = _ticket(bytes(header), area, time, terms)
-        else:
-            what = _single(bytes(says), area, at, terms) if says is not None else What()
+            what = _of_day(ULC_HEADER.get(bytes(header), "product"), area, time, terms)
+        elif says is not None:
+            what = _single(bytes(says), area, at, terms)
+        elif use == area:
+            what = _of_day(product, area, paid, terms)
         facts = ln.revenue_facts(posting, area, operator_of(name), cents, rule, *what)
         yield Line(ln.OTHER, ln.POSTED, 1, 0, 0, 0, 0, ln.NO_SLOT, facts), cents
 
 
-def _ticket(header: bytes, area: int, time: int, terms: DayTerms) -> What:
-    """Return what a tourist ticket is: its header names no tariff, so that of the day counts."""
+def _of_day(product: int, area: int, time: int, terms: DayTerms) -> What:
+    """Return what a ticket or pass is: it names no tariff, so that of its sale's day counts."""
     version, day = terms.in_force(area, time)
-    return What(ULC_HEADER.get(header, "product"), version, day) if version else What()
+    return What(product, version, day) if version else What()
 
 
 def _single(says: bytes, area: int, at: int, terms: DayTerms) -> What:

@@ -36,6 +36,7 @@ class Tx(NamedTuple):
     actions: int
     blocks: int
     at_s: int
+    k: int = 0  # the action it did, as its card counts them; 0 = none
 
     @property
     def writer(self) -> tuple[int, int]:
@@ -156,7 +157,8 @@ class Model:
             if after != before:
                 self._wrong("I1", f"chip {chip}: {before} became {after} without a transaction")
             return None
-        tx = Tx(chip, was.card, n, device, wrote[1], purse - was.purse, a - was.a, b - was.b, at_s)
+        tx = Tx(chip, was.card, n, device, wrote[1], purse - was.purse, a - was.a, b - was.b, at_s,
+                a if a > was.a else 0)  # fmt: skip
         if n != was.n + 1:
             self._wrong("I2", f"chip {chip}: counter went from {was.n} to {n} in one presentation")
         if wrote[0] != device:

@@ -7,6 +7,8 @@ against. Source: trust.md 4.3, 4.4, 4.7.
 
 from typing import Any
 
+from simulator.histories.model import PASS
+
 Writer = tuple[int, int]  # device, seq
 
 
@@ -26,13 +28,15 @@ def missing(model: Any, card: int, unheard: set[Writer]) -> int:
 
 
 def revenue(model: Any, unheard: set[Writer], known: set[Writer]) -> int:
-    """Return what was charged, forks and unheard entries left out."""
-    found = 0
+    """Return what was charged, and paid for passes on cards; forks, unheard entries left out."""
+    found, passes = 0, set()
     for writers in model.by_place.values():
         for writer in _posted(model, writers, unheard, known):
             tx = model.by_writer[writer]
             found -= 0 if tx.actions else tx.cents
-    return found
+            passes |= {(tx.card, tx.k)} if tx.actions else set()
+    orders = [model.paid[card][k - 1] for card, k in passes if 0 < k <= len(model.paid[card])]
+    return found + sum(order.cents for order in orders if order.kind == PASS)
 
 
 def cash(model: Any) -> int:

@@ -9,12 +9,20 @@ from typing import NamedTuple
 from backend_sync.keyring.keyfile import make_keys, write_keys
 from backend_sync.keyring.local import LocalKeyring
 from backend_sync.ledger import Ledger
-from card_layouts.cards.card_layout import KIND_BLOCK, KIND_DEBIT, KIND_ISSUE, KIND_LOAD, G
+from card_layouts.cards.card_layout import (
+    KIND_BLOCK,
+    KIND_DEBIT,
+    KIND_ISSUE,
+    KIND_LOAD,
+    KIND_PRODUCT,
+    G,
+)
 from card_layouts.cards.issue import ISSUE, STATE_VERIFIED
 from card_layouts.crypto.kdf import block_key, device_key, device_label, next_block_key
 from card_layouts.records import entries as types
 from card_layouts.records.chain import chain_next, chain_start, record_h
 from card_layouts.records.entries_all import layout_of
+from card_layouts.records.entries_service import ACT_PRODUCT
 from card_layouts.records.entries_tap import HOW_ANSWER, OUTCOME_COMMITTED
 from card_layouts.records.slot import SLOT_HEADER, SLOTS_PER_BLOCK, Sealer
 
@@ -165,6 +173,17 @@ class Device:
         announced = self.announce(
             card, KIND_LOAD, cents, types.ACTION, action=action, operator=OPERATOR
         )
+        card.commit(announced)
+        self.outcome(announced)
+        return announced
+
+    def announce_product(self, card, action, right=bytes(24)):
+        """Announce that a product is put on the card; commit nothing."""
+        fields = {"action": action, "slot_bytes": right, "operator": OPERATOR}
+        return self.announce(card, KIND_PRODUCT, 0, types.ACTION, act=ACT_PRODUCT, **fields)
+
+    def product(self, card, action, right=bytes(24)):
+        announced = self.announce_product(card, action, right)
         card.commit(announced)
         self.outcome(announced)
         return announced
