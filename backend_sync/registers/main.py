@@ -18,12 +18,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend_sync.clocks import SystemClock
 from backend_sync.registers import card_commands, user_commands
-from backend_sync.registers.opening import Registers, open_database
+from backend_sync.registers.opening import RESTORE, Registers, open_database
 from backend_sync.registers.passwords import Cost
 from backend_sync.registers.refusals import Refused
 from backend_sync.registers.rights import User
 from backend_sync.registers.verify import head_of_all, verify
-from backend_sync.storage.disk import DiskRefused
+from backend_sync.storage.disk import DiskRefused, in_words
 
 Answer = tuple[int, Any, list[str]]  # exit code, JSON, lines for people
 Command = Callable[[Registers, User, argparse.Namespace], Answer]
@@ -42,7 +42,9 @@ def main(arguments: Sequence[str], cost: Cost = Cost()) -> int:  # noqa: B008 - 
         print(f"register {options.command}: {error}; nothing was changed", file=sys.stderr)
         return 1
     except (CommandError, DiskRefused, OSError, ModuleNotFoundError, SQLAlchemyError) as error:
-        print(f"register {options.command}: {error.__cause__ or error}", file=sys.stderr)
+        cause = error.__cause__ or error
+        words = in_words(cause, RESTORE) or str(cause).strip()
+        print(f"register {options.command}: {options.place}: {words}", file=sys.stderr)
         return 2
     print(json.dumps(found, indent=1, ensure_ascii=False) if options.json else "\n".join(lines))
     return code

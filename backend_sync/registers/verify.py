@@ -78,11 +78,8 @@ def _ranges(database: Database) -> Iterator[str]:
     for authority in sorted(kept.keys() | {row[0] for row in delivered}):
         wanted, found = card_views.replayed(database, authority), kept.get(authority, [])
         if wanted != found:
-            odd = sorted(set(wanted) ^ set(found))[0]
+            missing = sorted(set(wanted) - set(found))
+            odd = (missing or sorted(set(found) - set(wanted)))[0]
             span = card_views.span_of(authority, odd)
-            which = (
-                "the documents say it, the ranges do not"
-                if odd in wanted
-                else ("the ranges say it, the documents do not")
-            )
-            yield f"cards {span}: {' at '.join(odd[2])}: {which}"
+            said, silent = ("documents", "ranges") if missing else ("ranges", "documents")
+            yield f"cards {span}: {' at '.join(odd[2])}: the {said} say it, the {silent} do not"

@@ -6,7 +6,6 @@ from backend_sync.registers.card_views import set_place
 from backend_sync.registers.cards import Span
 from backend_sync.registers.opening import MIGRATIONS, Registers
 from backend_sync.registers.passwords import Cost
-from backend_sync.registers.proposals import Policy
 from backend_sync.registers.rights import Scope, role_of
 from backend_sync.storage.database import Database
 from tests.backend_sync.builders import AUTHORITY, FixedClock
@@ -30,19 +29,21 @@ class Counted:
 class RegistersWorld:
     """`anna` is the authority's; `carl` sells at kamppi, `dora` at pasila."""
 
-    def __init__(self, url="sqlite://", policy=None):
-        self.clock = FixedClock()
-        self.registers = Registers(
-            Database(url, MIGRATIONS), self.clock, Counted(), CHEAP, policy or Policy()
-        )
-        self.cards, self.users = self.registers.cards, self.registers.users
-        self.database, self.trail = self.registers.database, self.registers.trail
-        self.proposals = self.registers.proposals
+    def __init__(self, url="sqlite://"):
+        self.open(url)
         self.anna = self.registers.found(AUTHORITY, "anna", SECRET)
         for name in ("kamppi", "pasila"):
             set_place(self.trail, self.anna, AUTHORITY, f"point:{name}", 0)
         self.carl = self.add("carl", "sales point", point="kamppi")
         self.dora = self.add("dora", "service point", point="pasila")
+
+    def open(self, url):
+        """Open the register of `url`, again after `close`."""
+        self.clock = FixedClock()
+        self.registers = Registers(Database(url, MIGRATIONS), self.clock, Counted(), CHEAP)
+        self.cards, self.users = self.registers.cards, self.registers.users
+        self.database, self.trail = self.registers.database, self.registers.trail
+        self.proposals = self.registers.proposals
 
     def add(self, name, role, authority=AUTHORITY, operator=0, point="", rights=None, by=None):
         """Add a user with every right that the role can have, or with `rights`."""
