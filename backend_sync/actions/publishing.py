@@ -15,9 +15,12 @@ from backend_sync.actions.states import COUNTER, CREATED
 from backend_sync.actions.tables import action_listed, action_lists
 from backend_sync.ledger.books import Books
 from backend_sync.ledger.ledger import Ledger
+from card_layouts.cards.card_layout import P_SLOT
 from card_layouts.records.entries_service import ACT_LOAD, ACT_PRODUCT
 
 LOOK_AGAIN_S = 60  # time alone ends actions, too
+WHAT_BYTES = 32  # of ACTION_ENTRY.what
+K_MASK = (1 << 16) - 1  # of P_SLOT.k
 ORDERED, EVERYTHING = 1, 2  # what is to be looked at
 SETTLE_MS = 30_000  # how often entries that were posted are looked through
 CARRIED = (
@@ -166,5 +169,8 @@ def _fields(action: Action, line: Line) -> dict[str, Any]:
     if line.kind == ACT_LOAD:
         fields["amount"] = action.cents
     if line.kind == ACT_PRODUCT:
-        fields |= {"slot": action.slot, "what": action.what, "use_reset": 1 << action.slot}
+        what = bytearray(action.what.ljust(WHAT_BYTES, b"\0"))
+        P_SLOT.put(what, "slot", action.slot)
+        P_SLOT.put(what, "k", line.k & K_MASK)  # the right names its sale by the action's number
+        fields |= {"slot": action.slot, "what": bytes(what), "use_reset": 1 << action.slot}
     return fields

@@ -9,12 +9,14 @@ from backend_sync.actions.desk import ActionRefused, Order
 from backend_sync.ledger.books import open_books
 from backend_sync.ledger.verify_chain import verify_chain
 from card_layouts.answers import ACCEPTED, LOAD_AGAIN
+from card_layouts.cards.card_layout import FILE_P, P_SLOT, ZONES_ALL
 from card_layouts.packages.action_list_builder import lines_that_fit
-from card_layouts.records.entries_service import ACT_LOAD, ACT_NOTHING
+from card_layouts.records.entries_service import ACT_LOAD, ACT_NOTHING, ACT_PRODUCT
 from simulator.desfire_card import Cut
 from simulator.field import Tear, answer_lost, commit_lost
 from simulator.tap_world import FARE, NOW, PURSE, OnCard
 from tests.backend_sync.action_worlds import CENTS, DAY_S, HOUR, LEASED_TO, Shop
+from tests.firmware.product_worlds import SEASON
 
 pytestmark = pytest.mark.requirement("W-143", "W-112", "D9", "I11")
 
@@ -158,6 +160,23 @@ def test_a_torn_load_is_being_confirmed_until_the_card_is_seen_again(shop, tear)
     assert shop.review() == {action: "EXECUTED"}
     assert shop.money(action) == (0, shop.purse(), 0)
     assert OnCard(shop.town.card).actions == 2
+
+
+def test_a_pass_bought_on_the_web_is_on_the_card_before_the_fare_and_earned_once(shop):
+    right = P_SLOT.pack({"zones": ZONES_ALL, **SEASON})
+    pass_price, load = 5500, shop.order("web-0")
+    action = shop.order("web-1", pass_price, kind=ACT_PRODUCT, slot=1, what=right + b"\0")
+    shop.publish(0, 1)
+    assert shop.town.tap(NOW + HOUR, 0) == ACCEPTED
+    assert shop.town.tap(NOW + 3 * HOUR, 1) == ACCEPTED
+    assert shop.review() == {load: "EXECUTED", action: "EXECUTED"}
+    assert shop.purse() == PURSE + CENTS, "the pass pays both rides"
+    assert shop.money(action) == (0, shop.purse(), 0)
+    rows = dict(shop.ledger.database.rows("SELECT name, cents FROM balances"))
+    assert rows["REV:244:0"] == pass_price
+    assert shop.status(action)["status"].startswith("put on the card at stop")
+    held = P_SLOT.unpack(OnCard(shop.town.card).data[FILE_P], 12 + 24)
+    assert (held["k"], held["slot"], held["product"]) == (3, 1, SEASON["product"])
 
 
 EVERY_TEAR = [
