@@ -1,6 +1,7 @@
 """A service point with a keyring, a link service and a customer register, all real, on disk."""
 
 from pathlib import Path
+from secrets import token_bytes
 
 from backend_sync.customers import main as customers_main
 from backend_sync.customers.customers import Customers
@@ -26,8 +27,8 @@ def uid_of(index):
 class Desk:
     """`url(name)` says where a register's database is."""
 
-    def __init__(self, folder: Path, url, keyring=None):
-        self.folder, self.url = folder, url
+    def __init__(self, folder: Path, url, keyring=None, entropy=token_bytes):
+        self.folder, self.url, self.entropy = folder, url, entropy
         self.clock = FixedClock(NOON)
         self.own_keyring = keyring is None
         if self.own_keyring:
@@ -36,14 +37,14 @@ class Desk:
             keyring = LocalKeyring(folder / "keyring")
         self.keyring = keyring
         for name in ("customers", "links"):
-            make_keys(folder / name)
+            make_keys(folder / name, entropy)
         self.open()
 
     def open(self):
-        keys = SubjectKeys(self.folder / "customers")
+        keys = SubjectKeys(self.folder / "customers", self.entropy)
         database = Database(self.url("customers"), customers_main.MIGRATIONS)
         self.customers = self.controller(AUTHORITY, keys, database)
-        keys = SubjectKeys(self.folder / "links")
+        keys = SubjectKeys(self.folder / "links", self.entropy)
         database = Database(self.url("links"), OF_LINKS)
         self.links = Links(database, keys, self.keyring, self.clock, "eva")
 
