@@ -6,10 +6,10 @@ Source: W-123, W-126, W-149.
 from typing import Any, NamedTuple
 
 from backend_sync.registers import card_states as states
-from backend_sync.registers.cards import COLUMNS, Document, Span
+from backend_sync.registers.cards import COLUMNS, Document, Span, sees
 from backend_sync.registers.ranges import Range, put
 from backend_sync.registers.refusals import Refused
-from backend_sync.registers.rights import Scope, User, may
+from backend_sync.registers.rights import Scope, User
 from backend_sync.registers.tables import places
 from backend_sync.registers.trail import Trail
 from backend_sync.registers.users import demand
@@ -45,6 +45,8 @@ def where(database: Database, by: User, authority: int, serial: int) -> tuple[st
     )
     if not rows or rows[0][2] < serial:
         raise Refused(f"card {card_number(authority, serial)} is in no delivery")
+    if not sees(by, authority, rows[0][1]):
+        raise Refused(f"card {card_number(authority, serial)} is not where {by.name} sees cards")
     return (rows[0][0], rows[0][1])
 
 
@@ -66,7 +68,7 @@ def stock(database: Database, by: User) -> list[Count]:
         " GROUP BY authority, place, state ORDER BY authority, place, state"
     )
     found = [Count(row[0], row[1], row[2], int(row[3])) for row in rows]
-    return [row for row in found if may(by, "cards.see", _scope(row.authority, row.place))]
+    return [row for row in found if sees(by, row.authority, row.place)]
 
 
 def alarms(database: Database, by: User) -> list[Alarm]:
@@ -80,9 +82,7 @@ def alarms(database: Database, by: User) -> list[Alarm]:
     )
     found = [Alarm(a, name, ready.get((a, name), 0), limit) for a, name, limit in rows]
     return [
-        row
-        for row in found
-        if row.ready < row.alarm_below and may(by, "cards.see", _scope(row.authority, row.place))
+        row for row in found if row.ready < row.alarm_below and sees(by, row.authority, row.place)
     ]
 
 
@@ -137,10 +137,6 @@ def place_content(authority: int, name: str, alarm_below: int) -> dict[str, Any]
 
 def span_of(authority: int, row: Range) -> Span:
     return Span(authority, row[0], row[1])
-
-
-def _scope(authority: int, place: str) -> Scope:
-    return Scope(authority, point=place.partition(":")[2])
 
 
 def _is_name(text: str) -> bool:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from backend_sync.registers import card_states as states
 from backend_sync.registers.ranges import Range, first_hole, put, within
 from backend_sync.registers.refusals import Refused
-from backend_sync.registers.rights import Scope, User
+from backend_sync.registers.rights import Scope, User, may
 from backend_sync.registers.tables import card_documents, card_ranges
 from backend_sync.registers.trail import Trail
 from backend_sync.registers.users import demand
@@ -168,12 +168,13 @@ class Cards:
     def _alike(self, by: User, span: Span, source: str) -> tuple[str, str]:
         """Return (state, place) that all cards of the span have. Raises: Refused naming one."""
         rows = within(self._around(span), span.first, span.last)
-        # Who may not see cards there learns nothing from the refusal.
         demand(by, "cards.see", Scope(span.authority, point=by.scope.point))
         hole = first_hole(rows, span.first, span.last)
         if hole is not None:
             raise Refused(f"card {span.number(hole)} is in no delivery")
         for first, _, (state, place) in rows:
+            if not sees(by, span.authority, place):
+                raise Refused(f"card {span.number(first)} is not where user {by.name} sees cards")
             if source and place != source:
                 raise Refused(f"card {span.number(first)} is {state} at {place}, not at {source}")
             if (state, place) != rows[0][2]:
@@ -299,9 +300,18 @@ def _place_after(by: User, place: str, act: states.Act, to: str) -> str:
 def _demand_at(by: User, right: str, authority: int, *places: str) -> None:
     """Demand a right over cards at places; cards with customers are everybody's of the area."""
     for place in places:
-        kind, _, name = place.partition(":")
-        point = by.scope.point if kind == states.CUSTOMER else name
-        demand(by, right, Scope(authority, point=point))
+        demand(by, right, scope_at(by, authority, place))
+
+
+def sees(by: User, authority: int, place: str) -> bool:
+    """Say whether a user sees the cards of an authority at a place (W-10)."""
+    return may(by, "cards.see", scope_at(by, authority, place))
+
+
+def scope_at(by: User, authority: int, place: str) -> Scope:
+    """Return to whom cards at a place belong; with customers, to whichever point they come to."""
+    kind, _, name = place.partition(":")
+    return Scope(authority, point=by.scope.point if kind == states.CUSTOMER else name)
 
 
 def _right_of(document: Document) -> str:

@@ -102,7 +102,7 @@ def test_a_role_that_is_not_known_any_more_may_nothing():
 # --- accounts ---
 
 
-@pytest.mark.requirement("W-8", "W-9", "O-18", "C-1", "W-150", "W-107", "W-108", "W-109")
+@pytest.mark.requirement("W-8", "W-9", "O-18", "C-1", "W-150")
 def test_every_role_is_an_account_that_signs_in(world):
     tess = world.add_support("tess")
     for place, role in enumerate(ROLES):
