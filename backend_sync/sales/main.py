@@ -1,4 +1,4 @@
-"""`tornello sales ...`: what people do with money: cash-up, deposits, cards that come back.
+"""`tornello sales ...`: what people do with money: sales, cash-up, cards that come back.
 
 PLACE is a folder with ledger.db, a database file or a URL; the keyring lies beside it.
 Exit code 0 = done, nothing wrong; 1 = a difference, or it cannot be decided or booked; 2 = cannot
@@ -18,8 +18,9 @@ from backend_sync.ledger.books import BooksRefused
 from backend_sync.ledger.listing import ListingError
 from backend_sync.ledger.place import PlaceError
 from backend_sync.ports import KeyringError
-from backend_sync.sales import cash_commands, return_commands
+from backend_sync.sales import cash_commands, return_commands, slip_commands
 from backend_sync.sales.cash_up import CashUpRefused
+from backend_sync.sales.counter import SaleRefused
 from backend_sync.sales.evidence import EvidenceFault
 from backend_sync.sales.returns import ReturnRefused
 from backend_sync.storage.disk import DiskRefused
@@ -30,6 +31,7 @@ REFUSALS = (
     BooksRefused,
     ListingError,
     ReturnRefused,
+    SaleRefused,
 )  # what was asked for cannot be done: 1
 FAULTS = (PlaceError, DiskRefused, KeyFileError, KeyringError, EvidenceFault, OSError)  # 2
 
@@ -63,4 +65,5 @@ def _parser() -> argparse.ArgumentParser:
     groups = parser.add_subparsers(dest="group", required=True)
     cash_commands.add_commands(groups)
     return_commands.add_commands(groups)
+    slip_commands.add_commands(groups)
     return parser

@@ -1,0 +1,242 @@
+"""Sales of a counter come in: each once by its key, with the next number of its device's slips.
+
+The number is given in the transaction that books the money, so there are no gaps. A void undoes a
+sale within its minutes, as long as no device has told that it is on the card; a product's refund is
+pro rata by the tariff's terms. Source: X-2, X-8, X-15; requirements W-65 to W-67, W-112, R-10.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from backend_sync.actions.checks import check
+from backend_sync.actions.desk import ActionRefused, Order
+from backend_sync.actions.limits import CHANNELS, newest_tariff
+from backend_sync.ledger.books import Books
+from backend_sync.ledger.ledger import Ledger
+from backend_sync.sales.fiscal import COLUMNS, FIRST_MARK, Fiscal, FiscalChain, Slip
+from backend_sync.sales.slip_tables import KEY_LENGTH, slips
+from card_layouts.fares import sections as s
+from card_layouts.fares.mounted import Tariff
+from card_layouts.fares.package import u16, u32
+from card_layouts.fares.place import book_of
+from card_layouts.fares.refund import refund_cents
+from card_layouts.records.entries_service import ACT_LOAD
+
+LOAD, PRODUCT, VOID, REFUND = "load", "product", "void", "refund"
+CASH, CARD = "cash", "card"
+CENTS_MAX = 65_535
+VOID_MINUTES = 10  # of a load; a product's are in its tariff
+SALES_ROW_BYTES = 16
+
+
+class SaleRefused(ValueError):
+    """The sale, void or refund cannot be; nothing was changed. The message says why."""
+
+
+class Sale(NamedTuple):
+    """What a counter sold; `action` is the number under which its station put it on the card."""
+
+    key: str
+    device: int
+    kind: str  # load, product
+    card: int  # account number
+    action: int
+    product: int  # 0 for a load
+    cents: int
+    paid: str  # cash, card
+    channel: str  # counter, driver, machine
+    clerk: int
+    shift: int
+
+
+class Terms(NamedTuple):
+    """How a product may be given back."""
+
+    fee_cents: int
+    void_minutes: int
+    refundable: bool
+
+
+class Counter:
+    """Books what counters sell; `cash_step` is the smallest coin in cents (X-2)."""
+
+    def __init__(self, ledger: Ledger, fiscal: Fiscal | None = None, cash_step: int = 5) -> None:
+        self.ledger = ledger
+        self.database = ledger.database
+        self.fiscal = fiscal or FiscalChain()
+        self.cash_step = cash_step
+
+    def sell(self, sale: Sale) -> tuple[Slip, bool]:
+        """Book a sale; return (its slip, whether it is new). Raises: SaleRefused."""
+        with self.ledger.books() as books:
+            if before := self._find("key = ?", sale.key):
+                said = (sale.kind, 0, *sale[3:10], sale.shift)
+                self._same(before, said, sale.device)
+                return before, False
+            self._check(sale, books.now)
+            used = self._find("action = ? AND of = 0", sale.action)
+            if used is not None:
+                raise SaleRefused(f"action {sale.action}: sold before as {used.key}")
+            rounding = self._rounding(sale.cents) if sale.paid == CASH else 0
+            slip = Slip(sale.device, 0, sale.key, sale.kind, 0, sale.card, sale.action,
+                        sale.product, sale.cents, rounding, sale.paid, sale.channel, sale.clerk,
+                        sale.shift)  # fmt: skip
+            return self._book(books, slip), True
+
+    def void(self, key: str, device: int, place: int, clerk: int) -> tuple[Slip, bool]:
+        """Undo a sale within its minutes; return (the void's slip, whether it is new)."""
+        with self.ledger.books() as books:
+            sold = self._sold(device, place)
+            if before := self._find("key = ?", key):
+                self._same(before, (VOID, place), device)
+                return before, False
+            self._refuse_ended(sold)
+            minutes = VOID_MINUTES if sold.kind == LOAD else self._terms(sold).void_minutes
+            age = books.now - self._received(sold)
+            if not 0 <= age <= 60 * minutes:
+                raise SaleRefused(
+                    f"slip {place}: sold {age // 60} minutes ago, void within {minutes}"
+                )
+            if clerk != sold.clerk:
+                raise SaleRefused(f"slip {place}: sold by clerk {sold.clerk}, not {clerk}")
+            if self._on_card(sold):
+                raise SaleRefused(f"slip {place}: it is on the card; it is given back as a refund")
+            undone = sold._replace(place=0, key=key, kind=VOID, of=place, cents=-sold.cents,
+                                   rounding=-sold.rounding)  # fmt: skip
+            return self._book(books, undone), True
+
+    def refund(
+        self, key: str, device: int, place: int, clerk: int, used: int, total: int
+    ) -> tuple[Slip, bool]:
+        """Give a product back pro rata, of which `used` of `total` units are used (X-8)."""
+        with self.ledger.books() as books:
+            sold = self._sold(device, place)
+            if before := self._find("key = ?", key):
+                self._same(before, (REFUND, place), device)
+                return before, False
+            self._refuse_ended(sold)
+            if sold.kind != PRODUCT:
+                raise SaleRefused(f"slip {place}: a {sold.kind} is refunded from the card")
+            terms = self._terms(sold)
+            cents = refund_cents(sold.cents, terms.fee_cents, False, used, total)
+            if not terms.refundable or not 0 <= used <= total or not cents:
+                raise SaleRefused(f"slip {place}: nothing is given back of {used} of {total} used")
+            rounding = -self._rounding(cents) if sold.paid == CASH else 0
+            undone = sold._replace(place=0, key=key, kind=REFUND, of=place, cents=-cents,
+                                   rounding=rounding, clerk=clerk)  # fmt: skip
+            return self._book(books, undone), True
+
+    def _book(self, books: Books, slip: Slip) -> Slip:
+        """Give the slip its number and mark, write it, move its money."""
+        rows = self.database.rows(
+            "SELECT place, fiscal FROM slips WHERE device = ? ORDER BY place DESC LIMIT 1",
+            (slip.device,),
+        )
+        place, before = rows[0] if rows else (0, FIRST_MARK)
+        slip = slip._replace(place=place + 1)
+        mark = self.fiscal.mark(slip, before)
+        self.database.insert(slips, [(self.database.next_id(slips), *slip, mark, books.now)])
+        area = int(self.database.value("SELECT issuer FROM cards WHERE id = ?", (slip.card,)))
+        payer = f"CASH:{slip.channel}:{slip.clerk if slip.paid == CASH else CARD}"
+        load = slip.product == 0
+        other = f"PREPAID:{slip.action}" if load else f"REV:{area}:0"
+        books.transfer(
+            f"sales:slip:{slip.device}:{slip.place}", slip.kind.upper(),
+            [(payer, area, -slip.cents - slip.rounding), (other, area, slip.cents),
+             (f"ROUNDING:{area}", area, slip.rounding)],
+        )  # fmt: skip
+        return slip
+
+    def _check(self, sale: Sale, now: int) -> None:
+        for what, value, low, top in (
+            ("device", sale.device, 1, (1 << 20) - 1), ("action", sale.action, 1, (1 << 29) - 1),
+            ("cents", sale.cents, 1, CENTS_MAX), ("clerk", sale.clerk, 0, (1 << 20) - 1),
+            ("shift", sale.shift, 0, 4095),
+        ):  # fmt: skip
+            if type(value) is not int or not low <= value <= top:
+                raise SaleRefused(f"{what} {value!r}: wanted a number from {low} to {top}")
+        if not 0 < len(sale.key) <= KEY_LENGTH or " " in sale.key:
+            raise SaleRefused(f"key {sale.key!r}: wanted 1 to {KEY_LENGTH} signs, no spaces")
+        if sale.kind not in (LOAD, PRODUCT) or sale.paid not in (CASH, CARD):
+            raise SaleRefused(
+                f"{sale.kind!r} paid {sale.paid!r}: wanted load or product, cash or card"
+            )
+        if sale.channel not in CHANNELS:
+            raise SaleRefused(f"channel {sale.channel!r}: wanted one of {', '.join(CHANNELS)}")
+        if sale.kind == LOAD:
+            order = Order(sale.key, sale.card, ACT_LOAD, sale.cents, sale.channel, now, now + 3600)
+            try:
+                check(self.database, self.ledger.rerater.tariffs, order, now)
+            except ActionRefused as error:
+                raise SaleRefused(str(error)) from None
+            return
+        rows = self.database.rows("SELECT issuer FROM cards WHERE id = ?", (sale.card,))
+        if not rows:
+            raise SaleRefused(f"card {sale.card}: there is none")
+        if terms_of(self.ledger.rerater.tariffs, int(rows[0][0]), sale.product) is None:
+            raise SaleRefused(f"product {sale.product}: the issuer's tariff has none")
+
+    def _terms(self, sold: Slip) -> Terms:
+        issuer = int(self.database.value("SELECT issuer FROM cards WHERE id = ?", (sold.card,)))
+        found = terms_of(self.ledger.rerater.tariffs, issuer, sold.product)
+        return found or Terms(0, 0, False)
+
+    def _sold(self, device: int, place: int) -> Slip:
+        found = self._find("device = ? AND place = ?", device, place)
+        if found is None or found.of:
+            raise SaleRefused(f"device {device}, slip {place}: no such sale")
+        return found
+
+    def _refuse_ended(self, sold: Slip) -> None:
+        before = self._find("device = ? AND of = ?", sold.device, sold.place)
+        if before is not None:
+            raise SaleRefused(
+                f"slip {sold.place}: given back before as {before.kind} {before.place}"
+            )
+
+    def _on_card(self, sold: Slip) -> bool:
+        rows = self.database.rows(
+            "SELECT 1 FROM action_entries WHERE action = ? AND card = ?", (sold.action, sold.card)
+        )
+        return bool(rows)
+
+    def _received(self, sold: Slip) -> int:
+        return int(self.database.value("SELECT received FROM slips WHERE key = ?", (sold.key,)))
+
+    def _rounding(self, cents: int) -> int:
+        """Return what rounding to the smallest coin adds."""
+        step = self.cash_step
+        return (cents + step // 2) // step * step - cents
+
+    def _find(self, where: str, *values: int | str) -> Slip | None:
+        rows = self.database.rows(
+            f"SELECT {COLUMNS} FROM slips WHERE {where} ORDER BY id LIMIT 1", values
+        )
+        return Slip(*rows[0]) if rows else None
+
+    def _same(self, before: Slip, said: tuple[object, ...], device: int) -> None:
+        now = (before.kind, before.of, before.card, before.action, before.product, before.cents,
+               before.paid, before.channel, before.clerk, before.shift)  # fmt: skip
+        if now[: len(said)] != said or before.device != device:
+            raise SaleRefused(
+                f"key {before.key}: is slip {before.place} of device {before.device} with other"
+                " values; the first stands, nothing was changed"
+            )
+
+
+def terms_of(
+    tariffs: Mapping[tuple[int, int], Tariff], authority: int, product: int
+) -> Terms | None:
+    """Return how a product of an authority's newest tariff may be given back; None if unknown."""
+    tariff = newest_tariff(tariffs, authority)
+    if tariff is None:
+        return None
+    row, sold = bytearray(2), bytearray(SALES_ROW_BYTES)
+    at = tariff.books_at + 32 * max(book_of(tariff, authority), 0)
+    first = u16(tariff.resident, at + s.BOOK_PRODUCT)
+    for index in range(first, first + u16(tariff.resident, at + s.BOOK_PRODUCTS)):
+        tariff.read(s.PRODUCTS, index, row)
+        if u16(row, s.P_NUMBER) == product:
+            tariff.read(s.SALES, index, sold)
+            return Terms(u32(sold, 8), u16(sold, 12), not sold[15] & s.SALE_NO_REFUND)
+    return None

@@ -1,0 +1,135 @@
+"""`tornello sales slip ...`: sales of counters come in; voids, refunds; slips are checked."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from backend_sync.clocks import SystemClock
+from backend_sync.ledger.place import Place
+from backend_sync.ledger.show import table
+from backend_sync.sales.counter import Counter, Sale, SaleRefused
+from backend_sync.sales.fiscal import COLUMNS, FiscalChain, Slip, check_slips
+
+COMMANDS = (
+    (
+        "sell",
+        "enter sales from a JSON list; each once by its key, the rest stand if one is refused",
+    ),
+    ("void", "undo a sale within its minutes"),
+    ("refund", "give a product back pro rata by its tariff's terms"),
+    ("list", "every slip"),
+    ("check", "exit 1 unless each device's slips are without gaps and as they were marked"),
+)
+SHOWN = ("device", "place", "kind", "of", "product", "cents", "rounding", "paid", "channel",
+         "clerk", "shift")  # fmt: skip
+Answer = tuple[int, Any, list[str]]
+
+
+def add_commands(groups: Any) -> None:
+    """Add `slip` and its subcommands."""
+    words = "sales of counters and their numbered slips"
+    parser = groups.add_parser("slip", help=words, description=words)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, words in COMMANDS:
+        sub = commands.add_parser(name, help=words, description=words)
+        sub.set_defaults(run=globals()[f"_{name}"], what=f"slip {name}")
+        sub.add_argument("place", nargs="?", default="ledger.db", help="folder, file or URL")
+        sub.add_argument("--json", action="store_true", help="as JSON")
+        if name in ("sell", "void", "refund"):
+            sub.add_argument("--authority", type=int, default=0, help="whose books these are")
+            sub.add_argument("--cash-step", type=int, default=5, help="smallest coin (%(default)s)")
+        if name == "sell":
+            sub.add_argument("--file", type=Path, required=True,
+                             help=f"JSON list of objects: {', '.join(Sale._fields)}")  # fmt: skip
+        if name in ("void", "refund"):
+            sub.add_argument("--key", required=True, help="the counter's own number of this")
+            for number in ("device", "slip", "clerk"):
+                sub.add_argument(f"--{number}", type=int, required=True)
+        if name == "refund":
+            sub.add_argument("--used", type=int, required=True, help="days or rides that are used")
+            sub.add_argument("--total", type=int, required=True, help="of so many")
+
+
+def read_sales(path: Path) -> list[Sale]:
+    """Return the sales of a file. Raises: SaleRefused naming the row that does not fit."""
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SaleRefused(f"{path}: no JSON: {error}") from None
+    if not isinstance(rows, list):
+        raise SaleRefused(f"{path}: wanted a list of sales")
+    found = []
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, dict) or set(row) != set(Sale._fields):
+            raise SaleRefused(f"{path}: sale {number}: wanted exactly {', '.join(Sale._fields)}")
+        sale = Sale(**row)
+        for name, kind in Sale.__annotations__.items():
+            if type(row[name]) is not kind:
+                raise SaleRefused(
+                    f"{path}: sale {number}: {name} {row[name]!r}, wanted {kind.__name__}"
+                )
+        found.append(sale)
+    return found
+
+
+def _sell(options: argparse.Namespace) -> Answer:
+    rows = read_sales(options.file)
+    found, refused = [], []
+    with Place(options.place).ledger(SystemClock(), options.authority) as ledger:
+        counter = _counter(ledger, options)
+        for sale in rows:
+            try:
+                slip, new = counter.sell(sale)
+                found.append({"key": sale.key, "device": slip.device, "slip": slip.place,
+                              "new": new})  # fmt: skip
+            except SaleRefused as error:
+                refused.append({"key": sale.key, "why": str(error)})
+    new = sum(row["new"] is True for row in found)
+    lines = [f"{new} sales are new, {len(found) - new} were known, {len(refused)} refused"]
+    lines += [f"{row['key']}: {row['why']}" for row in refused]
+    return int(bool(refused)), {"sold": found, "refused": refused}, lines
+
+
+def _void(options: argparse.Namespace) -> Answer:
+    with Place(options.place).ledger(SystemClock(), options.authority) as ledger:
+        slip, new = _counter(ledger, options).void(
+            options.key, options.device, options.slip, options.clerk
+        )
+    return _said(slip, new)
+
+
+def _refund(options: argparse.Namespace) -> Answer:
+    with Place(options.place).ledger(SystemClock(), options.authority) as ledger:
+        slip, new = _counter(ledger, options).refund(
+            options.key, options.device, options.slip, options.clerk, options.used, options.total
+        )
+    return _said(slip, new)
+
+
+def _list(options: argparse.Namespace) -> Answer:
+    with Place(options.place).books() as database:
+        rows = [Slip(*row) for row in database.rows(
+            f"SELECT {COLUMNS} FROM slips ORDER BY device, place")]  # fmt: skip
+    found = [{name: value for name, value in slip._asdict().items() if name in SHOWN}
+             for slip in rows]  # fmt: skip
+    lines = table(SHOWN, [[row[name] for name in SHOWN] for row in found])
+    return 0, found, lines if found else ["nothing was sold at a counter yet"]
+
+
+def _check(options: argparse.Namespace) -> Answer:
+    with Place(options.place).books() as database:
+        found = check_slips(database, FiscalChain())
+        count = database.value("SELECT count(*) FROM slips")
+    return int(bool(found)), found, found or [f"{count} slips: no gap, every mark fits"]
+
+
+def _said(slip: Slip, new: bool) -> Answer:
+    words = f"slip {slip.place} of device {slip.device}: {-slip.cents - slip.rounding} cents back"
+    return 0, {**slip._asdict(), "new": new}, [words + ("" if new else " (was entered before)")]
+
+
+def _counter(ledger: Any, options: argparse.Namespace) -> Counter:
+    if not 1 <= options.cash_step <= 100:
+        raise SaleRefused(f"--cash-step {options.cash_step}: wanted 1 to 100 cents")
+    return Counter(ledger, cash_step=options.cash_step)

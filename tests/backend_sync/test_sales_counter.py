@@ -1,0 +1,268 @@
+"""Counter sales: once by key, numbered without gaps; voids and refunds by the tariff."""
+
+import json
+import threading
+
+import pytest
+
+from backend_sync.ledger.books import open_books
+from backend_sync.sales.counter import Counter, Sale, SaleRefused, terms_of
+from backend_sync.sales.fiscal import FiscalChain, check_slips
+from backend_sync.sales.main import main
+from backend_sync.sales.slip_commands import read_sales
+from backend_sync.tariffs.book import read_tariff
+from backend_sync.tariffs.gtfs import read_feed
+from backend_sync.tariffs.package_writer import write_package
+from simulator.demo_system import TARIFFS as SHIPPED
+from simulator.demo_system import TOWN_FEED
+from simulator.small_tariffs import mounted
+from tests.backend_sync.builders import AUTHORITY, World
+
+DEVICE, CLERK, MONTH, TOURIST = 31, 5, 2, 8
+
+
+@pytest.fixture(scope="module")
+def tariffs():
+    book = read_tariff(SHIPPED / "tariff.toml", 1).book
+    return {(AUTHORITY, 1): mounted(write_package(book, read_feed(TOWN_FEED)))}
+
+
+@pytest.fixture
+def counter(tmp_path, ledger_url, tariffs):
+    yield from opened(tmp_path, ledger_url, tariffs)
+
+
+@pytest.fixture
+def small(tmp_path, tariffs):
+    """On SQLite alone: what has nothing to do with the kind of database."""
+    yield from opened(tmp_path, None, tariffs)
+
+
+def opened(folder, url, tariffs):
+    made = World(folder / "w", url, tariffs=tariffs)
+    counter = Counter(made.ledger)
+    counter.world = made
+    counter.card = made.ledger.database.value("SELECT min(card) FROM issues")
+    yield counter
+    assert check_slips(made.ledger.database, FiscalChain()) == []
+    made.close()
+
+
+def load(counter, number=1, **changes):
+    sale = Sale(f"s{number}", DEVICE, "load", counter.card, number, 0, 2000, "cash", "counter",
+                CLERK, 1)  # fmt: skip
+    return sale._replace(**changes)
+
+
+def season(counter, number=1, **changes):
+    return load(counter, number, kind="product", product=MONTH, cents=5502, **changes)
+
+
+def balances(counter):
+    rows = counter.database.rows("SELECT name, cents FROM balances WHERE cents <> 0")
+    assert sum(row[1] for row in rows) == 0
+    return {name: int(cents) for name, cents in rows}
+
+
+@pytest.mark.requirement("X-15", "W-112", "R-10", "W-21")
+def test_sales_are_booked_once_and_numbered_without_gaps_per_device(counter):
+    for number, device in ((1, 31), (2, 32), (3, 31)):
+        slip, new = counter.sell(load(counter, number, device=device))
+        assert new and counter.sell(load(counter, number, device=device)) == (slip, False)
+    rows = counter.database.rows("SELECT device, place FROM slips ORDER BY device, place")
+    assert [tuple(row) for row in rows] == [(31, 1), (31, 2), (32, 1)]
+    assert balances(counter) == {"CASH:counter:5": -6000, "PREPAID:1": 2000, "PREPAID:2": 2000,
+                                 "PREPAID:3": 2000}  # fmt: skip
+
+
+@pytest.mark.requirement("X-2")
+def test_cash_is_rounded_to_coins_and_a_card_is_not(counter):
+    counter.sell(season(counter, 1))
+    counter.sell(season(counter, 2, paid="card"))
+    assert balances(counter) == {"CASH:counter:5": -5500, "CASH:counter:card": -5502,
+                                 "REV:244:0": 11004, "ROUNDING:244": -2}  # fmt: skip
+
+
+@pytest.mark.requirement("W-65", "W-66", "W-67")
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"cents": 2500}, "counter loads multiples of 10.00"),
+        ({"cents": 13000}, "counter loads 10.00 to 120.00"),
+        ({"channel": "machine"}, "the tariff lets it load nothing"),
+        ({"channel": "kiosk"}, "channel 'kiosk': wanted one of"),
+        ({"card": 987654}, "no such card is issued"),
+        ({"cents": 0}, "cents 0: wanted a number from 1"),
+        ({"cents": True}, "cents True: wanted a number"),
+        ({"paid": "shells"}, "paid 'shells'"),
+        ({"kind": "gift"}, "'gift'"),
+        ({"key": "a b"}, "no spaces"),
+        ({"device": 0}, "device 0"),
+        ({"kind": "product", "product": 999}, "the issuer's tariff has none"),
+        ({"kind": "product", "product": MONTH, "card": 987654}, "there is none"),
+    ],
+)
+def test_what_may_not_be_sold_is_refused_and_uses_up_no_number(small, change, words):
+    with pytest.raises(SaleRefused, match=words):
+        small.sell(load(small)._replace(**change))
+    assert balances(small) == {} and small.sell(load(small))[0].place == 1
+
+
+def test_a_key_or_an_action_with_other_values_is_refused(counter):
+    counter.sell(load(counter))
+    with pytest.raises(SaleRefused, match="with other values; the first stands"):
+        counter.sell(load(counter, cents=3000))
+    with pytest.raises(SaleRefused, match="action 1: sold before as s1"):
+        counter.sell(load(counter, key="s2"))
+
+
+@pytest.mark.requirement("X-8", "T18")
+def test_a_void_undoes_a_sale_within_its_minutes_once_by_its_own_clerk(counter):
+    counter.sell(load(counter))
+    with pytest.raises(SaleRefused, match="sold by clerk 5, not 6"):
+        counter.void("v1", DEVICE, 1, 6)
+    slip, new = counter.void("v1", DEVICE, 1, CLERK)
+    assert new and counter.void("v1", DEVICE, 1, CLERK) == (slip, False)
+    assert (slip.place, slip.of, slip.cents) == (2, 1, -2000) and balances(counter) == {}
+    with pytest.raises(SaleRefused, match="given back before as void 2"):
+        counter.void("v2", DEVICE, 1, CLERK)
+    for place in (2, 9):
+        with pytest.raises(SaleRefused, match="no such sale"):
+            counter.void("v3", DEVICE, place, CLERK)
+    counter.sell(load(counter, 2))
+    counter.world.clock.now += 601
+    with pytest.raises(SaleRefused, match="sold 10 minutes ago, void within 10"):
+        counter.void("v4", DEVICE, 3, CLERK)
+
+
+@pytest.mark.requirement("X-8")
+def test_what_a_station_told_is_on_the_card_is_not_voided(counter):
+    counter.sell(load(counter, 1))
+    counter.world.devices[1].load(counter.world.cards[0], 2000, action=1)
+    counter.world.post()
+    with pytest.raises(SaleRefused, match="it is on the card"):
+        counter.void("v1", DEVICE, 1, CLERK)
+
+
+@pytest.mark.requirement("X-8", "X-2")
+def test_a_product_is_given_back_pro_rata_less_its_fee(counter, tariffs):
+    terms = terms_of(tariffs, AUTHORITY, MONTH)
+    counter.sell(season(counter, 1))
+    slip, new = counter.refund("r1", DEVICE, 1, CLERK, used=10, total=30)
+    assert new and slip.cents == -(5502 * 20 // 30 - terms.fee_cents)
+    assert counter.refund("r1", DEVICE, 1, CLERK, used=10, total=30) == (slip, False)
+    taken, given = 5500, -(slip.cents + slip.rounding)
+    assert given % 5 == 0
+    assert balances(counter)["CASH:counter:5"] == given - taken
+    with pytest.raises(SaleRefused, match="given back before as refund 2"):
+        counter.refund("r2", DEVICE, 1, CLERK, used=1, total=30)
+    counter.sell(load(counter, 2))
+    with pytest.raises(SaleRefused, match="refunded from the card"):
+        counter.refund("r3", DEVICE, 3, CLERK, used=0, total=30)
+
+
+@pytest.mark.requirement("X-8")
+@pytest.mark.parametrize(
+    ("product", "used", "total"), [(TOURIST, 1, 5), (MONTH, 30, 30), (MONTH, 31, 30)]
+)
+def test_nothing_is_given_back_where_the_terms_give_nothing(small, product, used, total):
+    small.sell(season(small, 1)._replace(product=product))
+    before = balances(small)
+    with pytest.raises(SaleRefused, match="nothing is given back"):
+        small.refund("r1", DEVICE, 1, CLERK, used, total)
+    assert balances(small) == before
+
+
+@pytest.mark.requirement("X-15")
+def test_a_gap_or_a_changed_slip_is_found(tmp_path, tariffs):
+    made = World(tmp_path, tariffs=tariffs)
+    counter = Counter(made.ledger)
+    counter.card = made.ledger.database.value("SELECT min(card) FROM issues")
+    for number in (1, 2, 3):
+        counter.sell(load(counter, number))
+    database = made.ledger.database
+    with database.transaction():
+        for trigger in ("slips_no_update", "slips_no_delete"):
+            database.connection.exec_driver_sql(f"DROP TRIGGER {trigger}")
+        database.connection.exec_driver_sql("UPDATE slips SET cents = 1000 WHERE place = 3")
+    assert check_slips(database, FiscalChain()) == ["device 31: slip 3 does not fit the one before"]
+    with database.transaction():
+        database.connection.exec_driver_sql("DELETE FROM slips WHERE place = 2")
+    assert "device 31: slip 2 is missing before 3" in check_slips(database, FiscalChain())
+    made.close()
+
+
+class WithoutKeyring:
+    """A ledger's books for many threads: a local keyring is one thread's."""
+
+    def __init__(self, ledger):
+        self.database, self.rerater, self.clock = ledger.database, ledger.rerater, ledger.clock
+
+    def books(self):
+        return open_books(self.database, self.clock.utc_seconds(), "EUR")
+
+
+@pytest.mark.requirement("X-15", "W-112")
+def test_concurrent_sales_of_one_device_are_each_once_and_without_gaps(counter):
+    sales = [load(counter, number) for number in range(1, 41)]
+    errors = []
+    shared = Counter(WithoutKeyring(counter.ledger))
+
+    def send(part):
+        for sale in part:
+            try:
+                shared.sell(sale)
+            except Exception as error:  # noqa: BLE001 - said by the test
+                errors.append(error)
+
+    threads = [threading.Thread(target=send, args=(part,)) for part in (sales, sales[::-1], sales)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    places = [row[0] for row in counter.database.rows("SELECT place FROM slips ORDER BY place")]
+    assert places == list(range(1, 41)) and balances(counter)["CASH:counter:5"] == -80_000
+
+
+@pytest.mark.requirement("W-112", "X-15")
+def test_the_commands_take_sales_in_and_check_the_slips(tmp_path, capsys):
+    made = World(tmp_path / "w")
+    card = made.ledger.database.value("SELECT min(card) FROM issues")
+    made.close()
+    ring = tmp_path / "w" / "keyring"
+    ring.mkdir()
+    for path in (tmp_path / "w").glob("key*.*"):
+        path.rename(ring / path.name)
+    place, file = str(tmp_path / "w"), tmp_path / "sales.json"
+    assert main(["slip", "list", place]) == 0
+    assert "nothing was sold at a counter yet" in capsys.readouterr().out
+    sale = Sale("k1", 31, "load", card, 1, 0, 2000, "cash", "counter", 5, 1)
+    file.write_text(json.dumps([sale._asdict()]))
+    assert main(["slip", "sell", place, "--file", str(file), "--authority", str(AUTHORITY)]) == 1
+    assert "has published no tariff" in capsys.readouterr().out
+    assert main(["slip", "check", place]) == 0
+    assert "0 slips: no gap" in capsys.readouterr().out
+    void = ["slip", "void", place, "--key", "v", "--device", "1", "--slip", "1", "--clerk", "5"]
+    assert main(void) == 1
+    assert "no such sale" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "no JSON"),
+        ("{}", "wanted a list"),
+        ("[1]", "sale 1: wanted exactly key, device"),
+        ('[{"key": "a"}]', "sale 1: wanted exactly"),
+    ],
+)
+def test_a_file_that_is_no_list_of_sales_is_refused_by_its_row(tmp_path, text, words):
+    file = tmp_path / "sales.json"
+    file.write_text(text)
+    with pytest.raises(SaleRefused, match=words):
+        read_sales(file)
+    row = Sale("k", 1, "load", 1, 1, 0, 100, "cash", "counter", 1, 1)._asdict()
+    file.write_text(json.dumps([{**row, "cents": "100"}]))
+    with pytest.raises(SaleRefused, match="sale 1: cents '100', wanted int"):
+        read_sales(file)
