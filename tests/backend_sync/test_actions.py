@@ -120,6 +120,20 @@ def test_money_of_an_expired_purchase_waits_for_every_gate_that_may_hold_it(shop
     assert shop.purse() == PURSE - FARE
 
 
+def test_a_hole_in_a_journal_keeps_the_money_where_it_is(small):
+    action = small.order(days=3)
+    small.publish(0)
+    small.clock.now = NOW + 5 * DAY_S
+    small.town.tap(NOW + 4 * DAY_S, 0)
+    small.town.tap(NOW + 4 * DAY_S + 3 * HOUR, 0)
+    gate = [run for run in small.town.slots() if run[0] == 4711]
+    small.post(gate[:1] + gate[2:])
+    with small.ledger.books() as books:
+        assert desk.review(books, [small.card]) == {action: "EXPIRING"}, "it may be in the hole"
+    assert small.review() == {action: "EXPIRED"}, "every entry is here, and the lease still runs"
+    assert small.money(action) == (0, small.purse(), CENTS)
+
+
 def test_a_gate_that_loaded_in_time_and_reports_late_is_believed(shop):
     action = shop.order(days=3)
     shop.publish(0, 1)
