@@ -99,7 +99,7 @@ def _forge_the_past(world: World, board: Board, prng: Prng) -> None:
     """Send other entries under numbers the ledger has from before, sealed with the key there is.
 
     Said to lie in their own block, its key opens none of them. Said to lie in today's block they
-    are authentic, as if that number had been used again: two entries, one number, a case (I9).
+    are authentic, as if that number had been used again: LATE_SEAL, and nothing is taken back.
     """
     journal, depot = board.journal, prng.choice(world.depots)
     past = [
@@ -113,7 +113,6 @@ def _forge_the_past(world: World, board: Board, prng: Prng) -> None:
         slot = bytearray(board.slots[tx.seq])
         if prng.chance(1, 2):
             SLOT_HEADER.put(slot, "block", journal._ordinal & 255)
-            world.model.doubtful.add(tx.card)
         slot[12 : 12 + PAYLOAD_BYTES] = _intent(world.chips[tx.card], prng.bytes(44))
         Sealer(journal._key).seal_into(slot)
         run = (board.device, EPOCH, tx.seq, prng.bytes(32), [bytes(slot)])
