@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from backend_sync.customers.people import (
+    TEXT_LENGTH,
     CustomerRefused,
     Document,
     changed,
@@ -27,6 +28,7 @@ from backend_sync.storage.database import Database
 from backend_sync.storage.subject_keys import KeyGone, SubjectKeys
 
 NUMBER_BITS = 62
+AUTHORITY_MAX = 255
 HANDLE_BYTES = 16
 CODE_BYTES = 16
 DAY_SECONDS = 86_400
@@ -60,6 +62,8 @@ class Customers:
         self.database = database
         self.keys = keys
         self.clock = clock
+        if not 0 <= controller <= AUTHORITY_MAX:
+            raise CustomerRefused(f"authority {controller}: wanted 0..{AUTHORITY_MAX}")
         self.controller = controller
 
     def register(self, people: Sequence[tuple[str, Mapping[str, Any]]]) -> list[int]:
@@ -80,7 +84,7 @@ class Customers:
         """Return one customer. Raises: CustomerRefused when this authority has none such."""
         found = self.database.rows(
             "SELECT person, document FROM customers WHERE customer = ? AND controller = ?",
-            (number, self.controller),
+            (number if 0 <= number < 1 << NUMBER_BITS else -1, self.controller),
         )
         if found:
             try:
@@ -103,15 +107,15 @@ class Customers:
         self._write(customer)
 
     def consent(self, number: int, purpose: str, given: bool) -> None:
-        """Note a consent given or withdrawn today."""
+        """Note a consent given or withdrawn this month."""
         customer = self.show(number)
-        consented(customer.document, purpose, given, self.today())
+        consented(customer.document, purpose, given, self.month())
         self._write(customer)
 
-    def prove(self, number: int, proof: str, until: int) -> None:
-        """Note that a clerk saw a proof today, valid to the end of day `until`."""
+    def prove(self, number: int, proof: str, until: str) -> None:
+        """Note that a clerk saw a proof, valid to the end of month `until`."""
         customer = self.show(number)
-        proved(customer.document, proof, self.today(), until)
+        proved(customer.document, proof, self.month(), until)
         self._write(customer)
 
     def invoice(self, number: int, sale: str) -> None:
@@ -125,12 +129,14 @@ class Customers:
     ) -> str:
         """Ask whether the customer lives in `municipality`; return the answer's word.
 
-        Kept: municipality asked for, the word, the day. No answer changes nothing that is kept.
+        Kept: municipality asked for, the word, the month. No answer changes nothing that is kept.
         """
         customer = self.show(number)
+        if not municipality.isprintable() or not 0 < len(municipality) <= TEXT_LENGTH:
+            raise CustomerRefused(f"municipality: wanted up to {TEXT_LENGTH} printable characters")
         answer = register.check(identity, municipality)
         if answer != NO_ANSWER:
-            kept = {"asked": municipality, "answer": answer, "day": self.today()}
+            kept = {"asked": municipality, "answer": answer, "month": self.month()}
             customer.document["municipality"] = kept
             self._write(customer)
         return answer

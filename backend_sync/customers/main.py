@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     consent.add_argument("given", choices=("yes", "no"))
     proof = _one(commands, "proof", _proof, "note that a proof of a concession was seen")
     proof.add_argument("proof", choices=PROOFS)
-    proof.add_argument("--until", type=date.fromisoformat, required=True, metavar="YYYY-MM-DD")
+    proof.add_argument("--until", required=True, metavar="YYYY-MM", help="its last month")
     sale = _one(commands, "invoice", _invoice, "note a class of sale for this month's invoice")
     sale.add_argument("sale", choices=SALES)
     link = _with_links(_one(commands, "link-card", _link, "give the card on the desk a handle"))
@@ -177,7 +177,7 @@ def _consent(options: argparse.Namespace, customers: Customers) -> int:
 
 
 def _proof(options: argparse.Namespace, customers: Customers) -> int:
-    customers.prove(options.number, options.proof, (options.until - FIRST_DAY).days)
+    customers.prove(options.number, options.proof, options.until)
     return 0
 
 

@@ -1,11 +1,12 @@
 """What a customer's document may hold: closed lists of fields, checked before anything is sealed.
 
 Natural and legal persons, billing data, consents, proofs of a concession, the municipality check,
-card handles and invoiced sales. No time of day stands here, no UID, no pseudonym, no trip; and of
-a sale only what its invoice needs (README, "What was measured"). Pure. Source: W-101..W-103, W-147,
-W-148; trust.md section 5.
+card handles and invoiced sales. Every date is a month, "2026-11": a day is enough to find a card
+among the ledger's (README, "What was measured"). No UID, no pseudonym, no trip stands here, and of
+a sale only what its invoice needs. Pure. Source: W-101..W-103, W-147, W-148; trust.md section 5.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ TEXT_LENGTH = 200
 CONSENTS = ("newsletter", "trip_history", "survey")
 PROOFS = ("student", "senior", "unemployed", "disabled", "veteran", "school", "staff")
 SALES = ("season", "load", "fee")  # classes of an invoiced sale: never an amount
-DAY_MAX = 0xFFFF
+MONTH = re.compile(r"20\d\d-(0[1-9]|1[0-2])")
 
 Document = dict[str, Any]
 
@@ -63,28 +64,27 @@ def changed(person: str, document: Document, fields: Mapping[str, Any]) -> None:
     document["fields"] = {name: value for name, value in document["fields"].items() if value}
 
 
-def consented(document: Document, purpose: str, given: bool, day: int) -> None:
-    """Note that a consent was given or withdrawn on `day` (days since 2020)."""
+def consented(document: Document, purpose: str, given: bool, month: str) -> None:
+    """Note that a consent was given or withdrawn in `month`."""
     _one_of("consent", purpose, CONSENTS)
-    document["consents"][purpose] = {"given": given, "day": _day(day)}
+    document["consents"][purpose] = {"given": given, "month": _month(month)}
 
 
-def proved(document: Document, proof: str, day: int, until: int) -> None:
-    """Note that a clerk saw a proof of a concession: which, when, valid until; no copy of it."""
+def proved(document: Document, proof: str, month: str, until: str) -> None:
+    """Note the last month of a proof that a clerk saw; no copy of it, nor when he saw it."""
     _one_of("proof", proof, PROOFS)
-    if _day(until) < _day(day):
-        raise CustomerRefused(f"proof {proof}: was valid until day {until}, today is {day}")
-    document["proofs"][proof] = {"seen": day, "until": until}
+    if _month(until) < month:
+        raise CustomerRefused(f"proof {proof}: was valid until {until}, this is {month}")
+    document["proofs"][proof] = until
 
 
-def entitled(document: Document, proof: str, day: int) -> bool:
-    """Say whether a proof is valid on `day`: what a sale at a concession asks (W-103)."""
-    found = document["proofs"].get(proof)
-    return found is not None and found["seen"] <= day <= found["until"]
+def entitled(document: Document, proof: str, month: str) -> bool:
+    """Say whether a proof is valid in `month`: what a sale at a concession asks (W-103)."""
+    return bool(month <= document["proofs"].get(proof, ""))
 
 
 def invoiced(document: Document, month: str, sale: str) -> None:
-    """Note that a class of sale is on the invoice of a month, "2026-11"; twice is once.
+    """Note that a class of sale is on the invoice of a month; twice is once.
 
     Raises: CustomerRefused without billing data: who pays at the counter gets a numbered receipt
     and leaves nothing here.
@@ -101,7 +101,7 @@ def _one_of(what: str, found: str, wanted: tuple[str, ...]) -> None:
         raise CustomerRefused(f"{what} {found[:40]!r}: wanted one of {', '.join(wanted)}")
 
 
-def _day(day: int) -> int:
-    if not 0 <= day <= DAY_MAX:
-        raise CustomerRefused(f"day {day}: wanted 0..{DAY_MAX}, days since 2020-01-01")
-    return day
+def _month(month: str) -> str:
+    if not MONTH.fullmatch(month):
+        raise CustomerRefused(f"month {month[:20]!r}: wanted YYYY-MM")
+    return month

@@ -1,7 +1,7 @@
 """The population register behind a port: does this person live where he says?
 
-The identity number goes out with the question and is kept nowhere; of the answer the customer's
-document keeps one word and the day. `FileRegister` is an example of the port for pilots and demos:
+The identity number goes out with the question and is kept nowhere; of the answer the document of a
+customer keeps one word and the month. `FileRegister` is an example of the port, for pilots:
 a semicolon file `identity;municipality`. Source: requirement W-102.
 """
 
@@ -35,8 +35,12 @@ class FileRegister:
             lines = self.path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError):
             return NO_ANSWER
+        try:
+            rows = list(csv.reader(lines, delimiter=";"))
+        except csv.Error:
+            return NO_ANSWER
         answer = NOT_FOUND
-        for row in csv.reader(lines, delimiter=";"):
+        for row in rows:
             if len(row) != 2 or max(map(len, row)) > LINE_MAX:
                 return NO_ANSWER  # half a file must not say that somebody moved away
             if _same(row[0], identity):

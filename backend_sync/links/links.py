@@ -21,6 +21,7 @@ from backend_sync.storage.subject_keys import KeyGone, SubjectKeys
 QUOTA_PER_DAY = 30
 HANDLE_BYTES = 16
 UID_BYTES = 7
+SECONDS_MAX = 1 << 30  # decision D2
 WORDS = {
     p.BULK: "one handle a question; lists of people are not answered",
     p.QUOTA: "this clerk's questions of today are used up; the data protection officer decides",
@@ -95,9 +96,7 @@ class Links:
             raise LinkRefused(
                 f"purpose {question.purpose!r}: wanted one of {', '.join(p.PURPOSES)}"
             )
-        names = (question.clerk, *question.approvers)
-        if not question.clerk.strip() or max(map(len, names)) > CLERK_LENGTH or len(names) > 3:
-            raise LinkRefused(f"clerk and up to 2 approvers: names of up to {CLERK_LENGTH} letters")
+        _check_form(question)
         outcome, answer, place = self._answer(purpose, question)
         with self.database.transaction():
             self._note(question, outcome, place)
@@ -187,3 +186,14 @@ class Links:
 
     def _mark(self, place: bytes) -> bytes:
         return self.keys.mark(place, b"audit")
+
+
+def _check_form(question: Question) -> None:
+    """Refuse what could not even be written down. Raises: LinkRefused."""
+    names = (question.clerk, *question.approvers)
+    fits = [name.isprintable() and len(name) <= CLERK_LENGTH for name in names]
+    if not question.clerk.strip() or not all(fits) or len(names) > 3:
+        raise LinkRefused(f"clerk and up to 2 approvers: names of up to {CLERK_LENGTH} letters")
+    for time in (question.span_from, question.span_until):
+        if not -SECONDS_MAX < time < SECONDS_MAX:
+            raise LinkRefused(f"time {time}: wanted s since 2020, below 2^30")

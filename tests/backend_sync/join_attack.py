@@ -23,7 +23,7 @@ class Account(NamedTuple):
     """One card as the ledger's dump shows it."""
 
     number: int
-    pseudonym: bytes
+    pseudonym: int
     group: int
     town: int
     first: int  # of everything it did, s since 2020
@@ -79,7 +79,7 @@ def accounts(town):
     return [
         Account(
             number,
-            bytes(p),
+            int.from_bytes(p, "big"),
             *rides[number],
             min(times[number]),
             frozenset(at // 60 for at in times[number]),
@@ -159,7 +159,7 @@ def _at(cards, rank, size):
 
 def _nearest_handle(document, cards):
     handle = int(document["handles"][0], 16)
-    return min(cards, key=lambda c: abs(int.from_bytes(c.pseudonym, "big") - handle)).number
+    return min(cards, key=lambda c: abs(c.pseudonym - handle)).number
 
 
 def planted(people, town, day=False):

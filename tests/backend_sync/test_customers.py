@@ -64,8 +64,21 @@ def test_what_does_not_fit_is_refused_and_nobody_of_the_list_is_registered(
     assert desk.customers.keys.subjects() == set()
 
 
+@pytest.mark.requirement("W-101")
+def test_numbers_that_nobody_was_given_are_refused_in_words(desk):
+    for number in (-1, 1 << 62, 1 << 200):
+        with pytest.raises(CustomerRefused, match="none such"):
+            desk.customers.show(number)
+    for authority in (-1, 256):
+        with pytest.raises(CustomerRefused, match=r"wanted 0\.\.255"):
+            desk.controller(authority)
+    for municipality in ("", "x" * 201, "\ud800"):
+        with pytest.raises(CustomerRefused, match="printable"):
+            desk.customers.check_municipality(desk.add(), None, "", municipality)
+
+
 @pytest.mark.requirement("W-102", "W-113")
-def test_of_the_municipality_check_the_word_and_the_day_are_kept(desk, tmp_path):
+def test_of_the_municipality_check_the_word_and_the_month_are_kept(desk, tmp_path):
     aino = desk.add()
     register = FileRegister(tmp_path / "population.csv")
 
@@ -77,34 +90,35 @@ def test_of_the_municipality_check_the_word_and_the_day_are_kept(desk, tmp_path)
     (tmp_path / "population.csv").write_text("010190-123A;KUOPIO\n020202A456B;Oulu\n")
     assert [ask("999"), ask("020202A456B"), ask("010190-123a")] == [NOT_FOUND, OTHER, SAME]
     kept = desk.customers.show(aino).document
-    assert kept["municipality"] == {"asked": "Kuopio", "answer": SAME, "day": 2516}
+    assert kept["municipality"] == {"asked": "Kuopio", "answer": SAME, "month": "2026-11"}
     assert "010190" not in json.dumps(kept)
-    (tmp_path / "population.csv").write_text("010190-123A;Kuopio\n020202A4")
-    assert ask("010190-123A") == NO_ANSWER  # half a file says nothing
+    for broken in ("010190-123A;Kuopio\n020202A4", "1;" + "x" * 200_000):
+        (tmp_path / "population.csv").write_text(broken)
+        assert ask("010190-123A") == NO_ANSWER  # half a file says nothing
     assert desk.customers.show(aino).document["municipality"]["answer"] == SAME
 
 
 @pytest.mark.requirement("W-103")
-def test_a_proof_counts_from_the_day_it_was_seen_to_its_last_day(desk):
+def test_a_proof_counts_to_its_last_month(desk):
     aino = desk.add()
-    desk.customers.prove(aino, "student", 2600)
+    desk.customers.prove(aino, "student", "2027-01")
     document = desk.customers.show(aino).document
-    assert [entitled(document, "student", day) for day in (2515, 2516, 2600, 2601)] == [
-        False, True, True, False,
-    ]  # fmt: skip
-    assert not entitled(document, "senior", 2516)
-    with pytest.raises(CustomerRefused, match="was valid until day 2515"):
-        desk.customers.prove(aino, "senior", 2515)
+    for month, valid in (("2026-11", True), ("2027-01", True), ("2027-02", False)):
+        assert entitled(document, "student", month) is valid
+    assert not entitled(document, "senior", "2026-11")
+    for until, words in (("2026-10", "was valid until 2026-10"), ("2026-13", "wanted YYYY-MM")):
+        with pytest.raises(CustomerRefused, match=words):
+            desk.customers.prove(aino, "senior", until)
 
 
 @pytest.mark.requirement("W-147")
-def test_consents_are_kept_with_their_day_and_can_be_withdrawn(desk):
+def test_consents_are_kept_with_their_month_and_can_be_withdrawn(desk):
     aino = desk.add()
     desk.customers.consent(aino, "newsletter", True)
-    desk.clock.now += 86_400
+    desk.clock.now += 30 * 86_400
     desk.customers.consent(aino, "newsletter", False)
     assert desk.customers.show(aino).document["consents"] == {
-        "newsletter": {"given": False, "day": 2517}
+        "newsletter": {"given": False, "month": "2026-12"}
     }
 
 
@@ -158,7 +172,7 @@ def test_the_commands_take_a_customer_from_the_first_day_to_the_last(tmp_path, m
     _, number, _ = customers("add", "-", said=json.dumps(AINO))
     assert customers("check", number, "Kuopio", "--register", tmp_path / "people.csv",
                      said="1\n")[:2] == (0, SAME)  # fmt: skip
-    assert customers("proof", number, "senior", "--until", "2060-01-01")[0] == 0
+    assert customers("proof", number, "senior", "--until", "2060-01")[0] == 0
     assert customers("consent", number, "survey", "yes")[0] == 0
     assert customers("change", number, "-", said='{"town": "Oulu"}')[0] == 0
     code, handle, _ = customers("link-card", number, *links, "--uid", uid_of(5).hex())

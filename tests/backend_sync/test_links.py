@@ -51,8 +51,9 @@ def test_bulk_long_ranges_and_unknown_handles_are_refused(desk):
             desk.links.ask(question)
     outcomes = [line.outcome for line in desk.links.audit.lines()]
     assert outcomes == [p.ANSWERED, p.BULK, p.BULK, p.RANGE, p.RANGE, p.UNKNOWN]
-    for wrong in ({"purpose": "curious"}, {"clerk": " "}, {"clerk": "x" * 65}):
-        with pytest.raises(LinkRefused, match="wanted one of|names of up to"):
+    for wrong in ({"purpose": "curious"}, {"clerk": " "}, {"clerk": "x" * 65}, {"clerk": "\ud800"},
+                  {"span_until": 1 << 70}, {"approvers": ("a", "b", "c")}):  # fmt: skip
+        with pytest.raises(LinkRefused, match="wanted one of|names of up to|below 2"):
             desk.links.ask(desk.question("lost-card", handle)._replace(**wrong))
 
 
