@@ -85,8 +85,8 @@ def _sell(options: argparse.Namespace) -> Answer:
                               "new": new})  # fmt: skip
             except SaleRefused as error:
                 refused.append({"key": sale.key, "why": str(error)})
-    new = sum(row["new"] is True for row in found)
-    lines = [f"{new} sales are new, {len(found) - new} were known, {len(refused)} refused"]
+    fresh = sum(row["new"] is True for row in found)
+    lines = [f"{fresh} sales are new, {len(found) - fresh} were known, {len(refused)} refused"]
     lines += [f"{row['key']}: {row['why']}" for row in refused]
     return int(bool(refused)), {"sold": found, "refused": refused}, lines
 
