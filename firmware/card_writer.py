@@ -182,7 +182,10 @@ class CardWriter:
                 self.profile,
                 self.mode,
             )
-            self.journal.append(REFUSAL_TYPE, payload, self.flags())
+            try:
+                self.journal.append(REFUSAL_TYPE, payload, self.flags())
+            except JournalFull:
+                self.mode |= MODE_JOURNAL_FULL  # a worn block took the room: the answer stands
         return reason
 
     def flags(self):

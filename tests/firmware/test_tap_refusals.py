@@ -16,8 +16,10 @@ from card_layouts.cards.card_layout import FILE_C, FILE_G, FILE_V, KILLED_B, G
 from card_layouts.errors import LayoutError
 from card_layouts.packages.hotlist_layout import HOT_BLOCK, HOT_KILL, HOT_REFUSE
 from card_layouts.records import entries_tap as e
+from card_layouts.records.slot import SLOTS_PER_BLOCK
 from simulator.desfire_card import DesfireCard
 from simulator.field import answer_lost
+from simulator.flash import DEAD, FlashFault
 from simulator.prng import Prng
 from simulator.tap_world import (
     AID,
@@ -292,6 +294,20 @@ def test_a_full_journal_still_settles_the_tap_it_left_open():
     assert device.present(card) == ACCEPTED_SETTLED
     device.watch.seconds += 60
     refused(device, card, e.REASON_JOURNAL_FULL, programs=0)
+
+
+@pytest.mark.requirement("D15", "R-6")
+def test_who_is_refused_is_told_so_though_the_last_free_block_is_dead():
+    device, card = Device(), new_card(purse=FARE - 1)
+    fill(device, SLOTS_PER_BLOCK)  # the next entry opens the last block there is
+    assert device.journal.admits_tap()
+    device.flash.restart_count()
+    device.flash.fault_at(FlashFault(0, DEAD))
+    head = device.journal.head_seq
+    assert device.present(card) == e.REASON_FUNDS
+    assert device.journal.head_seq == head
+    assert not device.signals.opened()
+    assert device.flash.injected
 
 
 def test_garbled_answers_never_open_a_gate_and_never_charge_unseen():
