@@ -103,3 +103,12 @@ def test_two_entries_of_one_block_are_equivocation_and_a_later_one_changes_nothi
     report = sold.ledger.report()
     assert report["quarantine"] == {"EQUIVOCATION": 1, "LATE_SEAL": 1}
     assert report["forks"] == 1
+
+
+def test_a_forged_entry_of_an_earlier_group_and_the_genuine_one_are_a_case_for_people(sold):
+    sold.post(sold.thief.under(7, types.CASH_SALE, {"total": 640, "rounding": 8, "authority": 244}))
+    assert sold.ledger.report()["accounts"] == {"CASH": -640, "REV": 640}
+    sold.post()
+    report = sold.ledger.report()
+    assert report["quarantine"] == {"EQUIVOCATION": 1} and report["accounts"]["CASH"] == 0
+    assert report["alarms"]["EQUIVOCATION"] == 1 and report["trial_balance_cents"] == 0
