@@ -14,7 +14,7 @@ from typing import TypeAlias
 from backend_sync.clocks import FileClock, SystemClock
 from backend_sync.keyring.keyfile import KeyFileError
 from backend_sync.links.audit import Line
-from backend_sync.links.links import QUOTA_PER_DAY, Links
+from backend_sync.links.links import Links
 from backend_sync.links.opening import close_links, open_links
 from backend_sync.links.purposes import DAY_SECONDS, PURPOSES, LinkRefused, Question
 from backend_sync.ports import KeyringError
@@ -49,7 +49,6 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("--from", dest="first", metavar="YYYY-MM-DD", help="default today")
     ask.add_argument("--days", type=int, default=1, help="length of the time range")
     ask.add_argument("--approver", action="append", default=[], metavar="NAME")
-    ask.add_argument("--quota", type=int, default=QUOTA_PER_DAY, help="questions a clerk and day")
     audit = _command(commands, "audit", _audit, "print who asked what: all, or about one handle")
     audit.add_argument("--handle", default="", help="what a subject may see: his own lines")
     verify = _command(commands, "verify", _verify, "check the audit's chain")
@@ -75,8 +74,8 @@ def _command(
 
 def _open(options: argparse.Namespace) -> Links:
     clock = FileClock(options.clock) if options.clock else SystemClock()
-    clerk, quota = getattr(options, "clerk", "officer"), getattr(options, "quota", QUOTA_PER_DAY)
-    return open_links(options.folder, options.keyring, clock, clerk, options.database, quota)
+    clerk = getattr(options, "clerk", "officer")
+    return open_links(options.folder, options.keyring, clock, clerk, options.database)
 
 
 def _init(options: argparse.Namespace) -> int:

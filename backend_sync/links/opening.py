@@ -6,7 +6,7 @@ from pathlib import Path
 from backend_sync.keyring.local import LocalKeyring
 from backend_sync.keyring.main import SOCKET_FILE
 from backend_sync.keyring.remote import RemoteKeyring
-from backend_sync.links.links import QUOTA_PER_DAY, Links
+from backend_sync.links.links import Links
 from backend_sync.ports import Clock
 from backend_sync.storage.database import Database
 from backend_sync.storage.subject_keys import SubjectKeys
@@ -36,18 +36,11 @@ class KeyringOfFolder:
             local.close()
 
 
-def open_links(
-    folder: Path,
-    keyring: Path,
-    clock: Clock,
-    clerk: str,
-    url: str = "",
-    quota_per_day: int = QUOTA_PER_DAY,
-) -> Links:
+def open_links(folder: Path, keyring: Path, clock: Clock, clerk: str, url: str = "") -> Links:
     """Return the link service of a folder. Raises: SubjectKeysError, DiskRefused."""
     keys = SubjectKeys(folder)
     database = Database(url or f"sqlite:///{folder / DATABASE_FILE}", MIGRATIONS, RESTORE)
-    return Links(database, keys, KeyringOfFolder(keyring), clock, clerk, quota_per_day)
+    return Links(database, keys, KeyringOfFolder(keyring), clock, clerk)
 
 
 def close_links(links: Links) -> None:
