@@ -63,13 +63,19 @@ class WatchedReader(DirectReader):
         super().__init__(field)
         self.clock = clock
         self.before_commit = before_commit
+        self.after_commit: Callable[[], None] | None = None  # whatever became of its answer
         self.relay_ms = 0
 
     def exchange(self, frame: bytearray, length: int) -> int:
         self.clock.now_ms += EXCHANGE_MS + self.relay_ms
-        if length and frame[0] == COMMIT:
-            self.before_commit()
-        return super().exchange(frame, length)
+        if not length or frame[0] != COMMIT:
+            return super().exchange(frame, length)
+        self.before_commit()
+        try:
+            return super().exchange(frame, length)
+        finally:
+            if self.after_commit is not None:
+                self.after_commit()
 
 
 class Random:

@@ -6,9 +6,9 @@ counter. Source: trust.md 4.5 "Block", "Unblock", 4.7; decisions D4, D8, D26.
 """
 
 from backend_sync.ledger.report import forks
-from simulator.histories import people, tourists
+from simulator.histories import people, tourists, web_shop
 from simulator.histories.depot import Killed
-from simulator.histories.events import OFFICE, PASS, SINGLE, TARIFF, TICKET, Event
+from simulator.histories.events import OFFICE, ONLINE, PASS, SINGLE, TARIFF, TICKET, Event
 from simulator.histories.model import PASS as PASS_ORDER
 from simulator.histories.model import UNBLOCK, Order
 from simulator.histories.prices import AREAS, VERSIONS_MAX, day_on_walls, day_starts
@@ -31,7 +31,7 @@ def new_tariff(world: World, event: Event) -> None:
 def sell_pass(world: World, event: Event) -> None:
     """Sell a pass for a few service days from today on."""
     chip, prng = world.chips[event.card], Prng(event.salt)
-    if world.model.is_blocked(chip.number):
+    if world.model.is_blocked(chip.number) or people.waits_elsewhere(world, chip.card):
         return
     today = day_on_walls(world.now_s)
     until_s = day_starts(today + prng.between(1, 4))
@@ -90,4 +90,5 @@ LIFE = {
     OFFICE: look_at_the_books,
     TICKET: tourists.tap_ticket,
     SINGLE: tourists.buy_single,
+    ONLINE: web_shop.buy,
 }

@@ -16,7 +16,8 @@ from simulator.prng import Prng
 DAY_S, HOUR_S = 86_400, 3600
 # What people do besides: not faults, but every set of histories must have all of it.
 TARIFF, OFFICE, PASS, TICKET, SINGLE = "tariff", "office", "pass", "ticket", "single"
-LIFE = (TARIFF, OFFICE, PASS, TICKET, SINGLE)
+ONLINE = "online"
+LIFE = (TARIFF, OFFICE, PASS, TICKET, SINGLE, ONLINE)
 TICKET_RIDES = 5
 FIRST_S = 600  # the first tap, after everything was set up
 RIDES_AGAIN_S = 1800
@@ -47,6 +48,10 @@ def draw(options: Options) -> list[Event]:
     events = [_struck(event, options, prng) for event in events]
     events += _world(options, prng, len(events))
     events += _life(options, Prng(options.seed).fork("life"))
+    online = Prng(options.seed).fork("online")
+    for _ in range(options.online):
+        at_s = FIRST_S + online.below(options.days * DAY_S - FIRST_S)
+        events.append(Event(at_s, ONLINE, online.below(options.cards), salt=online.u32()))
     return sorted(events)
 
 

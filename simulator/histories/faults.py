@@ -166,12 +166,17 @@ ATLAS = _rows(
     ("packages-mixed", "people", (WORLD,), SELDOM, "T9",
      "packages older, cut, changed, or made for another device",
      "no version ever falls, no foreign package is used"),
+    ("actions-old", "edge", (WORLD,), SELDOM, "T9",
+     "action lists that were right once are offered again, other boards', mixed or cut",
+     "refused, or their lines are passed over: each order is carried out once"),
 )
 # fmt: on
 # Of ordinary life every run set must have this as well.
 LIVED = (
     "new tariff",
     "pass sold",
+    "load bought on the web",
+    "load carried out by a gate",
     "ride on a pass",
     "ride under another authority",
     "card listed",

@@ -4,7 +4,7 @@ Nothing is repaired by hand that a program ought to repair: power, lines, clocks
 back, cards have one more transaction (which is what the rules ask for), and boards dock.
 """
 
-from simulator.histories import control_room, people
+from simulator.histories import control_room, people, web_shop
 from simulator.histories.broker import Weather
 from simulator.histories.dockings import dock
 from simulator.histories.events import Event
@@ -63,11 +63,17 @@ def mend(world: World) -> None:
 def finish(world: World) -> None:
     """One more transaction for every card: what was paid for, then a small load."""
     prng = Prng(world.options.seed).fork("heal")
+    cards = [chip.card for chip in world.chips[: world.options.cards]]
+    if any(people.waits_elsewhere(world, card) for card in cards):
+        dock_all(world, ROUNDS_MAX)
+        world.run_for(90_000)
+        web_shop.deliver(world)
     for chip in world.chips[: world.options.cards]:
         people.serve(world, chip, None, prng)
         if world.model.is_blocked(chip.number):
             control_room.forgive(world, chip.card)
-        if not world.orders[chip.card] and not world.model.is_blocked(chip.number):
+        waits = world.orders[chip.card] or people.waits_elsewhere(world, chip.card)
+        if not waits and not world.model.is_blocked(chip.number):
             people.pay(world, chip.card, Order(LOAD, LAST_LOAD))
             people.serve(world, chip, None, prng)
 
@@ -75,17 +81,22 @@ def finish(world: World) -> None:
 def drain(world: World) -> None:
     """Dock every board until ledger, edges and journals agree, for at most a day and a night."""
     for number in range(ROUNDS_MAX):
-        for device, board in world.boards.items():
-            if device in world.lost or device in world.withheld:
-                continue
-            if not board.is_gone and (device == DESK or world.ready(board)):
-                while dock(world, Event(world.now_s, "dock", device=device, salt=number)) is None:
-                    world.run_for(20_000)  # both docks are taken
-                world.run_for(4000)
+        dock_all(world, number)
         world.run_for(90_000)
         if is_drained(world):
             return
         world.run_for(HOUR_MS)
+
+
+def dock_all(world: World, number: int) -> None:
+    """Put every board that is still brought to its depot into a dock."""
+    for device, board in world.boards.items():
+        if device in world.lost or device in world.withheld:
+            continue
+        if not board.is_gone and (device == DESK or world.ready(board)):
+            while dock(world, Event(world.now_s, "dock", device=device, salt=number)) is None:
+                world.run_for(20_000)  # both docks are taken
+            world.run_for(4000)
 
 
 def is_drained(world: World) -> bool:

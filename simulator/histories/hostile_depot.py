@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable
 
 from card_layouts.packages.ack import ACK
-from card_layouts.packages.manifest import MANIFEST
+from card_layouts.packages.manifest import ACTIONS, MANIFEST
 from simulator.histories.depot import Depot
 from simulator.histories.events import Event
 from simulator.histories.town import EPOCH
@@ -17,6 +17,7 @@ from simulator.histories.world import World
 from simulator.prng import Prng
 
 HOUR_MS = 3_600_000
+AHEAD = 1000  # versions: an edge offers only what it takes for newer than what a board has
 
 
 def hostile(world: World, event: Event) -> None:
@@ -61,6 +62,48 @@ def packages_old(world: World, event: Event) -> None:
     depot.start()
 
 
+def actions_old(world: World, event: Event) -> None:
+    """Let an edge offer action lists of earlier: rolled back, another board's, mixed or cut."""
+    prng = Prng(event.salt)
+    depot = prng.choice(world.depots)
+    passed = world.post.packages.get(depot.name, [])
+    lists = [row for row in passed if MANIFEST.get(row[1], "role") == ACTIONS]
+    if not lists or not depot.config.database.exists():
+        return
+
+    def offer(connection: sqlite3.Connection) -> int:
+        devices = sorted({device for device, _, _ in lists})
+        for device in devices:
+            own = [row for row in lists if row[0] == device]
+            _, envelope, body = prng.choice(lists if prng.chance(1, 4) else own)
+            if prng.chance(1, 4):
+                body = prng.choice(lists)[2]
+            if prng.chance(1, 4):
+                body = body[: prng.below(len(body))]
+            _offer(connection, device, envelope, body, prng.choice((0, AHEAD)))
+        return len(devices)
+
+    depot.die()
+    changed = by_hand(depot, offer)
+    if changed:
+        world.strike(event.what, depot.name, f"one of {len(lists)} action lists for {changed}")
+        world.later(prng.between(3, 12) * HOUR_MS, lambda: _honest(world, depot))
+    depot.start()
+
+
+def _offer(
+    connection: sqlite3.Connection, device: int, envelope: bytes, body: bytes, ahead: int
+) -> None:
+    """Lay a package into an edge as if it were `ahead` versions newer."""
+    said = MANIFEST.unpack(envelope)
+    connection.execute("INSERT OR REPLACE INTO bodies VALUES (?, ?)", (said["sha256"], body))
+    connection.execute(
+        "INSERT OR REPLACE INTO packages VALUES (?, ?, ?, ?, ?, ?, 0)",
+        (device, said["role"], said["authority"], said["version"] + ahead, envelope,
+         said["sha256"]),
+    )  # fmt: skip
+
+
 def _honest(world: World, depot: Depot) -> None:
     """Take away what was laid into the edge; the ledger sends what is current at its birth."""
     depot.die()
@@ -81,13 +124,8 @@ def _old(world: World, depot: Depot, connection: sqlite3.Connection, prng: Prng)
     for device, envelope, body in world.post.packages.get(depot.name, []):
         said = MANIFEST.unpack(envelope)
         oldest.setdefault((device, said["role"], said["authority"]), (envelope, body))
-    for (device, role, authority), (envelope, body) in oldest.items():
-        said = MANIFEST.unpack(envelope)
-        connection.execute("INSERT OR IGNORE INTO bodies VALUES (?, ?)", (said["sha256"], body))
-        connection.execute(
-            "INSERT OR REPLACE INTO packages VALUES (?, ?, ?, ?, ?, ?, 0)",
-            (device, role, authority, said["version"], envelope, said["sha256"]),
-        )
+    for (device, _, _), (envelope, body) in oldest.items():
+        _offer(connection, device, envelope, body, AHEAD)
     return len(oldest)
 
 

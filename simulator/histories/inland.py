@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import event
 
+from backend_sync.actions.desk import Order, create
 from backend_sync.app import PUBLISH_EVERY_MS, Service
 from backend_sync.config import LEASE_DEFAULTS, Config
 from backend_sync.keyring.local import LocalKeyring
@@ -75,6 +76,7 @@ class Inland:
         self.sales: list[Sale] = []
         self.ticket_sales: list[TicketSale] = []
         self.single_sales: list[CounterSale] = []
+        self.online_sales: list[tuple[bytes, Order]] = []  # by the card's pseudonym
         self.listed: dict[bytes, tuple[str, int]] = {}
         self.lists: dict[int, dict[bytes, int]] = {}  # overlay version -> pseudonym -> g
         self.tariffs = dict.fromkeys(AREAS, 1)  # the newest version published
@@ -102,6 +104,8 @@ class Inland:
         self.service.ledger.import_sales(self.sales)
         self.service.ledger.import_tickets(self.ticket_sales)
         self.service.ledger.import_singles(self.single_sales)
+        for pseudonym, order in self.online_sales:
+            self._order(self.service, pseudonym, order)
         self.busy()
 
     def die(self) -> None:
@@ -173,6 +177,23 @@ class Inland:
             self.die()
             return False
         return True
+
+    def sell_online(self, pseudonym: bytes, order: Order) -> bool:
+        """Take a paid order that the next list brings, as `sell` does a load at the counter."""
+        self.online_sales.append((pseudonym, order))
+        try:
+            if self.service is not None:
+                self._order(self.service, pseudonym, order)
+        except Killed:
+            self.die()
+            return False
+        self.busy()
+        return True
+
+    def _order(self, service: Service, pseudonym: bytes, order: Order) -> None:
+        with service.ledger.books() as books:
+            card = books.database.value("SELECT id FROM cards WHERE pseudonym = ?", (pseudonym,))
+            create(books, order._replace(card=card))
 
     def list_card(self, pseudonym: bytes, action: str, g: int) -> None:
         """Put a card on the hotlist."""

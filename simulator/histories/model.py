@@ -10,7 +10,7 @@ Source: trust.md 4.2 (gate rule), 4.3, 4.4, 4.6, 4.7.
 
 from typing import NamedTuple
 
-LOAD, PASS, UNBLOCK = "load", "pass", "unblock"  # what people order at the counter
+LOAD, PASS, UNBLOCK, WEB = "load", "pass", "unblock", "web"  # WEB: carried out by gates
 JOURNEY_S = 3600
 BORDER_S = 400  # clocks may differ by five minutes (X-13), and a journey counts whole minutes
 GRACE_S = 15
@@ -96,8 +96,7 @@ class Model:
     def copied(self, chip: int, of: int) -> None:
         """Note that another chip holds everything that chip `of` holds."""
         old = self.chips[of]
-        self.chips[chip] = Chip(old.card, old.purse, old.n, old.b, old.a)
-        copy = self.chips[chip]
+        copy = self.chips[chip] = Chip(old.card, old.purse, old.n, old.b, old.a)
         copy.txs, copy.free, copy.passes = list(old.txs), old.free, list(old.passes)
         self.doubtful.add(old.card)
 
@@ -123,10 +122,10 @@ class Model:
             elif order.kind == UNBLOCK:
                 chip.free = max(0, chip.b - 1)
 
-    def sold(self, card: int, order: Order) -> int:
-        """Take an order that was paid for; return its number k."""
-        self.paid[card].append(order)
-        return len(self.paid[card])
+    def sold(self, card: int, order: Order, k: int = 0) -> int:
+        """Take an order that was paid for, before all from `k` on if given; return its number."""
+        self.paid[card].insert(k - 1 if k else len(self.paid[card]), order)
+        return k or len(self.paid[card])
 
     # What boards switch to --------------------------------------------------------------
 
@@ -165,12 +164,12 @@ class Model:
             self._wrong("I2", f"chip {chip}: record {n} names device {wrote[0]}, not {device}")
         if purse < 0:
             self._wrong("I1", f"chip {chip}: purse {purse}")
-        if tx.actions not in (0, 1) or b < was.b or (tx.actions and is_gate):
+        if tx.actions not in (0, 1) or b < was.b:
             self._wrong("I1", f"chip {chip}: {before} became {after}")
         if not tx.actions and tx.cents > 0:
             self._wrong("I1", f"chip {chip}: {tx.cents} cents came from nowhere")
         if tx.actions:
-            self._served(tx, was, a, b)
+            self._served(tx, was, a, b, is_gate)
         if tx.blocks and tx.card not in self.listed:
             self._wrong("block", f"chip {chip}: blocked by {device}, nobody listed this card")
         if self.is_ride(tx) and was.txs and self._again(tx, was.txs[-1]):
@@ -224,8 +223,7 @@ class Model:
     # Inside -----------------------------------------------------------------------------
 
     def _enter(self, tx: Tx) -> None:
-        known = self.by_writer.get(tx.writer)
-        if known is not None:
+        if tx.writer in self.by_writer:
             self._wrong("I2", f"device {tx.device} entry {tx.seq} is on two cards or twice on one")
         self.by_writer[tx.writer] = tx
         rivals = self.by_place.setdefault((tx.card, tx.n), set())
@@ -239,14 +237,16 @@ class Model:
         soon = tx.at_s - last.at_s < GRACE_MIN_S and last.device == tx.device
         return owed and soon and tx.device not in self.wrong_clocks
 
-    def _served(self, tx: Tx, chip: Chip, k: int, b: int) -> None:
+    def _served(self, tx: Tx, chip: Chip, k: int, b: int, is_gate: bool) -> None:
         paid = self.paid[tx.card]
         if k > len(paid):
             self._wrong("I11", f"card {tx.card + 1}: action {k} was never paid for")
             return
         order = paid[k - 1]
-        wanted = order.cents if order.kind == LOAD else 0
-        if tx.cents != wanted:
+        if is_gate and tx.card in self.doubtful:  # what waits for one chip may have moved on
+            order = next((o for o in paid if o[:2] == (WEB, tx.cents)), order)
+        wanted = order.cents if order.kind in (LOAD, WEB) else 0
+        if tx.cents != wanted or is_gate != (order.kind == WEB):
             self._wrong("I11", f"card {tx.card + 1}: action {k}: {tx.cents} of {wanted} cents")
         if order.kind == PASS:
             chip.passes.append(order)
@@ -266,8 +266,7 @@ class Model:
             return
         area, *fares = self.prices.get(tx.device, (0, 0, 0))
         cents, may_be = -tx.cents, set()
-        ago = tx.at_s - 9 * JOURNEY_S
-        known = self.journeys.get(tx.card, {(ago, 0, area)})
+        known = self.journeys.get(tx.card, {(tx.at_s - 9 * JOURNEY_S, 0, area)})
         for start_s, charged, where in known:
             age = tx.at_s - start_s
             dear = charged + cents > self.dearest.get(area, 0)

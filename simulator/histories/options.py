@@ -35,6 +35,7 @@ class Options(NamedTuple):
     singles: int  # codes sold
     office_hours: int  # how often the control room looks at the books
     faults: dict[str, int]
+    online: int = 0  # loads bought on the web
 
     def __str__(self) -> str:
         chances = " ".join(f"{name}:{chance}" for name, chance in self.faults.items())
@@ -43,7 +44,7 @@ class Options(NamedTuple):
             f" {self.days} days, docks every {self.sync_hours} h, a load every {self.load_every}"
             f" taps, leases of {self.lease_hours} h, edges keep {self.keep_days} days,"
             f" {self.areas} authorities, {self.tariffs} new tariffs, {self.passes} passes,"
-            f" {self.tickets} tickets, {self.singles} codes,"
+            f" {self.tickets} tickets, {self.singles} codes, {self.online} loads on the web,"
             f" the control room looks every {self.office_hours} h;"
             f" faults in 1,000: {chances or 'none'}"
         )
@@ -59,9 +60,14 @@ def draw_options(
     days = prng.between(1, 4)
     drawn = {
         fault.name: prng.choice(fault.rates)
-        for fault in ATLAS
+        for fault in ATLAS[:-1]
         if prng.chance(2, 3) or (faults is not None and fault.name in faults)
     }
+    # What came later draws from streams of its own: the seeds keep their histories.
+    late, last = Prng(seed).fork("online"), ATLAS[-1]
+    online = late.choice((0, 2, 6))
+    if late.chance(2, 3) or (faults is not None and last.name in faults):
+        drawn[last.name] = late.choice(last.rates)
     chosen = drawn if faults is None else {n: c for n, c in drawn.items() if n in faults}
     return Options(
         seed=seed,
@@ -81,4 +87,5 @@ def draw_options(
         passes=prng.choice((0, 0, 1, 3)),
         office_hours=prng.choice((4, 12, 30)),
         faults=dict(sorted(chosen.items())),
+        online=online,
     )

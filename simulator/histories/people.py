@@ -17,7 +17,7 @@ from simulator.field import Tear
 from simulator.histories.boards import Board, Desk, Gate
 from simulator.histories.chips import Chip
 from simulator.histories.events import Event
-from simulator.histories.model import LOAD, PASS
+from simulator.histories.model import LOAD, PASS, WEB
 from simulator.histories.model import Order as Wanted
 from simulator.histories.places import DESK
 from simulator.histories.prices import HOME, SEASON, START_S, day_on_walls
@@ -38,6 +38,8 @@ class Presentation:
         self.chip, self.board = chip, board
         self.tears: list[Tear] = []
         self.others: list[Chip] = []  # cards that lie on the reader as well
+        self.txs: list[Any] = []  # what was committed since somebody looked
+        self.purse = chip.held.purse  # when somebody looked last
         self.cut_power = False
         self.flash_faults = -1  # how many the flash had had when one was planned
         self.fault = ""
@@ -77,15 +79,22 @@ def load(world: World, event: Event) -> None:
     cents = prng.choice(LOADS)
     if world.chips[event.card].held.purse + cents + waiting(world, event.card) > 20_000:
         return
-    if world.model.is_blocked(event.card):
+    if world.model.is_blocked(event.card) or waits_elsewhere(world, event.card):
         return  # the clerk sees it, and sells nothing
     pay(world, event.card, Wanted(LOAD, cents))
     serve(world, world.chips[event.card], event, prng)
 
 
+def waits_elsewhere(world: World, card: int) -> bool:
+    """Say whether a load that was bought on the web is the next thing for this card."""
+    done, paid = world.model.chips[card].a, world.model.paid[card]
+    return done < len(paid) and paid[done].kind == WEB
+
+
 def pay(world: World, card: int, order: Wanted) -> None:
     """Take the money; the order waits until it is on the card."""
-    k = world.model.sold(card, order)
+    before = world.model.chips[card].a + 1 if waits_elsewhere(world, card) else 0
+    k = world.model.sold(card, order, before)
     action = FIRST_ACTION + 100 * card + k
     now = START_S + world.now_s
     world.orders[card].append(k)
@@ -126,6 +135,7 @@ def present(world: World, visit: Presentation, event: Event | None, prng: Prng) 
         board.field.place(other.desfire)
     board.field.plan(*visit.tears)
     board.shown.take()
+    board.reader.after_commit = lambda: _committed(world, visit)
     if isinstance(board, Gate):
         answer = _pass(world, visit, board)
     else:
@@ -135,7 +145,7 @@ def present(world: World, visit: Presentation, event: Event | None, prng: Prng) 
     for other in (*visit.others, chip):
         board.field.take(other.desfire)
     board.field.plan()
-    board.reader.relay_ms = 0
+    board.reader.relay_ms, board.reader.after_commit = 0, None
     board.flash.cut_at()
     board.flash.fault_at()
     world.run_for(300)
@@ -194,17 +204,13 @@ def service_of(wanted: Wanted, k: int) -> Any:
 
 def look(world: World, visit: Presentation) -> Answer | None:
     """Tell the model what was shown since, and what is on the chip now."""
-    board, chip, now = visit.board, visit.chip, world.now_s
-    world.hear(board)
+    board, chip = visit.board, visit.chip
+    _committed(world, visit)
     rows = board.shown.take()
     answers = [detail for name, detail in rows if name == "answer"]
     opened = ("gate", "open") in rows
-    held, before = chip.read(), chip.held
-    chip.held = held
-    tx = world.model.presented(
-        chip.number, board.device, isinstance(board, Gate),
-        held.purse, held.n, held.b, held.a, (held.device, held.seq), now,
-    )  # fmt: skip
+    txs, visit.txs = visit.txs, []
+    tx = txs[-1] if txs else None
     world.checked.update(("I1", "I2", "I11"))
     for other in visit.others:
         if other.read() != other.held:
@@ -214,19 +220,35 @@ def look(world: World, visit: Presentation) -> Answer | None:
     name = answers[-1] if answers else ""
     lamp = next((detail for what, detail in reversed(rows) if what == "lamp"), "")
     world.model.shown(chip.number, board.device, name, lamp, opened, tx)
-    if tx is not None:
-        _note(world, board, tx)
+    for each in txs:
+        _note(world, board, each)
     world.checked.update(("I13", "I14", "I15"))
     world.answers[name or "power lost"] += 1
     gate = ", gate opens" if opened else ""
-    became = f"; purse {before.purse} -> {held.purse}, n {held.n}" if tx is not None else ""
+    became = f"; purse {visit.purse} -> {chip.held.purse}, n {chip.held.n}" if txs else ""
+    visit.purse = chip.held.purse
     world.say(board.name, f"{world.card_said(chip)}: {name or 'the power went'}{gate}{became}")
     return Answer(name, lamp)
 
 
+def _committed(world: World, visit: Presentation) -> None:
+    """Tell the model what is on the chip now: a tap may load and charge, one commit each."""
+    board, chip = visit.board, visit.chip
+    held = chip.held = chip.read()
+    world.hear(board)
+    tx = world.model.presented(
+        chip.number, board.device, isinstance(board, Gate),
+        held.purse, held.n, held.b, held.a, (held.device, held.seq), world.now_s,
+    )  # fmt: skip
+    if tx is not None:
+        visit.txs.append(tx)
+
+
 def _note(world: World, board: Board, tx: Any) -> None:
     """Count what every set of histories must have."""
-    if tx.blocks:
+    if isinstance(board, Gate) and tx.actions:
+        world.lived["load carried out by a gate"] += 1
+    elif tx.blocks:
         world.lived["card blocked"] += 1
     elif isinstance(board, Gate) and board.area != HOME:
         world.lived["ride under another authority"] += 1

@@ -3,7 +3,7 @@
 Small on purpose: a journal of four blocks fills within a day and is reused within a history.
 """
 
-from card_layouts.packages.manifest import HOTLIST, LEASE, OVERLAY, TARIFF
+from card_layouts.packages.manifest import ACTIONS, HOTLIST, LEASE, OVERLAY, TARIFF
 
 CARDS_MAX, TICKETS_MAX, GATES_MAX, EDGES_MAX = 12, 2, 6, 3
 DESK = 1  # the device number of the counter where cards are loaded
@@ -16,9 +16,10 @@ PACKAGES = (
     (HOTLIST, 20, 2),
     (OVERLAY, 24, 2),
     (LEASE, 28, 1),
+    (ACTIONS, 34, 2),
 )
 CODES_FIRST, CODES_BLOCKS = 30, 4  # single tickets accepted here
-GATE_FLASH_BLOCKS = CODES_FIRST + CODES_BLOCKS
+GATE_FLASH_BLOCKS = 38
 LEDGER, BROKER, PEOPLE = "ledger", "broker", "people"
 
 

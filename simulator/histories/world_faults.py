@@ -246,6 +246,7 @@ WORLD_FAULTS: dict[str, Callable[[World, Event], None]] = {
     "journal-withheld": hostile_depot.withheld,
     "edge-hostile": hostile_depot.hostile,
     "packages-old": hostile_depot.packages_old,
+    "actions-old": hostile_depot.actions_old,
     "page-corrupted": page_corrupted,
     "edge-clock": edge_clock,
     "edge-cut": edge_cut,

@@ -28,13 +28,15 @@ from tests import figures
 ROOT = Path(__file__).resolve().parents[2]
 PINNED = Path(__file__).parent / "pinned"
 FIXED, FULL = 40, 200
+TAPS, FULL_TAPS = 60, 120
 EASY = ("intent-late", "silence-is-yes", "one-cent-more")
 INVARIANTS = [f"I{number}" for number in range(1, 17)]
 
 
-def holds(seed):
-    found = play(draw_options(seed))
-    assert found.violation == "", f"{found.violation}; ./tornello sim replay --seed {seed}"
+def holds(seed, taps=TAPS):
+    found = play(draw_options(seed, taps))
+    replay = f"./tornello sim replay --seed {seed} --taps {taps}"
+    assert found.violation == "", f"{found.violation}; {replay}"
     figures.add("taps lived through in histories", found.taps)
     figures.add("faults struck in histories", sum(found.injected.values()))
 
@@ -56,7 +58,7 @@ def test_a_history_nobody_has_seen_before_holds():
 @pytest.mark.requirement("T1", "T11", "T12", "T16", "T17", "T24")
 @pytest.mark.parametrize("seed", range(FIXED + 1, FULL + 1))
 def test_many_more_histories_hold(seed):
-    holds(seed)
+    holds(seed, FULL_TAPS)
 
 
 @pytest.mark.system
@@ -86,7 +88,8 @@ def test_the_model_imports_nothing_of_ours_and_stays_small(path):
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Import | ast.ImportFrom)
     ]
-    assert set(names) <= {"typing"} and len(source.splitlines()) < 300
+    ours = {model.__name__}  # the oracle is three files
+    assert set(names) <= {"typing", *ours} and len(source.splitlines()) < 300
 
 
 def test_every_fault_of_the_atlas_has_a_function_and_a_threat():
@@ -116,6 +119,24 @@ def test_a_planted_bug_is_found(name):
 @pytest.mark.parametrize("name", sorted(set(CANARIES) - set(EASY)))
 def test_every_planted_bug_is_found(name):
     assert search(name, 60)[0]
+
+
+@pytest.mark.requirement("T9")
+def test_an_older_package_that_is_let_in_is_found_by_its_version():
+    options = draw_options(6, 30, ())._replace(
+        tariffs=2, sync_hours=4, gates=2, edges=1, days=2, faults={"packages-old": 400}
+    )
+    with planted("any-version"):
+        assert play(options).invariant == "T9"
+    assert play(options).violation == ""
+
+
+@pytest.mark.requirement("I11", "D9")
+def test_loads_bought_on_the_web_are_carried_out_by_gates_whatever_lists_an_edge_offers():
+    options = draw_options(5, 30, ())._replace(online=12, days=3, faults={"actions-old": 400})
+    found = play(options)
+    assert found.violation == "" and found.injected["actions-old"]
+    assert found.lived["load carried out by a gate"] > 3
 
 
 def test_a_failure_among_hundreds_of_events_shrinks_to_a_dozen():
