@@ -6,9 +6,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from backend_sync.clocks import SystemClock
 from backend_sync.ledger.place import Place
 from backend_sync.ledger.show import table
+from backend_sync.ports import Clock
 from backend_sync.sales.cash_up import (
     DECIDED,
     LOSS,
@@ -33,14 +33,16 @@ COMMANDS = (
 )
 
 
-def add_commands(groups: Any) -> None:
+def add_commands(groups: Any, clock: Clock) -> None:
     """Add `cash-up` and its subcommands."""
     words = "a clerk's or driver's cash at the end of a shift"
     parser = groups.add_parser("cash-up", help=words, description=words)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, words in COMMANDS:
         sub = commands.add_parser(name, help=words, description=words)
-        sub.set_defaults(run=globals()[f"_{name.replace('-', '_')}"], what=f"cash-up {name}")
+        sub.set_defaults(
+            run=globals()[f"_{name.replace('-', '_')}"], clock=clock, what=f"cash-up {name}"
+        )
         sub.add_argument("--json", action="store_true", help="as JSON")
         if name == "check":
             sub.add_argument("file", type=Path)
@@ -85,7 +87,7 @@ def figures(finding: Finding, name: ShiftName, clerk: int) -> dict[str, Any]:
 
 
 def _count(options: argparse.Namespace) -> tuple[int, Any, list[str]]:
-    with Place(options.place).ledger(SystemClock(), options.authority) as ledger:
+    with Place(options.place).ledger(options.clock, options.authority) as ledger:
         new = CashUp(ledger).count(
             _name(options), options.clerk, options.cents, options.by, options.second
         )
@@ -105,13 +107,13 @@ def _show(options: argparse.Namespace) -> tuple[int, Any, list[str]]:
 
 
 def _pay_in(options: argparse.Namespace) -> tuple[int, Any, list[str]]:
-    with Place(options.place).ledger(SystemClock(), options.authority) as ledger:
+    with Place(options.place).ledger(options.clock, options.authority) as ledger:
         cents = CashUp(ledger).pay_in(_name(options), options.clerk, options.by)
     return 0, {"cents": cents}, [f"{cents} cents paid in to the office"]
 
 
 def _decide(options: argparse.Namespace) -> tuple[int, Any, list[str]]:
-    with Place(options.place).ledger(SystemClock(), options.authority) as ledger:
+    with Place(options.place).ledger(options.clock, options.authority) as ledger:
         cents = CashUp(ledger).decide(
             _name(options), options.clerk, options.decision, options.by, options.second
         )
@@ -120,7 +122,7 @@ def _decide(options: argparse.Namespace) -> tuple[int, Any, list[str]]:
 
 
 def _evidence(options: argparse.Namespace) -> tuple[int, Any, list[str]]:
-    with Place(options.place).ledger(SystemClock()) as ledger:
+    with Place(options.place).ledger(options.clock) as ledger:
         found = CashUp(ledger).evidence(_name(options), options.clerk)
     options.to.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return 0, {"sha256": digest(found).hex()}, [

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from backend_sync.clocks import SystemClock
 from backend_sync.keyring.keyfile import KeyFileError
 from backend_sync.ledger.books import BooksRefused
 from backend_sync.ledger.listing import ListingError
@@ -63,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     groups = parser.add_subparsers(dest="group", required=True)
-    cash_commands.add_commands(groups)
-    return_commands.add_commands(groups)
-    slip_commands.add_commands(groups)
+    cash_commands.add_commands(groups, SystemClock())
+    return_commands.add_commands(groups, SystemClock())
+    slip_commands.add_commands(groups, SystemClock())
     return parser

@@ -7,12 +7,12 @@ which is which. After `absent` and `lost` the hotlist beside the ledger is made 
 import argparse
 from typing import Any
 
-from backend_sync.clocks import SystemClock
 from backend_sync.ledger.ledger import Ledger
 from backend_sync.ledger.listing import publish
 from backend_sync.ledger.place import Place
 from backend_sync.ledger.show import table
 from backend_sync.ledger.statement import find_card
+from backend_sync.ports import Clock
 from backend_sync.sales.returns import REFUSED, ReturnRefused, Returns, Status
 
 LEASE_HOURS = 72  # as `lease.hours` of the ledger service
@@ -27,14 +27,14 @@ COMMANDS = (
 Answer = tuple[int, Any, list[str]]
 
 
-def add_commands(groups: Any) -> None:
+def add_commands(groups: Any, clock: Clock) -> None:
     """Add `return` and its subcommands."""
     words = "deposits; returned, absent and lost cards"
     parser = groups.add_parser("return", help=words, description=words)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, words in COMMANDS:
         sub = commands.add_parser(name, help=words, description=words)
-        sub.set_defaults(run=globals()[f"_{name}"], what=f"return {name}")
+        sub.set_defaults(run=globals()[f"_{name}"], clock=clock, what=f"return {name}")
         sub.add_argument("place", nargs="?", default="ledger.db", help="folder, file or URL")
         sub.add_argument("--json", action="store_true", help="as JSON")
         sub.add_argument("--authority", type=int, default=0, help="whose books these are")
@@ -132,7 +132,7 @@ def _season(text: str) -> tuple[int, bytes]:
 def _ledger(options: argparse.Namespace) -> Any:
     if not 1 <= options.lease_hours <= 24 * 366:
         raise ReturnRefused(f"--lease-hours {options.lease_hours}: wanted 1 to {24 * 366}")
-    return Place(options.place).ledger(SystemClock(), options.authority)
+    return Place(options.place).ledger(options.clock, options.authority)
 
 
 def _desk(ledger: Ledger, options: argparse.Namespace) -> Returns:

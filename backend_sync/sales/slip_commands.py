@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from backend_sync.clocks import SystemClock
 from backend_sync.ledger.place import Place
 from backend_sync.ledger.show import table
+from backend_sync.ports import Clock
 from backend_sync.sales.counter import Counter, Sale, SaleRefused
 from backend_sync.sales.fiscal import COLUMNS, FiscalChain, Slip, check_slips
 
@@ -26,14 +26,14 @@ SHOWN = ("device", "place", "kind", "of", "product", "cents", "rounding", "paid"
 Answer = tuple[int, Any, list[str]]
 
 
-def add_commands(groups: Any) -> None:
+def add_commands(groups: Any, clock: Clock) -> None:
     """Add `slip` and its subcommands."""
     words = "sales of counters and their numbered slips"
     parser = groups.add_parser("slip", help=words, description=words)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, words in COMMANDS:
         sub = commands.add_parser(name, help=words, description=words)
-        sub.set_defaults(run=globals()[f"_{name}"], what=f"slip {name}")
+        sub.set_defaults(run=globals()[f"_{name}"], clock=clock, what=f"slip {name}")
         sub.add_argument("place", nargs="?", default="ledger.db", help="folder, file or URL")
         sub.add_argument("--json", action="store_true", help="as JSON")
         if name in ("sell", "void", "refund"):
@@ -76,7 +76,7 @@ def read_sales(path: Path) -> list[Sale]:
 def _sell(options: argparse.Namespace) -> Answer:
     rows = read_sales(options.file)
     found, refused = [], []
-    with Place(options.place).ledger(SystemClock(), options.authority) as ledger:
+    with Place(options.place).ledger(options.clock, options.authority) as ledger:
         counter = _counter(ledger, options)
         for sale in rows:
             try:
@@ -92,7 +92,7 @@ def _sell(options: argparse.Namespace) -> Answer:
 
 
 def _void(options: argparse.Namespace) -> Answer:
-    with Place(options.place).ledger(SystemClock(), options.authority) as ledger:
+    with Place(options.place).ledger(options.clock, options.authority) as ledger:
         slip, new = _counter(ledger, options).void(
             options.key, options.device, options.slip, options.clerk
         )
@@ -100,7 +100,7 @@ def _void(options: argparse.Namespace) -> Answer:
 
 
 def _refund(options: argparse.Namespace) -> Answer:
-    with Place(options.place).ledger(SystemClock(), options.authority) as ledger:
+    with Place(options.place).ledger(options.clock, options.authority) as ledger:
         slip, new = _counter(ledger, options).refund(
             options.key, options.device, options.slip, options.clerk, options.used, options.total
         )
