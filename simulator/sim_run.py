@@ -43,10 +43,14 @@ def run(options: argparse.Namespace) -> int:
             print(row(found) if options.seeds > 1 else told(found), flush=True)
         if found.violation:
             break
-    if options.html is not None:
+    unwritten = ""
+    if options.html is not None and played:
         from simulator.histories.picture import page
 
-        options.html.write_text(page(played[-1]), encoding="utf-8")
+        try:
+            options.html.write_text(page(played[-1]), encoding="utf-8")
+        except OSError as error:  # after all that was played: its result is told all the same
+            unwritten = f"--html {options.html}: {error.strerror}; wanted a file to write"
     total = Totals(played)
     unused = total.unused() if options.seeds >= FULL_SET and options.faults is None else []
     bad = [found for found in played if found.violation]
@@ -55,7 +59,9 @@ def run(options: argparse.Namespace) -> int:
         print(f"WRONG {name}: in {len(played)} histories it never came to pass")
     for found in bad:
         print(f"WRONG {found.violation}; {replay_line(options, found.options.seed)}")
-    return 1 if bad or unused else 0
+    if unwritten:
+        print(f"WRONG {unwritten}")
+    return 1 if bad or unused or unwritten else 0
 
 
 class Totals:
