@@ -75,9 +75,7 @@ class Updates:
         if lease is not None and lease.version > counted and self.journal.admits_tap():
             manifest = MANIFEST.unpack(lease.manifest64)
             floor = self.slots[LEASE].floor()
-            self.journal_verdict(
-                device.CONFIG_SWITCHED, manifest, lease.manifest64, counted, floor
-            )
+            self.journal_verdict(device.CONFIG_SWITCHED, manifest, lease.manifest64, counted, floor)
 
     @property
     def busy(self):

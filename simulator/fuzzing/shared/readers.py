@@ -2,8 +2,17 @@
 
 GROUPS = {
     "link": ("cobs", "cbor", "frames", "messages", "batch"),
-    "sealed": ("ack", "ack-batch", "lease", "action", "action-list", "envelope", "slot",
-               "block-page", "hotlist"),
+    "sealed": (
+        "ack",
+        "ack-batch",
+        "lease",
+        "action",
+        "action-list",
+        "envelope",
+        "slot",
+        "block-page",
+        "hotlist",
+    ),
     "storage": ("journal", "packages"),
     "words": ("vehicle", "card-number"),
     "cards": ("card-answers", "card-files", "ticket-pages"),
