@@ -4,6 +4,7 @@ Each part has its own module with `add_options(parser)` and `run(options) -> exi
 """
 
 import argparse
+import errno
 import os
 import signal
 import sys
@@ -42,6 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `| head` had enough; the interpreter must not find out at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(f"sim: {error.strerror}: make room and go on", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print("\nsim: ended by Ctrl-C", file=sys.stderr)
         return 1

@@ -9,7 +9,7 @@ import json
 from statistics import median
 
 from simulator.histories.canary import CANARIES, planted
-from simulator.histories.choices import EXIT_CODES, count
+from simulator.histories.choices import EXIT_CODES, some
 from simulator.histories.options import draw_options
 from simulator.histories.play import play
 from simulator.histories.violations import VIOLATIONS, fires
@@ -24,7 +24,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     rows = [f"  {name:<22}{canary.what}" for name, canary in CANARIES.items()]
     parser.epilog = "\n".join(["planted bugs:", *rows, "", EXIT_CODES])
     parser.add_argument("names", nargs="*", metavar="BUG", help="only these (all)")
-    parser.add_argument("--seeds", type=count, default=SEEDS, help=f"at most so many ({SEEDS})")
+    parser.add_argument("--seeds", type=some, default=SEEDS, help=f"at most so many ({SEEDS})")
     parser.add_argument("--blind", action="store_true", help="hide which bug is planted")
     parser.add_argument("--invariants", action="store_true", help="one violation of each, by hand")
     parser.add_argument("--json", action="store_true", help="print JSON")

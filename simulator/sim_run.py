@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from simulator.histories.choices import add_choice, count, replay_line
+from simulator.histories.choices import add_choice, replay_line, some
 from simulator.histories.faults import ATLAS, LIVED
 from simulator.histories.options import draw_options
 from simulator.histories.play import Played, play
@@ -23,7 +23,7 @@ FULL_SET = 40  # of so many histories every fault of the atlas must have struck
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `sim run`."""
     add_choice(parser, needs_one=False)
-    parser.add_argument("--seeds", type=count, default=1, metavar="N", help="how many seeds (1)")
+    parser.add_argument("--seeds", type=some, default=1, metavar="N", help="how many seeds (1)")
     parser.add_argument("--list", action="store_true", help="print the fault atlas")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with a picture")
     parser.add_argument("--json", action="store_true", help="print JSON")

@@ -16,6 +16,7 @@ from simulator.histories.invariants import Writer, wrong
 if TYPE_CHECKING:
     from simulator.histories.world import World
 
+KINDS = ("CASH", "PREPAID", "LIAB", "REV")  # where money may be, here
 ZERO = ("lost", "doubled", "unbalanced", "trial_balance_cents", "unpaid_actions")
 
 
@@ -135,7 +136,10 @@ def _cards_agree(
 def _sums_agree(
     world: "World", report: dict[str, Any], unheard: set[Writer], known: set[Writer], ahead: int
 ) -> None:
-    """CASH, REV and PREPAID are what was paid, charged, and paid but not loaded."""
+    """CASH is what was paid, REV what was charged, area by area; no other account has anything.
+
+    LIAB is compared card by card, so PREPAID, what was paid and is not on a card, follows from I4.
+    """
     world.checked["I4"] += 1
     for name in ZERO:
         if report[name]:
@@ -145,13 +149,31 @@ def _sums_agree(
     paid = model_books.cash(model) + visitors
     if -accounts.get("CASH", 0) != paid:
         wrong(world, "I4", f"CASH {accounts.get('CASH', 0)}, people paid {paid}")
-    charged = model_books.revenue(model, unheard, known) + ahead + visitors
-    if accounts.get("REV", 0) != charged:
-        wrong(world, "I3", f"REV {accounts.get('REV', 0)}, charged {charged}")
+    strange = {kind: cents for kind, cents in accounts.items() if cents and kind not in KINDS}
+    if strange:
+        wrong(world, "I4", f"nothing in this world moves money to {strange}")
+    rides = model_books.charged(model, unheard, known)
+    rest = model_books.passes(model, unheard, known) + visitors  # to operator 0: not shared yet
+    earned = sum(rides.values()) + rest + ahead
+    if accounts.get("REV", 0) != earned:
+        wrong(world, "I3", f"REV {accounts.get('REV', 0)}, charged {earned}")
+    booked = _booked_rides(world)
+    if not ahead and booked != rides:
+        wrong(world, "I3", f"rides by area: booked {booked}, charged {rides}")
     if report["open_intents"] != report["torn_unknown"]:
         wrong(
             world, "I16", f"{report['torn_unknown']} silent, {report['open_intents']} in suspense"
         )
+
+
+def _booked_rides(world: "World") -> dict[int, int]:
+    """Return what the books say carriers earned by rides, area -> cents."""
+    found: dict[int, int] = {}
+    for name, cents in world.books.rows("SELECT name, cents FROM balances WHERE kind = 'REV'"):
+        _, area, operator = name.split(":")
+        if int(operator) and cents:
+            found[int(area)] = found.get(int(area), 0) + int(cents)
+    return found
 
 
 def _fares_agree(world: "World") -> None:

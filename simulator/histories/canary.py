@@ -12,11 +12,13 @@ from unittest.mock import patch
 from backend_sync.intake import Intake
 from backend_sync.keyring.register import Register
 from backend_sync.ledger import plants
+from backend_sync.ledger.accounts import AccountBook
 from backend_sync.ledger.cards import Intent
 from backend_sync.ledger.decoding import read_record_n
 from backend_sync.ledger.resolve import Resolver
-from backend_sync.ledger.results import V2
+from backend_sync.ledger.results import V1, V2
 from backend_sync.topics import topic
+from card_layouts.answers import GREEN
 from card_layouts.cards.card_layout import COUNTER_START, FILE_A
 from card_layouts.fares.inputs import D_AMOUNT
 from card_layouts.packages.ack import ACK
@@ -30,6 +32,7 @@ from card_layouts.records.entries_tap import (
 from edge_agent import downlink
 from edge_agent.downlink import Downlink
 from edge_agent.uplink import Uplink
+from firmware import card_writer
 from firmware import dock as firmware_dock
 from firmware.card_writer import COMMITTED, NOT_SENT, UNKNOWN, CardWriter
 from firmware.journal import Journal
@@ -39,6 +42,7 @@ from firmware.tap import Tap
 from firmware.tap_decide import Pricing
 from firmware.updates import Updates
 from simulator.histories.mended import MENDED
+from simulator.histories.prices import HOME
 
 Plant = Callable[[ExitStack], None]
 
@@ -121,6 +125,46 @@ def _gate_first(commit: Any) -> Any:
         return (yield from commit(self, seen, kind, payload, seq, gate))
 
     return opened
+
+
+def _twice(commit: Any) -> Any:
+    """Open again, once the commit is known: two may pass for one fare."""
+
+    def opened(self: Any, seen: Any, kind: int, payload: bytes, seq: int, gate: int) -> Any:
+        known = yield from commit(self, seen, kind, payload, seq, gate)
+        if known == COMMITTED:
+            self.signals.signal("gate", "open")
+        return known
+
+    return opened
+
+
+def _always_green(lamp_of: Any) -> Any:
+    return lambda answer: GREEN
+
+
+def _one_area(number: Any) -> Any:
+    """Let every carrier's revenue be earned at home."""
+
+    def found(self: Any, name: str, authority: int, currency: str = "") -> int:
+        kind, _, rest = name.partition(":")
+        _, _, operator = rest.partition(":")
+        name = f"REV:{HOME}:{operator}" if kind == "REV" else name
+        return int(number(self, name, authority, currency))
+
+    return found
+
+
+def _no_patience(resolve: Any) -> Any:
+    """Void what nobody has told of by the time it comes."""
+
+    def resolved(self: Any, outcomes: Any, inert: Any) -> None:
+        resolve(self, outcomes, inert)
+        for intent in list(self.work.by_intent_id.values()):
+            if not intent.bits:
+                intent.learn(V1, None)
+
+    return resolved
 
 
 def _dearer(decide: Any) -> Any:
@@ -302,6 +346,14 @@ CANARIES: dict[str, Canary] = {
     "posts-twice": Canary("one entry is posted twice", _plant(plants.POST_TWICE)),
     "drops-one": Canary("one entry is not posted", _plant(plants.DROP_ONE_ENTRY)),
     "gate-first": Canary("the gate opens before the commit", _replace(Tap, "commit", _gate_first)),
+    "opens-twice": Canary("the gate opens twice for one fare", _replace(Tap, "commit", _twice)),
+    "always-green": Canary(
+        "whoever is refused sees green", _replace(card_writer, "lamp_of", _always_green)
+    ),
+    "one-area": Canary(
+        "rides elsewhere are revenue at home", _replace(AccountBook, "number", _one_area)
+    ),
+    "no-patience": Canary("silence voids an intent", _replace(Resolver, "resolve", _no_patience)),
     "one-cent-more": Canary("every fare is a cent dearer", _replace(Pricing, "decide", _dearer)),
     "acknowledges-early": Canary(
         "a batch is acknowledged before it is posted",

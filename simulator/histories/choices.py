@@ -56,6 +56,13 @@ def count(text: str) -> int:
     return int(text)
 
 
+def some(text: str) -> int:
+    """Read a whole number from 1 on: of nothing, nothing can be found wrong."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text}: wanted a number from 1 on")
+    return int(text)
+
+
 def fault_names(text: str) -> tuple[str, ...]:
     """Read names of the atlas, separated by commas."""
     names = tuple(name for name in text.split(",") if name)

@@ -13,12 +13,11 @@ from typing import NamedTuple
 LOAD, PASS, UNBLOCK, WEB = "load", "pass", "unblock", "web"  # WEB: carried out by gates
 JOURNEY_S = 3600
 BORDER_S = 400  # clocks may differ by five minutes, and a journey counts whole minutes
-GRACE_S = 15
-GRACE_MIN_S = 9
-GREEN, AMBER, RED = "green", "amber", "red"
-UNKNOWN = "HOLD_AGAIN"
+GRACE_S, GRACE_MIN_S = 15, 9
+GREEN, UNKNOWN = "green", "HOLD_AGAIN"
 PAID_NOW = ("ACCEPTED",)
 PAID_BEFORE = ("ACCEPTED_GRACE", "ACCEPTED_SETTLED")
+WELL = (*PAID_NOW, *PAID_BEFORE, "ALREADY_SHOWN", "LOADED", "LOADED_BEFORE")  # what green may say
 BARRED = ("REFUSED_BLOCKED", "REFUSED_LISTED", "REFUSED_KILLED")
 
 Writer = tuple[int, int]  # device, seq
@@ -204,6 +203,8 @@ class Model:
                 self._wrong("I14", f"{what}: opened without a commit")
         if answer in PAID_NOW and not rode:
             self._wrong("green", f"{what}, but nothing was committed")
+        if (lamp == GREEN) != (answer in WELL):
+            self._wrong("lamp", f"{what} with a lamp of {lamp}")
         if rode and lamp != GREEN and answer != UNKNOWN:
             self._wrong("refused", f"{what}, but {-(tx.cents if tx else 0)} cents were charged")
         if opened and (chip.b > chip.free or self.lists.get(device, {}).get(card, 0) > b):

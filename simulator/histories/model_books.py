@@ -27,16 +27,21 @@ def missing(model: Any, card: int, unheard: set[Writer]) -> int:
     return -sum(tx.cents for tx in txs if tx.card == card)
 
 
-def revenue(model: Any, unheard: set[Writer], known: set[Writer]) -> int:
-    """Return what was charged, and paid for passes on cards; forks, unheard entries left out."""
-    found, passes = 0, set()
-    for writers in model.by_place.values():
-        for writer in _posted(model, writers, unheard, known):
-            tx = model.by_writer[writer]
-            found -= 0 if tx.actions else tx.cents
-            passes |= {(tx.card, tx.k)} if tx.actions else set()
-    orders = [model.paid[card][k - 1] for card, k in passes if 0 < k <= len(model.paid[card])]
-    return found + sum(order.cents for order in orders if order.kind == PASS)
+def charged(model: Any, unheard: set[Writer], known: set[Writer]) -> dict[int, int]:
+    """Return what rides cost, area -> cents; forks and unheard entries are left out."""
+    found: dict[int, int] = {}
+    for tx in _all_posted(model, unheard, known):
+        if not tx.actions and tx.cents:
+            area = model.prices[tx.device][0]
+            found[area] = found.get(area, 0) - tx.cents
+    return found
+
+
+def passes(model: Any, unheard: set[Writer], known: set[Writer]) -> int:
+    """Return what was paid for passes that are on cards."""
+    done = {(tx.card, tx.k) for tx in _all_posted(model, unheard, known) if tx.actions}
+    orders = [model.paid[card][k - 1] for card, k in done if 0 < k <= len(model.paid[card])]
+    return sum(order.cents for order in orders if order.kind == PASS)
 
 
 def cash(model: Any) -> int:
@@ -52,6 +57,14 @@ def purses(model: Any) -> int:
 def forks(model: Any) -> set[tuple[int, int]]:
     """Return the (card, n) that two different commits hold."""
     return {place for place, writers in model.by_place.items() if len(writers) > 1}
+
+
+def _all_posted(model: Any, unheard: set[Writer], known: set[Writer]) -> list[Any]:
+    return [
+        model.by_writer[writer]
+        for writers in model.by_place.values()
+        for writer in _posted(model, writers, unheard, known)
+    ]
 
 
 def _posted(

@@ -208,7 +208,11 @@ def look(world: World, visit: Presentation) -> Answer | None:
     _committed(world, visit)
     rows = board.shown.take()
     answers = [detail for name, detail in rows if name == "answer"]
-    opened = ("gate", "open") in rows
+    opened = rows.count(("gate", "open"))
+    if opened > 1:
+        world.model.wrong.append(
+            ("I14", f"{world.card_said(chip)}: the gate opened {opened} times")
+        )
     txs, visit.txs = visit.txs, []
     tx = txs[-1] if txs else None
     world.checked.update(("I1", "I2", "I11"))
@@ -219,7 +223,7 @@ def look(world: World, visit: Presentation) -> Answer | None:
         return None
     name = answers[-1] if answers else ""
     lamp = next((detail for what, detail in reversed(rows) if what == "lamp"), "")
-    world.model.shown(chip.number, board.device, name, lamp, opened, tx)
+    world.model.shown(chip.number, board.device, name, lamp, bool(opened), tx)
     for each in txs:
         _note(world, board, each)
     world.checked.update(("I13", "I14", "I15"))
