@@ -56,7 +56,7 @@ def test_untouched_books_verify_and_every_row_is_sealed(sealed):
         sealed.ledger.database.value(f"SELECT count(*) FROM {table}")
         for table in ("accounts", "entries", "pendings", "resolutions", "postings", "issues",
                       "sales", "alarms", "bookings", "hold_lines", "hold_ends", "quarantine",
-                      "rides", "ride_postings")
+                      "rides", "ride_postings", "action_entries")
     )  # fmt: skip
     assert found["rows"] == count
     assert verify_chain(sealed.ledger.database, head_from(found["head"]))["wrong"] == []

@@ -101,9 +101,9 @@ def test_the_service_posts_acknowledges_and_publishes_over_a_real_broker(install
     with broker(port):
         edge = Edge(port)
         edge.send("state", json.dumps({"online": True, "edge": sd.EDGE}).encode(), retain=True)
-        tick_until(service, lambda: len(edge.got["down"]) >= 6)
+        tick_until(service, lambda: len(edge.got["down"]) >= 7)
         kinds = [(cbor.decode(m)[1]) for m in edge.got["down"]]
-        assert kinds == ["dock"] * 3 + ["package"] * 3
+        assert kinds == ["dock"] * 3 + ["package"] * 4
         started = time.perf_counter()
         for _ in range(10):
             edge.send("up", sd.batch(device.run([sd.refusal(1)] * 480)))
