@@ -11,6 +11,7 @@ Source: trust.md 4.4, 4.5; decisions.md D9, D21.
 """
 
 from collections.abc import Iterable
+from hashlib import sha256
 from typing import NamedTuple
 
 from backend_sync.actions.facts import Action, Facts, action_of
@@ -74,9 +75,7 @@ def create(books: Books, order: Order) -> tuple[int, bool]:
         return _same(action_of(before[0]), order), False
     if not 0 < len(order.key) <= KEY_LENGTH or " " in order.key:
         raise ActionRefused(f"key {order.key!r}: wanted 1 to {KEY_LENGTH} characters, no spaces")
-    number = max(FIRST_ACTION, books.database.next_id(actions))
-    if number > ACTION_MAX:
-        raise ActionRefused(f"action {number}: all numbers up to {ACTION_MAX} are used up")
+    number = _number(books, order.key)
     facts = Facts(books.database, [order.card], books.now)
     states = {id: state_of_action(facts, action)[0] for id, action in facts.actions.items()}
     action = Action(number, *order[:4], order.slot, order.what, order.channel, order.valid_from,
@@ -99,6 +98,17 @@ def create(books: Books, order: Order) -> tuple[int, bool]:
             ],
         )
     return number, True
+
+
+def _number(books: Books, key: str) -> int:
+    """Return the number of the order `key`: the same again when it comes to restored books."""
+    span = ACTION_MAX - FIRST_ACTION + 1
+    first = int.from_bytes(sha256(key.encode()).digest()[:8], "big") % span
+    for step in range(span):
+        number = FIRST_ACTION + (first + step) % span
+        if not books.database.rows("SELECT 1 FROM actions WHERE id = ?", (number,)):
+            return number
+    raise ActionRefused(f"all action numbers up to {ACTION_MAX} are used up")
 
 
 def cancel(books: Books, number: int, reason: str) -> str:

@@ -148,6 +148,14 @@ class Facts:
             for carrier in self._carriers
         )
 
+    def is_unexplained(self, card: int) -> bool:
+        """Say whether the card has done an action that no entry here tells of.
+
+        It may be any order of this card, if the books were put back to an older copy since.
+        """
+        told = {told.k for told in self.told[card]}
+        return any(k not in told for k in range(1, self.done[card] + 1))
+
     def newest(self, card: int, k: int) -> Line:
         """Return the line of an action number that lists have: the highest version."""
         return max(self.slots[card][k], key=lambda line: line.version)

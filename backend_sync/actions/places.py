@@ -79,6 +79,8 @@ def fillers(facts: Facts, states: dict[int, str], card: int) -> list[Place]:
 
 def lines_now(facts: Facts, states: dict[int, str], card: int) -> list[Line]:
     """Return what lists should have for a card now, in the order of its numbers."""
+    if facts.is_unexplained(card):
+        return []  # the action nobody tells of may be one of these
     found = []
     for k in sorted(k for k in facts.slots[card] if k > facts.done[card]):
         line = facts.newest(card, k)

@@ -48,14 +48,16 @@ def _without_entries(facts: Facts, action: Action) -> str:
     newest = orders[-1]
     used = facts.done[action.card] >= newest.k
     taken = is_taken(facts, newest)
-    if used and not taken and newest.listed is not None:
+    if used and not taken:  # also when no list is known: books may have been restored since
         return UNCLEAR
     may_run = any(facts.is_held(line) and not is_taken(facts, line) for line in orders)
     if action.id in facts.cancelled:
         return CANCELLING if may_run else SUPERSEDED
     if facts.now > action.valid_to:
         return EXPIRING if may_run else EXPIRED
-    if used or taken:
+    if facts.is_unexplained(action.card):
+        return UNCLEAR
+    if taken:
         return DISPLACED
     return CREATED if newest.listed is None else PUBLISHED
 

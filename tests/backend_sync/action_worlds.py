@@ -64,16 +64,20 @@ class Shop:
     """One card, two gates, a ledger with its desk of actions; lists go out when asked for."""
 
     def __init__(self, folder, url, room=None):
-        self.folder, self.url = folder, url
+        self.folder = folder
         self.clock = Watch()
         self.ring = action_keyring(folder / "keyring")
-        self.ledger = Ledger(url, self.clock, self.ring, TARIFFS, AUTHORITY)
         self.town = Town()
+        self.room = {} if room is None else {ACTIONS: room}
+        self.begin(url, self.town.slots())
+
+    def begin(self, url, runs):
+        """Begin books that know the card, its first load and these entries."""
+        self.ledger = Ledger(url, self.clock, self.ring, TARIFFS, AUTHORITY)
         enter(self.ledger, self.town)
         self.ledger.import_sales([Sale("desk", 501, PURSE, "counter", NOW)])
-        self.post()
+        self.post(runs)
         self.card = self.ledger.database.value("SELECT id FROM cards")
-        self.room = {} if room is None else {ACTIONS: room}
         self.start()
 
     def start(self):
