@@ -10,16 +10,16 @@ import socket
 import threading
 
 from simulator.prng import Prng
+from simulator.relay import Relay
 
 PIECE_BYTES = 4096
 SWALLOW = (1, 3)  # so many of so many cuts keep what is on its way
 
 
-class BadLine(threading.Thread):
-    """Listens on `port` of the loopback, or at `door`, and passes on to `target` of the loopback.
+class BadLine(Relay):
+    """A connection lives for `least`..`most` bytes; `cuts` counts the ends.
 
-    A connection lives for `least`..`most` bytes; `cuts` counts the ends. `heal` lets those that
-    follow live for ever.
+    `heal` lets those that follow live for ever.
     """
 
     def __init__(
@@ -30,40 +30,18 @@ class BadLine(threading.Thread):
         most: int = 90_000,
         door: socket.socket | None = None,
     ) -> None:
-        super().__init__(daemon=True)
-        self._target, self._prng, self._lives = target, Prng(seed), (least, most)
-        self._door = door or socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._door.getsockname()[1]
+        super().__init__(target, door)
+        self._prng, self._lives = Prng(seed), (least, most)
         self.cuts = self.swallowed = 0
         self._well = threading.Event()
-        self._over = threading.Event()
         self.start()
 
     def heal(self) -> None:
         """Cut nothing any more."""
         self._well.set()
 
-    def close(self) -> None:
-        """Stop listening; what is open ends."""
-        self._over.set()
-        self._door.close()
-
-    def run(self) -> None:
-        """Pass connections on, one at a time: a client has one."""
-        while not self._over.is_set():
-            try:
-                near, _ = self._door.accept()
-            except OSError:
-                return
-            try:
-                far = socket.create_connection(("127.0.0.1", self._target), 5)
-            except OSError:  # the broker is away
-                near.close()
-                continue
-            with near, far:
-                self._pass_on(near, far)
-
-    def _pass_on(self, near: socket.socket, far: socket.socket) -> None:
+    def pass_on(self, near: socket.socket, far: socket.socket) -> None:
+        """Pass bytes on until so many have gone."""
         left = self._prng.between(*self._lives)
         swallows = self._prng.chance(*SWALLOW)
         with selectors.DefaultSelector() as selector:

@@ -7,13 +7,13 @@ messages, as MQTT 3.1.1 section 4.6 wants. Reads MQTT's frame and no payload.
 
 import selectors
 import socket
-import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
 
 from backend_sync.mqtt import Unconfirmed
 from simulator.prng import Prng
+from simulator.relay import Relay
 
 PUBLISH, PUBACK = 3, 4
 LOST, DOUBLED, LATE = "lost", "doubled", "late"
@@ -24,42 +24,17 @@ LOOK_S = 0.05
 PIECE_BYTES = 1 << 16
 
 
-class MqttLine(threading.Thread):
-    """Listens at `door` (of the loopback, else) and passes on to `target` there, one connection.
-
-    `fates` counts messages by what became of them.
-    """
+class MqttLine(Relay):
+    """A line of messages; `fates` counts them by what became of them."""
 
     def __init__(self, target: int, seed: int, door: socket.socket | None = None) -> None:
-        super().__init__(daemon=True)
-        self._target, self._prng = target, Prng(seed)
-        self._door = door or socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._door.getsockname()[1]
+        super().__init__(target, door)
+        self._prng = Prng(seed)
         self.fates: Counter[str] = Counter()
-        self._over = threading.Event()
         self.start()
 
-    def close(self) -> None:
-        """Stop listening; what is open ends."""
-        self._over.set()
-        self._door.close()
-
-    def run(self) -> None:
-        """Pass connections on, one at a time: a client has one."""
-        while not self._over.is_set():
-            try:
-                near, _ = self._door.accept()
-            except OSError:
-                return
-            try:
-                far = socket.create_connection(("127.0.0.1", self._target), 5)
-            except OSError:  # the broker is away
-                near.close()
-                continue
-            with near, far:
-                self._pass_on(near, far)
-
-    def _pass_on(self, near: socket.socket, far: socket.socket) -> None:
+    def pass_on(self, near: socket.socket, far: socket.socket) -> None:
+        """Pass messages on, each with its fate."""
         up = _Way(near, far, self._deal, self.fates)
         down = _Way(far, near, self._deal, self.fates)
         up.back, down.back = down, up
