@@ -6,7 +6,6 @@ URL. Exit code 0 = done and nothing wrong, 1 = the money or a seal is wrong, 2 =
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing
@@ -28,7 +27,7 @@ from backend_sync.ledger.differences import differences
 from backend_sync.ledger.engine import fare_hashes
 from backend_sync.ledger.ledger import Ledger
 from backend_sync.ledger.listing import ListingError
-from backend_sync.ledger.place import Place, PlaceError
+from backend_sync.ledger.place import Place, PlaceError, reason
 from backend_sync.ledger.recorded_taps import recorded_taps
 from backend_sync.ledger.replay import replay
 from backend_sync.ledger.singles import is_genuine, single_cases, single_figures
@@ -47,10 +46,6 @@ class CommandError(Exception):
     """The command cannot be done; the message is the sentence to show."""
 
 
-OLDER = (
-    "; older programs made it: a command that writes, such as `tornello ledger lapse`, brings it up"
-    " to date"
-)
 # What is the caller's or the world's fault: one sentence and exit code 2.
 REFUSALS = (BackupError, CommandError, PlaceError, DiskRefused, KeyFileError, KeyringError,
             LayoutError, ListingError, OSError)  # fmt: skip
@@ -72,10 +67,7 @@ def main(arguments: Sequence[str]) -> int:
         )
         return 2
     except SQLAlchemyError as error:
-        reason = str(error.__cause__ or error).strip()
-        if re.search("no such table|does not exist", reason):
-            reason += OLDER
-        print(f"ledger {options.command}: {options.place}: {reason}", file=sys.stderr)
+        print(f"ledger {options.command}: {options.place}: {reason(error)}", file=sys.stderr)
         return 2
     print(json.dumps(found, indent=1) if options.json else "\n".join(lines))
     return code

@@ -3,9 +3,12 @@
 Beside the database lie its keyring (`keyring/`) and the published tariffs (`tariffs/`).
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from backend_sync.catalogue import every_tariff
 from backend_sync.keyring.keyfile import KeyFileError
@@ -16,6 +19,18 @@ from backend_sync.ports import Clock
 from backend_sync.storage.database import Database
 
 SQLITE = "sqlite:///"
+
+
+OLDER = (
+    "; older programs made it: a command that writes, such as `tornello ledger lapse`, brings it up"
+    " to date"
+)
+
+
+def reason(error: SQLAlchemyError) -> str:
+    """Return what a database said, and what to do when older programs made it."""
+    said = str(error.__cause__ or error).strip()
+    return said + (OLDER if re.search("no such table|does not exist", said) else "")
 
 
 class PlaceError(Exception):

@@ -17,7 +17,7 @@ from backend_sync.clocks import SystemClock
 from backend_sync.keyring.keyfile import KeyFileError
 from backend_sync.ledger.books import BooksRefused
 from backend_sync.ledger.listing import ListingError
-from backend_sync.ledger.place import PlaceError
+from backend_sync.ledger.place import PlaceError, reason
 from backend_sync.ports import KeyringError
 from backend_sync.sales import cash_commands, return_commands, slip_commands
 from backend_sync.sales.cash_up import CashUpRefused
@@ -50,8 +50,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"sales {options.what}: {error}", file=sys.stderr)
         return 2
     except SQLAlchemyError as error:
-        reason = str(error.__cause__ or error).strip()
-        print(f"sales {options.what}: {options.place}: {reason}", file=sys.stderr)
+        print(f"sales {options.what}: {options.place}: {reason(error)}", file=sys.stderr)
         return 2
     print(json.dumps(found, indent=1) if options.json else "\n".join(lines))
     return code

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend_sync.clocks import SystemClock
 from backend_sync.keyring.keyfile import KeyFileError
-from backend_sync.ledger.place import Place, PlaceError
+from backend_sync.ledger.place import Place, PlaceError, reason
 from backend_sync.ledger.show import money, table
 from backend_sync.ports import KeyringError
 from backend_sync.settlement.bills import Bill, bills
@@ -55,9 +55,12 @@ def main(arguments: Sequence[str]) -> int:
         KeyFileError,
         KeyringError,
         OSError,
-        SQLAlchemyError,
     ) as error:
-        print(f"settlement {options.command}: {error.__cause__ or error}", file=sys.stderr)
+        print(f"settlement {options.command}: {error}", file=sys.stderr)
+        return 2
+    except SQLAlchemyError as error:
+        said = reason(error)
+        print(f"settlement {options.command}: {options.place}: {said}", file=sys.stderr)
         return 2
     print(json.dumps(found, indent=1) if options.json else "\n".join(lines))
     return code

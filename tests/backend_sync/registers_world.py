@@ -1,5 +1,6 @@
 """A register of cards and users with one authority, for tests."""
 
+from contextlib import contextmanager
 from pathlib import Path
 
 from backend_sync.registers.card_views import set_place
@@ -7,6 +8,7 @@ from backend_sync.registers.cards import Span
 from backend_sync.registers.opening import MIGRATIONS, Registers
 from backend_sync.registers.passwords import Cost
 from backend_sync.registers.rights import Scope, role_of
+from backend_sync.registers.verify import verify
 from backend_sync.storage.database import Database
 from tests.backend_sync.builders import AUTHORITY, FixedClock
 
@@ -103,3 +105,13 @@ def secret_file(folder: Path, text=SECRET, name="secret"):
     path = folder / name
     path.write_text(text + "\n", encoding="utf-8")
     return path
+
+
+@contextmanager
+def verified(url="sqlite://"):
+    """A register that must be what its trail says when it is closed."""
+    made = RegistersWorld(url)
+    yield made
+    wrong = verify(made.database)
+    made.close()
+    assert wrong == []

@@ -21,6 +21,8 @@ from backend_sync.ledger.opening import MIGRATIONS
 from backend_sync.ledger.single_tables import SINGLE_VIEWS
 from backend_sync.ledger.verify_chain import verify_chain
 from backend_sync.ledger.views import VIEWS
+from backend_sync.sales import main as sales
+from backend_sync.settlement import main as settlement
 from backend_sync.storage.database import Database
 from tests.backend_sync.builders import World
 
@@ -131,3 +133,13 @@ def test_reading_an_older_ledger_says_how_to_bring_it_up_to_date(old_url, capsys
     assert main(["verify-chain", old_url]) == 2
     assert "made before books were sealed" in capsys.readouterr().err
     assert main(["trial-balance", old_url]) == 0
+
+
+@pytest.mark.parametrize("ask", [settlement.main, lambda words: sales.main(["cash-up", *words])])
+def test_a_command_that_only_reads_an_older_ledger_says_what_to_do(tmp_path, capsys, ask):
+    plain = sqlite3.connect(tmp_path / "ledger.db")
+    plain.executescript(DUMP.read_text(encoding="utf-8"))
+    plain.close()
+    assert ask(["list", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert str(tmp_path) in said and "`tornello ledger lapse`, brings it up to date" in said

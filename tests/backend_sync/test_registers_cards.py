@@ -12,32 +12,21 @@ from backend_sync.registers.card_views import alarms, history, set_place, stock,
 from backend_sync.registers.cards import Span
 from backend_sync.registers.refusals import Refused
 from backend_sync.registers.tables import metadata
-from backend_sync.registers.verify import verify
 from tests.backend_sync.builders import AUTHORITY
-from tests.backend_sync.ledger_databases import make_database
-from tests.backend_sync.registers_world import FIRST, RegistersWorld, span
+from tests.backend_sync.registers_world import FIRST, span, verified
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def world(request, tmp_path):
+@pytest.fixture
+def world(ledger_url):
     """A register on each of the two databases, that is what its trail says at the end."""
-    url = f"sqlite:///{tmp_path / 'registers.db'}"
-    if request.param == "postgresql":
-        url = make_database(request.getfixturevalue("postgresql"))
-    made = RegistersWorld(url)
-    yield made
-    wrong = verify(made.database)
-    made.close()
-    assert wrong == []
+    with verified(ledger_url) as made:
+        yield made
 
 
 @pytest.fixture
 def quick():
-    made = RegistersWorld()
-    yield made
-    wrong = verify(made.database)
-    made.close()
-    assert wrong == []
+    with verified() as made:
+        yield made
 
 
 def refused(world, change, *arguments, **named):

@@ -8,35 +8,25 @@ from backend_sync.registers.passwords import Passwords
 from backend_sync.registers.proposals import KINDS, Policy
 from backend_sync.registers.refusals import Refused
 from backend_sync.registers.rights import NAMES, ROLES, Scope, User, may, role_of
-from backend_sync.registers.verify import verify
 from tests.backend_sync.builders import AUTHORITY
-from tests.backend_sync.ledger_databases import make_database
-from tests.backend_sync.registers_world import CHEAP, SECRET, Counted, RegistersWorld
+from tests.backend_sync.registers_world import CHEAP, SECRET, Counted, RegistersWorld, verified
 
 MATRIX = Path(__file__).parent / "role_rights.txt"
 HOME = Scope(AUTHORITY, 7, "kamppi", "emma")
 AWAY = Scope(91, 8, "pasila", "otto")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def world(request, tmp_path):
-    url = f"sqlite:///{tmp_path / 'registers.db'}"
-    if request.param == "postgresql":
-        url = make_database(request.getfixturevalue("postgresql"))
-    made = RegistersWorld(url)
-    yield made
-    wrong = verify(made.database)
-    made.close()
-    assert wrong == []
+@pytest.fixture
+def world(ledger_url):
+    """A register on each of the two databases, that is what its trail says at the end."""
+    with verified(ledger_url) as made:
+        yield made
 
 
 @pytest.fixture
 def quick():
-    made = RegistersWorld()
-    yield made
-    wrong = verify(made.database)
-    made.close()
-    assert wrong == []
+    with verified() as made:
+        yield made
 
 
 def refused(world, change, *arguments):
