@@ -89,6 +89,8 @@ def tree(case: bytes, prng: Prng, work: Work) -> bytes:
         root = json.loads(case)
     except (ValueError, RecursionError):
         return mark(case, prng, work)
+    if not isinstance(root, dict | list):  # what was cut down to a number or a word
+        return mark(case, prng, work)
     places = list(_places(root))
     if not places:
         return case

@@ -13,6 +13,8 @@ from simulator.fuzzing.shared.readers import GROUPS
 from simulator.fuzzing.shrinking import smallest
 from simulator.fuzzing.target import outcome_of
 from simulator.fuzzing.targets import NAMES, TARGETS
+from simulator.fuzzing.text import TREE
+from simulator.prng import Prng
 from tests import figures
 
 pytestmark = pytest.mark.requirement("T22", "T23")
@@ -70,6 +72,16 @@ def test_every_planted_mistake_is_found_and_ends_with_1(name, capsys):
     again = row["faults"][0]["again"].split()[3:]
     assert sim.main(["fuzz", *again]) == 1, "its own line plays it again"
     assert sim.main(["fuzz", *again[: again.index("--plant")]]) == 0, "without the plant it is well"
+
+
+@pytest.mark.parametrize("case", [b"", b"7", b'"a"', b"null", b"[]", b"{}", b"[[1]]", b"[" * 3000])
+def test_a_tree_is_changed_whatever_the_changes_before_left_of_it(case):
+    work = NAMES["card-image"].make()
+    for number in range(60):
+        changed = case
+        for operation in TREE:
+            changed = operation(changed, Prng(number), work)
+            assert isinstance(changed, bytes)
 
 
 def test_a_case_is_its_number_and_seed_and_nothing_else():
