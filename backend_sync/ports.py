@@ -1,4 +1,4 @@
-"""What the backend asks of the world: a clock, a broker and the keyring.
+"""What the backend asks of the world: a clock, a broker, the keyring, and another person's word.
 
 Services take these in their constructors and never import an adapter. The keyring is the one
 place inland that knows card numbers and keys (decision D11): everything else in `backend_sync`
@@ -112,6 +112,28 @@ class Clock(Protocol):
 
     def monotonic_ms(self) -> int:
         """Return milliseconds of a clock that never goes back."""
+
+
+class ApprovalRefused(Exception):
+    """No second person agreed to exactly this; the message says what is missing and what to do."""
+
+
+class Approvals(Protocol):
+    """Four eyes (X-14): what one person asked for and another one agreed to.
+
+    kind and amount: "hotlist" entries, "key" uses, "refund" cents (goodwill too). digest: SHA-256
+    in hex of what is done, with the key under which it is done once.
+    """
+
+    def needed(self, kind: str, amount: int) -> bool:
+        """Say whether so much takes two people."""
+
+    def take(self, number: int, kind: str, amount: int, digest: str) -> tuple[str, str]:
+        """Use approved proposal `number` for this alone; return (who asked, who agreed).
+
+        Before the thing is done. Taken again for the same digest, it answers the same: who was
+        stopped between this and his own commit goes on. Raises: ApprovalRefused.
+        """
 
 
 class Message(NamedTuple):
