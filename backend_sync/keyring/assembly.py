@@ -29,7 +29,7 @@ MONTH_MAX = (1 << 16) - 1
 
 # What values of another kind raise on their way to the register and into the layouts.
 # fmt: off
-_UNFIT = (LayoutError, RangeError, TypeError, AttributeError, OverflowError,
+_UNFIT = (LayoutError, RangeError, ValueError, TypeError, AttributeError, OverflowError,
           sqlite3.ProgrammingError)
 # fmt: on
 

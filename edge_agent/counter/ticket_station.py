@@ -26,6 +26,7 @@ from edge_agent.counter.key_files import read_key_file
 STATION = "wanted what `tornello keyring provision FOLDER DEVICE --kind counter` prints"
 CERTIFICATE = "wanted what `tornello keyring certificate FOLDER DEVICE` prints"
 TARIFF = "wanted a package of `tornello tariff compile`"
+SEED_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ def read_station(station: Path, certificate: Path) -> TicketStation:
     try:
         found = json.loads(read_key_file(station, STATION))
         device, seed = int(found["device"]), bytes.fromhex(found["ticket"]["seed"])
+        if len(seed) != SEED_BYTES:
+            raise ValueError
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise CounterError(f"{station}: no station that sells tickets; {STATION}") from None
     certified = _certified(certificate)
