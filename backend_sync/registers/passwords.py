@@ -15,7 +15,7 @@ from backend_sync.registers.refusals import Refused
 SALT_BYTES, HASH_BYTES = 16, 32
 PASSWORD_LEAST, SECRET_MOST = 10, 200
 PIN_LEAST, PIN_MOST = 4, 8
-PIN_ROLES = ("driver",)
+PIN_ROLES = ("driver", "conductor")
 # A PIN of four digits is found by trying; an account that saw so many wrong ones is locked.
 WRONG_MOST = 5
 

@@ -3,7 +3,7 @@
 Both lists are closed and meant to grow (W-9): a new right or role is a row here and nothing else.
 A role says which rights a user of it *can* be given; each user has his own of them (W-11), and a
 scope outside of which he neither sees nor changes anything (W-10). Pure.
-Source: W-8..W-11, O-18, C-1; X-14.
+Source: W-8..W-11, O-18, C-1, R-1..R-20; X-14; trust.md section 5.
 """
 
 from typing import NamedTuple
@@ -27,17 +27,24 @@ RIGHTS = (
     ("operating.change", "stops, routes, timetables and blocks of one's own lines"),
     ("sales.make", "sell tickets, load cards"),
     ("sales.settle", "settle what one sold"),
+    ("cash.take", "count the cash of drivers and conductors, and take it in"),
     ("sales.see", "see sales and settlements"),
     ("usage.see", "see usage events and reports"),
     ("settlement.close", "close service days, make invoices"),
+    ("customers.see", "see customers"),
     ("customers.change", "create and change customers, check identity and municipality"),
+    ("customers.erase", "forget a customer for ever"),
+    ("links.ask", "put a question about a customer's card to the link service"),
+    ("links.approve", "agree to another person's question about a fraud"),
+    ("links.audit", "read who asked the link service what"),
     ("refunds.propose", "ask for a refund above the limit"),
     ("refunds.approve", "agree to another person's refund"),
     ("hotlist.propose", "ask for a large hotlist"),
     ("hotlist.approve", "agree to another person's hotlist"),
     ("keys.propose", "ask for the use of a key"),
     ("keys.approve", "agree to another person's use of a key"),
-    ("devices.change", "provision devices, lend and take back"),
+    ("devices.change", "provision devices, refuse lost ones"),
+    ("devices.lend", "lend devices for a shift, and take them back"),
     ("services.authorise", "authorise services on devices one sold"),
     ("services.block", "block services of a distributor's devices"),
 )
@@ -54,22 +61,27 @@ class Role(NamedTuple):
 
 
 _POINT = ("cards.see", "cards.serve", "cards.report", "sales.make", "sales.settle", "own.see")
-_SERVICE = (*_POINT, "cards.block", "customers.change", "refunds.propose", "hotlist.propose")
+_SELLER = ("own.see", "sales.make", "sales.settle")
+_SERVICE = (*_POINT, "cards.block", "customers.see", "customers.change", "customers.erase",
+            "links.ask", "refunds.propose", "hotlist.propose")  # fmt: skip
 _REPORTS = ("sales.see", "usage.see")
+# What runs a scheme of several authorities, and not an authority's own work.
+_NOT_OF_AN_AUTHORITY = ("keys.", "services.")
 ROLES = (
     Role("passenger", "W-8", ("person",), ("own.see",)),
-    Role("driver", "W-8", ("authority", "operator", "person"),
-         ("own.see", "sales.make", "sales.settle")),
-    Role("operator", "W-8", ("authority", "operator"),
-         (*_REPORTS, "operating.change", "users.see", "users.change", "users.grant", "trail.see")),
-    Role("sales point", "W-8", ("authority", "point"), _POINT),
-    Role("authority", "W-8", ("authority",),
-         tuple(name for name in NAMES if not name.startswith(("keys.", "services.")))),
+    Role("driver", "W-8", ("authority", "operator", "person"), _SELLER),
+    Role("operator", "W-8; R-8 carrier", ("authority", "operator"),
+         (*_REPORTS, "operating.change", "devices.lend", "cash.take", "users.see", "users.change",
+          "users.grant", "trail.see")),
+    Role("sales point", "W-8; R-9", ("authority", "point"), _POINT),
+    Role("authority", "W-8; R-1 client", ("authority",),
+         tuple(name for name in NAMES if not name.startswith(_NOT_OF_AN_AUTHORITY))),
     Role("service point", "W-8", ("authority", "point"), _SERVICE),
     Role("technical support", "W-8", (),
          ("cards.see", "cards.deliver", "cards.move", "keys.propose", "keys.approve",
           "devices.change", "users.see", "users.change", "users.grant", "trail.see")),
-    Role("customer support", "W-8", (), ("cards.see", "cards.report", "users.see")),
+    Role("customer support", "W-8", (), ("cards.see", "cards.report", "users.see", "links.ask")),
+    Role("data protection officer", "W-147", ("authority",), ("trail.see", "links.audit")),
     Role("skier", "O-18", ("person",), ("own.see",)),
     Role("station", "O-18", ("authority", "operator"), (*_REPORTS, "sales.make", "sales.settle")),
     Role("consortium", "O-18", ("authority",), (*_REPORTS, "tariffs.change", "settlement.close")),
@@ -79,6 +91,17 @@ ROLES = (
     Role("end customer", "C-1", ("person",), ("own.see",)),
     Role("brand", "C-1", ("authority",), ("services.block", "usage.see")),
     Role("distributor", "C-1", ("authority", "operator"), ("services.authorise", "usage.see")),
+    Role("card maker", "R-1", ("authority",), ("cards.deliver",)),
+    Role("issuing centre", "R-2", ("authority",),
+         ("cards.see", "cards.deliver", "cards.move", "cards.report", "cards.block", "cards.kill",
+          "places.change", *_REPORTS, "hotlist.propose", "refunds.propose")),
+    Role("conductor", "R-20", ("authority", "operator", "person"), _SELLER),
+    Role("dispatch point", "R-15", ("authority", "operator"),
+         ("devices.lend", "cash.take", *_REPORTS)),
+    Role("transaction processing", "R-16", ("authority",), _REPORTS),
+    Role("tariff department", "R-16", ("authority",), (*_REPORTS, "tariffs.change")),
+    Role("accountant", "R-8", ("authority",),
+         (*_REPORTS, "settlement.close", "refunds.approve", "trail.see")),
 )  # fmt: skip
 
 

@@ -192,6 +192,12 @@ def _check(user: User) -> None:
     missing = [bond for bond in role.bound_to if not getattr(user.scope, bond)]
     if missing:
         raise Refused(f"user {user.name}: role {role.name} is bound to {missing[0]}: name it")
+    if user.scope.authority and not role.bound_to:
+        # Or an authority would make itself the support that uses keys.
+        raise Refused(
+            f"user {user.name}: role {role.name} is the scheme's own, bound to no authority, found"
+            f" {user.scope.authority}"
+        )
     strange = sorted(user.rights - set(role.rights))
     if strange:
         raise Refused(

@@ -6,7 +6,7 @@ from pathlib import Path
 from backend_sync.registers.card_views import set_place
 from backend_sync.registers.cards import Span
 from backend_sync.registers.opening import MIGRATIONS, Registers
-from backend_sync.registers.passwords import Cost
+from backend_sync.registers.passwords import PIN_ROLES, Cost
 from backend_sync.registers.rights import Scope, role_of
 from backend_sync.registers.verify import verify
 from backend_sync.storage.database import Database
@@ -53,7 +53,7 @@ class RegistersWorld:
         person = name if "person" in made.bound_to else ""
         scope = Scope(authority, operator, point, person)
         given = made.rights if rights is None else rights
-        secret = "4711" if role == "driver" else SECRET
+        secret = "4711" if role in PIN_ROLES else SECRET
         return self.users.add(by or self.anna, name, role, scope, given, secret)
 
     def add_support(self, name):

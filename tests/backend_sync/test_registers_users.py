@@ -1,13 +1,15 @@
 """Users: who may do what to whose things, accounts and secrets, and what takes two people."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from backend_sync.registers.passwords import Passwords
+from backend_sync.registers import rights
+from backend_sync.registers.passwords import PIN_ROLES, Passwords
 from backend_sync.registers.proposals import KINDS, Policy
 from backend_sync.registers.refusals import Refused
-from backend_sync.registers.rights import NAMES, ROLES, Scope, User, may, role_of
+from backend_sync.registers.rights import NAMES, ROLES, Role, Scope, User, may, role_of
 from tests.backend_sync.builders import AUTHORITY
 from tests.backend_sync.registers_world import CHEAP, SECRET, Counted, RegistersWorld, verified
 
@@ -40,16 +42,21 @@ def refused(world, change, *arguments):
 # --- may(user, right, scope) ---
 
 
+BONDS = {"a": "authority", "o": "operator", "p": "point", "i": "person"}
+
+
 def matrix():
-    """Return {(role, right): can have} of the table that people agreed on."""
+    """Return ({(role, right): can have}, {role: bonds}) of the table that people agreed on."""
     lines = MATRIX.read_text(encoding="utf-8").splitlines()
-    roles = [line[4:] for line in lines if line.startswith("# ") and line[3:4] == " "]
-    rows = [line.split() for line in lines if not line.startswith("#")][1:]
-    return {
+    roles = [line[4:] for line in lines if re.match("# [A-Z] ", line)]
+    _, bonds, *rows = [line.split() for line in lines if not line.startswith("#")]
+    marks = {
         (role, right): mark == "x"
         for right, *marks in rows
         for role, mark in zip(roles, marks, strict=True)
     }
+    bound_to = [{BONDS[letter] for letter in text.strip("-")} for text in bonds[1:]]
+    return marks, dict(zip(roles, bound_to, strict=True))
 
 
 def bound(role, home=HOME):
@@ -57,12 +64,33 @@ def bound(role, home=HOME):
     return Scope(**{bond: getattr(home, bond) for bond in role.bound_to})
 
 
-AGREED = matrix()
+AGREED, BOUND = matrix()
+# Who works with such a system, source by source: W-8, O-18, C-1, and section 1.3's actors. Four of
+# R's are W's by another name: client = authority, sales point, carrier = operator, passenger.
+ACTORS = {
+    "W-8": "passenger, driver, operator, sales point, authority, service point, technical support,"
+    " customer support",
+    "O-18": "skier, station, consortium, region, card circuit, online shop",
+    "C-1": "end customer, brand, distributor",
+    "R": "card maker, authority, issuing centre, sales point, passenger, conductor, operator,"
+    " dispatch point, transaction processing, tariff department, accountant",
+}
+
+
+@pytest.mark.requirement("W-8", "O-18", "C-1")
+@pytest.mark.parametrize("source", ACTORS)
+def test_everybody_that_a_source_names_is_a_role_of_its_own_or_one_that_says_so(source):
+    roles = {role.name: role for role in ROLES}
+    for actor in ACTORS[source].split(", "):
+        assert actor in roles
+        theirs = roles[actor].source
+        assert source in theirs or actor == "passenger", (actor, theirs)
 
 
 @pytest.mark.requirement("W-8", "W-9", "O-18", "C-1", "W-150")
 def test_the_agreed_table_is_about_every_role_and_right():
     assert {role for role, _ in AGREED} == {role.name for role in ROLES}
+    assert BOUND == {role.name: set(role.bound_to) for role in ROLES}
     assert {right for _, right in AGREED} == set(NAMES)
     assert len(AGREED) == len(ROLES) * len(NAMES)
 
@@ -84,6 +112,19 @@ def test_a_role_times_right_times_own_and_foreign_is_the_agreed_table(role):
             assert not may(user._replace(scope=loose), right, HOME)
 
 
+@pytest.mark.requirement("W-9")
+def test_a_new_role_is_a_row_and_nothing_else(world, monkeypatch):
+    row = Role("lost property", "W-9", ("authority", "point"), ("cards.see", "cards.report"))
+    assert "known roles" in refused(world, world.users.add, world.anna, "lotta", row.name,
+                                    Scope(AUTHORITY, point="kamppi"), (), SECRET)  # fmt: skip
+    monkeypatch.setattr(rights, "ROLES", (*ROLES, row))
+    lotta = world.add("lotta", row.name, point="kamppi")
+    assert world.users.sign_in("lotta", SECRET) == lotta
+    assert may(lotta, "cards.report", HOME) and not may(lotta, "cards.report", AWAY)
+    assert "none that the role" in refused(world, world.users.grant, world.anna, "lotta",
+                                           "cards.serve")  # fmt: skip
+
+
 def test_a_role_that_is_not_known_any_more_may_nothing():
     user = User("emma", "stationmaster", Scope(), frozenset(NAMES))
     assert not any(may(user, right, HOME) for right in NAMES)
@@ -100,7 +141,7 @@ def test_every_role_is_an_account_that_signs_in(world):
         by = world.anna if made.authority else tess
         rights = role.rights[:1]
         user = world.add(name, role.name, made.authority, made.operator, made.point, rights, by)
-        secret = "4711" if role.name == "driver" else SECRET
+        secret = "4711" if role.name in PIN_ROLES else SECRET
         assert world.users.sign_in(name, secret) == user
         assert user.rights == frozenset(rights)
 
@@ -309,6 +350,9 @@ def test_the_first_user_has_every_right_of_the_authority_and_no_more(quick):
         quick, quick.registers.found, AUTHORITY, "eve", SECRET
     )
     assert "wanted 1..255" in refused(quick, quick.registers.found, 256, "eve", SECRET)
+    assert "the scheme's own" in refused(
+        quick, quick.add, "theo", "technical support", AUTHORITY, 0, "", ["keys.approve"]
+    )
     quick.add_support("tess")
     assert "has users already" in refused(quick, quick.registers.found, 0, "eve", SECRET)
     assert "authority of nobody, not 244" in refused(
