@@ -42,6 +42,7 @@ class AfterwardsReader(Reader):
             revenue=m.REVENUES[row.get("revenue", "first_boarding")],
             passes=m.PASSES[row.get("passes", "by_use")],
             shares=dict(row.get("shares", {})),
+            operators=dict(row.get("operators", {})),
         )
 
     def vat(self) -> tuple[m.VatRate, ...]:

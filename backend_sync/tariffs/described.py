@@ -96,11 +96,13 @@ def _places(authored: Authored) -> Words:
 def _money(book: m.Book) -> Words:
     """Return what happens to money that was taken."""
     shares = [f"{agency} {parts}" for agency, parts in book.settlement.shares.items()]
+    operators = [f"{agency} {number}" for agency, number in book.settlement.operators.items()]
     rates = [f"{_percent(row.permille)} from {date(row.from_day)} {row.name}" for row in book.vat]
     return {
         "a journey's revenue": revenue_words(book),
         "a pass's revenue": passes_words(book),
         "shares": ", ".join(shares) or "-",
+        "operators": ", ".join(operators) or "-",
         "VAT": ", ".join(rates) or "-",
     }
 

@@ -241,6 +241,7 @@ class Settlement:
     revenue: int = 0  # REVENUES: of a journey, its concession included
     passes: int = 0  # PASSES: of passes and packs
     shares: dict[str, int] = field(default_factory=dict)  # agency_id -> parts
+    operators: dict[str, int] = field(default_factory=dict)  # agency_id -> number in accounts
 
 
 @dataclass(frozen=True)

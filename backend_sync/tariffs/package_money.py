@@ -25,15 +25,20 @@ class PayerNumbers:
 def money_sections(
     books: tuple[m.Book, ...], feed: Feed, payers: PayerNumbers, texts: Texts
 ) -> dict[int, list[bytes]]:
-    """Return SETTLEMENT, SHARES, PAYERS and VAT_RATES. Raises: RangeError."""
+    """Return SETTLEMENT, SHARES, PAYERS, VAT_RATES and OPERATORS. Raises: RangeError."""
     agencies = {agency.agency_id: agency.name for agency in feed.agencies}
-    rows: dict[int, list[bytes]] = {s.SETTLEMENT: [], s.SHARES: [], s.VAT_RATES: []}
+    rows: dict[int, list[bytes]] = {
+        section: [] for section in (s.SETTLEMENT, s.SHARES, s.VAT_RATES, s.OPERATORS)
+    }
     for index, book in enumerate(books):
         terms = book.settlement
         rows[s.SETTLEMENT].append(u8("settlement", terms.revenue, terms.passes, 0, 0))
         for agency, parts in terms.shares.items():
             names = texts.add(agency), texts.add(agencies.get(agency, agency))
             rows[s.SHARES].append(u8("shares", index, 0) + u16("shares", *names, parts))
+        for agency, number in terms.operators.items():
+            row = u8("operators", index, 0) + u16("operators", texts.add(agency), number)
+            rows[s.OPERATORS].append(row)
         for rate in book.vat:
             row = u8("vat", index, within("vat", rate.code, 255, 1))
             row += u16("vat", texts.add(rate.name), max(rate.from_day, 0), rate.permille)

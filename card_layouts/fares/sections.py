@@ -71,11 +71,12 @@ SETTLEMENT = 32  # of each book: revenue REVENUE_*, passes PASSES_*, zero 2
 SHARES = 33  # book, zero, agency_id 2, its name 2, parts 2
 PAYERS = 34  # name 2: of payer number 2 + its place
 VAT_RATES = 35  # book, code, name 2, from day 2, permille 2
+OPERATORS = 36  # book, zero, agency_id 2, its number in entries and accounts 2
 SECTIONS_MAX = 64  # of one package
 
 # Bytes of a record by section; 0 = the package says (columns, stride).
 SIZES = (0, 8, 8, 32, 12, 12, 8, 8, 28, 2) + (32, 8, 4, 0, 36, 4, 0, 16, 16, 8)
-SIZES += (10, 2, 6, 2, 2, 2, 0, 16, 16, 10) + (4, 2, 4, 8, 2, 8)
+SIZES += (10, 2, 6, 2, 2, 2, 0, 16, 16, 10) + (4, 2, 4, 8, 2, 8, 6)
 
 BOOK_AUTHORITY = 0
 BOOK_ZONES = 1

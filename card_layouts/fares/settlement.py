@@ -27,7 +27,7 @@ class Terms:
         package.read_into(HEADER_BYTES, directory)
         for at in range(0, len(directory), DIRECTORY_BYTES):
             section = directory[at]
-            if s.SETTLEMENT <= section <= s.VAT_RATES:
+            if s.SETTLEMENT <= section <= s.OPERATORS:
                 self._rows[section] = self._read(directory, at)
 
     def _read(self, directory, at):
@@ -57,6 +57,14 @@ class Terms:
             for row in self._rows.get(s.SHARES, ())
             if row[0] == book
         ]
+
+    def operators(self, book):
+        """Return {agency_id: number in entries and accounts} of a book's operators."""
+        return {
+            self.package.text(u16(row, 2)): u16(row, 4)
+            for row in self._rows.get(s.OPERATORS, ())
+            if row[0] == book
+        }
 
     def payer(self, number):
         """Return the name of a payer of DECISION or an entry; "" nobody, "invoice-holder"."""

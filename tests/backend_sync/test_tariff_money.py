@@ -117,6 +117,12 @@ REVENUE = 'revenue = "first_boarding"'
         ),
         ([('passes = "shares"', 'passes = "by_use"')], [], "settlement.shares are not asked"),
         ([("shares = { town = 85, county = 15 }", "")], [], "and no shares"),
+        ([("operators = { town = 10,", "operators = {")], [], '"town" has no number'),
+        (
+            [('concession = 3, payer = "city"', 'concession = 2, payer = "county"')],
+            [],
+            "groups.student and senior are one concession with two payers",
+        ),
         (
             [(REVENUE, 'revenue = "per_km"')],
             [("61.0000,27.0000", ",")],

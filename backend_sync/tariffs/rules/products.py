@@ -249,7 +249,14 @@ def _below_thresholds(case: Case, channel: str, load: m.Load) -> Iterator[Proble
 
 
 def payer(case: Case) -> Iterator[Problem]:
+    payers: dict[int, m.Group] = {}  # the first group of a concession
     for group in case.book.groups:
+        if group.concession:
+            payers.setdefault(group.concession, group)
+            if payers[group.concession].payer != group.payer:
+                other = payers[group.concession].name
+                said = f"groups.{group.name} and {other} are one concession with two payers"
+                yield Problem(("groups", group.name), said, "a concession number for each payer")
         if group.concession and group.payer == m.PAYER_NOBODY:
             said = f"groups.{group.name} is a concession that nobody pays for"
             yield Problem(("groups", group.name), said, "payer = who owes the difference")
@@ -284,15 +291,16 @@ def _revenue(case: Case) -> Iterator[Problem]:
     if terms.shares and not by_shares:
         said = 'settlement.shares are not asked: passes = "by_use"'
         yield Problem(("settlement", "shares"), said, 'passes = "shares", or no shares')
-    if case.feed is None:
-        return
-    known = [agency.agency_id for agency in case.feed.agencies]
+    known = [agency.agency_id for agency in case.feed.agencies] if case.feed else terms.shares
     for agency in terms.shares:
+        path = ("settlement", "shares", agency)
         if agency not in known:
             said = f'settlement.shares: the feed has no agency "{agency}"'
-            path = ("settlement", "shares", agency)
             yield Problem(path, said, f"one of {', '.join(known)}")
-    if terms.revenue == m.REVENUES["per_km"]:
+        elif agency not in terms.operators:
+            said = f'settlement.shares: "{agency}" has no number: whose account is it'
+            yield Problem(path, said, "settlement.operators with agency_id = number")
+    if case.feed is not None and terms.revenue == m.REVENUES["per_km"]:
         served = {stop for trip in case.feed.trips for stop in trip.stops}
         lost = [row.stop_id for row in map(case.feed.stops.__getitem__, sorted(served))
                 if row.lat is None or row.lon is None]  # fmt: skip
