@@ -9,6 +9,7 @@ Source: trust.md 4.2 "Blacklisting", 4.5, 4.7; decisions.md D8; requirements X-7
 import json
 import tomllib
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from backend_sync.catalogue import HOTLIST_FILE
 from backend_sync.ledger.books import Books
 from backend_sync.ledger.listing_tables import listing_decisions
 from backend_sync.ledger.report import STATES, missing_money
+from backend_sync.ports import ApprovalRefused, Approvals
 from backend_sync.storage.database import Database
 from card_layouts.packages.hotlist_layout import G_MAX
 
@@ -24,6 +26,9 @@ LISTED, DISMISSED, UNLISTED = "listed", "dismissed", "unlisted"
 NONE, REFUSE, BLOCK = "none", "refuse", "block"
 ACTIONS = (NONE, REFUSE, BLOCK)
 NAME_LENGTH = 64
+KIND = "hotlist"  # of Approvals
+DAY_SECONDS = 86_400
+FOUR_EYES_FROM = 10  # entries; a policy may ask for two people earlier, never later
 
 
 class ListingError(Exception):
@@ -31,12 +36,22 @@ class ListingError(Exception):
 
 
 class Policy(NamedTuple):
-    """What is proposed for which case, and how many entries one person may approve at once."""
+    """What is proposed for which case, and how many entries one person may list in a day."""
 
     clone: str = BLOCK  # two commits at one counter
     money: str = NONE  # a card that says it was loaded with money nobody sold
     money_from_cents: int = 1000
-    four_eyes_from: int = 10  # entries
+    four_eyes_from: int = FOUR_EYES_FROM  # entries
+
+
+class Agreement(NamedTuple):
+    """Whom to ask whether two agreed, and about which proposal; None = nobody can be asked."""
+
+    approvals: Approvals | None = None
+    number: int = 0
+
+
+ALONE = Agreement()
 
 
 class Proposal(NamedTuple):
@@ -65,6 +80,10 @@ def read_policy(path: Path) -> Policy:
         if not fits:
             choices = f"one of {', '.join(ACTIONS)}" if wanted is str else "a number above 0"
             raise ListingError(f"{path}: {name} = {value!r}, wanted {choices}")
+    if said.get("four_eyes_from", 0) > FOUR_EYES_FROM:
+        raise ListingError(
+            f"{path}: four_eyes_from = {said['four_eyes_from']}, at most {FOUR_EYES_FROM}"
+        )
     return Policy(**said)
 
 
@@ -89,24 +108,20 @@ def decide(
     chosen: Sequence[Proposal],
     decision: str,
     by: str,
-    second: str = "",
-) -> int:
-    """Keep a decision about each; return how many. Publish with `publish` after the commit.
+    agreement: Agreement = ALONE,
+) -> str:
+    """Keep a decision about each; return who agreed, "" where one person is enough.
 
-    Raises: ListingError without a name, or where another person has to agree.
+    Publish with `publish` after the commit. Raises: ListingError without a name, or where another
+    person has to agree and did not.
     """
-    for name in (by, second):
-        if len(name) > NAME_LENGTH or name != name.strip():
-            raise ListingError(f"name {name!r}: wanted at most {NAME_LENGTH} characters")
+    if len(by) > NAME_LENGTH or by != by.strip():
+        raise ListingError(f"name {by!r}: wanted at most {NAME_LENGTH} characters")
     if not by:
         raise ListingError("nobody said who decides: --by NAME")
-    if decision == LISTED and len(chosen) >= policy.four_eyes_from and second in ("", by):
-        raise ListingError(
-            f"{len(chosen)} entries at once: from {policy.four_eyes_from} on another person has to"
-            " agree: --second NAME"
-        )
-    number = books.database.next_id(listing_decisions)
     listed = decision == LISTED
+    second = _second(books, policy, chosen, by, agreement) if listed else ""
+    number = books.database.next_id(listing_decisions)
     books.database.insert(
         listing_decisions,
         [
@@ -115,7 +130,54 @@ def decide(
             for at, row in enumerate(chosen)
         ],
     )  # fmt: skip
-    return len(chosen)
+    return second
+
+
+def digest_of(database: Database, chosen: Sequence[Proposal]) -> str:
+    """Return SHA-256 in hex of the entries, as they follow what was decided of each card before.
+
+    So who agreed to a list agreed to it once: when it stands in the books, the same list has
+    another digest.
+    """
+    lines = []
+    for row in sorted(chosen):
+        sql = "SELECT coalesce(max(id), 0) FROM listing_decisions WHERE card = ?"
+        before = database.value(sql, (row.card,))
+        lines.append(f"{row.pseudonym} {row.cause} {row.n} {row.action} {row.g} after {before}")
+    return sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _second(
+    books: Books, policy: Policy, chosen: Sequence[Proposal], by: str, agreement: Agreement
+) -> str:
+    """Return who else agreed to the entries, "" while one person is enough. Raises: ListingError.
+
+    What he listed alone in the last day counts: a large list cut in pieces is a large list.
+    """
+    approvals, count = agreement.approvals, len(chosen) + _alone(books, by)
+    if count < policy.four_eyes_from and not (approvals and approvals.needed(KIND, count)):
+        return ""
+    if approvals is None:
+        raise ListingError(
+            f"{count} entries of one person within a day: from {policy.four_eyes_from} on another"
+            " has to agree, in a register of users: --register PLACE (tornello register)"
+        )
+    digest = digest_of(books.database, chosen)
+    try:
+        asked, agreed = approvals.take(agreement.number, KIND, len(chosen), digest)
+    except ApprovalRefused as error:
+        raise ListingError(str(error)) from None
+    return asked if agreed == by else agreed
+
+
+def _alone(books: Books, by: str) -> int:
+    return int(
+        books.database.value(
+            'SELECT count(*) FROM listing_decisions WHERE decision = ? AND "by" = ?'
+            " AND second = '' AND received > ?",
+            (LISTED, by, books.now - DAY_SECONDS),
+        )
+    )
 
 
 def by_person(database: Database, card: int, action: str) -> Proposal:

@@ -1,17 +1,23 @@
 """`tornello ledger hotlist`: cards that the books accuse, and what a person decides about them.
 
-Without a decision it proposes, by policy; exit code 1 while there are undecided cases.
+Without a decision it proposes, by policy; exit code 1 while there are undecided cases. From ten
+entries a person and day on another person agrees to the very list first (X-14): without --proposal
+the refusal says what to ask for. Where a register of users is named, or the ledger's folder is
+bound to one (`tornello register bind`), who decides signs in.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from backend_sync.ledger import listing, show
-from backend_sync.ledger.listing import ListingError, Policy, Proposal
+from backend_sync.ledger.listing import ALONE, Agreement, ListingError, Policy, Proposal
 from backend_sync.ledger.place import Place
 from backend_sync.ledger.statement import find_card
 from backend_sync.ports import Clock
+from backend_sync.registers import asking
+from backend_sync.registers.asking import Asker
 from backend_sync.storage.database import Database
 
 EVERY = "all"
@@ -35,8 +41,7 @@ def add_command(commands: Any, clock: Clock) -> None:
     decision.add_argument("--dismiss", metavar="CARDS", help="these cases are none")
     decision.add_argument("--block", metavar="CARDS", help="list cards without a case")
     decision.add_argument("--unlist", metavar="CARDS", help="take cards off the list")
-    parser.add_argument("--by", default="", help="who decides")
-    parser.add_argument("--second", default="", help="who agrees, where two have to")
+    asking.add_options(parser, proposal=True)
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
@@ -62,16 +67,36 @@ def _hotlist(options: argparse.Namespace) -> Answer:
 
 def _decide(options: argparse.Namespace, policy: Policy, decision: str, wanted: str) -> Answer:
     place = Place(options.place)
-    with place.ledger(options.clock) as ledger:
-        with ledger.books() as books:
-            chosen = _chosen(books.database, policy, options, wanted)
-            listing.decide(books, policy, chosen, decision, options.by, options.second)
-        count = listing.publish(ledger.database, place.tariffs)
+    with asking.asker(options, place.folder, options.clock) as asker:
+        with place.ledger(options.clock) as ledger:
+            with ledger.books() as books:
+                chosen = _chosen(books.database, policy, options, wanted)
+                agreement = _agreement(books.database, asker, chosen, options.proposal)
+                second = listing.decide(books, policy, chosen, decision, options.by, agreement)
+            count = listing.publish(ledger.database, place.tariffs)
     rows = [row._asdict() for row in chosen]
     lines = [f"card {row.card} {decision}: {row.words}" for row in chosen]
+    lines += [f"{second} agreed to it"] * bool(second)
     lines += [f"{place.tariffs / 'hotlist.json'}: {count} cards are listed"]
     lines += [UNBLOCK] * (decision == listing.UNLISTED)
-    return 0, {"decision": decision, "cards": rows, "listed": count}, lines
+    return 0, {"decision": decision, "cards": rows, "second": second, "listed": count}, lines
+
+
+def _agreement(
+    database: Database, asker: Asker | None, chosen: Sequence[Proposal], number: int
+) -> Agreement:
+    """Return what the register says of who decides about these cards. Raises: Refused."""
+    if asker is None:
+        return ALONE
+    cards = [row.card for row in chosen]
+    issuers = {row[0] for row in database.rows_in("SELECT issuer FROM cards WHERE id IN {}", cards)}
+    issuers -= {0}  # of no issue row: nobody's card is everybody's to stop
+    for issuer in sorted(issuers) or [asker.user.scope.authority]:
+        asker.demand("hotlist.propose", issuer)
+    if len(issuers) > 1:
+        said = ", ".join(map(str, sorted(issuers)))
+        raise ListingError(f"cards of authorities {said}: decide about those of one at a time")
+    return Agreement(asker.approvals(issuers.pop() if issuers else 0), number)
 
 
 def _chosen(

@@ -35,6 +35,7 @@ from backend_sync.ledger.statement import find_card, statement
 from backend_sync.ledger.suspense import suspense
 from backend_sync.ledger.tickets import ticket_cases, ticket_figures
 from backend_sync.ports import KeyringError
+from backend_sync.registers.refusals import Refused
 from backend_sync.storage.database import Database
 from backend_sync.storage.disk import DiskRefused
 from card_layouts.errors import LayoutError
@@ -48,7 +49,7 @@ class CommandError(Exception):
 
 # What is the caller's or the world's fault: one sentence and exit code 2.
 REFUSALS = (BackupError, CommandError, PlaceError, DiskRefused, KeyFileError, KeyringError,
-            LayoutError, ListingError, OSError)  # fmt: skip
+            LayoutError, ListingError, OSError, Refused)  # fmt: skip
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -6,7 +6,6 @@ alarm's limit or not what the trail says, 2 = cannot be done.
 """
 
 import argparse
-import getpass
 import json
 import os
 import sys
@@ -18,19 +17,16 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend_sync.clocks import SystemClock
 from backend_sync.registers import card_commands, user_commands
+from backend_sync.registers.asking import bind, read_secret
 from backend_sync.registers.opening import RESTORE, Registers, open_database
 from backend_sync.registers.passwords import Cost
-from backend_sync.registers.refusals import Refused
+from backend_sync.registers.refusals import CommandError, Refused
 from backend_sync.registers.rights import User
 from backend_sync.registers.verify import head_of_all, verify
 from backend_sync.storage.disk import DiskRefused, in_words
 
 Answer = tuple[int, Any, list[str]]  # exit code, JSON, lines for people
 Command = Callable[[Registers, User, argparse.Namespace], Answer]
-
-
-class CommandError(Exception):
-    """The command cannot be done; the message is the sentence to show."""
 
 
 def main(arguments: Sequence[str], cost: Cost = Cost()) -> int:  # noqa: B008 - never changed
@@ -64,6 +60,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     init.add_argument("--user", required=True, help="its first user, who adds the others")
     init.add_argument("--secret", type=Path, help="file: that user's password")
+    words = (
+        "let commands on a folder (of a keyring, ledger, customers, links) want a user who signs in"
+    )
+    binding = add_command(commands, "bind", _bind, words, signed=False)
+    binding.add_argument("--folder", type=Path, required=True, help="for ever bound to PLACE")
     card_commands.add_commands(commands, add_command)
     user_commands.add_commands(commands, add_command)
     words = "exit 1 unless everything is what the trail says; names the first changed row"
@@ -96,16 +97,6 @@ def _answer(options: argparse.Namespace, cost: Cost) -> Answer:
         return run(registers, registers.users.sign_in(options.by, secret), options)
 
 
-def read_secret(path: Path | None, name: str) -> str:
-    """Return the first line of a file, or what the terminal's user types unseen."""
-    if path is not None:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return lines[0] if lines else ""
-    if not sys.stdin.isatty():
-        raise CommandError(f"no secret of {name}: name a file with --secret, or use a terminal")
-    return getpass.getpass(f"secret of {name}: ")
-
-
 def _init(registers: Registers, options: argparse.Namespace) -> Answer:
     secret = read_secret(options.secret, options.user)
     user = registers.found(options.authority, options.user, secret)
@@ -114,6 +105,12 @@ def _init(registers: Registers, options: argparse.Namespace) -> Answer:
         "next: register place --name point:NAME, register deliver, register user add",
     ]
     return 0, {"authority": options.authority, "user": user.name}, lines
+
+
+def _bind(_registers: Registers, options: argparse.Namespace) -> Answer:
+    bind(options.folder, options.place)
+    words = f"{options.folder}: its commands want --by NAME, a user of {options.place}"
+    return 0, {"folder": str(options.folder), "place": options.place}, [words]
 
 
 def _verify(registers: Registers, options: argparse.Namespace) -> Answer:

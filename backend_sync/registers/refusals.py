@@ -3,3 +3,7 @@
 
 class Refused(Exception):
     """The register does not do this; the message is the sentence to show."""
+
+
+class CommandError(Exception):
+    """A command cannot be done; the message is the sentence to show."""

@@ -1,15 +1,19 @@
-"""A copied card is proposed for the hotlist, a person decides, and the catalogue has it."""
+"""A copied card is proposed for the hotlist, people decide, and the catalogue has it."""
 
 import json
+import re
 
 import pytest
 
 from backend_sync.catalogue import Catalogue
 from backend_sync.ledger import listing
-from backend_sync.ledger.listing import ListingError, Policy
+from backend_sync.ledger.listing import ALONE, Agreement, ListingError, Policy
 from backend_sync.ledger.main import main
+from backend_sync.registers import main as register
+from backend_sync.registers.approvals import RegisterApprovals
 from card_layouts.packages.hotlist_layout import HOT_BLOCK
-from tests.backend_sync.builders import World
+from tests.backend_sync.builders import AUTHORITY, World
+from tests.backend_sync.registers_world import CHEAP, RegistersWorld, secret_file
 
 DEFAULT = Policy()
 
@@ -29,9 +33,36 @@ def proposed(world, policy=DEFAULT):
     return listing.proposals(world.ledger.database, policy)
 
 
-def decide(world, chosen, decision=listing.LISTED, by="anna", second="", policy=DEFAULT):
+def decide(world, chosen, decision=listing.LISTED, by="anna", agreement=ALONE, policy=DEFAULT):
     with world.ledger.books() as books:
-        return listing.decide(books, policy, chosen, decision, by, second)
+        return listing.decide(books, policy, chosen, decision, by, agreement)
+
+
+@pytest.fixture
+def two():
+    """A register of users in which anna asks and alma agrees."""
+    made = RegistersWorld()
+    made.alma = made.add("alma", "authority")
+    made.approvals = RegisterApprovals(made.proposals, made.anna, AUTHORITY)
+    yield made
+    made.close()
+
+
+def agreed(world, two, chosen, amount=None):
+    """Let alma agree to what anna asks for; return anna's agreement."""
+    digest = listing.digest_of(world.ledger.database, chosen)
+    asked = two.proposals.propose(
+        two.anna, "hotlist", AUTHORITY, amount or len(chosen), "copied", digest
+    )
+    two.proposals.decide(two.alma, asked.number)
+    return Agreement(two.approvals, asked.number)
+
+
+def by_hand(world, count, first=0):
+    """Return entries for cards that nobody accuses."""
+    cards = [row[0] for row in world.ledger.database.rows("SELECT id FROM cards ORDER BY id")]
+    return [listing.by_person(world.ledger.database, card, listing.REFUSE)
+            for card in cards[first : first + count]]  # fmt: skip
 
 
 @pytest.mark.requirement("T2")
@@ -65,7 +96,7 @@ def test_what_is_approved_is_published_and_never_proposed_again(world, tmp_path)
     other = {"card": "ab" * 16, "action": "refuse", "g": 0}
     (folder / "hotlist.json").write_text(json.dumps({"cards": [other]}))
     found = proposed(world)
-    assert decide(world, found) == 1 and proposed(world) == []
+    assert decide(world, found) == "" and proposed(world) == []
     assert listing.publish(world.ledger.database, folder) == 2
     contents = Catalogue(folder).read()
     assert contents.errors == []
@@ -95,19 +126,67 @@ def test_a_dismissed_case_is_not_proposed_and_not_listed(world, tmp_path):
 
 
 @pytest.mark.requirement("X-14")
-def test_many_entries_need_two_different_people(world):
+def test_many_entries_need_another_person_who_agreed_to_these_very_ones(world, two):
     copy_and_spend(world)
     policy = Policy(four_eyes_from=1)
-    for by, second, words in (
-        ("", "", "nobody said who decides"),
-        ("anna", "", "another person has to agree"),
-        ("anna", "anna", "another person has to agree"),
-        ("anna", "x" * 65, "at most 64"),
+    nobody = Agreement(two.approvals, 0)
+    (found,) = proposed(world)
+    other = agreed(world, two, [found._replace(action="refuse", g=0)])
+    for by, agreement, words in (
+        ("", ALONE, "nobody said who decides"),
+        ("x" * 65, ALONE, "at most 64"),
+        ("anna", ALONE, "another has to agree, in a register of users"),
+        ("anna", nobody, "tornello register propose --kind hotlist --authority 244 --amount 1"),
+        ("anna", other, "is about hotlist 1"),
     ):
         with pytest.raises(ListingError, match=words):
-            decide(world, proposed(world), by=by, second=second, policy=policy)
+            decide(world, proposed(world), by=by, agreement=agreement, policy=policy)
     assert len(proposed(world)) == 1
-    assert decide(world, proposed(world), second="bert", policy=policy) == 1
+    agreement = agreed(world, two, [found])
+    assert decide(world, [found], agreement=agreement, policy=policy) == "alma"
+    rows = world.ledger.database.rows('SELECT "by", second FROM listing_decisions')
+    assert [tuple(row) for row in rows] == [("anna", "alma")]
+    told = [row[0] for row in two.database.rows("SELECT what FROM trail ORDER BY id DESC LIMIT 3")]
+    assert told == ["taken", "approved", "propose"]
+    # Listed and taken off again: what alma agreed to is not agreed to a second time.
+    decide(world, [found], listing.UNLISTED)
+    with pytest.raises(ListingError, match="is about hotlist 1|is taken, wanted approved"):
+        decide(world, [found], agreement=agreement, policy=policy)
+
+
+@pytest.fixture
+def many(tmp_path, ledger_url):
+    made = World(tmp_path, ledger_url, cards=12)
+    yield made
+    made.close()
+
+
+@pytest.mark.requirement("X-14")
+def test_a_large_list_cut_in_pieces_is_a_large_list(many, two):
+    for first, count in ((0, 4), (4, 5)):
+        assert decide(many, by_hand(many, count, first)) == ""
+    piece = by_hand(many, 1, 9)
+    with pytest.raises(ListingError, match="10 entries of one person within a day"):
+        decide(many, piece)
+    with pytest.raises(ListingError, match="--amount 1 "):
+        decide(many, piece, agreement=Agreement(two.approvals))
+    assert decide(many, piece, by="bert") == ""  # another person's day
+    decide(many, by_hand(many, 1, 10), agreement=agreed(many, two, by_hand(many, 1, 10)))
+    many.clock.now += listing.DAY_SECONDS
+    assert decide(many, by_hand(many, 1, 11)) == ""
+
+
+@pytest.mark.requirement("X-14")
+def test_who_was_stopped_after_the_approval_was_taken_lists_what_was_agreed(world, two):
+    copy_and_spend(world)
+    policy, chosen = Policy(four_eyes_from=1), proposed(world)
+    agreement = agreed(world, two, chosen)
+    with pytest.raises(RuntimeError), world.ledger.books() as books:
+        listing.decide(books, policy, chosen, listing.LISTED, "anna", agreement)
+        raise RuntimeError("the power went before the commit")
+    assert two.proposals.get(agreement.number).state == "taken" and len(proposed(world)) == 1
+    assert decide(world, chosen, agreement=agreement, policy=policy) == "alma"
+    assert proposed(world) == []
 
 
 def test_money_that_nobody_loaded_is_proposed_where_the_policy_says_so(world):
@@ -129,6 +208,7 @@ def test_money_that_nobody_loaded_is_proposed_where_the_policy_says_so(world):
         ("clone = 'kill'", "clone = 'kill', wanted one of none, refuse, block"),
         ("clones = 'block'", "'clones', wanted clone, money"),
         ("four_eyes_from = 0", "four_eyes_from = 0, wanted a number above 0"),
+        ("four_eyes_from = 11", "four_eyes_from = 11, at most 10"),
         ("money_from_cents = true", "wanted a number above 0"),
         ("clone =", "policy.toml: "),
     ],
@@ -167,4 +247,54 @@ def test_the_command_proposes_approves_and_takes_off(tmp_path, capsys):
     assert "`unblock`" in capsys.readouterr().out
     assert main(["hotlist", str(tmp_path), "--block", "999999", "--by", "anna"]) == 2
     assert "no card '999999'" in capsys.readouterr().err
+    assert main(["verify-chain", str(tmp_path)]) == 0
+
+
+class Office:
+    """Commands of people whose secret lies in a file."""
+
+    def __init__(self, folder, capsys):
+        self.folder, self.capsys = folder, capsys
+        self.secret = str(secret_file(folder))
+        self.run(register.main, "init", "--authority", str(AUTHORITY), "--user", "anna")
+        self.add("alma", "authority")
+        self.add("carl", "sales point", "--point", "kamppi")
+
+    def add(self, name, role, *more):
+        words = ("--name", name, "--role", role, "--authority", str(AUTHORITY), "--rights", "all",
+                 "--new-secret", self.secret)  # fmt: skip
+        self.run(register.main, "user", "add", *words, *more, by="anna")
+
+    def run(self, program, *words, by="", code=0):
+        """Return what a command says; of a refused one the refusal."""
+        at = 2 if words[0] == "user" else 1
+        given = [*words[:at], str(self.folder), *words[at:], "--secret", self.secret]
+        given += ["--by", by] if by else []
+        found = program(given, CHEAP) if program is register.main else program(given)
+        said = self.capsys.readouterr()
+        assert found == code, said
+        return said.err if code else said.out
+
+
+@pytest.mark.requirement("X-14", "W-10", "W-11")
+def test_a_bound_ledger_lists_for_those_who_sign_in_and_many_for_two(tmp_path, capsys):
+    world = World(tmp_path / "keyring", f"sqlite:///{tmp_path / 'ledger.db'}", cards=10)
+    names = [row[0] for row in world.ledger.database.rows("SELECT id FROM cards ORDER BY id")]
+    world.close()
+    office = Office(tmp_path, capsys)
+    assert register.main(["bind", str(tmp_path), "--folder", str(tmp_path)]) == 0
+    capsys.readouterr()
+    every = ["hotlist", "--block", ",".join(map(str, names))]
+    assert "who asks?" in office.run(main, *every, code=2)
+    assert "does not have the right hotlist.propose" in office.run(main, *every, by="carl", code=2)
+    assert "no such user" in office.run(main, *every, by="zoe", code=2)
+    said = office.run(main, *every, by="anna", code=2)
+    asked = re.search("`tornello register (propose .*) --content WORDS`", said)[1].split()
+    office.run(register.main, *asked, "--content", "a box stolen at Kamppi", by="anna")
+    number = ["--proposal", "1"]
+    assert "is open, wanted" in office.run(main, *every, *number, by="anna", code=2)
+    office.run(register.main, "approve", *number, by="alma")
+    assert "alma agreed to it" in office.run(main, *every, *number, by="anna")
+    assert "taken, wanted approved" in office.run(main, *every, *number, by="anna", code=2)
+    assert "taken" in office.run(register.main, "trail", "--subject", "proposal:1", by="anna")
     assert main(["verify-chain", str(tmp_path)]) == 0
