@@ -56,6 +56,7 @@ ANSWERS = (
     22, "REFUSED_NO_SHIFT", RED, "Out of service. Use another validator.",
     23, "REFUSED_TIME", RED, "Not valid at this time.",
     24, "REFUSED_LIMIT", RED, "The amount is above the limit.",
+    25, "REFUSED_NO_PLACE", RED, "No place for another product on the card.",
     ACCEPTED, "ACCEPTED", GREEN, "Have a good journey.",
     ACCEPTED_GRACE, "ACCEPTED_GRACE", GREEN, "Already paid. Have a good journey.",
     ACCEPTED_SETTLED, "ACCEPTED_SETTLED", GREEN, "Already paid. Have a good journey.",

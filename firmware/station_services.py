@@ -16,9 +16,11 @@ from card_layouts.cards.card_layout import (
     KIND_PRODUCT,
     KIND_REFUND,
     KIND_UNBLOCK,
+    M_EMPTY,
+    P_SLOT,
     S,
 )
-from card_layouts.cards.directory import enter_right
+from card_layouts.cards.directory import enter_right, free_place
 from card_layouts.cards.transit_app import block_steps, stage_load
 from card_layouts.cards.transit_record import add_action, add_debit, add_load
 from card_layouts.cards.transit_service import (
@@ -46,6 +48,7 @@ from card_layouts.records.entries_tap import (
     REASON_CARD_ERROR,
     REASON_COUNTER_END,
     REASON_LIMIT,
+    REASON_NO_PLACE,
 )
 from firmware.card_writer import DECIDE, STAGE
 from firmware.tap_entries import announce
@@ -153,7 +156,10 @@ class Nothing(Load):
 
 
 class Product(Load):
-    """A right that was paid for: `right` 24 bytes of P slot `slot`, copied to J's place `copy`."""
+    """A right that was paid for: 24 bytes of P, copied to J's place `copy`.
+
+    It is for `slot`, unless a right that may still run is there: then for a free one (W-56).
+    """
 
     act, kind, right = ACT_PRODUCT, KIND_PRODUCT, RIGHT_SELL
 
@@ -161,6 +167,18 @@ class Product(Load):
         self.slot = slot
         self.bought = bought
         self.copy = copy
+
+    def refusal(self, seen):
+        """No right is written over another that may still run; an empty one takes it away."""
+        if P_SLOT.get(self.bought, "mechanism") != M_EMPTY:
+            place = free_place(seen.head, self.slot, seen.time // 86400)
+            if place < 0:
+                return super().refusal(seen) or REASON_NO_PLACE
+            if place != self.slot:
+                bought = bytearray(self.bought)
+                P_SLOT.put(bought, "slot", place)
+                self.slot, self.bought, self.copy = place, bytes(bought), place & 1
+        return super().refusal(seen)
 
     def fill(self, values, seen, order):
         """Put the right into the head's directory; what an earlier sale used is no longer its."""

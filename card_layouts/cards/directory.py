@@ -4,13 +4,26 @@ One rule for the station that writes it and the ledger that repeats it from the 
 Source: SPEC.md tables S, P_SLOT, T; decisions.md D32.
 """
 
-from card_layouts.cards.card_layout import P_SLOT, blank_row
+from card_layouts.cards.card_layout import M_EMPTY, P_SLOT, blank_row
 
 INSTANCES = 4  # d_k and t_k count sales modulo this
 # Fields of a right that file T counts: one of them not 0, and no tap can judge it without T.
 COUNTED = ("length", "travel_days", "trips_day")
 # Field of the directory in S, field of the right: the directory says in short what is in P.
 DIRECTORY = ("mechanism", "mechanism", "product", "product", "zones", "zones", "last", "last_day")
+
+
+def free_place(head, wanted, day):
+    """Return the slot 0..3 that a right sold on `day` may take, `wanted` if it can; -1 if none.
+
+    Nobody loses what was paid for: a slot is free if it is empty or its right's last service day is
+    over by every clock, two days after it in UTC. A right without a last day runs on.
+    """
+    for slot in (wanted, 0, 1, 2, 3):
+        last = head["d_last%d" % slot]
+        if head["d_mechanism%d" % slot] == M_EMPTY or 0 < last < day - 1:
+            return slot
+    return -1
 
 
 def enter_right(head, slot, right):

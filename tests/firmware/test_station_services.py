@@ -33,12 +33,14 @@ from card_layouts.records.entries_tap import (
     REASON_KILLED,
     REASON_LEASE,
     REASON_LISTED,
+    REASON_NO_PLACE,
 )
 from firmware.station import Order
 from firmware.station_services import Product, Refund, Unblock
 from simulator.tap_world import (
     AID,
     GATE_A,
+    NOW,
     PURSE,
     STATION,
     UID,
@@ -107,7 +109,8 @@ def test_a_sale_blanks_the_usage_of_its_own_slot_and_of_no_other(slot):
     full = {name: 2**width - 1 for name, width in widths.items()}
     files = card.image.applications[AID].files
     files[FILE_T] = replace(files[FILE_T], data=T.pack({"layout": 1, **full}))
-    right = P_SLOT.pack({"mechanism": M_FIRST_USE, "slot": slot, "product": 41, "length": 30})
+    over = {"last_day": 1, "length": 30}
+    right = P_SLOT.pack({"mechanism": M_FIRST_USE, "slot": slot, "product": 41, **over})
     assert serve(card, Product(slot, right))[0] == LOADED
     head, usage = S.unpack(data_of(card, FILE_S)), T.unpack(data_of(card, FILE_T))
     assert head[f"d_k{slot}"] == (usage[f"t_k{slot}"] + 1) % 4 == 0
@@ -118,6 +121,26 @@ def test_a_sale_blanks_the_usage_of_its_own_slot_and_of_no_other(slot):
     assert usage["layout"] == 1
     assert serve(card, Product(slot, right), order=ORDER._replace(k=3))[0] == LOADED
     assert S.unpack(data_of(card, FILE_S))[f"d_k{slot}"] == 1
+
+
+@pytest.mark.requirement("W-56")
+def test_no_sale_is_written_over_a_right_that_may_still_run():
+    card, rights = new_card(), []
+    today = NOW // 86400
+    for k, last_day in enumerate((today, today - 1, 0, today + 30)):
+        right = P_SLOT.pack({"mechanism": M_FIRST_USE, "product": 40 + k, "last_day": last_day})
+        answer, device = serve(card, Product(0, right), order=ORDER._replace(k=2 + k))
+        assert (answer, device.entries()[0][2]["slot"]) == (LOADED, k)
+        rights.append(bytearray(right))
+        P_SLOT.put(rights[k], "slot", k)
+    assert data_of(card, FILE_P)[p_slot_at(0) :] == b"".join(rights)
+    more = P_SLOT.pack({"mechanism": M_FIRST_USE, "product": 44, "last_day": today})
+    assert serve(card, Product(3, more), order=ORDER._replace(k=6))[0] == REASON_NO_PLACE
+    assert data_of(card, FILE_P)[p_slot_at(0) :] == b"".join(rights)
+    nothing = P_SLOT.pack({"slot": 2})
+    assert serve(card, Product(2, nothing), order=ORDER._replace(k=6))[0] == LOADED
+    answer, device = serve(card, Product(3, more), order=ORDER._replace(k=7))
+    assert (answer, device.entries()[0][2]["slot"]) == (LOADED, 2)
 
 
 def test_a_refund_pays_the_whole_purse_out_and_blocks_the_card():
