@@ -1,6 +1,7 @@
 """`python -m backend_sync keyring init|serve|provision|certificate ...`: for its operator.
 
-Keys never leave through here but for `provision`, whose answer goes onto one device. Source: D11.
+Keys never leave through here but for `provision`, whose answer goes onto one device. Where the
+folder is bound to a register of users, each use of a key takes two of them. Source: D11, X-14.
 """
 
 import argparse
@@ -10,17 +11,22 @@ import signal
 import sqlite3
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import FrameType
 
+from backend_sync.clocks import SystemClock
 from backend_sync.keyring.calls import Calls
+from backend_sync.keyring.key_use import KeyUses
 from backend_sync.keyring.keyfile import NOTICE, KeyFileError, make_keys, with_masters, write_keys
 from backend_sync.keyring.local import KEY_FILE, REGISTER_FILE, LocalKeyring
-from backend_sync.keyring.provision import MASTERS_OF, as_text
+from backend_sync.keyring.provision import MASTERS_OF, as_text, device_config
 from backend_sync.keyring.register import Register
 from backend_sync.keyring.server import Server, SocketInUse
-from backend_sync.ports import KeyringRefused
+from backend_sync.ports import ApprovalRefused, KeyringRefused
+from backend_sync.registers import asking
+from backend_sync.registers.refusals import Refused
 from backend_sync.storage.disk import RESTORE_KEYRING, in_words
 
 SOCKET_FILE = "keyring.sock"
@@ -35,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         code: int = options.run(options)
         return code
-    except (KeyFileError, KeyringRefused, SocketInUse) as error:
+    except (KeyFileError, KeyringRefused, SocketInUse, Refused, ApprovalRefused) as error:
         print(f"keyring: {error}", file=sys.stderr)
     except OSError as error:
         hint = "choose a folder that exists and may be written, and make room"
@@ -69,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     provision.add_argument("--edge", default="")
     provision.add_argument("--kind", choices=sorted(MASTERS_OF), default="validator")
     provision.add_argument("--first-seq", type=int, default=1)
+    asking.add_options(provision, proposal=True)
 
     certificate = _command(
         commands, "certificate", _certificate, "let a counter sell single tickets for 30 days"
@@ -76,12 +83,17 @@ def _parser() -> argparse.ArgumentParser:
     certificate.add_argument("device", type=int)
     certificate.add_argument("--epoch", type=int, default=0)
     certificate.add_argument("--from", dest="first", metavar="YYYY-MM-DD", help="default today")
+    asking.add_options(certificate, proposal=True)
 
     _command(commands, "status", _status, "count cards and devices")
-    _command(commands, "restored", _restored, "the ledger was restored: raise the incarnation")
+    words = "the ledger was restored: raise the incarnation"
+    restored = _command(commands, "restored", _restored, words)
+    asking.add_options(restored, proposal=True)
+    _command(commands, "uses", _uses, "who used keys by hand, and who agreed, as JSON lines")
     refuse = _command(commands, "refuse", _refuse, "sign nothing more for a device")
     refuse.add_argument("device", type=int)
     refuse.add_argument("--epoch", type=int, default=0)
+    asking.add_options(refuse)
     return parser
 
 
@@ -130,18 +142,18 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _provision(options: argparse.Namespace) -> int:
-    keyring = LocalKeyring(options.folder)
-    config = keyring.provision(
-        options.device,
-        options.epoch,
-        options.authority,
-        options.operator,
-        options.edge,
-        options.kind,
-        first_seq=options.first_seq,
-    )
-    print(json.dumps(as_text(config), indent=1))
-    keyring.close()
+    with closing(LocalKeyring(options.folder)) as keyring:
+        generation = max(keyring.keys.masters)
+        device, epoch, kind = options.device, options.epoch, options.kind
+        device_config(keyring.keys, device, epoch, kind, generation, options.first_seq)
+        place = (options.authority, options.operator, options.edge)
+        what = (
+            f"provision {kind} {device} epoch {epoch} authority {place[0]} operator {place[1]}"
+            f" edge {json.dumps(place[2])} from {options.first_seq}"
+        )
+        _use(options, keyring, what, options.authority)
+        config = keyring.provision(device, epoch, *place, kind, first_seq=options.first_seq)
+        print(json.dumps(as_text(config), indent=1))
     return 0
 
 
@@ -150,44 +162,67 @@ def _certificate(options: argparse.Namespace) -> int:
         first = date.fromisoformat(options.first) if options.first else datetime.now(UTC).date()
     except ValueError:
         raise KeyringRefused(f"--from {options.first}: wanted YYYY-MM-DD") from None
-    keyring = LocalKeyring(options.folder)
     from_day = (first - FIRST_DAY).days
     request = {"device": options.device, "epoch": options.epoch, "from_day": from_day}
-    certified = keyring.assemble("certificate", request)
-    signers = {str(a): key.hex() for a, key in keyring.signing.signers().items()}
-    print(json.dumps({"certificate": certified.hex(), "signers": signers}, indent=1))
-    keyring.close()
+    with closing(LocalKeyring(options.folder)) as keyring:
+        certified = keyring.assemble("certificate", request)
+        authority = keyring.assembly.active(options.device, options.epoch).authority
+        what = f"certificate of device {options.device} epoch {options.epoch} from {first}"
+        _use(options, keyring, what, authority)
+        signers = {str(a): key.hex() for a, key in keyring.signing.signers().items()}
+        print(json.dumps({"certificate": certified.hex(), "signers": signers}, indent=1))
     return 0
 
 
 def _status(options: argparse.Namespace) -> int:
-    keyring = LocalKeyring(options.folder)
-    status = {
-        "cards": keyring.register.card_count(),
-        "devices": len(keyring.register.devices()),
-        "incarnation": keyring.register.incarnation(),
-        "generations": sorted(keyring.keys.masters),
-        "authorities": sorted(keyring.keys.authority_seeds),
-    }
+    with closing(LocalKeyring(options.folder)) as keyring:
+        status = {
+            "cards": keyring.register.card_count(),
+            "devices": len(keyring.register.devices()),
+            "incarnation": keyring.register.incarnation(),
+            "generations": sorted(keyring.keys.masters),
+            "authorities": sorted(keyring.keys.authority_seeds),
+        }
     print(json.dumps(status))
-    keyring.close()
     return 0
 
 
 def _restored(options: argparse.Namespace) -> int:
-    keyring = LocalKeyring(options.folder)
-    print(f"keyring: incarnation {keyring.register.raise_incarnation()}")
-    keyring.close()
+    with closing(LocalKeyring(options.folder)) as keyring:
+        _use(options, keyring, f"incarnation after {keyring.register.incarnation()}", 0)
+        print(f"keyring: incarnation {keyring.register.raise_incarnation()}")
     return 0
 
 
 def _refuse(options: argparse.Namespace) -> int:
-    keyring = LocalKeyring(options.folder)
-    keyring.assembly.active(options.device, options.epoch)
-    keyring.register.refuse_device(options.device, options.epoch)
-    keyring.assembly.action_keys.fresh()  # what it holds opens no list made from now on
-    keyring.close()
+    with closing(LocalKeyring(options.folder)) as keyring:
+        device = keyring.assembly.active(options.device, options.epoch)
+        with asking.asker(options, options.folder, SystemClock()) as asker:
+            if asker:
+                asker.demand("devices.change", device.authority)
+        keyring.register.refuse_device(options.device, options.epoch)
+        keyring.assembly.action_keys.fresh()  # what it holds opens no list made from now on
     return 0
+
+
+def _uses(options: argparse.Namespace) -> int:
+    with closing(LocalKeyring(options.folder)) as keyring:
+        for use in KeyUses(keyring.register.database, SystemClock()).every():
+            print(json.dumps(use._asdict()))
+    return 0
+
+
+def _use(options: argparse.Namespace, keyring: LocalKeyring, what: str, authority: int) -> None:
+    """Write down the use of a key; by two people where the folder is bound to a register."""
+    clock = SystemClock()
+    uses = KeyUses(keyring.register.database, clock)
+    with asking.asker(options, options.folder, clock) as asker:
+        if asker is None:
+            uses.begin(what, authority, "", None, 0)
+            return
+        asker.demand("devices.change", authority)
+        approvals = asker.approvals(authority)
+        uses.begin(what, authority, asker.name, approvals, options.proposal)
 
 
 def _log(sentence: str) -> None:

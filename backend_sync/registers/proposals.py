@@ -4,6 +4,7 @@ Large hotlists, use of keys, and refunds above a limit. Who carries it out asks 
 `take`s the approved proposal: with the same content, once. Source: X-14.
 """
 
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from backend_sync.ports import Clock
@@ -17,6 +18,7 @@ from backend_sync.storage.database import Database
 OPEN, APPROVED, REFUSED, TAKEN, EXPIRED = "open", "approved", "refused", "taken", "expired"
 COLUMNS = "id, kind, authority, amount, content, digest, by_user, made, expires"
 CONTENT_MOST = 200
+KEY = "key"
 
 
 class Kind(NamedTuple):
@@ -30,7 +32,7 @@ class Kind(NamedTuple):
 
 KINDS = (
     Kind("hotlist", "entries", "hotlist.propose", "hotlist.approve"),
-    Kind("key", "uses", "keys.propose", "keys.approve"),
+    Kind(KEY, "uses", "keys.propose", "keys.approve"),
     Kind("refund", "cents", "refunds.propose", "refunds.approve"),
 )
 
@@ -76,13 +78,21 @@ class Proposals:
     def propose(
         self, by: User, kind: str, authority: int, amount: int, content: str, digest: str = ""
     ) -> Proposal:
-        """Ask for something; return the proposal. Raises: Refused."""
+        """Ask for something; return the proposal. Raises: Refused.
+
+        The digest of a key's use is that of its words: who agrees has read all there is to it.
+        """
         if amount < 1 or not content.strip() or len(content) > CONTENT_MOST:
             raise Refused(
                 f"proposal: amount {amount} and {len(content)} characters of content; wanted an"
                 f" amount above 0 and 1 to {CONTENT_MOST} characters that say what will be done"
             )
         demand(by, kind_of(kind).right, Scope(authority, point=by.scope.point))
+        if kind == KEY:
+            words = sha256(content.encode()).hexdigest()
+            if digest not in ("", words):
+                raise Refused(f"proposal: digest {digest[:16]}, but that of the words is {words}")
+            digest = words
         now = self.clock.utc_seconds()
         with self.database.transaction():
             made = Proposal(

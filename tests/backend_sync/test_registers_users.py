@@ -1,6 +1,7 @@
 """Users: who may do what to whose things, accounts and secrets, and what takes two people."""
 
 import re
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -329,10 +330,15 @@ def test_every_kind_takes_rights_that_some_role_can_have():
 @pytest.mark.requirement("X-14")
 def test_the_use_of_a_key_takes_two_of_technical_support(world):
     tess, toby = (world.add_support(name) for name in ("tess", "toby"))
-    number = world.proposals.propose(tess, "key", AUTHORITY, 1, "retire K1 generation 3").number
+    words = "retire K1 generation 3"
+    digest = sha256(words.encode()).hexdigest()
+    asking = (tess, "key", AUTHORITY, 1, words)
+    assert "that of the words is" in refused(world, world.proposals.propose, *asking, "ab" * 32)
+    number = world.proposals.propose(*asking).number
     assert "keys.approve" in refused(world, world.proposals.decide, world.anna, number)
     world.proposals.decide(toby, number)
-    assert world.proposals.take(tess, number, "key", 1).state == "taken"
+    assert "not about key 1" in refused(world, world.proposals.take, tess, number, "key", 1, "")
+    assert world.proposals.take(tess, number, "key", 1, digest).state == "taken"
 
 
 def test_a_proposal_that_does_not_fit_is_refused(quick):
