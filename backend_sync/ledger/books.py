@@ -18,9 +18,11 @@ from typing import NamedTuple
 
 from backend_sync.ledger.accounts import CARD_KINDS, KINDS, AccountBook
 from backend_sync.ledger.book_tables import KEY_LENGTH, bookings, hold_ends, hold_lines
+from backend_sync.ledger.imports import Sale
 from backend_sync.ledger.plants import Plant
 from backend_sync.ledger.poster import Line, Poster
-from backend_sync.ledger.schema import postings
+from backend_sync.ledger.products import ProductBook, executed_actions
+from backend_sync.ledger.schema import postings, sales
 from backend_sync.storage.database import Database, Row
 
 BookLine = tuple[str, int, int]  # account name, authority, cents: above 0 owed, below 0 held
@@ -65,17 +67,20 @@ class Books:
         self._ends: list[Row] = []
         self._moved: list[Row] = []
 
-    def transfer(self, key: str, rule: str, lines: Sequence[BookLine]) -> bool:
+    def transfer(
+        self, key: str, rule: str, lines: Sequence[BookLine], sale: int | None = None
+    ) -> bool:
         """Move money; return False when this key moved it before, with the same lines.
 
-        Units: cents; the lines sum to 0, and lines of 0 cents are left out.
+        Units: cents; the lines sum to 0, and lines of 0 cents are left out. `sale`: the number of
+        the sale that is given back, for settlement to find its product and tax.
         Raises: KeyContradiction; BooksRefused for what is no booking or names no known card.
         """
         booking = self._booking(key, rule, False, lines)
         if booking is None:
             return False
         first = self._poster.next_line
-        transfer = self._post(booking)
+        transfer = self._post(booking, sale)
         self._bookings.append((booking.id, key, rule, 0, transfer, first, len(booking.lines),
                                self.now))  # fmt: skip
         return True
@@ -102,6 +107,24 @@ class Books:
     def release_hold(self, key: str) -> bool:
         """Let go what a hold reserves; otherwise as `post_hold`."""
         return self._end(key, False)
+
+    def sold(self, sale: Sale) -> None:
+        """Enter a sale whose money a transfer of this transaction brings to PREPAID[action].
+
+        It is a sale as any other from here on: earned once what it pays for is on its card.
+        Raises: BooksRefused when its id or its action is sold already.
+        """
+        before = self.database.rows(
+            "SELECT sale, action FROM sales WHERE sale = ? OR action = ?", sale[:2]
+        )
+        if before:
+            name, action = before[0]
+            raise BooksRefused(f"sale {sale.sale}: sold before as sale {name}, action {action}")
+        number = self.database.next_id(sales)
+        self.database.insert(sales, [(number, *sale)])
+        if sale.action in executed_actions(self.database, {sale.action}):
+            products = ProductBook(self.database, self._accounts, self._poster)
+            products.earn(number, sale.action, sale.cents, sale.authority)
 
     def write(self) -> None:
         """Put everything booked so far into the tables, so that queries see it."""
@@ -161,12 +184,12 @@ class Books:
         self._ends.append((booking.id, int(posted), transfer, self.now))
         return True
 
-    def _post(self, booking: Booking) -> int | None:
+    def _post(self, booking: Booking, sale: int | None = None) -> int | None:
         """Write the postings; return their transfer's number."""
         if not booking.lines:
             return None
         transfer = self._poster.next_transfer
-        self._poster.transfer(booking.lines, booking.rule)
+        self._poster.transfer(booking.lines, booking.rule, sale=sale)
         # Those that are cards: their money moved beside their chain.
         self._moved += [(line[1], line[0]) for line in booking.lines]
         return transfer

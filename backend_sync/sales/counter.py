@@ -1,8 +1,9 @@
 """Sales of a counter come in: each once by its key, with the next number of its device's slips.
 
-The number is given in the transaction that books the money, so there are no gaps. A void undoes a
-sale within its minutes, as long as no device has told that it is on the card; a product's refund is
-pro rata by the tariff's terms. Source: X-2, X-8, X-15; requirements W-65 to W-67, W-112, R-10.
+The number is given in the transaction that books the money, so there are no gaps. What was paid
+waits in PREPAID for the card, and is the core's to earn or to load, as of every sale. A void undoes
+a sale within its minutes, as long as no device has told that it is on the card; what is on the card
+is given back by `product_refunds.py`. Source: D9, X-2, X-15; W-65 to W-67, W-112, R-10.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from backend_sync.actions.checks import check
 from backend_sync.actions.desk import ActionRefused, Order
 from backend_sync.actions.limits import CHANNELS, newest_tariff
 from backend_sync.ledger.books import Books
+from backend_sync.ledger.imports import Sale as Paid
 from backend_sync.ledger.ledger import Ledger
 from backend_sync.sales.fiscal import COLUMNS, FIRST_MARK, Fiscal, FiscalChain, Slip
 from backend_sync.sales.slip_tables import KEY_LENGTH, slips
@@ -19,7 +21,6 @@ from card_layouts.fares import sections as s
 from card_layouts.fares.mounted import Tariff
 from card_layouts.fares.package import u16, u32
 from card_layouts.fares.place import book_of
-from card_layouts.fares.refund import refund_cents
 from card_layouts.records.entries_service import ACT_LOAD
 
 LOAD, PRODUCT, VOID, REFUND = "load", "product", "void", "refund"
@@ -69,29 +70,31 @@ class Counter:
     def sell(self, sale: Sale) -> tuple[Slip, bool]:
         """Book a sale; return (its slip, whether it is new). Raises: SaleRefused."""
         with self.ledger.books() as books:
-            if before := self._find("key = ?", sale.key):
+            if before := self.find("key = ?", sale.key):
                 said = (sale.kind, 0, *sale[3:10], sale.shift)
-                self._same(before, said, sale.device)
+                self.same(before, said, sale.device)
                 return before, False
             self._check(sale, books.now)
-            used = self._find("action = ? AND of = 0", sale.action)
-            if used is not None:
-                raise SaleRefused(f"action {sale.action}: sold before as {used.key}")
-            rounding = self._rounding(sale.cents) if sale.paid == CASH else 0
+            used = self.database.rows(
+                "SELECT sale FROM sales WHERE action = ? OR sale = ?", (sale.action, sale.key)
+            )
+            if used:
+                raise SaleRefused(f"action {sale.action}: sold before as {used[0][0]}")
+            rounding = self.rounding(sale.cents) if sale.paid == CASH else 0
             slip = Slip(sale.device, 0, sale.key, sale.kind, 0, sale.card, sale.action,
                         sale.product, sale.cents, rounding, sale.paid, sale.channel, sale.clerk,
                         sale.shift)  # fmt: skip
-            return self._book(books, slip), True
+            return self.enter(books, slip), True
 
     def void(self, key: str, device: int, place: int, clerk: int) -> tuple[Slip, bool]:
         """Undo a sale within its minutes; return (the void's slip, whether it is new)."""
         with self.ledger.books() as books:
-            sold = self._sold(device, place)
-            if before := self._find("key = ?", key):
-                self._same(before, (VOID, place), device)
+            sold = self.sold(device, place)
+            if before := self.find("key = ?", key):
+                self.same(before, (VOID, place), device)
                 return before, False
-            self._refuse_ended(sold)
-            minutes = VOID_MINUTES if sold.kind == LOAD else self._terms(sold).void_minutes
+            self.refuse_ended(sold)
+            minutes = VOID_MINUTES if sold.kind == LOAD else self.terms(sold).void_minutes
             age = books.now - self._received(sold)
             if not 0 <= age <= 60 * minutes:
                 raise SaleRefused(
@@ -103,30 +106,9 @@ class Counter:
                 raise SaleRefused(f"slip {place}: it is on the card; it is given back as a refund")
             undone = sold._replace(place=0, key=key, kind=VOID, of=place, cents=-sold.cents,
                                    rounding=-sold.rounding)  # fmt: skip
-            return self._book(books, undone), True
+            return self.enter(books, undone), True
 
-    def refund(
-        self, key: str, device: int, place: int, clerk: int, used: int, total: int
-    ) -> tuple[Slip, bool]:
-        """Give a product back pro rata, of which `used` of `total` units are used (X-8)."""
-        with self.ledger.books() as books:
-            sold = self._sold(device, place)
-            if before := self._find("key = ?", key):
-                self._same(before, (REFUND, place), device)
-                return before, False
-            self._refuse_ended(sold)
-            if sold.kind != PRODUCT:
-                raise SaleRefused(f"slip {place}: a {sold.kind} is refunded from the card")
-            terms = self._terms(sold)
-            cents = refund_cents(sold.cents, terms.fee_cents, False, used, total)
-            if not terms.refundable or not 0 <= used <= total or not cents:
-                raise SaleRefused(f"slip {place}: nothing is given back of {used} of {total} used")
-            rounding = -self._rounding(cents) if sold.paid == CASH else 0
-            undone = sold._replace(place=0, key=key, kind=REFUND, of=place, cents=-cents,
-                                   rounding=rounding, clerk=clerk)  # fmt: skip
-            return self._book(books, undone), True
-
-    def _book(self, books: Books, slip: Slip) -> Slip:
+    def enter(self, books: Books, slip: Slip) -> Slip:
         """Give the slip its number and mark, write it, move its money."""
         rows = self.database.rows(
             "SELECT place, fiscal FROM slips WHERE device = ? ORDER BY place DESC LIMIT 1",
@@ -138,14 +120,20 @@ class Counter:
         self.database.insert(slips, [(self.database.next_id(slips), *slip, mark, books.now)])
         area = int(self.database.value("SELECT issuer FROM cards WHERE id = ?", (slip.card,)))
         payer = f"CASH:{slip.channel}:{slip.clerk if slip.paid == CASH else CARD}"
-        load = slip.product == 0
-        other = f"PREPAID:{slip.action}" if load else f"REV:{area}:0"
+        given_back = slip.kind == REFUND
+        other = f"REV:{area}:0" if given_back else f"PREPAID:{slip.action}"
+        sale = self._sale_of(slip.action) if given_back else None
         books.transfer(
             f"sales:slip:{slip.device}:{slip.place}", slip.kind.upper(),
             [(payer, area, -slip.cents - slip.rounding), (other, area, slip.cents),
-             (f"ROUNDING:{area}", area, slip.rounding)],
+             (f"ROUNDING:{area}", area, slip.rounding)], sale,
         )  # fmt: skip
+        if not slip.of:
+            books.sold(Paid(slip.key, slip.action, slip.cents, slip.channel, books.now, area))
         return slip
+
+    def _sale_of(self, action: int) -> int:
+        return int(self.database.value("SELECT id FROM sales WHERE action = ?", (action,)))
 
     def _check(self, sale: Sale, now: int) -> None:
         for what, value, low, top in (
@@ -155,8 +143,7 @@ class Counter:
         ):  # fmt: skip
             if type(value) is not int or not low <= value <= top:
                 raise SaleRefused(f"{what} {value!r}: wanted a number from {low} to {top}")
-        if not 0 < len(sale.key) <= KEY_LENGTH or " " in sale.key:
-            raise SaleRefused(f"key {sale.key!r}: wanted 1 to {KEY_LENGTH} signs, no spaces")
+        check_key(sale.key)
         if sale.kind not in (LOAD, PRODUCT) or sale.paid not in (CASH, CARD):
             raise SaleRefused(
                 f"{sale.kind!r} paid {sale.paid!r}: wanted load or product, cash or card"
@@ -176,19 +163,19 @@ class Counter:
         if terms_of(self.ledger.rerater.tariffs, int(rows[0][0]), sale.product) is None:
             raise SaleRefused(f"product {sale.product}: the issuer's tariff has none")
 
-    def _terms(self, sold: Slip) -> Terms:
+    def terms(self, sold: Slip) -> Terms:
         issuer = int(self.database.value("SELECT issuer FROM cards WHERE id = ?", (sold.card,)))
         found = terms_of(self.ledger.rerater.tariffs, issuer, sold.product)
         return found or Terms(0, 0, False)
 
-    def _sold(self, device: int, place: int) -> Slip:
-        found = self._find("device = ? AND place = ?", device, place)
+    def sold(self, device: int, place: int) -> Slip:
+        found = self.find("device = ? AND place = ?", device, place)
         if found is None or found.of:
             raise SaleRefused(f"device {device}, slip {place}: no such sale")
         return found
 
-    def _refuse_ended(self, sold: Slip) -> None:
-        before = self._find("device = ? AND of = ?", sold.device, sold.place)
+    def refuse_ended(self, sold: Slip) -> None:
+        before = self.find("device = ? AND of = ?", sold.device, sold.place)
         if before is not None:
             raise SaleRefused(
                 f"slip {sold.place}: given back before as {before.kind} {before.place}"
@@ -203,18 +190,18 @@ class Counter:
     def _received(self, sold: Slip) -> int:
         return int(self.database.value("SELECT received FROM slips WHERE key = ?", (sold.key,)))
 
-    def _rounding(self, cents: int) -> int:
+    def rounding(self, cents: int) -> int:
         """Return what rounding to the smallest coin adds."""
         step = self.cash_step
         return (cents + step // 2) // step * step - cents
 
-    def _find(self, where: str, *values: int | str) -> Slip | None:
+    def find(self, where: str, *values: int | str) -> Slip | None:
         rows = self.database.rows(
             f"SELECT {COLUMNS} FROM slips WHERE {where} ORDER BY id LIMIT 1", values
         )
         return Slip(*rows[0]) if rows else None
 
-    def _same(self, before: Slip, said: tuple[object, ...], device: int) -> None:
+    def same(self, before: Slip, said: tuple[object, ...], device: int) -> None:
         now = (before.kind, before.of, before.card, before.action, before.product, before.cents,
                before.paid, before.channel, before.clerk, before.shift)  # fmt: skip
         if now[: len(said)] != said or before.device != device:
@@ -222,6 +209,12 @@ class Counter:
                 f"key {before.key}: is slip {before.place} of device {before.device} with other"
                 " values; the first stands, nothing was changed"
             )
+
+
+def check_key(key: str) -> None:
+    """Raise SaleRefused unless this can be the number of a sale or refund."""
+    if not 0 < len(key) <= KEY_LENGTH or " " in key:
+        raise SaleRefused(f"key {key!r}: wanted 1 to {KEY_LENGTH} signs, no spaces")
 
 
 def terms_of(

@@ -17,12 +17,15 @@ from backend_sync.clocks import SystemClock
 from backend_sync.keyring.keyfile import KeyFileError
 from backend_sync.ledger.books import BooksRefused
 from backend_sync.ledger.listing import ListingError
-from backend_sync.ledger.place import PlaceError, reason
-from backend_sync.ports import KeyringError
+from backend_sync.ledger.place import Place, PlaceError, reason
+from backend_sync.ports import ApprovalRefused, KeyringError
+from backend_sync.registers.asking import asker
+from backend_sync.registers.refusals import Refused
 from backend_sync.sales import cash_commands, return_commands, slip_commands
 from backend_sync.sales.cash_up import CashUpRefused
 from backend_sync.sales.counter import SaleRefused
 from backend_sync.sales.evidence import EvidenceFault
+from backend_sync.sales.four_eyes import ONE_PERSON
 from backend_sync.sales.returns import ReturnRefused
 from backend_sync.storage.disk import DiskRefused
 
@@ -33,6 +36,8 @@ REFUSALS = (
     ListingError,
     ReturnRefused,
     SaleRefused,
+    ApprovalRefused,
+    Refused,
 )  # what was asked for cannot be done: 1
 FAULTS = (PlaceError, DiskRefused, KeyFileError, KeyringError, EvidenceFault, OSError)  # 2
 
@@ -40,9 +45,8 @@ FAULTS = (PlaceError, DiskRefused, KeyFileError, KeyringError, EvidenceFault, OS
 def main(arguments: Sequence[str]) -> int:
     """Run one subcommand; print its answer as text, or as JSON with --json."""
     options = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], Answer] = options.run
     try:
-        code, found, lines = command(options)
+        code, found, lines = _answer(options)
     except REFUSALS as error:
         print(f"sales {options.what}: {error}", file=sys.stderr)
         return 1
@@ -54,6 +58,16 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     print(json.dumps(found, indent=1) if options.json else "\n".join(lines))
     return code
+
+
+def _answer(options: argparse.Namespace) -> Answer:
+    """Run the command; one that may take two people gets the register of who asks."""
+    command: Callable[[argparse.Namespace], Answer] = options.run
+    if not hasattr(options, "proposal"):
+        return command(options)
+    with asker(options, Place(options.place).folder, options.clock) as who:
+        options.approvals = who.approvals(options.authority) if who else ONE_PERSON
+        return command(options)
 
 
 def _parser() -> argparse.ArgumentParser:

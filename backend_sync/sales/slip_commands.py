@@ -8,8 +8,10 @@ from typing import Any
 from backend_sync.ledger.place import Place
 from backend_sync.ledger.show import table
 from backend_sync.ports import Clock
+from backend_sync.sales.approval_options import add_approval
 from backend_sync.sales.counter import Counter, Sale, SaleRefused
 from backend_sync.sales.fiscal import COLUMNS, FiscalChain, Slip, check_slips
+from backend_sync.sales.product_refunds import REFUSED, ProductRefunds, Status
 
 COMMANDS = (
     (
@@ -17,10 +19,13 @@ COMMANDS = (
         "enter sales from a JSON list; each once by its key, the rest stand if one is refused",
     ),
     ("void", "undo a sale within its minutes"),
-    ("refund", "give a product back pro rata by its tariff's terms"),
+    ("refund", "ask for a product's refund, pro rata: taken off its card first, then paid"),
+    ("pay", "give a refund's money back once its card has lost the product"),
+    ("refunds", "every refund that was asked for, and where it stands"),
     ("list", "every slip"),
     ("check", "exit 1 unless each device's slips are without gaps and as they were marked"),
 )
+WRITES = ("sell", "void", "refund", "pay", "refunds")
 SHOWN = ("device", "place", "kind", "of", "product", "cents", "rounding", "paid", "channel",
          "clerk", "shift")  # fmt: skip
 Answer = tuple[int, Any, list[str]]
@@ -36,19 +41,26 @@ def add_commands(groups: Any, clock: Clock) -> None:
         sub.set_defaults(run=globals()[f"_{name}"], clock=clock, what=f"slip {name}")
         sub.add_argument("place", nargs="?", default="ledger.db", help="folder, file or URL")
         sub.add_argument("--json", action="store_true", help="as JSON")
-        if name in ("sell", "void", "refund"):
+        if name in WRITES:
             sub.add_argument("--authority", type=int, default=0, help="whose books these are")
             sub.add_argument("--cash-step", type=int, default=5, help="smallest coin (%(default)s)")
         if name == "sell":
             sub.add_argument("--file", type=Path, required=True,
                              help=f"JSON list of objects: {', '.join(Sale._fields)}")  # fmt: skip
-        if name in ("void", "refund"):
+        if name in ("void", "refund", "pay"):
             sub.add_argument("--key", required=True, help="the counter's own number of this")
-            for number in ("device", "slip", "clerk"):
-                sub.add_argument(f"--{number}", type=int, required=True)
+            sub.add_argument("--clerk", type=int, required=True)
+        if name in ("void", "refund"):
+            sub.add_argument("--device", type=int, required=True, help="that sold it")
+            sub.add_argument("--slip", type=int, required=True, help="number of the sale's slip")
         if name == "refund":
             sub.add_argument("--used", type=int, required=True, help="days or rides that are used")
             sub.add_argument("--total", type=int, required=True, help="of so many")
+            words = "number under which the station takes it off; 0: at the card's next tap (0)"
+            sub.add_argument("--action", type=int, default=0, help=words)
+            add_approval(sub)
+        if name == "pay":
+            sub.add_argument("--shift", type=int, required=True, help="of the clerk who pays")
 
 
 def read_sales(path: Path) -> list[Sale]:
@@ -101,10 +113,33 @@ def _void(options: argparse.Namespace) -> Answer:
 
 def _refund(options: argparse.Namespace) -> Answer:
     with Place(options.place).ledger(options.clock, options.authority) as ledger:
-        slip, new = _counter(ledger, options).refund(
-            options.key, options.device, options.slip, options.clerk, options.used, options.total
+        found = ProductRefunds(_counter(ledger, options), options.approvals).ask(
+            options.key, options.device, options.slip, options.clerk, options.used, options.total,
+            options.action, options.proposal,
+        )  # fmt: skip
+    return _standing({options.key: found})
+
+
+def _pay(options: argparse.Namespace) -> Answer:
+    with Place(options.place).ledger(options.clock, options.authority) as ledger:
+        slip, new = ProductRefunds(_counter(ledger, options)).pay(
+            options.key, options.clerk, options.shift
         )
     return _said(slip, new)
+
+
+def _refunds(options: argparse.Namespace) -> Answer:
+    with Place(options.place).ledger(options.clock, options.authority) as ledger:
+        return _standing(ProductRefunds(_counter(ledger, options)).every())
+
+
+def _standing(found: dict[str, Status]) -> Answer:
+    values = [{"key": key, **status._asdict()} for key, status in found.items()]
+    rows = [(key, s.state, s.cents, s.action) for key, s in found.items()]
+    words = [f"{key}: {status.words}" for key, status in found.items()]
+    code = int(any(status.state == REFUSED for status in found.values()))
+    lines = [*table(("key", "state", "cents", "action"), rows), *words]
+    return code, values, lines if found else ["no refund was asked for yet"]
 
 
 def _list(options: argparse.Namespace) -> Answer:

@@ -19,7 +19,7 @@ SOLD = (
     " FROM postings p JOIN accounts a ON a.id = p.account"
     " LEFT JOIN ticket_sales t ON p.rule = 'TICKET' AND t.id = p.sale"
     " LEFT JOIN single_sales s ON p.rule = 'SALE' AND s.id = p.sale"
-    " LEFT JOIN sales l ON p.rule IN ('SOLD', 'UNSOLD') AND l.id = p.sale"
+    " LEFT JOIN sales l ON p.rule IN ('SOLD', 'UNSOLD', 'REFUND') AND l.id = p.sale"
     " LEFT JOIN product_entries e ON e.id ="
     " (SELECT min(x.id) FROM action_entries x WHERE x.action = l.action)"
     " WHERE p.id BETWEEN ? AND ? AND a.kind = 'REV' AND p.pending IS NULL AND p.entry IS NULL"

@@ -6,19 +6,20 @@ import threading
 import pytest
 
 from backend_sync.ledger.books import open_books
-from backend_sync.sales.counter import Counter, Sale, SaleRefused, terms_of
+from backend_sync.sales.counter import Counter, Sale, SaleRefused
 from backend_sync.sales.fiscal import FiscalChain, check_slips
 from backend_sync.sales.main import main
 from backend_sync.sales.slip_commands import read_sales
 from backend_sync.tariffs.book import read_tariff
 from backend_sync.tariffs.gtfs import read_feed
 from backend_sync.tariffs.package_writer import write_package
+from card_layouts.cards.card_layout import P_SLOT
 from simulator.demo_system import TARIFFS as SHIPPED
 from simulator.demo_system import TOWN_FEED
 from simulator.small_tariffs import mounted
 from tests.backend_sync.builders import AUTHORITY, World
 
-DEVICE, CLERK, MONTH, TOURIST = 31, 5, 2, 8
+DEVICE, CLERK, MONTH = 31, 5, 2
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +81,7 @@ def test_cash_is_rounded_to_coins_and_a_card_is_not(counter):
     counter.sell(season(counter, 1))
     counter.sell(season(counter, 2, paid="card"))
     assert balances(counter) == {"CASH:counter:5": -5500, "CASH:counter:card": -5502,
-                                 "REV:244:0": 11004, "ROUNDING:244": -2}  # fmt: skip
+                                 "PREPAID:1": 5502, "PREPAID:2": 5502, "ROUNDING:244": -2}  # fmt: skip
 
 
 @pytest.mark.requirement("W-65", "W-66", "W-67")
@@ -116,6 +117,45 @@ def test_a_key_or_an_action_with_other_values_is_refused(counter):
         counter.sell(load(counter, key="s2"))
 
 
+@pytest.mark.requirement("D9", "D21", "R-4", "W-105")
+@pytest.mark.parametrize("sale_first", [True, False])
+def test_a_product_is_earned_when_it_is_sold_and_on_its_card(counter, sale_first):
+    world, right = counter.world, P_SLOT.pack({"mechanism": 1, "product": MONTH})
+    if sale_first:
+        counter.sell(season(counter, paid="card"))
+        assert balances(counter) == {"CASH:counter:card": -5502, "PREPAID:1": 5502}
+    world.devices[1].product(world.cards[0], 1, right)
+    world.post()
+    if not sale_first:
+        counter.sell(season(counter, paid="card"))
+    assert balances(counter) == {"CASH:counter:card": -5502, "REV:244:0": 5502}
+    world.post()
+    assert balances(counter)["REV:244:0"] == 5502
+
+
+@pytest.mark.requirement("W-112", "D21")
+def test_what_was_imported_as_a_sale_is_not_sold_again_by_a_slip(counter):
+    counter.world.ledger.import_sales([("s1", 1, 2000, "counter", 5)])
+    for sale in (load(counter), load(counter, key="s9"), load(counter, 9, key="s1")):
+        with pytest.raises(SaleRefused, match="sold before as s1"):
+            counter.sell(sale)
+    counter.sell(load(counter, 2))
+    counter.world.ledger.import_sales([("s2", 2, 2000, "counter", 5)])
+    assert balances(counter) == {"CASH:counter": -2000, "CASH:counter:5": -2000,
+                                 "PREPAID:1": 2000, "PREPAID:2": 2000}  # fmt: skip
+
+
+@pytest.mark.requirement("X-8", "D9")
+def test_what_is_executed_after_its_void_shows_as_unpaid_and_earns_nothing_twice(counter):
+    counter.sell(season(counter, paid="card"))
+    counter.void("v1", DEVICE, 1, CLERK)
+    assert balances(counter) == {}
+    counter.world.devices[1].product(counter.world.cards[0], 1, P_SLOT.pack({"mechanism": 1}))
+    counter.world.post()
+    assert balances(counter) == {"PREPAID:1": -5502, "REV:244:0": 5502}
+    assert counter.world.ledger.report()["unpaid_actions"] == 1
+
+
 @pytest.mark.requirement("X-8", "T18")
 def test_a_void_undoes_a_sale_within_its_minutes_once_by_its_own_clerk(counter):
     counter.sell(load(counter))
@@ -142,35 +182,6 @@ def test_what_a_station_told_is_on_the_card_is_not_voided(counter):
     counter.world.post()
     with pytest.raises(SaleRefused, match="it is on the card"):
         counter.void("v1", DEVICE, 1, CLERK)
-
-
-@pytest.mark.requirement("X-8", "X-2")
-def test_a_product_is_given_back_pro_rata_less_its_fee(counter, tariffs):
-    terms = terms_of(tariffs, AUTHORITY, MONTH)
-    counter.sell(season(counter, 1))
-    slip, new = counter.refund("r1", DEVICE, 1, CLERK, used=10, total=30)
-    assert new and slip.cents == -(5502 * 20 // 30 - terms.fee_cents)
-    assert counter.refund("r1", DEVICE, 1, CLERK, used=10, total=30) == (slip, False)
-    taken, given = 5500, -(slip.cents + slip.rounding)
-    assert given % 5 == 0
-    assert balances(counter)["CASH:counter:5"] == given - taken
-    with pytest.raises(SaleRefused, match="given back before as refund 2"):
-        counter.refund("r2", DEVICE, 1, CLERK, used=1, total=30)
-    counter.sell(load(counter, 2))
-    with pytest.raises(SaleRefused, match="refunded from the card"):
-        counter.refund("r3", DEVICE, 3, CLERK, used=0, total=30)
-
-
-@pytest.mark.requirement("X-8")
-@pytest.mark.parametrize(
-    ("product", "used", "total"), [(TOURIST, 1, 5), (MONTH, 30, 30), (MONTH, 31, 30)]
-)
-def test_nothing_is_given_back_where_the_terms_give_nothing(small, product, used, total):
-    small.sell(season(small, 1)._replace(product=product))
-    before = balances(small)
-    with pytest.raises(SaleRefused, match="nothing is given back"):
-        small.refund("r1", DEVICE, 1, CLERK, used, total)
-    assert balances(small) == before
 
 
 @pytest.mark.requirement("X-15")
