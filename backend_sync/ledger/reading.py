@@ -105,8 +105,7 @@ class Reading:
             elif kind in OPENING:
                 self._opening(entry)
             elif kind == CASH_SALE:
-                self.singles.sell(entry)
-                self.rides.sell(entry)
+                self.rides.sell(entry, self.singles.sell(entry))
             elif kind == BARCODE:
                 self._single(entry)
             elif kind == OBS:

@@ -34,10 +34,11 @@ class RideBook:
         verdict = answer.verdict if answer else None
         self._add(entry, ride_facts(payload), payer, verdict, blank_intent(payload))
 
-    def sell(self, entry: Entry) -> None:
-        """Take a CASH_SALE."""
+    def sell(self, entry: Entry, payer: str) -> None:
+        """Take a CASH_SALE; `payer` owes what concessions take off its price."""
         payload = entry.opened.payload
-        self._add(entry, sale_facts(payload), "", None, blank_sale(payload))
+        named = payer[:PAYER_LENGTH]
+        self._add(entry, sale_facts(payload), named, None, blank_sale(payload))
 
     def settle(self, intents: Iterable[Intent]) -> None:
         """Note which rides became posted or ceased to be, by what was learned of them."""

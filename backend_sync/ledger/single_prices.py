@@ -10,7 +10,7 @@ from card_layouts.fares import inputs as i
 from card_layouts.fares import sections as s
 from card_layouts.fares.place import book_of
 from card_layouts.fares.sources import find_product
-from card_layouts.settlement.pricing import Tariffs, candidates, single_verdict
+from card_layouts.settlement.pricing import Tariffs, candidates, single_answer
 from card_layouts.tickets.single import lines_of
 
 BOARDINGS_USUAL = 6  # of a ticket whose tariff names no number: more in its time is a case
@@ -23,7 +23,7 @@ def ticket_verdict(tariffs: Tariffs, ticket: dict[str, Any]) -> int:
     tap[i.T_PICKED] = ticket["zones"] & 0x7FFF
     wanted = {name: ticket[name] for name in ("zones", "minutes", "night", "line_only")}
     wanted["total"] = ticket["price"]
-    return single_verdict(tariffs, ticket, tap, lines_of(ticket), wanted)
+    return single_answer(tariffs, ticket, tap, lines_of(ticket), wanted).verdict
 
 
 def boardings(tariffs: Tariffs, ticket: dict[str, Any]) -> int:

@@ -33,7 +33,7 @@ from card_layouts.records.entries_service import (
     ROUNDING_ZERO,
 )
 from card_layouts.records.entries_tap import TRIP_NONE
-from card_layouts.settlement.pricing import Tariffs, sale_verdict
+from card_layouts.settlement.pricing import Tariffs, sale_answer
 from card_layouts.tickets.check import genuine_steps
 from card_layouts.tickets.single import LINES, Code, read_single
 
@@ -65,8 +65,11 @@ class SingleBook:
         self.uses: list[Row] = []
         self.next = database.next_id(single_sales)
 
-    def sell(self, entry: Entry) -> None:
-        """Post a CASH_SALE at once: no card's counter could contradict it. A void the other way."""
+    def sell(self, entry: Entry) -> str:
+        """Post a CASH_SALE at once: no card's counter could contradict it. A void the other way.
+
+        Return who owes the rest of its price, "" for nobody.
+        """
         opened = entry.opened
         sale = CASH_SALE.unpack(opened.payload)
         channel = "vehicle" if sale["paid"] == PAID_CASH else f"other{sale['paid']}"
@@ -76,10 +79,12 @@ class SingleBook:
         payer = f"{CASH}:{channel}:{sale['clerk']}"
         self._post(payer, sale["authority"], sale["operator"], sign * sale["total"],
                    sign * rounded, entry.id)  # fmt: skip
-        verdict = None if sale["void_of"] else sale_verdict(self.tariffs, sale)
+        answer = sale_answer(self.tariffs, sale)
+        verdict = None if sale["void_of"] else answer.verdict
         seen = (opened.device, sale["ticket"], sale["void_of"], said_of_sale(sale))
         self._add(name, entry.id, seen, sale["total"], sale["authority"], sale["operator"],
                   sale["time"], channel, verdict)  # fmt: skip
+        return answer.payer
 
     def sell_at_counter(self, row: CounterSale, ticket: dict[str, Any]) -> None:
         """Post a ticket sold in advance."""

@@ -12,7 +12,8 @@ from backend_sync.ledger.books import BookLine, Books
 from backend_sync.settlement.gather import Gatherer
 from card_layouts.settlement.totals import Totals
 
-BILLED, SPLIT, TAX, CLEARED = "BILLED", "SPLIT", "VAT", "CLEARING"  # rules of the postings
+# Rules of the postings.
+BILLED, SPLIT, SHARED, TAX, CLEARED = "BILLED", "SPLIT", "SHARED", "VAT", "CLEARING"
 
 
 class Moved(NamedTuple):
@@ -27,7 +28,8 @@ def book(books: Books, gatherer: Gatherer, totals: Totals, number: int) -> Moved
     key = f"settlement:{number}"
     figures = totals.figures()
     _bill(books, key, figures["payers"])
-    _split(books, key, figures["operators"])
+    _split(books, key, totals)
+    _share(books, key, totals)
     _tax(books, key, totals)
     loads = _loads(gatherer)
     for name, rows in (("rides", figures["clearing"]), ("loads", loads)):
@@ -50,13 +52,28 @@ def _bill(books: Books, key: str, payers: list[list[int | str]]) -> None:
         )
 
 
-def _split(books: Books, key: str, operators: list[list[int | str]]) -> None:
+def _split(books: Books, key: str, totals: Totals) -> None:
     """Book what operators give each other for journeys they share (X-12)."""
-    moved: dict[int, list[BookLine]] = defaultdict(list)
-    for area, operator, _lines, _charged, _billed, cents, *_rest in operators:
-        moved[int(area)].append((_rev(int(area), int(operator)), int(area), int(cents)))
-    for area, lines in sorted(moved.items()):
-        books.transfer(f"{key}:split:{area}", SPLIT, lines)
+    moved: dict[tuple[int, int], int] = defaultdict(int)
+    for to, cents in totals.moves.items():
+        moved[to.authority, to.operator] += cents
+    lines: dict[int, list[BookLine]] = defaultdict(list)
+    for (area, operator), cents in sorted(moved.items()):
+        lines[area].append((_rev(area, operator), area, cents))
+    for area, of_area in sorted(lines.items()):
+        books.transfer(f"{key}:split:{area}", SPLIT, of_area)
+
+
+def _share(books: Books, key: str, totals: Totals) -> None:
+    """Book who gets what was paid for passes; what an area's passes move sums to 0."""
+    moved: dict[tuple[int, int, int], int] = defaultdict(int)
+    for part, cents in totals.shared().items():
+        moved[part.authority, part.area, part.operator] += cents
+    lines: dict[int, list[BookLine]] = defaultdict(list)
+    for (seller, area, operator), cents in sorted(moved.items()):
+        lines[seller].append((_rev(area, operator), area, cents))
+    for seller, of_seller in sorted(lines.items()):
+        books.transfer(f"{key}:passes:{seller}", SHARED, of_seller)
 
 
 def _tax(books: Books, key: str, totals: Totals) -> None:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from backend_sync.ledger.ledger import Ledger
 from backend_sync.settlement.bookings import Moved, book
 from backend_sync.settlement.gather import Gathered, Gatherer, Window
+from backend_sync.settlement.pass_book import PassBook
 from backend_sync.settlement.tables import (
     LINES_A_ROW,
     settlement_batches,
@@ -56,12 +57,14 @@ def close_day(ledger: Ledger, day: int, hashes: Hashes) -> Closed:
         if before is not None and before.values["day"] >= day:
             return closed_on(database, day)
         window = _window(database)
-        totals = Totals(ledger.rerater.terms)
+        pools = PassBook(database)
+        totals = Totals(ledger.rerater.terms, pools)
         gatherer = Gatherer(database, window, ledger.rerater.terms)
         number = 1 if before is None else before.number + 1
         tree = _write_lines(database, gatherer, totals, number)
         database.insert(settlement_legs, gatherer.journeys.named())
         moved = book(books, gatherer, totals, number)
+        pools.write(number, totals)
         books.write()
         window = window._replace(postings=(window.postings[0], _last(database, "postings")))
         values = {

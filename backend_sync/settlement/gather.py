@@ -12,21 +12,22 @@ from backend_sync.ledger.results import BAD_SEAL, BITS, UNKNOWN_LAYOUT, state_of
 from backend_sync.settlement.counter_sales import counter_lines
 from backend_sync.settlement.journeys import Journeys
 from backend_sync.storage.database import Database
+from card_layouts.fares.repeat import PASS_RULES
 from card_layouts.records.entries import CASH_SALE, INTENT
 from card_layouts.settlement import lines as ln
 from card_layouts.settlement.ciphertext import slot_names
 from card_layouts.settlement.lines import Line
 from card_layouts.settlement.pricing import DAY_SECONDS, DayTerms
 from card_layouts.settlement.shares import Leg
-from card_layouts.settlement.totals import Key, key_of, other_facts
+from card_layouts.settlement.totals import Key, carried_by, key_of, other_facts
 
 AT_ONCE = 5000
 RIDE = (
     "r.id, r.type, r.device, r.epoch, r.seq, r.facts, r.authority, r.operator, r.issuer, r.day,"
     " r.tariff, r.product, r.rider, r.concession, r.payer, r.channel, r.charged_cents,"
-    " r.billed_cents, r.full_cents"
+    " r.billed_cents, r.full_cents, r.rule"
 )
-KEY_AT = 6  # authority ... channel: the fields of Key
+KEY_AT, KEY_END = 6, 16  # authority ... channel: the fields of Key
 Order = tuple[int, int, int, int]
 
 
@@ -113,7 +114,8 @@ class Gatherer:
         sign, state = self._became(ride, entry_type, kind)
         leg, legs = self.journeys.of(ride)
         line = Line(kind, state, sign, entry_type, device, epoch, seq, leg, bytes(facts))
-        key = Key._make(row[KEY_AT : KEY_AT + len(Key._fields)])
+        carried = carried_by(bytes(facts)) if row[19] & 15 in PASS_RULES else 0
+        key = Key._make((*row[KEY_AT:KEY_END], carried))
         return (device, epoch, seq, kind), Gathered(line, key, row[16], row[17], row[18], legs)
 
     def _became(self, ride: int, entry_type: int, kind: int) -> tuple[int, int]:

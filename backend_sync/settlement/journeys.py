@@ -81,10 +81,10 @@ class Journeys:
         before = self._leg_before(found) if found else None
         if found is None or before is None:
             return NO_SLOT, []
-        legs = [(found.operator, found.cents)]
+        legs = [Leg(found.operator, found.cents, bytes(found.facts))]
         at: Ride | None = before
         while at is not None and len(legs) < LEGS_MAX:
-            legs.append((at.operator, at.cents))
+            legs.append(Leg(at.operator, at.cents, bytes(at.facts)))
             at = self._leg_before(at)
         return before.slot, legs[::-1]
 

@@ -4,7 +4,7 @@ A batch is the ranges of rows that came since the one before, so each row is in 
 Source: trust.md I10; decision D25.
 """
 
-from sqlalchemy import Column, ForeignKey, Table, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, Index, Table, UniqueConstraint
 
 from backend_sync.ledger.append_only import append_only
 from backend_sync.storage.columns import (
@@ -13,7 +13,10 @@ from backend_sync.storage.columns import (
     id_column,
     metadata,
     number_column,
+    word_column,
 )
+
+CODE_LENGTH, PARTY_LENGTH = 64, 96
 
 settlement_batches = append_only(
     Table(
@@ -57,3 +60,68 @@ settlement_legs = append_only(
 )
 
 SETTLEMENT_BOOKS = (settlement_batches, settlement_lines, settlement_legs)
+
+# What each batch brought for passes and packs, and who carried their holders: the next one divides
+# a pool again over all of it (card_layouts/settlement/passes.py).
+settlement_paid = append_only(
+    Table(
+        "settlement_paid",
+        metadata,
+        id_column(),
+        Column("batch", Big, nullable=False),
+        number_column("authority"),
+        number_column("product"),
+        number_column("month"),
+        number_column("tariff"),
+        word_column("code", CODE_LENGTH),
+        number_column("permille"),
+        number_column("cents"),
+        Index(None, "authority", "product", "month"),
+    )
+)
+settlement_taps = append_only(
+    Table(
+        "settlement_taps",
+        metadata,
+        id_column(),
+        Column("batch", Big, nullable=False),
+        number_column("authority"),
+        number_column("product"),
+        number_column("month"),
+        number_column("area"),
+        number_column("operator"),
+        word_column("code", CODE_LENGTH),
+        number_column("permille"),
+        number_column("taps"),
+        Index(None, "authority", "product", "month"),
+    )
+)
+
+PASS_BOOKS = (settlement_paid, settlement_taps)
+
+# What a bank was told to pay or collect: what is left is the statements less these.
+bank_orders = append_only(
+    Table(
+        "bank_orders",
+        metadata,
+        id_column(),
+        number_column("batch"),  # the newest that it settles
+        number_column("authority"),
+        word_column("kind", 8),  # pay, collect
+        bytes_column("body"),  # the file, so that it is never made a second time
+    )
+)
+bank_lines = append_only(
+    Table(
+        "bank_lines",
+        metadata,
+        id_column(),
+        Column("bank_order", Big, ForeignKey("bank_orders.id"), nullable=False),
+        number_column("authority"),
+        word_column("party", PARTY_LENGTH),
+        number_column("cents"),  # above 0: paid to it, below 0: collected from it
+        Index(None, "authority", "party"),
+    )
+)
+
+BANK_BOOKS = (bank_orders, bank_lines)

@@ -18,7 +18,9 @@ from card_layouts.fares.inputs import (
     D_CONCESSION,
     D_FULL,
     D_KIND,
+    D_PAYER,
     D_REASON,
+    D_REDUCTION,
     D_RIDER,
     D_RULE,
     D_START_ZONE,
@@ -60,6 +62,7 @@ class Priced:
         self.full = self.total = self.minutes = self.rule = self.vat = 0
         self.authority = self.zones = self.zone = self.start_zone = 0
         self.concession = self.night = 0
+        self.payer = 0  # of the tariff, who owes full - total; 0 = nobody
         self.line_only = 0
 
 
@@ -126,6 +129,8 @@ def _add(sold, t, d, group, heads):
     if concession and sold.concession and concession != sold.concession:
         sold.different = True  # a sale has room for one
     sold.concession = sold.concession or concession
+    if d[D_REDUCTION]:
+        sold.payer = sold.payer or d[D_PAYER]
     if d[D_SURCHARGE]:
         sold.night = 1
     sold.rows.append((group, heads, d[D_AMOUNT]))

@@ -15,7 +15,7 @@ from card_layouts.codec import cbor
 from card_layouts.crypto.ed25519_cpython import verify_native
 from card_layouts.errors import LayoutError, SealError
 
-SCHEMA = 1
+SCHEMA = 2
 DOMAIN = b"tornello settlement\0"
 KEY_ID_BYTES, SIGNATURE_BYTES, HASH_BYTES = 4, 64, 32
 
@@ -40,11 +40,15 @@ FIELDS = (
     ("tax", list),
     ("clearing", list),
     ("channels", list),
+    ("passes", list),  # what came in for them here
+    ("uses", list),  # who carried their holders here
+    ("shared", list),  # what moves because of both
     # The ledger's word: money that changed authority otherwise than by rides, and cash taken.
     ("loads", list),
     ("takings", list),
 )
-TOTALS = ("operators", "payers", "products", "days", "tax", "clearing", "channels")
+TOTALS = ("operators", "payers", "products", "days", "tax", "clearing", "channels",
+          "passes", "uses", "shared")  # fmt: skip
 COLUMNS = {
     "operators": ("authority", "operator", "lines", "charged", "billed", "moved", "gross", "tax",
                   "net"),
@@ -56,6 +60,9 @@ COLUMNS = {
     "tax": ("authority", "code", "permille", "gross", "tax"),
     "clearing": ("issuer", "authority", "cents"),
     "channels": ("authority", "channel", "lines", "cents"),
+    "passes": ("authority", "product", "month", "tariff", "code", "permille", "cents"),
+    "uses": ("authority", "product", "month", "area", "operator", "code", "permille", "taps"),
+    "shared": ("authority", "area", "operator", "code", "permille", "cents"),
     "loads": ("from", "to", "cents"),
     "takings": ("authority", "channel", "cents"),
 }  # fmt: skip
@@ -86,7 +93,9 @@ def decode_body(data: bytes) -> Body:
     """Return the parts of a body by name. Raises: LayoutError naming the part."""
     found = cbor.decode(data)
     if not isinstance(found, list) or len(found) != len(FIELDS):
-        raise LayoutError("batch.body: wanted a list of %d parts" % len(FIELDS))
+        raise LayoutError(
+            "batch.body: wanted a list of %d parts, schema %d" % (len(FIELDS), SCHEMA)
+        )
     for (name, kind), value in zip(FIELDS, found):
         if not isinstance(value, kind):
             raise LayoutError("batch.body.%s: %r, wanted %s" % (name, value, kind.__name__))

@@ -22,13 +22,14 @@ from card_layouts.settlement import lines as ln
 from card_layouts.settlement.journeys import goes_on
 from card_layouts.settlement.lines import LINE_BYTES, Line, Slot
 from card_layouts.settlement.merkle import Tree
+from card_layouts.settlement.passes import Pools
 from card_layouts.settlement.pricing import (
     DAY_SECONDS,
     Answer,
     DayTerms,
     candidates,
     ride_answer,
-    sale_verdict,
+    sale_answer,
 )
 from card_layouts.settlement.shares import Leg
 from card_layouts.settlement.totals import (
@@ -81,6 +82,7 @@ class Checker:
         self.packages = packages  # SHA-256 -> body
         self.witness = witness
         self.standing: dict[Slot, Standing] = {}
+        self.pools = Pools()
         self.before: b.Body | None = None
         self._previous = b""
         self._findings: list[str] = []
@@ -105,6 +107,7 @@ class Checker:
                    body["root"].hex()[:16])
             )  # fmt: skip
         self._check_totals(body, reading.totals)
+        self.pools.add(reading.totals.paid().items(), reading.totals.taps().items())
         self.before, self._previous = body, b.body_hash(body_bytes)
         return Report(
             body["number"], body, reading.tree.count, reading.totals.sum(), reading.unpriced,
@@ -203,7 +206,7 @@ class _Reading:
         self.checker = checker
         self.tariffs = tariffs
         self.terms = DayTerms(tariffs)
-        self.totals = Totals(self.terms)
+        self.totals = Totals(self.terms, checker.pools)
         self.tree = Tree()
         self.here: dict[Slot, int] = {}  # new slots: their line's place
         self.unpriced = self.on_trust = self.unread = 0
@@ -265,12 +268,13 @@ class _Reading:
         is_sale = line.type == CASH_SALE
         facts = sale_facts(line.facts) if is_sale else ride_facts(line.facts)
         answer = self._answer(line, facts.authority)
-        payer = "" if is_sale else answer.payer
+        payer = answer.payer
         key = key_of(facts, self.terms.day(facts.authority, facts.tariff, facts.seconds), payer)
         owed = billed(facts, payer)
         self.totals.add(key, line.sign, facts.charged, owed, facts.full)
         if line.leg != ln.NO_SLOT:
-            self._going_on.append((line, place, key, (facts.operator, facts.charged + owed)))
+            last = Leg(facts.operator, facts.charged + owed, line.facts)
+            self._going_on.append((line, place, key, last))
         return self._price(line, answer)
 
     def split(self) -> None:
@@ -298,8 +302,9 @@ class _Reading:
                 found = ride_answer(self.tariffs, authority, INTENT_LAYOUT.unpack(line.facts))
             else:
                 sale = SALE_LAYOUT.unpack(line.facts)
-                verdict = SAME if sale["void_of"] else sale_verdict(self.tariffs, sale)
-                found = Answer(verdict, "")
+                found = sale_answer(self.tariffs, sale)
+                if sale["void_of"]:
+                    found = found._replace(verdict=SAME)
             self._answers[key] = found
         return found
 
@@ -331,7 +336,8 @@ class _Reading:
                 return [], "device %d seq %d is not the leg before it" % (at[0], at[2])
             found = ride_facts(before.facts)
             payer = self._answer(line._replace(facts=before.facts), found.authority).payer
-            legs.append((found.operator, found.charged + billed(found, payer)))
+            cents = found.charged + billed(found, payer)
+            legs.append(Leg(found.operator, cents, before.facts))
             facts, at = before.facts, before.leg
         return legs[::-1], ""
 

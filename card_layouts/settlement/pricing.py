@@ -22,6 +22,7 @@ from card_layouts.fares.singles import Priced, price_single
 from card_layouts.fares.sources import find_product
 from card_layouts.records.entries_service import ROUNDING_ZERO
 from card_layouts.records.entries_tap import STOP_NONE, TRIP_NONE
+from card_layouts.settlement.kilometres import Kilometres
 from card_layouts.tickets.single import LINES
 
 Tariffs = Mapping[tuple[int, int], Tariff]  # (authority, version) -> package
@@ -89,17 +90,17 @@ def _payer(tariff: Tariff, repeater: Repeater, verdict: int, intent: dict[str, A
         book = book_of(tariff, body["authority"])
         if book >= 0 and find_product(tariff, book, intent["product"], 0):
             number = tariff.products[0][s.P_PAYER]
-    try:
-        return Terms(tariff).payer(number) if number else ""
-    except BROKEN:
-        return ""
+    return _payer_named(tariff, number)
 
 
 # Single tickets -----------------------------------------------------------------------------
 
 
-def sale_verdict(tariffs: Tariffs, sale: dict[str, Any]) -> int:
-    """Return what the fare engine says of a CASH_SALE: SAME, DIFFERENT or UNRATED."""
+def sale_answer(tariffs: Tariffs, sale: dict[str, Any]) -> Answer:
+    """Return what the tariffs say of a CASH_SALE, as of a ride.
+
+    A void is what it takes back: the same ticket, for the same payer.
+    """
     rows = [
         tuple(sale[f"l_{name}{n}"] for name in ("group", "count", "unit")) for n in range(LINES)
     ]
@@ -117,21 +118,29 @@ def sale_verdict(tariffs: Tariffs, sale: dict[str, Any]) -> int:
     }  # fmt: skip
     taken = sale["total"] - (sale["rounding"] - ROUNDING_ZERO)
     if taken != wanted["total"] or not rows:
-        return DIFFERENT
-    return single_verdict(tariffs, sale, tap, [row[:2] for row in rows], wanted)
+        return Answer(DIFFERENT, "")
+    return single_answer(tariffs, sale, tap, [row[:2] for row in rows], wanted)
 
 
-def single_verdict(
+def single_answer(
     tariffs: Tariffs, sold: dict[str, Any], tap: list[int], party: Party, wanted: dict[str, Any]
-) -> int:
+) -> Answer:
     """Return SAME when a tariff of `sold` prices the ticket for `party` at `tap` as `wanted`."""
     is_own, asked = candidates(tariffs, sold["authority"], sold["tariff"])
     tap[i.T_BOOK] = sold["authority"]
     for tariff in asked:
         priced = _priced(tariff, sold["product"], list(tap), party)
         if priced is not None and all(getattr(priced, n) == v for n, v in wanted.items()):
-            return SAME
-    return DIFFERENT if is_own else UNRATED
+            return Answer(SAME, _payer_named(tariff, priced.payer))
+    return Answer(DIFFERENT if is_own else UNRATED, "")
+
+
+def _payer_named(tariff: Tariff, number: int) -> str:
+    """Return a payer's name; "" for nobody, and where the package has none of that number."""
+    try:
+        return Terms(tariff).payer(number) if number else ""
+    except BROKEN:
+        return ""
 
 
 def _seconds(time: int, from_minute: int) -> int:
@@ -152,6 +161,26 @@ def _priced(tariff: Tariff, product: int, tap: list[int], party: Party) -> Price
 # What closes a day --------------------------------------------------------------------------
 
 
+class Divided(NamedTuple):
+    """How a book divides revenue: REVENUE_*, PASSES_*, [(operator, parts)]."""
+
+    revenue: int
+    passes: int
+    shares: list[tuple[int, int]]
+
+
+NOT_DIVIDED = Divided(s.REVENUE_FIRST_BOARDING, s.PASSES_BY_USE, [])
+PAID_BEFORE = (s.PRODUCT_PASS, s.PRODUCT_PACK)
+
+
+def _kind(tariff: Tariff, authority: int, product: int) -> int:
+    """Return PRODUCT_* of a product in an authority's book, 0 without one."""
+    book = book_of(tariff, authority)
+    if book < 0 or not find_product(tariff, book, product, 0):
+        return 0
+    return int(tariff.products[0][s.P_KIND])
+
+
 class DayTerms:
     """Days, taxes and splits by tariff; remembers what it looked up.
 
@@ -162,7 +191,9 @@ class DayTerms:
         self.tariffs = tariffs
         self._days: dict[tuple[int, int, int], int] = {}
         self._taxes: dict[tuple[int, int, int, int], tuple[str, int]] = {}
-        self._revenues: dict[tuple[int, int], int] = {}
+        self._kinds: dict[tuple[int, int, int], bool] = {}
+        self._divided: dict[tuple[int, int], Divided] = {}
+        self.kilometres = Kilometres(tariffs)
 
     def day(self, authority: int, version: int, seconds: int) -> int:
         """Return the service day of a second by the tariff's clock; by UTC without a tariff."""
@@ -198,14 +229,37 @@ class DayTerms:
 
     def revenue(self, authority: int, version: int) -> int:
         """Return REVENUE_*: how a journey's price is split; first boarding without a tariff."""
+        return self._divided_by(authority, version).revenue
+
+    def passes(self, authority: int, version: int) -> tuple[int, list[tuple[int, int]]]:
+        """Return (PASSES_*, [(operator, parts)]): how what was paid before is divided."""
+        found = self._divided_by(authority, version)
+        return found.passes, found.shares
+
+    def is_paid_before(self, authority: int, version: int, product: int) -> bool:
+        """Return whether a product is a pass or a pack: paid when it is sold, used later."""
+        key = (authority, version, product)
+        if key not in self._kinds:
+            asked = candidates(self.tariffs, authority, version)[1]
+            if not asked:
+                return False
+            self._kinds[key] = any(_kind(tariff, authority, product) in PAID_BEFORE
+                                   for tariff in asked)  # fmt: skip
+        return self._kinds[key]
+
+    def _divided_by(self, authority: int, version: int) -> Divided:
         key = (authority, version)
-        if key not in self._revenues:
+        if key not in self._divided:
             asked = candidates(self.tariffs, authority, version)[1]
             book = book_of(asked[0], authority) if asked else -1
             if book < 0:
-                return s.REVENUE_FIRST_BOARDING
-            self._revenues[key] = Terms(asked[0]).revenue(book)[0]
-        return self._revenues[key]
+                return NOT_DIVIDED
+            terms = Terms(asked[0])
+            numbers = terms.operators(book)
+            shares = [(numbers.get(name, 0), parts) for name, _, parts in terms.shares(book)]
+            revenue, passes = terms.revenue(book)
+            self._divided[key] = Divided(revenue, passes, shares)
+        return self._divided[key]
 
     def _tax(self, authority: int, version: int, product: int, day: int) -> tuple[str, int]:
         for tariff in candidates(self.tariffs, authority, version)[1]:

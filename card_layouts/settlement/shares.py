@@ -5,11 +5,22 @@ Left out of the board's image. Source: SPEC_SETTLEMENT.md section 3; X-1, X-12.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from card_layouts.fares import sections as s
 
-Leg = tuple[int, int]  # operator, cents
+
+class Leg(NamedTuple):
+    """One leg of a journey: who carried, what it earned, what its INTENT says (blanked)."""
+
+    operator: int
+    cents: int
+    facts: bytes
+
+
+# Metres of each leg by their facts, None where one cannot be told.
+Lengths = Callable[[Sequence[bytes]], "list[int] | None"]
 
 
 def divide(total: int, weights: Sequence[int]) -> list[int]:
@@ -24,10 +35,15 @@ def divide(total: int, weights: Sequence[int]) -> list[int]:
     whole = sum(weights)
     if not whole:
         return [total] + [0] * (len(weights) - 1)
-    parts = [total * weight // whole for weight in weights]
-    # Python's floor leaves a remainder with the sign of `whole`; its size decides.
-    left = [abs(total * weight - part * whole) for weight, part in zip(weights, parts)]
-    order = sorted(range(len(weights)), key=lambda place: (-left[place], place))
+    return _rounded(total, [total * weight for weight in weights], whole)
+
+
+def _rounded(total: int, wanted: Sequence[int], base: int) -> list[int]:
+    """Return `wanted` / `base` in whole cents that sum to `total`, by largest remainder."""
+    parts = [part // base for part in wanted]
+    # Python's floor leaves a remainder with the sign of `base`; its size decides.
+    left = [abs(exact - part * base) for exact, part in zip(wanted, parts)]
+    order = sorted(range(len(parts)), key=lambda place: (-left[place], place))
     for place in order[: total - sum(parts)]:
         parts[place] += 1
     return parts
@@ -40,19 +56,37 @@ def tax_inside(gross: int, permille: int) -> int:
     return cents if gross >= 0 else -cents
 
 
-def earned(revenue: int, legs: Sequence[Leg]) -> list[Leg]:
+def taxes_inside(gross: Sequence[int], permille: int) -> list[int]:
+    """Return the tax in each of these prices; together they are the tax in their sum.
+
+    So money that only changed hands takes its tax along, though the sum is 0.
+    """
+    total = tax_inside(sum(gross), permille)
+    return _rounded(total, [cents * permille for cents in gross], 1000 + permille)
+
+
+def earned(
+    revenue: int, legs: Sequence[Leg], lengths: Lengths | None = None
+) -> list[tuple[int, int]]:
     """Return who earns what by the last of a journey's legs, oldest first: [(operator, cents)].
 
     The cents sum to those of the last leg. Each leg settles what it changes, so that a journey
     may end in a later batch than it began: what earlier legs got is corrected by the same amounts
-    that later legs give. Shape: `revenue` is REVENUE_*; per km is settled per leg as long as
-    nobody taps out.
+    that later legs give. Shape: `revenue` is REVENUE_*; `lengths` is asked per km.
     """
-    operator, cents = legs[-1]
+    last = legs[-1]
     if revenue == s.REVENUE_FIRST_BOARDING:
-        return [(legs[0][0], cents)]
-    before = divide(sum(leg[1] for leg in legs[:-1]), [1] * (len(legs) - 1))
-    after = divide(sum(leg[1] for leg in legs), [1] * len(legs))
+        return [(legs[0].operator, last.cents)]
+    measure = lengths if revenue == s.REVENUE_PER_KM else None
+    before, after = _parts(legs[:-1], measure), _parts(legs, measure)
     return [
-        (leg[0], new - old) for leg, new, old in zip(legs, after, [*before, 0]) if new != old
-    ] or [(operator, 0)]
+        (leg.operator, new - old) for leg, new, old in zip(legs, after, [*before, 0]) if new != old
+    ] or [(last.operator, 0)]
+
+
+def _parts(legs: Sequence[Leg], measure: Lengths | None) -> list[int]:
+    """Return what each leg gets: by its metres, equally where they cannot be told."""
+    weights = measure([leg.facts for leg in legs]) if measure and legs else None
+    if not weights or not any(weights):
+        weights = [1] * len(legs)
+    return divide(sum(leg.cents for leg in legs), weights)

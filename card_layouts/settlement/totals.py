@@ -8,16 +8,29 @@ W-77, W-91; X-1, X-2, X-12.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
 
 from card_layouts.cards.card_layout import G
 from card_layouts.codec.bits import Layout
+from card_layouts.fares.inputs import SLOTS
+from card_layouts.fares.repeat import PASS_RULES
 from card_layouts.records.entries_service import CASH_SALE, PAID_CASH, ROUNDING_ZERO
 from card_layouts.records.entries_tap import INTENT
 from card_layouts.settlement.lines import REVENUE
+from card_layouts.settlement.passes import (
+    SCHEME,
+    Money,
+    Paid,
+    Part,
+    Pool,
+    Taps,
+    Use,
+    month_of,
+    moves,
+)
 from card_layouts.settlement.pricing import DAY_SECONDS, NO_TAX, DayTerms
-from card_layouts.settlement.shares import Leg, divide, earned, tax_inside
+from card_layouts.settlement.shares import Leg, earned, tax_inside, taxes_inside
 
 
 class Facts(NamedTuple):
@@ -41,6 +54,7 @@ class Facts(NamedTuple):
     transfers: int
     seconds: int
     channel: str
+    carried: int = 0  # the issuer's number of the pass or pack that carried; 0 = none did
 
 
 Places = list[tuple[int, int]]
@@ -57,7 +71,7 @@ def _places(layout: Layout, names: Sequence[str], start: int, end: int) -> Place
 
 _BODY = _places(G, ("time", "amount", "authority", "zones", "transfers"), 7, 36)
 _PRICE = _places(INTENT, ("group", "concession", "full", "reduction", "operator"), 68, 76)
-_SOURCE = _places(INTENT, ("product_authority", "tariff", "rule"), 86, 94)
+_SOURCE = _places(INTENT, ("product", "product_authority", "tariff", "rule"), 84, 94)
 _SALE = _places(
     CASH_SALE,
     ("authority", "operator", "tariff", "rule", "concession", "zones", "full", "total", "rounding",
@@ -71,10 +85,26 @@ def ride_facts(payload: bytes) -> Facts:
     seconds, amount, authority, zones, transfers = [body >> at & mask for at, mask in _BODY]
     price = int.from_bytes(payload[68:76], "big")
     group, concession, full, reduction, operator = [price >> at & mask for at, mask in _PRICE]
-    source = int.from_bytes(payload[86:94], "big")
-    issuer, tariff, rule = [source >> at & mask for at, mask in _SOURCE]
+    source = int.from_bytes(payload[84:94], "big")
+    product, issuer, tariff, rule = [source >> at & mask for at, mask in _SOURCE]
+    carried = 0
+    if rule & 15 in PASS_RULES:
+        carried = _carried(payload, product, rule >> 4 if issuer == authority else 0)
     return Facts(authority, operator, issuer, tariff, rule >> 4, group, concession, zones, full,
-                 amount, reduction, rule, transfers, seconds, "")  # fmt: skip
+                 amount, reduction, rule, transfers, seconds, "", carried)  # fmt: skip
+
+
+def carried_by(payload: bytes) -> int:
+    """Return the issuer's number of the pass or pack that carried a ride; 0 = none did."""
+    return ride_facts(payload).carried
+
+
+def _carried(payload: bytes, product: int, at_home: int) -> int:
+    """Return the issuer's number of the pass; `at_home`: the rule's, where that is the issuer's.
+
+    INTENT names what paid: the pass itself, or the purse beside it that paid for companions.
+    """
+    return product if 1 <= G.get(payload, "paid_by") <= SLOTS else at_home
 
 
 def sale_facts(payload: bytes) -> Facts:
@@ -112,21 +142,31 @@ class Key(NamedTuple):
     concession: int
     payer: str
     channel: str  # "" = by card
+    carried: int = 0
+
+
+class Earlier(Protocol):
+    """What earlier batches brought for passes (`passes.py`)."""
+
+    def so_far(self, pools: Iterable[Pool]) -> tuple[Paid, Taps]: ...
 
 
 class Totals:
     """Adds lines up; `figures` says the sums."""
 
-    def __init__(self, terms: DayTerms) -> None:
+    def __init__(self, terms: DayTerms, earlier: Earlier) -> None:
         self.terms = terms
+        self.earlier = earlier
         self.groups: dict[Key, list[int]] = {}  # lines, charged, billed, full
         self.moves: dict[Key, int] = defaultdict(int)  # between operators, sums to 0
+        self._shared: dict[Part, int] | None = None
 
     def add(self, key: Key, sign: int, charged: int, billed: int, full: int) -> None:
         """Add one line that counts: sign 1, or -1 for what is taken back."""
         row = self.groups.get(key)
         if row is None:
             row = self.groups[key] = [0, 0, 0, 0]
+            assert self._shared is None, "added to after its sums were asked for"
         row[0] += sign
         row[1] += sign * charged
         row[2] += sign * billed
@@ -135,7 +175,8 @@ class Totals:
     def split(self, key: Key, sign: int, legs: Sequence[Leg]) -> None:
         """Add what the last of a journey's legs moves between operators (X-12)."""
         revenue = self.terms.revenue(key.authority, key.tariff)
-        for operator, cents in [*earned(revenue, legs), (key.operator, -legs[-1][1])]:
+        parts = earned(revenue, legs, self.terms.kilometres.lengths)
+        for operator, cents in [*parts, (key.operator, -legs[-1].cents)]:
             self.moves[_earner(key, operator)] += sign * cents
 
     def sum(self) -> int:
@@ -154,7 +195,42 @@ class Totals:
             "tax": self._taxes(),
             "clearing": self._clearing(),
             "channels": self._table(("authority", "channel"), 1, channel=True),
+            "passes": [[*money, cents] for money, cents in sorted(self.paid().items())],
+            "uses": [[*use, taps] for use, taps in sorted(self.taps().items())],
+            "shared": [[*part, cents] for part, cents in self.shared().items()],
         }
+
+    def paid(self) -> dict[Money, int]:
+        """Return what these lines brought for passes and packs that nobody has a part of yet."""
+        found: dict[Money, int] = defaultdict(int)
+        for key, row in self.groups.items():
+            if key.channel and key.operator == SCHEME and key.tariff:
+                if self.terms.is_paid_before(key.authority, key.tariff, key.product):
+                    found[Money(key.authority, key.product, month_of(key.day), key.tariff,
+                                *self._tax_of(key))] += row[1]  # fmt: skip
+        return dict(found)
+
+    def taps(self) -> dict[Use, int]:
+        """Return how often passes and packs carried somebody, by who carried them."""
+        found: dict[Use, int] = defaultdict(int)
+        for key, row in self.groups.items():
+            if key.carried:
+                found[Use(key.issuer, key.carried, month_of(key.day), key.authority, key.operator,
+                          *self._tax_of(key))] += row[0]  # fmt: skip
+        return dict(found)
+
+    def shared(self) -> dict[Part, int]:
+        """Return what moves between operators because of this batch's passes and their taps."""
+        if self._shared is None:
+            new = self.paid(), self.taps()
+            pools = {name[:3] for names in new for name in names}
+            self._shared = moves(self.terms, self.earlier.so_far(pools), new)
+        return self._shared
+
+    def _tax_of(self, key: Key) -> tuple[str, int]:
+        if not key.tariff:
+            return NO_TAX  # of what no tariff priced
+        return self.terms.tax(key.authority, key.tariff, key.product, key.day)
 
     def _gross(self) -> dict[tuple[int, str, int], dict[int, int]]:
         """Return {(area, code, permille): {operator: gross}}."""
@@ -163,11 +239,11 @@ class Totals:
             *((key, row[1] + row[2]) for key, row in self.groups.items()),
             *self.moves.items(),
         ]:
-            tax = NO_TAX  # of what no tariff priced
-            if key.tariff:
-                tax = self.terms.tax(key.authority, key.tariff, key.product, key.day)
-            by = gross.setdefault((key.authority, *tax), defaultdict(int))
+            by = gross.setdefault((key.authority, *self._tax_of(key)), defaultdict(int))
             by[key.operator] += cents
+        for part, cents in self.shared().items():
+            by = gross.setdefault((part.area, part.code, part.permille), defaultdict(int))
+            by[part.operator] += cents
         return gross
 
     def taxes(self) -> dict[tuple[int, str, int, int], int]:
@@ -175,8 +251,8 @@ class Totals:
         taxes = {}
         for (area, code, permille), by in sorted(self._gross().items()):
             operators = sorted(by)
-            cents = tax_inside(sum(by.values()), permille)
-            for operator, part in zip(operators, divide(cents, [by[o] for o in operators])):
+            parts = taxes_inside([by[o] for o in operators], permille)
+            for operator, part in zip(operators, parts):
                 taxes[area, code, permille, operator] = part
         return taxes
 
@@ -189,6 +265,8 @@ class Totals:
                 found[place] += row[place]
         for key, cents in self.moves.items():
             rows.setdefault((key.authority, key.operator), [0, 0, 0, 0])[3] += cents
+        for part, cents in self.shared().items():
+            rows.setdefault((part.area, part.operator), [0, 0, 0, 0])[3] += cents
         taxes: dict[tuple[int, int], int] = defaultdict(int)
         for (area, _code, _permille, operator), cents in self.taxes().items():
             taxes[area, operator] += cents
@@ -236,18 +314,21 @@ class Totals:
         ]
 
     def _clearing(self) -> list[list[int | str]]:
-        """Return [issuer, authority, cents]: rides on cards of another authority (W-41)."""
+        """Return [issuer, authority, cents]: one's cards and passes in another's area (W-41)."""
         rows: dict[tuple[int, int], int] = defaultdict(int)
         for key, row in self.groups.items():
             if key.issuer != key.authority:
                 rows[key.issuer, key.authority] += row[1]
+        for part, cents in self.shared().items():
+            if part.area != part.authority:
+                rows[part.authority, part.area] += cents
         return [[*name, cents] for name, cents in sorted(rows.items())]
 
 
 def key_of(facts: Facts, day: int, payer: str) -> Key:
     """Return what a line is added under."""
     return Key(facts.authority, facts.operator, facts.issuer, day, facts.tariff, facts.product,
-               facts.group, facts.concession, payer, facts.channel)  # fmt: skip
+               facts.group, facts.concession, payer, facts.channel, facts.carried)  # fmt: skip
 
 
 def billed(facts: Facts, payer: str) -> int:

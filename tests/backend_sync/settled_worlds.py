@@ -10,8 +10,16 @@ from backend_sync.settlement.close import close_day, every_batch, lines_of
 from backend_sync.tariffs.book import read_tariff
 from backend_sync.tariffs.gtfs import read_feed
 from backend_sync.tariffs.package_writer import write_package
-from card_layouts.cards.card_layout import KIND_DEBIT, KIND_ISSUE, G
+from card_layouts.cards.card_layout import (
+    KIND_DEBIT,
+    KIND_ISSUE,
+    KIND_PASS,
+    M_FIRST_USE,
+    P_SLOT,
+    G,
+)
 from card_layouts.cards.issue import ISSUE, STATE_VERIFIED
+from card_layouts.cards.zones import ZONES_ALL
 from card_layouts.codec.timestamps import CLOCK_SIGNED
 from card_layouts.fares import inputs as i
 from card_layouts.fares.card_lists import JOURNEY, load_journey
@@ -20,7 +28,7 @@ from card_layouts.fares.mounted import Tariff
 from card_layouts.fares.package import memory_reader
 from card_layouts.records import entries as types
 from card_layouts.records.chain import record_h
-from card_layouts.records.entries_tap import CALL_NONE, TRIP_NONE
+from card_layouts.records.entries_tap import CALL_NONE, STOP_NONE, TRIP_NONE
 from card_layouts.settlement import check
 from card_layouts.settlement.batch import encode_batch, encode_body
 from card_layouts.settlement.check import Checker
@@ -35,17 +43,20 @@ TOWN, FERRY = 1, 2
 DAY = 2346  # service day of Thursday 2026-06-04
 MORNING = DAY * 86_400 + 6 * 3600
 SENIOR = 3
+RIGHT_DAYS = 30  # of a pass on a card
 START_BITS = (1 << 11) - 1
 
 
 @cache
-def package(name, revenue="first_boarding"):
-    """Return the bytes of a shipped tariff over the town's feed."""
+def package(name, revenue="first_boarding", changes=(), version=1):
+    """Return the bytes of a shipped tariff over the town's feed, with words of it replaced."""
     with tempfile.TemporaryDirectory() as folder:
         for path in TARIFFS.glob("*.toml"):
             text = path.read_text().replace('"first_boarding"', f'"{revenue}"')
+            for old, new in changes:
+                text = text.replace(old, new)
             (Path(folder) / path.name).write_text(text)
-        return write_package(read_tariff(Path(folder) / name, 1).book, read_feed(TOWN_FEED))
+        return write_package(read_tariff(Path(folder) / name, version).book, read_feed(TOWN_FEED))
 
 
 def mounted(body):
@@ -57,10 +68,10 @@ def mounted(body):
 class Settled(World):
     """A world whose taps are real rides; `close` and `check` are the two sides of a settlement."""
 
-    def __init__(self, folder, url=None, revenue="first_boarding"):
-        self.bodies = {
-            (TOWN, 1): package("tariff.toml", revenue),
-            (FERRY, 1): package("ferry.toml"),
+    def __init__(self, folder, url=None, revenue="first_boarding", changes=(), bodies=None):
+        self.bodies = bodies or {
+            (TOWN, 1): package("tariff.toml", revenue, changes),
+            (FERRY, 1): package("ferry.toml", changes=changes),
         }
         tariffs = {name: mounted(body) for name, body in self.bodies.items()}
         super().__init__(folder, url, tariffs=tariffs, cards=0)
@@ -79,10 +90,20 @@ class Settled(World):
         return Plastic(uid, first + h0)
 
     def intent(self, device, card, at, stop=0, operator=10, group=0, area=TOWN,
-               product=1):  # fmt: skip
-        """Announce a ride that the engine priced; commit nothing."""
-        was, tariff = card.fields, self.tariffs[area, 1]
-        d = self._decide(tariff, was, at, stop, group, area, product)
+               product=1, right=0, version=1, trip=None, call=None, issuer=TOWN):  # fmt: skip
+        """Announce a ride that the engine priced; commit nothing.
+
+        `right` is a pass on the card, begun on DAY; `trip` and `call` say where instead of `stop`.
+        """
+        was, tariff = card.fields, self.tariffs[area, version]
+        trips = {"trip": TRIP_NONE, "call": CALL_NONE, "stop": stop}
+        if trip is not None:
+            trips = {"trip": trip, "call": call, "stop": STOP_NONE}
+        d = self._decide(tariff, was, at, trips, group, area, product, right, issuer)
+        paid_by_right = 1 <= d[i.D_PAID_BY] <= i.SLOTS
+        use = dict.fromkeys(("use_start", "use_length"), 0)
+        if paid_by_right:
+            use = {"use_start": DAY, "use_length": RIGHT_DAYS, "product_zones": ZONES_ALL}
         body = {
             "time": at, "amount": d[i.D_AMOUNT], "D": was["D"] + d[i.D_AMOUNT], "authority": area,
             "zone": d[i.D_ZONE], "start_zone": d[i.D_START_ZONE], "zones": d[i.D_ZONES],
@@ -92,12 +113,13 @@ class Settled(World):
         }  # fmt: skip
         fields = {f"was_{name}": was[name] for _, name in JOURNEY}
         fields |= {f"was_{name}": was[name] for name in ("authority", "start_minute")}
+        kind = KIND_PASS if d[i.D_KIND] == i.KIND_PASS else KIND_DEBIT
         return self.devices[device].announce(
-            card, KIND_DEBIT, d[i.D_AMOUNT], types.INTENT, body, **fields,
+            card, kind, d[i.D_AMOUNT], types.INTENT, body, **fields, **use, **trips,
             full=d[i.D_FULL], reduction=d[i.D_REDUCTION], concession=d[i.D_CONCESSION],
-            rule=d[i.D_RULE], tariff=1, semantics=1, group=d[i.D_RIDER], operator=operator,
-            product=product, product_authority=TOWN, terminal=2, trip=TRIP_NONE, call=CALL_NONE,
-            stop=stop, picked=0,
+            rule=d[i.D_RULE], tariff=version, semantics=1, group=d[i.D_RIDER], operator=operator,
+            product=right if paid_by_right else product, product_authority=issuer, terminal=2,
+            picked=0,
         )  # fmt: skip
 
     def ride(self, device, card, at, **how):
@@ -107,13 +129,25 @@ class Settled(World):
         self.devices[device].outcome(announced)
         return announced
 
-    def _decide(self, tariff, was, at, stop, group, area, product):
+    def sell(self, name, action, product, cents, at, card, device=1, area=TOWN):
+        """A pass is paid at a counter and put on a card."""
+        self.ledger.import_sales([(name, action, cents, "counter", at, area)])
+        right = P_SLOT.pack({"product": product, "authority_use": area})
+        return self.devices[device].product(card, action, right)
+
+    def _decide(self, tariff, was, at, place, group, area, product, right, issuer):
         card, tap, decision = i.new_card(), i.new_tap(), i.new_decision()
-        card[i.C_ISSUER], card[i.C_PURSE_PRODUCT] = TOWN, product
+        card[i.C_ISSUER], card[i.C_PURSE_PRODUCT] = issuer, product
         card[i.C_GROUP], card[i.C_BALANCE] = group, 10_000
+        if right:
+            slot = i.slot_at(0)
+            card[slot + i.S_MECHANISM], card[slot + i.S_PRODUCT] = M_FIRST_USE, right
+            card[slot + i.S_ZONES], card[slot + i.S_USAGE] = ZONES_ALL, 1
+            card[slot + i.S_START], card[slot + i.S_LENGTH] = DAY, RIGHT_DAYS
         load_journey(card, was)
-        tap[i.T_STOP], tap[i.T_SECONDS], tap[i.T_CLOCK] = stop, at, CLOCK_SIGNED
-        tap[i.T_BOOK] = area
+        tap[i.T_SECONDS], tap[i.T_CLOCK], tap[i.T_BOOK] = at, CLOCK_SIGNED, area
+        for name, none in (("trip", TRIP_NONE), ("call", CALL_NONE), ("stop", STOP_NONE)):
+            tap[getattr(i, f"T_{name.upper()}")] = -1 if place[name] == none else place[name]
         rate(tariff, card, tap, decision)
         assert decision[i.D_KIND] != i.KIND_REFUSED, decision[i.D_REASON]
         return decision

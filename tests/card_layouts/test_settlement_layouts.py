@@ -121,29 +121,31 @@ def test_the_tax_in_a_price_is_rounded_once_half_away_from_0():
 )
 def test_what_legs_settle_one_after_the_other_is_the_journeys_revenue(revenue, legs):
     got: dict[int, int] = {}
+    legs = [shares.Leg(*leg, b"") for leg in legs]
     for count in range(1, len(legs) + 1):
         moved = shares.earned(revenue, legs[:count])
-        assert sum(cents for _, cents in moved) == legs[count - 1][1]
+        assert sum(cents for _, cents in moved) == legs[count - 1].cents
         for operator, cents in moved:
             got[operator] = got.get(operator, 0) + cents
-    total = sum(cents for _, cents in legs)
+    total = sum(leg.cents for leg in legs)
     if revenue == s.REVENUE_FIRST_BOARDING:
-        assert got == {legs[0][0]: total}
+        assert got == {legs[0].operator: total}
         return
     wanted: dict[int, int] = {}
     parts = shares.divide(total, [1] * len(legs))
-    for (operator, _), cents in zip(legs, parts, strict=True):
-        wanted[operator] = wanted.get(operator, 0) + cents
+    for leg, cents in zip(legs, parts, strict=True):
+        wanted[leg.operator] = wanted.get(leg.operator, 0) + cents
     assert {o: c for o, c in got.items() if c} == {o: c for o, c in wanted.items() if c}
 
 
 VALUES = {
-    "schema": 1, "number": 1, "day": 5, "closed_at": 9, "currency": "EUR", "previous": b"",
+    "schema": 2, "number": 1, "day": 5, "closed_at": 9, "currency": "EUR", "previous": b"",
     "ranges": [[1, 2]] * 4, "tariffs": [[1, 1, bytes(32)]],
     "devices": [[7, 0, 3, bytes(32), "5-6,9"]], "lines": 0, "root": bytes(32), "sums": [0] * 4,
     "operators": [[1] * 9], "payers": [[1, "town", 1, 1, 1, 1, 1, 1]], "products": [[1] * 8],
     "days": [[1] * 4], "tax": [[1, "low", 1, 1, 1]], "clearing": [[1, 2, 3]],
-    "channels": [[1, "vehicle", 1, 1]], "loads": [[1, 2, 3]], "takings": [[1, "counter", 5]],
+    "channels": [[1, "vehicle", 1, 1]], "passes": [[1, 2, 202606, 1, "low", 60, 5]], "uses": [[1, 2, 202606, 1, 7, "", 0, 3]],
+    "shared": [[1, 1, 7, "", 0, 5]], "loads": [[1, 2, 3]], "takings": [[1, "counter", 5]],
 }  # fmt: skip
 
 
