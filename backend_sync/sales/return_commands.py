@@ -13,6 +13,8 @@ from backend_sync.ledger.place import Place
 from backend_sync.ledger.show import table
 from backend_sync.ledger.statement import find_card
 from backend_sync.ports import Clock
+from backend_sync.sales.approval_options import add_approval
+from backend_sync.sales.four_eyes import ONE_PERSON
 from backend_sync.sales.returns import REFUSED, ReturnRefused, Returns, Status
 
 LEASE_HOURS = 72  # as `lease.hours` of the ledger service
@@ -45,6 +47,7 @@ def add_commands(groups: Any, clock: Clock) -> None:
             continue
         sub.add_argument("--key", required=name != "settle", default="", help="number of the case")
         if name == "settle":
+            add_approval(sub)
             continue
         sub.add_argument("--card", required=True, help="account number or pseudonym")
         if name == "deposit":
@@ -99,7 +102,10 @@ def _lost(options: argparse.Namespace) -> Answer:
 def _settle(options: argparse.Namespace) -> Answer:
     with _ledger(options) as ledger:
         desk = _desk(ledger, options)
-        return _said({options.key: desk.settle(options.key)} if options.key else desk.settle_all())
+        if options.proposal and not options.key:
+            raise ReturnRefused("--proposal is about one claim: name it with --key")
+        one = {options.key: desk.settle(options.key, options.proposal)} if options.key else None
+        return _said(desk.settle_all() if one is None else one)
 
 
 def _list(options: argparse.Namespace) -> Answer:
@@ -136,7 +142,8 @@ def _ledger(options: argparse.Namespace) -> Any:
 
 
 def _desk(ledger: Ledger, options: argparse.Namespace) -> Returns:
-    return Returns(ledger, options.lease_hours * 3600)
+    approvals = getattr(options, "approvals", ONE_PERSON)
+    return Returns(ledger, options.lease_hours * 3600, approvals=approvals)
 
 
 def _card(ledger: Ledger, wanted: str) -> int:

@@ -18,6 +18,7 @@ from backend_sync.actions.facts import LEASE_MARGIN_S
 from backend_sync.ledger.books import Books
 from backend_sync.ledger.ledger import Ledger
 from backend_sync.ledger.listing import LISTED, Policy, by_person, decide
+from backend_sync.ports import ApprovalRefused, Approvals
 from backend_sync.sales.card_money import (
     CONTRADICTED,
     DONE,
@@ -28,6 +29,7 @@ from backend_sync.sales.card_money import (
     pledge_of,
     refund_on_card,
 )
+from backend_sync.sales.four_eyes import ONE_PERSON, agree
 from backend_sync.sales.return_tables import KEY_LENGTH, claim_steps, claims, deposits
 from card_layouts.records.entries_service import ACT_LOAD, ACT_PRODUCT
 
@@ -76,8 +78,15 @@ class Returns:
     `lease_s`: the longest lease that any device may have; leases that were given are known beside.
     """
 
-    def __init__(self, ledger: Ledger, lease_s: int, policy: Policy | None = None) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        lease_s: int,
+        policy: Policy | None = None,
+        approvals: Approvals = ONE_PERSON,
+    ) -> None:
         self.ledger = ledger
+        self.approvals = approvals
         self.database = ledger.database
         self.lease_s = lease_s
         self.policy = policy or Policy()
@@ -144,19 +153,26 @@ class Returns:
                 self._step(books, claim, SEASON, turn, 0, number)
         return True
 
-    def settle(self, key: str) -> Status:
+    def settle(self, key: str, proposal: int = 0) -> Status:
         """Do whatever is due for a claim now, each step once; return where it stands.
 
-        Raises: ReturnRefused when there is no such claim.
+        What is above the limit waits until another person has agreed to it: `proposal`.
+        Raises: ReturnRefused when there is no such claim, ApprovalRefused for a wrong proposal.
         """
         with self.ledger.books() as books:
-            claim = self._find(key)
-            if claim.kind == RETURNED:
-                self._settle_returned(books, claim)
-            elif books.now > claim.wait_until:
-                self._settle_absent(books, claim)
+            claim, alone = self._find(key), ""
+            try:
+                if claim.kind == RETURNED:
+                    self._settle_returned(books, claim, proposal)
+                elif books.now > claim.wait_until:
+                    self._settle_absent(books, claim, proposal)
+            except ApprovalRefused as refused:
+                if proposal:
+                    raise
+                alone = str(refused)
             books.write()
-            return self._status(claim, books.now)
+            found = self._status(claim, books.now)
+            return found._replace(state=WAITS, words=alone) if alone else found
 
     def settle_all(self) -> dict[str, Status]:
         """Settle every claim: later debits become LOSS, later certainty is paid."""
@@ -206,7 +222,7 @@ class Returns:
         self.database.insert(claims, [row])
         return True
 
-    def _settle_returned(self, books: Books, claim: Claim) -> None:
+    def _settle_returned(self, books: Books, claim: Claim, proposal: int) -> None:
         done, cents = refund_on_card(self.database, claim.card, claim.action)
         if done != DONE or PAID in self._steps(claim):
             return
@@ -219,6 +235,7 @@ class Returns:
             books.transfer(f"sales:claim:{claim.id}:paid", "BACK", lines)
             self._step(books, claim, PAID, 1, 0)
             return
+        self._agree(books, claim, PAID, cents + money.deposit_cents, proposal)
         books.transfer(f"sales:claim:{claim.id}:paid", "PAIDOUT",
                        [(f"PAYOUT:{area}", area, -cents), (cash, area, cents)])  # fmt: skip
         self._step(books, claim, PAID, 1, cents)
@@ -228,7 +245,7 @@ class Returns:
                            [(pledge_of(money), area, -back), (cash, area, back)])  # fmt: skip
             self._step(books, claim, DEPOSIT, 1, back)
 
-    def _settle_absent(self, books: Books, claim: Claim) -> None:
+    def _settle_absent(self, books: Books, claim: Claim, proposal: int) -> None:
         money, steps = self._known(claim.card), self._steps(claim)
         known = money.balance_cents - money.suspense_cents
         first = PAID if claim.kind == ABSENT else MOVED
@@ -237,9 +254,19 @@ class Returns:
             turn = len(steps.get(LATE, [])) + 1
             self._out(books, claim, money, LATE, turn, money.balance_cents)
         elif first not in steps:
+            self._agree(books, claim, first, max(known, 0), proposal)
             self._out(books, claim, money, first, 1, max(known, 0))
         elif known > 0:
+            # What was paid before counts: nobody stays below the limit by paying in parts.
+            paid = sum(row[0] for step in (first, REST) for row in steps.get(step, []))
+            self._agree(books, claim, REST, paid + known, proposal)
             self._out(books, claim, money, REST, len(steps.get(REST, [])) + 1, known)
+
+    def _agree(self, books: Books, claim: Claim, step: str, cents: int, proposal: int) -> None:
+        """Return if so much may be paid or moved in all. Raises: ApprovalRefused."""
+        key = f"sales:claim:{claim.id}:{step}"
+        what = (claim.key, claim.kind, claim.card, claim.new_card)
+        agree(books, self.approvals, key, cents, proposal, *what)
 
     def _out(
         self, books: Books, claim: Claim, money: CardMoney, step: str, turn: int, cents: int
@@ -296,6 +323,7 @@ class Returns:
                 NOT_DONE: "the card was not emptied: it still has its money, nothing is paid",
                 CONTRADICTED: "evidence for and against: a case for a person, nothing is paid",
                 WAITING: "the refund was torn: hold the card to the station again",
+                DONE: "the card was emptied: it can be paid",
             }.get(done, "no device has told of the refund yet")
         elif claim.kind != RETURNED and now <= claim.wait_until:
             hours = -(-(claim.wait_until - now) // 3600)

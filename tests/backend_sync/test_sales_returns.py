@@ -4,12 +4,15 @@ import random
 
 import pytest
 
+from backend_sync.ports import ApprovalRefused
+from backend_sync.registers.approvals import RegisterApprovals
 from backend_sync.sales.returns import DAY_S, ReturnRefused, Returns
 from card_layouts.cards.card_layout import KIND_LOAD, KIND_REFUND
 from card_layouts.records import entries as types
 from card_layouts.records.entries_service import ACT_LOAD, ACT_REFUND
 from card_layouts.records.entries_tap import HOW_ANSWER, OUTCOME_ABORTED
 from tests.backend_sync.builders import AUTHORITY
+from tests.backend_sync.registers_world import RegistersWorld
 
 LEASE_S = 3 * DAY_S
 WAIT_S = LEASE_S + DAY_S + 1
@@ -301,3 +304,46 @@ def test_whatever_the_order_the_bearer_gets_the_cards_value_once(world, desk, se
     spent = left.get("REV:244:7", 0)
     assert spent == plastic.fields["D"]
     assert found.paid_cents - found.loss_cents == LOADED - spent
+
+
+@pytest.mark.requirement("X-14", "X-7", "R-9")
+def test_a_payout_above_the_limit_waits_for_another_person(world):
+    register = RegistersWorld()
+    alma = register.add("alma", "authority")
+    approvals = RegisterApprovals(register.proposals, register.anna)
+    world.ledger.import_sales([("s1", 1, 9000, "kiosk", 5)])
+    world.devices[1].load(world.cards[0], 9000)
+    world.post()
+    desk = Returns(world.ledger, LEASE_S, approvals=approvals)
+    desk.absent("a1", number(world), "kiosk", "clerk")
+    wait(world)
+    found = desk.settle("a1")
+    assert found.state == "waits" and "takes two people" in found.words
+    assert balances(world) == {"CASH:kiosk": -9000, "LIAB0": 9000}
+    digest = next(word for word in found.words.split() if len(word) == 64)
+    asked = register.proposals.propose(register.anna, "refund", AUTHORITY, 9000, "lost", digest)
+    with pytest.raises(ApprovalRefused, match="is open, wanted approved"):
+        desk.settle("a1", asked.number)
+    register.proposals.decide(alma, asked.number)
+    for _ in range(2):
+        found = desk.settle("a1", asked.number)
+        assert (found.state, found.paid_cents) == ("settled", 9000)
+    assert balances(world) == {}
+
+
+@pytest.mark.requirement("X-14", "X-7")
+def test_nobody_stays_below_the_limit_by_paying_in_parts(world):
+    world.ledger.import_sales([("s1", 1, 9000, "kiosk", 5)])
+    card, device = world.cards[0], world.devices[1]
+    device.load(card, 9000)
+    torn = device.intent(card, 4500)
+    world.post()
+    desk = Returns(world.ledger, LEASE_S)
+    desk.absent("a1", number(world), "kiosk", "clerk")
+    wait(world)
+    assert (desk.settle("a1").state, desk.settle("a1").paid_cents) == ("open", 4500)
+    device.outcome(torn, OUTCOME_ABORTED, HOW_ANSWER)
+    world.post()
+    found = desk.settle("a1")
+    assert (found.state, found.paid_cents) == ("waits", 4500)
+    assert "refund of 9000 cents takes two people" in found.words
