@@ -37,9 +37,13 @@ def buy(world: World, event: Event) -> None:
 
 
 def deliver(world: World) -> None:
-    """Hold every card for which a load waits to the gates that may have it."""
+    """Hold every card for which a load waits to the gates that may have it.
+
+    Not to one whose journal nobody will ever read: what it charged could no longer come out.
+    """
+    heard = [gate for gate in world.gates() if gate.device not in world.lost]
     for chip in world.chips[: world.options.cards]:
-        for gate in world.gates():
+        for gate in heard:
             if not people.waits_elsewhere(world, chip.card):
                 break
             if world.ready(gate):
