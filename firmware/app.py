@@ -47,6 +47,8 @@ SELDOM = (
     "tornello_orders",
     "tornello_sale",
     "tornello_print",
+    "tornello_void",
+    "tornello_shift",
 )
 SHOWN_MS = 2000  # how long an answer stays on the screen
 KEPT_MS = 20_000  # how long a choice waits for its card, and an unfinished tap for its end

@@ -34,6 +34,7 @@ def keys_of(config):
     made = SoftwareKeys(chain, ack, cfg, dock, config["aid"], masters, wrap)
     for authority, public in config.get("signers", {}).items():
         made.signers[int(authority)] = unhexlify(public)
+    made.pins = unhexlify(config.get("pins", ""))
     ticket = config.get("ticket")
     if ticket:
         made.ticket_seed = unhexlify(ticket["seed"])

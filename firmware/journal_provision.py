@@ -10,6 +10,8 @@ from card_layouts.records.slot import SLOTS_PER_BLOCK
 from firmware.journal_block import Blocks, JournalDamaged
 from firmware.journal_counters import Counters
 
+SHIFT_MAX = (1 << 12) - 1
+
 
 def provision(flash, first_block, block_count, device, epoch, key_block0, first_seq=1):
     """Make an empty journal: every block blank, then the first header.
@@ -34,6 +36,8 @@ def provision(flash, first_block, block_count, device, epoch, key_block0, first_
     values["wear"] = 1
     values["acked_seq"] = first_seq - 1
     values["H_start"] = chain_start(device, epoch)
-    values["ticket"] = first_seq  # below it lie the tickets this device sold under earlier keys
+    # Below them lie the tickets sold and the shifts begun under earlier keys: each took an entry.
+    values["ticket"] = first_seq
+    values["shift"] = (first_seq - 1) % (SHIFT_MAX + 1)
     if not blocks.write_header(values, key):
         raise JournalDamaged("journal: the first block does not hold its header")

@@ -25,6 +25,7 @@ class SoftwareKeys:
         self.wrap = wrap  # empty: provisioned without, no action list can be opened
         self.ticket_seed = self.ticket_public = b""
         self.signers = {}
+        self.pins = b""  # a row of pin.py for each driver who may sign on
         self._cluster = cluster
         self._masters = masters
 

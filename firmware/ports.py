@@ -100,6 +100,7 @@ class Keys:
     # A seller's Ed25519 pair (32 bytes each), and {authority: public key} of those who certify.
     ticket_seed = ticket_public = b""
     signers: dict[int, bytes] = {}
+    pins = b""  # rows of 11 bytes (card_layouts/crypto/pin.py) of the drivers who may sign on
 
     def card_key(self, key_no, version, uid):
         """Return the 16-byte key of this card (AN10922 of the scheme's master)."""

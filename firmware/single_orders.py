@@ -1,13 +1,39 @@
-"""What the sale and the printing of single tickets share: orders in flash, and the certificate.
+"""What sale, print and void of single tickets share: orders in flash, and the certificate.
 
-Source: D9, T16; single_sale.py has the story.
+A row is the order's number, the ticket, and what a void of it must say again; a row of a void names
+the ticket it voids. Source: D9, T16, X-8; single_sale.py has the story.
 """
 
+from card_layouts.codec.bits import Layout, table
 from card_layouts.codec.timestamps import day_of
 from card_layouts.tickets.single import CERTIFICATE, CERTIFIED_BYTES, SINGLE, SINGLE_BYTES
 
 ROW_BYTES = 64
 ORDER_BYTES = 3
+ORDER_MAX = (1 << 24) - 1
+TICKET_MAX = (1 << 24) - 1
+BODY_END = ORDER_BYTES + SINGLE_BYTES
+PADDING = bytes(7)
+
+# As in CASH_SALE, but for the name of `void_of`, which is 0 in the row of a sale.
+# fmt: off
+SOLD = Layout("SOLD", 21, table(
+    "void_of", 24,
+    "full", 17,
+    "reduction", 17,
+    "concession", 6,
+    "rounding", 4,
+    "rule", 14,
+    "semantics", 6,
+    "zone", 6,
+    "l_vat0", 3,
+    "l_unit0", 16,
+    "l_unit1", 16,
+    "l_unit2", 16,
+    "l_unit3", 16,
+    "free", 7,
+))
+# fmt: on
 
 
 class Unsold(Exception):
@@ -18,20 +44,44 @@ class Unsold(Exception):
         self.why = why
 
 
-def find_order(rows, order, next_ticket):
-    """Return (place, ticket, printed) of an order that was sold, else None.
+class Row:
+    """One order that was journalled; `serial` is its ticket's number, `voided` whether by another.
+
+    `body` are the 30 bytes of its ticket, `rest` those of SOLD.
+    """
+
+    def __init__(self, place, data, printed, serial, voided):
+        self.place = place
+        self.order = int.from_bytes(data[:ORDER_BYTES], "big")
+        self.body = data[ORDER_BYTES:BODY_END]
+        self.rest = data[BODY_END : BODY_END + SOLD.size]
+        self.printed = printed
+        self.serial = serial
+        self.voided = voided
+        self.void_of = SOLD.get(self.rest, "void_of")
+
+
+def pack_row(order, body, rest):
+    """Return the 61 bytes of a row."""
+    return order.to_bytes(ORDER_BYTES, "big") + body + rest + PADDING
+
+
+def find_row(rows, next_ticket, order, ticket=-1):
+    """Return the newest Row of this order, or of this ticket, else None; -1 = of none.
 
     A row whose number was given to a later row, or to no sale yet, was cut before its entry.
     """
-    wanted = order.to_bytes(ORDER_BYTES, "big")
     serial_before = next_ticket
+    voided = []
     for place, data, printed in rows.rows():
-        body = data[ORDER_BYTES : ORDER_BYTES + SINGLE_BYTES]
-        serial = SINGLE.get(body, "serial")
-        if serial < serial_before:
-            serial_before = serial
-            if data[:ORDER_BYTES] == wanted:
-                return place, body, printed
+        serial = SINGLE.get(data[ORDER_BYTES:BODY_END], "serial")
+        if serial >= serial_before:
+            continue
+        serial_before = serial
+        row = Row(place, data, printed, serial, serial in voided)
+        if row.order == order or serial == ticket:
+            return row
+        voided.append(row.void_of)
     return None
 
 

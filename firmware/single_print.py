@@ -1,8 +1,9 @@
 """A sold ticket comes out on paper: found by its order, signed in steps, printed, marked.
 
 A ticket whose order's row is not marked may be on paper or not; printed again it is the same, byte
-for byte, since a signature of the same ticket is the same. Loaded while a ticket is signed.
-Source: W-51, W-52, W-92, D9, T16.
+for byte, since a signature of the same ticket is the same. Without paper it is sold all the same:
+printed later by its order, or voided. Loaded while a ticket is signed.
+Source: W-51, W-52, W-92, D9, T16, X-5.
 """
 
 from card_layouts.crypto.ed25519 import sign_steps
@@ -17,30 +18,29 @@ from card_layouts.tickets.single import (
 )
 from firmware.flash_rows import FlashRows
 from firmware.partitions import SOLD_BLOCKS, SOLD_FIRST
-from firmware.single_orders import ROW_BYTES, Unsold, certificate_for, find_order
+from firmware.single_orders import ROW_BYTES, Unsold, certificate_for, find_row
 
 
 def print_steps(singles, order, again):
     """Print what `order` sold, unless it came out before; `again`: even then.
 
-    Signals sold or unsold; the generator's result is 0.
+    Signals sold, unprinted (it is sold, and not on paper) or unsold; the generator's result is 0.
     """
-    tap = singles.tap
+    signal = singles.tap.signals.signal
+    rows = FlashRows(singles.flash, SOLD_FIRST, SOLD_BLOCKS, ROW_BYTES)
+    row = find_row(rows, singles.tap.journal.counters.next_ticket(), order)
+    if row is None or row.void_of or row.voided:
+        signal("unsold", "%d %s" % (order, "VOIDED" if row and row.voided else "NOT_SOLD"))
+        return 0
     try:
-        rows = FlashRows(singles.flash, SOLD_FIRST, SOLD_BLOCKS, ROW_BYTES)
-        row = find_order(rows, order, tap.journal.counters.next_ticket())
-        if row is None:
-            raise Unsold("NOT_SOLD")
-        place, body, printed = row
-        if again or not printed:
-            yield from _print(singles, body, printed)
-            rows.mark(place)
+        if again or not row.printed:
+            yield from _print(singles, row.body, row.printed)
+            rows.mark(row.place)
             if rows.is_full():
                 rows.begin_block()
-        said = (order, SINGLE.get(body, "serial"), SINGLE.get(body, "price"))
-        tap.signals.signal("sold", "%d %d %d" % said)
+        signal("sold", "%d %d %d" % (order, row.serial, SINGLE.get(row.body, "price")))
     except Unsold as unsold:
-        tap.signals.signal("unsold", "%d %s" % (order, unsold.why))
+        signal("unprinted", "%d %s" % (order, unsold.why))
     return 0
 
 

@@ -2,9 +2,10 @@
 
     PRICE -> row of the order -> CASH_SALE durable -> (single_print.py) SIGN -> PRINT -> row marked
 
-An order has the driver's number. Said again after a power cut it finds its row: not sold yet, then
-it is sold; sold but perhaps not printed, then it is printed. So nobody pays twice and no paper
-lacks an entry. Loaded while an order is worked on. Source: W-50 to W-53, W-92, D9, X-2, X-5.
+Orders are numbered by the device, whoever drives. Said again after a power cut an order finds its
+row: not sold yet, then it is sold; sold but perhaps not printed, then it is printed. So nobody pays
+twice and no paper lacks an entry. Sold only while a driver is signed on: he owes the cash. Loaded
+while an order is worked on. Source: W-50 to W-53, W-92, D9, X-2, X-5, T18.
 """
 
 from card_layouts.answers import MODE_PRINTER_OUT, name_of
@@ -22,27 +23,27 @@ from card_layouts.records.entries_tap import (
     REASON_LEASE,
     REASON_LIMIT,
     REASON_NO_PRICE,
+    REASON_NO_SHIFT,
     REASON_TARIFF,
     STOP_NONE,
     TRIP_NONE,
 )
-from card_layouts.tickets.single import (
-    CERTIFICATE,
-    HEADS_MAX,
-    LINES,
-    SINGLE,
-    SINGLE_BYTES,
-    pack_single,
-)
-from firmware.flash_rows import TAIL_BYTES, FlashRows
+from card_layouts.tickets.single import CERTIFICATE, HEADS_MAX, LINES, SINGLE, pack_single
+from firmware.flash_rows import FlashRows
 from firmware.partitions import SOLD_BLOCKS, SOLD_FIRST
-from firmware.single_orders import ORDER_BYTES, ROW_BYTES, Unsold, certificate_for, find_order
+from firmware.single_orders import (
+    ORDER_MAX,
+    ROW_BYTES,
+    SOLD,
+    TICKET_MAX,
+    Unsold,
+    certificate_for,
+    find_row,
+    pack_row,
+)
 from firmware.tap_decide import REASONS, degraded, where
 
-ORDER_MAX = (1 << 24) - 1
-TICKET_MAX = (1 << 24) - 1
 UNIT_CENTS_MAX = 0xFFFF
-PADDING = bytes(ROW_BYTES - TAIL_BYTES - ORDER_BYTES - SINGLE_BYTES)
 PROFILE = ("line", "operator", "shift", "terminal", "clerk")
 # Fields of CASH_SALE that say what the ticket says.
 FROM_TICKET = (
@@ -85,9 +86,13 @@ def order_steps(singles, word, rest):
 
 def _sell(singles, order, wanted):
     rows = FlashRows(singles.flash, SOLD_FIRST, SOLD_BLOCKS, ROW_BYTES)
-    row = find_order(rows, order, singles.tap.journal.counters.next_ticket())
+    row = find_row(rows, singles.tap.journal.counters.next_ticket(), order)
     if row is None:
         _new_sale(singles, rows, order, wanted)
+    elif row.void_of:
+        raise Unsold("BAD_ORDER")
+    elif row.voided:
+        raise Unsold("VOIDED")
     singles.after = ("print", order, False)
 
 
@@ -96,6 +101,8 @@ def _new_sale(singles, rows, order, wanted):
     tap = singles.tap
     product, picked, party = _wanted(wanted)
     tap.mode = 0
+    if not tap.journal.counters.values["driver"]:
+        raise Unsold(name_of(REASON_NO_SHIFT))
     if not singles.printer.ready():
         tap.mode = MODE_PRINTER_OUT
         raise Unsold("PRINTER_OUT")
@@ -110,7 +117,7 @@ def _new_sale(singles, rows, order, wanted):
     body = pack_single(_ticket(tap, priced, total, product, serial, number, now))
     entry = _entry(tap, priced, body, order, now, clock)
     CASH_SALE.put(entry, "rounding", ROUNDING_ZERO + rounding)
-    rows.append(order.to_bytes(ORDER_BYTES, "big") + body + PADDING)
+    rows.append(pack_row(order, body, _rest(entry)))
     tap.journal.append(CASH_SALE_TYPE, entry, tap.flags())
 
 
@@ -216,6 +223,15 @@ def _entry(tap, priced, body, order, now, clock):
     put(entry, "order", order)
     put(entry, "mode", tap.mode)
     return entry
+
+
+def _rest(entry):
+    """Return what a void of this sale will have to say again."""
+    rest = bytearray(SOLD.size)
+    for _bit, _width, name in SOLD.rows():
+        if name not in ("free", "void_of"):
+            SOLD.put(rest, name, CASH_SALE.get(entry, name))
+    return rest
 
 
 def _numbers(rest):

@@ -1,14 +1,20 @@
-"""Single tickets at a device: takes orders and scanned codes, does them a few steps a tick.
+"""Drivers and single tickets at a device: takes orders and scanned codes, a few steps a tick.
 
 Messages, beside those of vehicle_messages.py (numbers are whole, ZONES a mask, 0 = where we are):
 
+    signon DRIVER PIN               -> shift open NUMBER DRIVER (and closed, of who was before)
+    signoff PIN [COUNTED]           -> shift closed NUMBER DRIVER
+    run                             -> shift run NUMBER DRIVER
     quote PRODUCT ZONES GROUP HEADS [GROUP HEADS ...]           -> price CENTS MINUTES ZONES
     sell ORDER PRODUCT ZONES GROUP HEADS [GROUP HEADS ...]      -> sold ORDER SERIAL CENTS
     reprint ORDER                                               -> sold ORDER SERIAL CENTS
+    void ORDER SERIAL               -> voided ORDER SERIAL CENTS
     scan I N PIECE, inspect I N PIECE: piece I of N of a code   -> lamp, answer
 
-What cannot be done is signalled `unsold ORDER WHY`. The code that does it is loaded for as long as
-there is something to do; a card on the reader always comes first. Source: W-50 to W-52, W-99, D9.
+What cannot be done is signalled `unsold ORDER WHY` or `unsigned DRIVER WHY`; `unprinted ORDER WHY`
+is a ticket that was sold and is not on paper: print it by its order, or void it. COUNTED are the
+cents the driver counted, blind. The code that does it is loaded for as long as there is something
+to do; a card on the reader always comes first. Source: W-14, W-50 to W-52, W-99, D9, R-22, X-8.
 """
 
 STEPS_PER_TICK = 2
@@ -16,6 +22,8 @@ WAITING_MAX = 4
 PIECES_MAX = 3
 PIECE_CHARS_MAX = 240
 ORDERS = ("quote", "sell", "reprint")
+SHIFTS = ("signon", "signoff", "run")
+VOID = "void"
 SCANS = ("scan", "inspect")
 
 
@@ -39,6 +47,15 @@ class Singles:
         self._pieces = []
         self._job = None
         self._doing = ""
+        self.wrong_pins = 0
+        self.locked_until = -1  # ticks_ms before which no PIN is looked at; -1 = not locked
+        self.take_up()
+
+    def take_up(self):
+        """Let the profile say who is signed on and in which shift; a power cut changed neither."""
+        values = self.tap.journal.counters.values
+        self.tap.profile["clerk"] = values["driver"]
+        self.tap.profile["shift"] = values["shift"] if values["driver"] else 0
 
     @property
     def busy(self):
@@ -55,7 +72,7 @@ class Singles:
         word = text.split(" ")[0]
         if word in SCANS:
             return self._take_piece(word, text)
-        return word in ORDERS and self._wait(text)
+        return (word in ORDERS or word in SHIFTS or word == VOID) and self._wait(text)
 
     def tick(self):
         """Do a few steps. Return the answer to a scan that was finished, else 0."""
@@ -84,11 +101,19 @@ class Singles:
             self._waiting.insert(0, self._doing)
 
     def _begin(self, text):
-        word, rest = text.split(" ", 1)
+        word, rest = text.split(" ", 1) if " " in text else (text, "")
         if word in SCANS:
             from firmware.single_check import check_steps
 
             return check_steps(self, rest, word == "inspect")
+        if word in SHIFTS:
+            from firmware.shifts import shift_steps
+
+            return shift_steps(self, word, rest)
+        if word == VOID:
+            from firmware.single_void import void_steps
+
+            return void_steps(self, rest)
         if word == "reprint" and rest.isdigit():
             return self._go_on("print", int(rest), True)
         from firmware.single_sale import order_steps

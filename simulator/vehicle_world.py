@@ -26,7 +26,8 @@ from backend_sync.tariffs.model import (
 from backend_sync.tariffs.package_writer import write_package
 from card_layouts.cards.zones import zones_run
 from card_layouts.crypto.ed25519_cpython import public_native, sign_native
-from card_layouts.crypto.kdf import block_key
+from card_layouts.crypto.kdf import block_key, device_label
+from card_layouts.crypto.pin import pin_row
 from card_layouts.fares.mounted import Tariff
 from card_layouts.tickets.single import (
     CERTIFICATE,
@@ -62,6 +63,8 @@ AUTHORITY_SEED = b"authority seed of a small world!"
 OTHER_AUTHORITY, OTHER_SEED = 245, b"another authority, another seed!"
 SIGNERS = {AUTHORITY: public_native(AUTHORITY_SEED), OTHER_AUTHORITY: public_native(OTHER_SEED)}
 PIECE_CHARS = 160
+DRIVER, PIN, OTHER_DRIVER, OTHER_PIN = 33, "4711", 44, "20815"
+SIGN_ON = f"signon {DRIVER} {PIN}"
 
 
 @cache
@@ -139,19 +142,30 @@ class Paper:
 
 
 class Vehicle(Device):
-    """A validator with a driver and a scanner; `line`, `trip` and `stop` are the profile's."""
+    """A validator with a driver and a scanner; `line`, `trip` and `stop` are the profile's.
 
-    def __init__(self, number: int = GATE_A, tariff: Tariff | None = None, **parts: Any) -> None:
+    Driver 33 is signed on, unless `driver` is 0.
+    """
+
+    def __init__(
+        self,
+        number: int = GATE_A,
+        tariff: Tariff | None = None,
+        driver: int = DRIVER,
+        **parts: Any,
+    ) -> None:
         self.paper = Paper()
         self.from_day = NOW // DAY_S - 3
         self.tickets: bytes | None = None  # what stands in for the certificate in force
         flash = Flash(FLASH_BYTES)
         key = block_key(Keys(number).k_dev)
         Journal.provision(flash, 1, BLOCKS, number, EPOCH, key)
-        profile = {"terminal": 2, "clerk": 33, **parts.pop("profile", {})}
+        profile = {"terminal": 2, **parts.pop("profile", {})}
         super().__init__(
             number, flash=flash, tariff=tariff or mounted(single_tariff()), profile=profile, **parts
         )
+        if driver:
+            assert self.sign_on(driver, PIN) == f"shift open 1 {driver}"
 
     def boot(self) -> None:
         """Start the program on what is in the flash."""
@@ -159,6 +173,9 @@ class Vehicle(Device):
         keys.ticket_seed = ticket_seed_of(self.number)
         keys.ticket_public = public_native(keys.ticket_seed)
         keys.signers = SIGNERS
+        keys.cfg = device_label(keys.k_dev, b"cfg")
+        pins = ((DRIVER, PIN), (OTHER_DRIVER, OTHER_PIN))
+        keys.pins = b"".join(pin_row(keys.cfg, driver, pin) for driver, pin in pins)
         super().boot()
         self.singles = Singles(self.tap, self.flash, self.paper, self.certificate, lambda: None)
 
@@ -184,6 +201,22 @@ class Vehicle(Device):
             row for row in self.say(f"sell {order} {product} {zones} {rows}") if row[0] != "fault"
         ]
         return f"{_name} {detail}"
+
+    def told(self, message: str) -> str:
+        """Give a message to the device; return the last thing it said to the driver."""
+        return " ".join(self.say(message)[-1])
+
+    def sign_on(self, driver: int = DRIVER, pin: str = PIN) -> str:
+        """Sign a driver on; return what he was told."""
+        return self.told(f"signon {driver} {pin}")
+
+    def sign_off(self, pin: str = PIN, counted: int | None = None) -> str:
+        """Sign the driver off; return what he was told."""
+        return self.told(f"signoff {pin}" if counted is None else f"signoff {pin} {counted}")
+
+    def void(self, order: int, ticket: int) -> str:
+        """Take a ticket back; return what the driver was told."""
+        return self.told(f"void {order} {ticket}")
 
     def scan(self, code: str, word: str = "scan") -> str:
         """Hold a code before the scanner; return the answer's name."""

@@ -19,6 +19,7 @@ from card_layouts.cards.card_layout import K2
 from card_layouts.cards.tourist_sale import recipe_of
 from card_layouts.cards.tourist_ticket import ticket_keys
 from card_layouts.cards.zones import ZONES_ALL
+from card_layouts.crypto.pin import pin_row
 from card_layouts.packages.action_list_builder import build_action_list
 from card_layouts.packages.hotlist_builder import build_base
 from card_layouts.packages.hotlist_layout import HOT_BLOCK
@@ -58,7 +59,7 @@ from simulator.passengers import PLAIN, Rider
 from simulator.prng import Prng
 from simulator.ticket_world import Station
 from simulator.ultralight_c import UltralightC
-from simulator.vehicle_world import pieces
+from simulator.vehicle_world import DRIVER, PIN, SIGN_ON, pieces
 from simulator.world import World
 
 AUTHORITY, OPERATOR, DEVICE, OFFICE = 1, 10, 11, 1
@@ -99,7 +100,8 @@ class Workbench:
         self.world = World(self.clock)
         device, office, certificate = _provision(folder / "keyring", sells)
         place = {"trip": 0, "call": 0, "stop": 0}
-        write_board({**device, "profile": place}, self.config_path, self.flash_path)
+        pins = pin_row(device["cfg"], DRIVER, PIN)
+        write_board({**device, "profile": place, "pins": pins}, self.config_path, self.flash_path)
         self.k_block = device["K_block"]  # of the first journal block: the board's file lacks it
         self.k_cfg = device["cfg"]
         self._install(device["cfg"], device["wrap"], certificate)
@@ -245,8 +247,8 @@ def smallest_heap_kib(sells: bool = False) -> int:
 
     The taps: one that loads what waits in an action list and pays, one whose commit is lost and
     settled in the same field, one more an hour later; two with a tourist ticket, too. A vehicle's
-    device, which `sells`, then sells a single ticket and scans it, and a card is tapped while the
-    next one is signed.
+    device, which `sells`, then has a shift: a single ticket is sold and scanned, a card is tapped
+    while the next one is signed, which is voided.
     MicroPython's words are 8 bytes here, 4 on a Cortex-M: a board needs about half.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -283,7 +285,8 @@ def _failure(image: Path, heap_kib: int, sells: bool) -> str:
             wanted = ["ACCEPTED", "HOLD_AGAIN", "ACCEPTED_SETTLED"] * 2
             if sells:
                 answers += _singles(bench)
-                wanted += ["ACCEPTED", "ACCEPTED", "printed"]
+                wanted += ["open 1 33", "ACCEPTED", "ACCEPTED", "printed"]
+                wanted += ["voided 3 2 300", "shift closed 1 33"]
             return "" if answers == wanted else f"answers {answers}"
         except BoardFailed as error:
             return str(error)
@@ -292,12 +295,18 @@ def _failure(image: Path, heap_kib: int, sells: bool) -> str:
 
 
 def _singles(bench: Workbench) -> list[str]:
-    """Sell and scan a ticket, sell another while a card is tapped; return what came of it."""
-    answers = _answers(bench.scan(paper_code(bench.say("sell 1 0 0 0 1"))))
+    """A driver's shift: sell and scan a ticket, sell another while a card is tapped, void it.
+
+    Return what came of it.
+    """
+    answers = [detail for name, detail in bench.say(SIGN_ON) if name == "shift"]
+    answers += _answers(bench.scan(paper_code(bench.say("sell 1 0 0 0 1"))))
     bench.world.run_for(HOUR_MS)
     bench.board.press("sell 2 0 0 0 1")
     signals = bench.tap()
-    return [*answers, *_answers(signals), "printed" if paper_code(signals) else "no paper"]
+    answers += [*_answers(signals), "printed" if paper_code(signals) else "no paper"]
+    ended = bench.say("void 3 2", f"signoff {PIN} 300")
+    return answers + [" ".join(row) for row in ended if row[0] in ("voided", "shift")]
 
 
 def paper_code(signals: list[tuple[str, str]]) -> str:

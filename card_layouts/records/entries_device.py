@@ -93,6 +93,7 @@ SHIFT = Layout("SHIFT", 96, table(
     "cash", 30,
     "void_cents", 30,
     "counted", 30,
-    "free", 271,
+    "ended_by", 20,
+    "free", 251,
 ))
 # fmt: on

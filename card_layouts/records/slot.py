@@ -15,7 +15,7 @@ from card_layouts.errors import LayoutError, RangeError, SealError
 
 SLOT_MAGIC = 0x54
 BLOCK_MAGIC = 0x544A
-BLOCK_LAYOUT = 1
+BLOCK_LAYOUT = 2
 
 HEADER_BYTES = 12
 PAYLOAD_BYTES = 96
@@ -25,7 +25,7 @@ SLOT_BYTES = 128
 SLOTS_PER_BLOCK = 30
 BLOCK_BYTES = 4096
 HEADER_PAGE = 256
-INTENT_ROWS = 8
+INTENT_ROWS = 7
 
 FLAG_LAST_OF_SHIFT, FLAG_DEGRADED = 1, 2
 
@@ -85,6 +85,13 @@ BLOCK_HEADER = Layout("BLOCK_HEADER", 256, table(
     "cash", 30,
     "free", 2,
     "run_seq", 30,
+    "free", 2,
+    "shift_seq", 30,
+    "free", 2,
+    "void_cents", 30,
+    "voids", 16,
+    "shift_passed", 16,
+    "shift_refused", 16,
     "intent_uid0", 56,
     "intent_n0", 24,
     "intent_seq0", 30,
@@ -112,10 +119,6 @@ BLOCK_HEADER = Layout("BLOCK_HEADER", 256, table(
     "intent_uid6", 56,
     "intent_n6", 24,
     "intent_seq6", 30,
-    "free", 2,
-    "intent_uid7", 56,
-    "intent_n7", 24,
-    "intent_seq7", 30,
     "free", 2,
     "crc", 32,
     "K_a", 128,

@@ -53,10 +53,14 @@ APART = (
     Apart("firmware.single_check", "check_steps", f"{MODULE}_check"),
     Apart("firmware.single_use", "use_steps", f"{MODULE}_use"),
     Apart("firmware.single_orders", "Unsold", f"{MODULE}_orders"),
-    Apart("firmware.single_orders", "find_order", f"{MODULE}_orders"),
+    Apart("firmware.single_orders", "find_row", f"{MODULE}_orders"),
+    Apart("firmware.single_orders", "pack_row", f"{MODULE}_orders"),
+    Apart("firmware.single_orders", "SOLD", f"{MODULE}_orders"),
     Apart("firmware.single_orders", "certificate_for", f"{MODULE}_orders"),
     Apart("firmware.single_sale", "order_steps", f"{MODULE}_sale"),
     Apart("firmware.single_print", "print_steps", f"{MODULE}_print"),
+    Apart("firmware.single_void", "void_steps", f"{MODULE}_void"),
+    Apart("firmware.shifts", "shift_steps", f"{MODULE}_shift"),
     Apart("firmware.boards.unix.vehicle", "sell_and_scan", f"{MODULE}_vehicle"),
 )
 

@@ -11,6 +11,7 @@ from card_layouts.records.entries import (
     CONFIG,
     INTENT,
     OUTCOME,
+    SHIFT,
     TICKET,
 )
 from card_layouts.records.entries_device import BOOT as BOOT_ENTRY
@@ -30,7 +31,7 @@ from simulator.field import Tear, answer_lost, commit_lost
 from simulator.flash import Flash
 from simulator.prng import Prng
 from simulator.ultralight_c import UltralightC
-from simulator.vehicle_world import pieces
+from simulator.vehicle_world import SIGN_ON, pieces
 from simulator.workbench import ACK_LOST, HOUR_MS, Workbench, paper_code, smallest_heap_kib
 
 pytestmark = pytest.mark.system
@@ -285,6 +286,7 @@ def vehicle(tmp_path, image):
 @pytest.mark.requirement("W-50", "W-51", "W-52", "W-99", "D9", "T14")
 def test_a_vehicle_sells_prints_and_accepts_a_ticket_on_a_real_micropython(vehicle):
     vehicle.power_on()
+    vehicle.say(SIGN_ON)
     assert vehicle.say("quote 0 0 0 1")[-1] == ("price", "300 60 16384")
     signals = vehicle.say("sell 1 0 0 0 1")
     assert ("sold", "1 1 300") in signals
@@ -295,26 +297,28 @@ def test_a_vehicle_sells_prints_and_accepts_a_ticket_on_a_real_micropython(vehic
     assert (ticket["device"], ticket["serial"], ticket["price"]) == (11, 1, 300)
     assert answers(vehicle.scan(code)) == ["ACCEPTED"]
     assert answers(vehicle.scan(code)) == ["CODE_USED"]
-    assert entries(vehicle) == [CASH_SALE, BARCODE, BARCODE]
+    assert entries(vehicle) == [SHIFT, CASH_SALE, BARCODE, BARCODE]
 
 
 @pytest.mark.requirement("W-50", "T16", "D9")
 def test_a_vehicle_killed_while_it_signs_prints_the_same_ticket_after_its_next_start(vehicle):
     vehicle.power_on()
+    vehicle.say(SIGN_ON)
     vehicle.board.press("sell 1 0 0 0 1")
-    vehicle.world.run(lambda: entries(vehicle) == [CASH_SALE], "a sale", 60_000)
+    vehicle.world.run(lambda: entries(vehicle) == [SHIFT, CASH_SALE], "a sale", 60_000)
     assert not paper_code(vehicle.board.signals), "it is signed for a while"
     vehicle.board.cut_power()
     vehicle.power_on()
     vehicle.world.run_for(60_000)
     code = paper_code(vehicle.say("sell 1 0 0 0 1"))
-    assert entries(vehicle) == [CASH_SALE] and Code(code).ticket["serial"] == 1
+    assert entries(vehicle) == [SHIFT, CASH_SALE] and Code(code).ticket["serial"] == 1
     assert answers(vehicle.scan(code)) == ["ACCEPTED"]
 
 
 @pytest.mark.requirement("W-50", "D9")
 def test_cards_and_tourist_tickets_are_answered_while_a_ticket_is_signed_or_checked(vehicle):
     vehicle.power_on()
+    vehicle.say(SIGN_ON)
     code = paper_code(vehicle.say("sell 1 0 0 0 1"))
     vehicle.board.press("sell 2 0 0 0 1")
     signals = vehicle.tap()
@@ -325,4 +329,13 @@ def test_cards_and_tourist_tickets_are_answered_while_a_ticket_is_signed_or_chec
         vehicle.board.press(message)
     signals = vehicle.tap(card=vehicle.ticket)
     assert answers(signals) == ["ACCEPTED", "ACCEPTED"]
-    assert entries(vehicle) == [CASH_SALE, INTENT, OUTCOME, CASH_SALE, TICKET, OUTCOME, BARCODE]
+    assert entries(vehicle) == [
+        SHIFT,
+        CASH_SALE,
+        INTENT,
+        OUTCOME,
+        CASH_SALE,
+        TICKET,
+        OUTCOME,
+        BARCODE,
+    ]
