@@ -121,7 +121,8 @@ class ApprovalRefused(Exception):
 class Approvals(Protocol):
     """Four eyes (X-14): what one person asked for and another one agreed to.
 
-    kind and amount: "hotlist" entries, "key" uses, "refund" cents (goodwill too). digest: SHA-256
+    kind and amount: "hotlist" entries, "key" uses, "refund" cents (goodwill too),
+    "question" questions to the link service about a fraud. digest: SHA-256
     in hex of what is done, with the key under which it is done once.
     """
 

@@ -1,7 +1,9 @@
 """`tornello customers init|add|show|change|check|consent|proof|link-card|unlink|erase|list ...`
 
 What is personal comes from a JSON file or standard input ("-"), never from the command line, which
-other users of the machine can read. Exit codes: 0 done; 1 refused; 2 not understood.
+other users of the machine can read. Where the folder is bound to a register of users (`tornello
+register bind`), who asks signs in and sees his own authority's customers alone.
+Exit codes: 0 done; 1 refused; 2 not understood.
 """
 
 import argparse
@@ -23,6 +25,8 @@ from backend_sync.links.main import hex_bytes
 from backend_sync.links.opening import close_links, open_links
 from backend_sync.links.purposes import LinkRefused
 from backend_sync.ports import KeyringError
+from backend_sync.registers import asking
+from backend_sync.registers.refusals import Refused
 from backend_sync.storage.database import Database
 from backend_sync.storage.disk import DiskRefused
 from backend_sync.storage.subject_keys import SubjectKeys, SubjectKeysError, make_keys
@@ -33,8 +37,9 @@ Parsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Run = Callable[[argparse.Namespace, Customers], int]
 REFUSALS = (
     *(CustomerRefused, LinkRefused, SubjectKeysError),
-    *(KeyFileError, KeyringError, DiskRefused),
+    *(KeyFileError, KeyringError, DiskRefused, Refused),
 )
+SEE, CHANGE, ERASE = "customers.see", "customers.change", "customers.erase"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -59,12 +64,12 @@ def _parser() -> argparse.ArgumentParser:
     add = _command(commands, "add", _add, "register people of a JSON file, one object or a list")
     add.add_argument("file", help='fields as JSON, "-" = standard input')
     add.add_argument("--person", choices=PERSONS, default=PERSONS[0])
-    _one(commands, "show", _show, "print what is kept about a customer")
+    show = _one(commands, "show", _show, "print what is kept about a customer")
     change = _one(commands, "change", _change, 'change fields; "" takes one away')
     change.add_argument("file", help='fields as JSON, "-" = standard input')
     check = _one(commands, "check", _check, "ask the population register for the municipality")
     check.add_argument("municipality")
-    check.add_argument("--register", type=Path, required=True, help="file identity;municipality")
+    check.add_argument("--population", type=Path, required=True, help="file identity;municipality")
     consent = _one(commands, "consent", _consent, "note a consent given or withdrawn")
     consent.add_argument("purpose", choices=CONSENTS)
     consent.add_argument("given", choices=("yes", "no"))
@@ -77,11 +82,15 @@ def _parser() -> argparse.ArgumentParser:
     link.add_argument("--uid", required=True, help="as the reader says it, 14 hex digits")
     unlink = _with_links(_one(commands, "unlink", _unlink, "forget which card a handle means"))
     unlink.add_argument("handle")
-    _with_links(_one(commands, "erase", _erase, "forget a customer, his links and his key"))
+    erase = _with_links(_one(commands, "erase", _erase, "forget a customer, his links and his key"))
     proven = _command(commands, "erased", _erased, "say when the holder of a code was erased")
     proven.add_argument("code", help="as `erase` printed it")
-    _command(commands, "list", _list, "print number, sort and name of every customer")
-    _command(commands, "settle", _settle, "after a restore: take away what no key opens")
+    every = _command(commands, "list", _list, "print number, sort and name of every customer")
+    settle = _command(commands, "settle", _settle, "after a restore: take away what no key opens")
+    for command, right in (
+        (show, SEE), (every, SEE), (proven, SEE), (erase, ERASE), (settle, ERASE),
+    ):  # fmt: skip
+        command.set_defaults(right=right)
     return parser
 
 
@@ -95,7 +104,8 @@ def _command(commands: Parsers, name: str, run: Run, sentence: str) -> argparse.
     command.add_argument(
         "--clock", type=Path, help="file of seconds since 2020; default: the clock"
     )
-    command.set_defaults(run=run)
+    asking.add_options(command)
+    command.set_defaults(run=run, right=CHANGE)
     return command
 
 
@@ -108,25 +118,31 @@ def _one(commands: Parsers, name: str, run: Run, sentence: str) -> argparse.Argu
 def _with_links(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
     command.add_argument("--links", type=Path, required=True, help="folder of the link service")
     command.add_argument("--keyring", type=Path, default=Path("keyring"), help="its folder")
-    command.add_argument("--clerk", default="service point", help="who does it, for the audit")
     return command
 
 
 @contextmanager
 def _opened(options: argparse.Namespace) -> Iterator[Customers]:
-    keys = SubjectKeys(options.folder)
-    try:
-        url = options.database or f"sqlite:///{options.folder / 'customers.db'}"
-        clock = FileClock(options.clock) if options.clock else SystemClock()
-        with Database(url, MIGRATIONS, RESTORE) as database:
-            yield Customers(database, keys, clock, options.authority)
-    finally:
-        keys.close()
+    clock = FileClock(options.clock) if options.clock else SystemClock()
+    with asking.asker(options, options.folder, clock) as asker:
+        options.signed = asker is not None
+        if asker:
+            asker.demand(options.right, options.authority)
+        keys = SubjectKeys(options.folder)
+        try:
+            url = options.database or f"sqlite:///{options.folder / 'customers.db'}"
+            with Database(url, MIGRATIONS, RESTORE) as database:
+                yield Customers(database, keys, clock, options.authority)
+        finally:
+            keys.close()
 
 
 @contextmanager
 def _link_service(options: argparse.Namespace, customers: Customers) -> Iterator[LinkService]:
-    links = open_links(options.links, options.keyring, customers.clock, options.clerk)
+    if asking.bound_to(options.links) and not options.signed:
+        raise Refused(f"{options.links} is bound to a register of users: bind {options.folder} too")
+    clerk = options.by or "service point"
+    links = open_links(options.links, options.keyring, customers.clock, clerk)
     try:
         yield links
     finally:
@@ -166,7 +182,7 @@ def _change(options: argparse.Namespace, customers: Customers) -> int:
 def _check(options: argparse.Namespace, customers: Customers) -> int:
     print("identity number: ", end="", file=sys.stderr, flush=True)
     identity = sys.stdin.readline().strip()
-    register = FileRegister(options.register)
+    register = FileRegister(options.population)
     print(customers.check_municipality(options.number, register, identity, options.municipality))
     return 0
 

@@ -1,12 +1,16 @@
 """`tornello links init|ask|audit|verify|retain|settle`: the link service's desk and its officer.
 
+Where the folder is bound to a register of users (`tornello register bind`), who asks signs in, and
+each of the two who agree to a question about a fraud has approved a proposal about it.
 Exit codes: 0 done; 1 refused, or the audit is wrong; 2 the command was not understood.
 """
 
 import argparse
+import hashlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
@@ -17,10 +21,18 @@ from backend_sync.links.audit import Line
 from backend_sync.links.links import Links
 from backend_sync.links.opening import close_links, open_links
 from backend_sync.links.purposes import DAY_SECONDS, PURPOSES, LinkRefused, Question
-from backend_sync.ports import KeyringError
+from backend_sync.ports import ApprovalRefused, KeyringError
+from backend_sync.registers import asking
+from backend_sync.registers.asking import Asker
+from backend_sync.registers.refusals import Refused
 from backend_sync.storage.disk import DiskRefused
 from backend_sync.storage.subject_keys import SubjectKeysError, make_keys
 
+REFUSALS = (
+    *(LinkRefused, SubjectKeysError, KeyFileError, KeyringError, DiskRefused),
+    *(Refused, ApprovalRefused),
+)
+QUESTION = "question"  # of Approvals
 EPOCH = int(datetime(2020, 1, 1, tzinfo=UTC).timestamp())
 Parsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -32,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         code: int = options.run(options)
         return code
-    except (LinkRefused, SubjectKeysError, KeyFileError, KeyringError, DiskRefused) as error:
+    except REFUSALS as error:
         print(f"links: {error}", file=sys.stderr)
     return 1
 
@@ -44,11 +56,14 @@ def _parser() -> argparse.ArgumentParser:
     ask = _command(commands, "ask", _ask, "put one question about one handle")
     ask.add_argument("purpose", choices=sorted(PURPOSES))
     ask.add_argument("handle", nargs="+", help="32 hex digits; more than one is bulk: refused")
-    ask.add_argument("--clerk", required=True, help="who asks; the quota is his")
     ask.add_argument("--card", default="", metavar="UID", help="of the card on the desk, hex")
     ask.add_argument("--from", dest="first", metavar="YYYY-MM-DD", help="default today")
     ask.add_argument("--days", type=int, default=1, help="length of the time range")
-    ask.add_argument("--approver", action="append", default=[], metavar="NAME")
+    words = "who agrees; in a folder that is bound to no register of users"
+    ask.add_argument("--approver", action="append", default=[], metavar="NAME", help=words)
+    words = "what one of them agreed to: tornello register propose"
+    ask.add_argument("--proposal", action="append", type=int, default=[], metavar="N", help=words)
+    ask.set_defaults(right="links.ask")
     audit = _command(commands, "audit", _audit, "print who asked what: all, or about one handle")
     audit.add_argument("--handle", default="", help="what a subject may see: his own lines")
     verify = _command(commands, "verify", _verify, "check the audit's chain")
@@ -68,47 +83,70 @@ def _command(
     command.add_argument(
         "--clock", type=Path, help="file of seconds since 2020; default: the clock"
     )
-    command.set_defaults(run=run)
+    asking.add_options(command)
+    command.set_defaults(run=run, right="links.audit")
     return command
 
 
-def _open(options: argparse.Namespace) -> Links:
+@contextmanager
+def _opened(options: argparse.Namespace) -> Iterator[tuple[Links, Asker | None]]:
+    """Open the folder for who has signed in, where it is bound to a register of users."""
     clock = FileClock(options.clock) if options.clock else SystemClock()
-    clerk = getattr(options, "clerk", "officer")
-    return open_links(options.folder, options.keyring, clock, clerk, options.database)
+    with asking.asker(options, options.folder, clock) as asker:
+        if asker:
+            asker.demand(options.right, asker.user.scope.authority)
+        clerk = options.by or "officer"
+        links = open_links(options.folder, options.keyring, clock, clerk, options.database)
+        try:
+            yield links, asker
+        finally:
+            close_links(links)
 
 
 def _init(options: argparse.Namespace) -> int:
     make_keys(options.folder)
-    close_links(_open(options))
-    print(f"links: made in {options.folder}; back up the database, never the folder's keys")
+    with _opened(options):
+        print(f"links: made in {options.folder}; back up the database, never the folder's keys")
     return 0
 
 
 def _ask(options: argparse.Namespace) -> int:
     handles = tuple(hex_bytes("handle", text) for text in options.handle)
     card = hex_bytes("--card", options.card)
-    links = _open(options)
-    try:
+    with _opened(options) as (links, asker):
         first = _seconds(options.first, links.clock.utc_seconds())
         until = first + options.days * DAY_SECONDS
-        approvers = tuple(options.approver)
-        for answer in links.ask(
-            Question(options.clerk, options.purpose, handles, first, until, card, approvers)
-        ):
+        question = Question(options.by, options.purpose, handles, first, until, card)
+        approvers = tuple(options.approver) if asker is None else _agreed(options, asker, question)
+        for answer in links.ask(question._replace(approvers=approvers)):
             span = f"{_date(answer.span_from)} to {_date(answer.span_until)}"
             print(f"{answer.register} {span} {answer.pseudonym.hex()}")
-    finally:
-        close_links(links)
     return 0
 
 
+def _agreed(options: argparse.Namespace, asker: Asker, question: Question) -> tuple[str, ...]:
+    """Return who agreed to this very question, each by a proposal. Raises: ApprovalRefused.
+
+    The register of users sees a digest of a handle that is drawn, and so no handle.
+    """
+    if options.approver:
+        raise LinkRefused("--approver: who agrees signs in himself; --proposal N for each of them")
+    handles = " ".join(handle.hex() for handle in question.handles)
+    words = f"{question.purpose} {handles} {question.span_from} {question.span_until}"
+    digest = hashlib.sha256(words.encode()).hexdigest()
+    approvals = asker.approvals(asker.user.scope.authority)
+    wanted = PURPOSES[question.purpose].approvers
+    if len(options.proposal) < wanted:
+        approvals.take(0, QUESTION, 1, digest)
+    return tuple(approvals.take(n, QUESTION, 1, digest)[1] for n in options.proposal[:wanted])
+
+
 def _audit(options: argparse.Namespace) -> int:
-    links = _open(options)
     handle = hex_bytes("--handle", options.handle)
-    for line in links.about(handle) if handle else links.audit.lines():
-        print(_words(line))
-    close_links(links)
+    options.right = "links.ask" if handle else options.right  # his own lines, at the desk
+    with _opened(options) as (links, _):
+        for line in links.about(handle) if handle else links.audit.lines():
+            print(_words(line))
     return 0
 
 
@@ -116,27 +154,24 @@ def _verify(options: argparse.Namespace) -> int:
     number, _, text = options.head.partition(":")
     if options.head and not (number.isdecimal() and text):
         raise LinkRefused(f"--head {options.head!r}: wanted LINE:HASH as `verify` printed it")
-    links = _open(options)
-    wrong = links.audit.verify((int(number), text) if options.head else None)
+    with _opened(options) as (links, _):
+        wrong = links.audit.verify((int(number), text) if options.head else None)
+        line, head = links.audit.head()
     for sentence in wrong:
         print(f"links: {sentence}", file=sys.stderr)
-    line, head = links.audit.head()
     print(f"links: {line} lines, {len(wrong)} wrong, head {line}:{head.hex()}")
-    close_links(links)
     return 1 if wrong else 0
 
 
 def _retain(options: argparse.Namespace) -> int:
-    links = _open(options)
-    print(f"links: keys dropped: {', '.join(links.retain()) or 'none'}")
-    close_links(links)
+    with _opened(options) as (links, _):
+        print(f"links: keys dropped: {', '.join(links.retain()) or 'none'}")
     return 0
 
 
 def _settle(options: argparse.Namespace) -> int:
-    links = _open(options)
-    print(f"links: {links.settle()} links without a key taken away")
-    close_links(links)
+    with _opened(options) as (links, _):
+        print(f"links: {links.settle()} links without a key taken away")
     return 0
 
 

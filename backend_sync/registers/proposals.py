@@ -1,7 +1,8 @@
 """Four eyes: what one person asks for and another one agrees to, once and not for long.
 
-Large hotlists, use of keys, and refunds above a limit. Who carries it out asks `needed`, and if so
-`take`s the approved proposal: with the same content, once. Source: X-14.
+Large hotlists, use of keys, refunds above a limit, questions about a fraud. Who carries it out asks
+`needed`, and if so `take`s the approved proposal: with the same content, once.
+Source: X-14; trust.md section 5.
 """
 
 from hashlib import sha256
@@ -34,6 +35,7 @@ KINDS = (
     Kind("hotlist", "entries", "hotlist.propose", "hotlist.approve"),
     Kind(KEY, "uses", "keys.propose", "keys.approve"),
     Kind("refund", "cents", "refunds.propose", "refunds.approve"),
+    Kind("question", "questions", "links.ask", "links.approve"),
 )
 
 
@@ -43,6 +45,7 @@ class Policy(NamedTuple):
     hotlist: int = 10  # entries
     key: int = 1
     refund: int = 5_001  # cents: above 50.00
+    question: int = 1  # to the link service, about a fraud
     expires_s: int = 3 * 86_400
 
 

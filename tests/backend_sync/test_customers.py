@@ -170,14 +170,14 @@ def test_the_commands_take_a_customer_from_the_first_day_to_the_last(tmp_path, m
     assert customers("init")[0] == 0
     assert run("links", "init", folders["links"])[0] == 0
     _, number, _ = customers("add", "-", said=json.dumps(AINO))
-    assert customers("check", number, "Kuopio", "--register", tmp_path / "people.csv",
+    assert customers("check", number, "Kuopio", "--population", tmp_path / "people.csv",
                      said="1\n")[:2] == (0, SAME)  # fmt: skip
     assert customers("proof", number, "senior", "--until", "2060-01")[0] == 0
     assert customers("consent", number, "survey", "yes")[0] == 0
     assert customers("change", number, "-", said='{"town": "Oulu"}')[0] == 0
     code, handle, _ = customers("link-card", number, *links, "--uid", uid_of(5).hex())
     assert code == 0 and json.loads(customers("show", number)[1])["handles"] == [handle]
-    ask = ("links", "ask", folders["links"], "own-trips", handle, "--clerk", "eva", *links[2:])
+    ask = ("links", "ask", folders["links"], "own-trips", handle, "--by", "eva", *links[2:])
     code, out, _ = run(*ask, "--card", uid_of(5).hex())
     assert code == 0 and out.startswith("events ")
     code, _, err = run(*ask, "--card", uid_of(6).hex())

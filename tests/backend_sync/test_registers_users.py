@@ -318,7 +318,7 @@ def test_a_proposal_is_refused_by_the_other_or_taken_back_by_who_asked(pair):
 
 @pytest.mark.requirement("X-14")
 def test_every_kind_takes_rights_that_some_role_can_have():
-    assert [kind.name for kind in KINDS] == ["hotlist", "key", "refund"]
+    assert [kind.name for kind in KINDS] == ["hotlist", "key", "refund", "question"]
     for kind in KINDS:
         assert {kind.right, kind.second} <= set(NAMES)
         assert [role.name for role in ROLES if kind.second in role.rights]
