@@ -13,15 +13,22 @@ from card_layouts.settlement import lines as ln
 from card_layouts.settlement.lines import Line
 from card_layouts.settlement.pricing import DayTerms
 
+# Orders of the web shop are no sales: their booking's key names the action (`actions/desk.py`).
+ORDERED = (
+    "CASE WHEN b.key LIKE 'actions:%:sold'"
+    " THEN CAST(substr(b.key, 9, length(b.key) - 13) AS BIGINT) END"
+)
 SOLD = (
     "SELECT p.id, a.name, p.authority, p.cents, p.rule, t.header, t.time, s.says, s.at,"
-    " l.time, e.authority, e.product"
+    " coalesce(l.time, o.received), e.authority, e.product"
     " FROM postings p JOIN accounts a ON a.id = p.account"
     " LEFT JOIN ticket_sales t ON p.rule = 'TICKET' AND t.id = p.sale"
     " LEFT JOIN single_sales s ON p.rule = 'SALE' AND s.id = p.sale"
     " LEFT JOIN sales l ON p.rule IN ('SOLD', 'UNSOLD', 'REFUND') AND l.id = p.sale"
+    " LEFT JOIN bookings b ON p.rule = 'SOLD' AND p.sale IS NULL AND b.transfer = p.transfer"
+    f" LEFT JOIN actions o ON o.id = {ORDERED}"
     " LEFT JOIN product_entries e ON e.id ="
-    " (SELECT min(x.id) FROM action_entries x WHERE x.action = l.action)"
+    " (SELECT min(x.id) FROM action_entries x WHERE x.action = coalesce(l.action, o.id))"
     " WHERE p.id BETWEEN ? AND ? AND a.kind = 'REV' AND p.pending IS NULL AND p.entry IS NULL"
     " ORDER BY p.id"
 )

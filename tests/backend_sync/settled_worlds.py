@@ -26,8 +26,10 @@ from card_layouts.fares.card_lists import JOURNEY, load_journey
 from card_layouts.fares.engine import rate
 from card_layouts.fares.mounted import Tariff
 from card_layouts.fares.package import memory_reader
+from card_layouts.fares.singles import price_single
 from card_layouts.records import entries as types
 from card_layouts.records.chain import record_h
+from card_layouts.records.entries_service import PAID_CASH, ROUNDING_ZERO
 from card_layouts.records.entries_tap import CALL_NONE, STOP_NONE, TRIP_NONE
 from card_layouts.settlement import check
 from card_layouts.settlement.batch import encode_batch, encode_body
@@ -43,6 +45,7 @@ TOWN, FERRY = 1, 2
 DAY = 2346  # service day of Thursday 2026-06-04
 MORNING = DAY * 86_400 + 6 * 3600
 SENIOR = 3
+PAPER = 0  # product number of a single
 RIGHT_DAYS = 30  # of a pass on a card
 START_BITS = (1 << 11) - 1
 
@@ -128,6 +131,25 @@ class Settled(World):
         card.commit(announced)
         self.devices[device].outcome(announced)
         return announced
+
+    def paper(self, device, at, party, stop=0, operator=10, area=TOWN, version=1, **values):
+        """A driver sells a paper ticket, priced by the engine; `void_of` takes one back."""
+        tap = i.new_tap()
+        tap[i.T_SECONDS], tap[i.T_STOP], tap[i.T_TRIP] = at, stop, -1
+        tap[i.T_BOOK] = area
+        tariff = self.tariffs[area, version]
+        sold = price_single(tariff, i.new_card(), tap, i.new_decision(), PAPER, party)
+        assert not sold.refused, sold.refused
+        rows = {f"l_{name}{place}": value for place, row in enumerate(sold.rows)
+                for name, value in zip(("group", "count", "unit"), row, strict=True)}  # fmt: skip
+        return self.devices[device].put(types.CASH_SALE, {
+            "time": at, "product": PAPER, "authority": area, "trip": TRIP_NONE, "stop": stop,
+            "operator": operator, "zone": sold.zone, "zones": sold.zones, "valid": sold.minutes,
+            "night": sold.night, **rows, "full": sold.full, "reduction": sold.full - sold.total,
+            "concession": sold.concession, "total": sold.total, "rounding": ROUNDING_ZERO,
+            "paid": PAID_CASH, "clerk": 33, "tariff": version, "semantics": 1, "rule": sold.rule,
+            "from_minute": at // 60, "ticket": 1 + self.devices[device].next_seq, **values,
+        })  # fmt: skip
 
     def sell(self, name, action, product, cents, at, card, device=1, area=TOWN):
         """A pass is paid at a counter and put on a card."""

@@ -1,4 +1,4 @@
-"""What was paid for passes is divided by their taps or by shares, to the cent, late taps included."""
+"""What was paid for passes is divided by taps or by shares, to the cent, late taps included."""
 
 from collections import Counter
 
@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend_sync.actions.desk import Order, create, review
 from backend_sync.settlement.close import every_batch
 from backend_sync.settlement.holds import differences
+from card_layouts.cards.card_layout import P_SLOT
 from card_layouts.fares import sections as s
+from card_layouts.records.entries_service import ACT_PRODUCT
 from card_layouts.settlement import passes
 from card_layouts.settlement.passes import Money, Pools, Use
 from card_layouts.settlement.shares import tax_inside, taxes_inside
@@ -208,3 +211,25 @@ def test_the_taxes_of_parts_are_the_tax_of_the_whole_and_none_is_a_cent_off(gros
     assert sum(taxes) == tax_inside(sum(gross), permille)
     for cents, tax in zip(gross, taxes, strict=True):
         assert abs(tax * (1000 + permille) - cents * permille) < 1000 + permille
+
+
+@pytest.mark.requirement("X-1", "D9")
+def test_a_pass_bought_on_the_web_is_taxed_and_shared_as_one_sold_at_a_counter(world):
+    card = world.cards[0]
+    world.clock.now = MORNING
+    right = bytes(P_SLOT.pack({"product": SEASON, "authority_use": 1}))
+    account = int(world.ledger.database.value("SELECT min(id) FROM cards WHERE issuer = 1"))
+    with world.ledger.books() as books:
+        order = Order("web-1", account, ACT_PRODUCT, SEASON_CENTS, "web", 0, MORNING + 10**6,
+                      1, right + b"\0")  # fmt: skip
+        number, _ = create(books, order)
+    world.devices[1].product(card, number, right)
+    world.ride(1, card, MORNING + 60, right=SEASON)
+    world.post()
+    with world.ledger.books() as books:
+        assert review(books, [account]) == {number: "EXECUTED"}
+    values = world.settle().values
+    assert values["passes"] == [[1, SEASON, 202606, 1, "transport", 140, SEASON_CENTS]]
+    assert values["tax"] == [[1, "transport", 140, SEASON_CENTS, 589]]
+    assert earned(world) == {(1, 10): SEASON_CENTS}
+    agree(world)

@@ -69,6 +69,7 @@ def test_every_way_to_divide_revenue_is_shipped_and_read_back(city, revenue, pas
     said = terms.revenue(0)
     assert (REVENUE_NAMES[said[0]], PASSES_NAMES[said[1]]) == (revenue, passes)
     assert terms.shares(0) == shares
+    assert terms.operators(0) == ({"town": 10, "county": 11} if shares else {})
 
 
 @pytest.mark.requirement("X-12", "W-32")

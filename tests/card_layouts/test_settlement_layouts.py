@@ -144,7 +144,8 @@ VALUES = {
     "devices": [[7, 0, 3, bytes(32), "5-6,9"]], "lines": 0, "root": bytes(32), "sums": [0] * 4,
     "operators": [[1] * 9], "payers": [[1, "town", 1, 1, 1, 1, 1, 1]], "products": [[1] * 8],
     "days": [[1] * 4], "tax": [[1, "low", 1, 1, 1]], "clearing": [[1, 2, 3]],
-    "channels": [[1, "vehicle", 1, 1]], "passes": [[1, 2, 202606, 1, "low", 60, 5]], "uses": [[1, 2, 202606, 1, 7, "", 0, 3]],
+    "channels": [[1, "vehicle", 1, 1]],
+    "passes": [[1, 2, 202606, 1, "low", 60, 5]], "uses": [[1, 2, 202606, 1, 7, "", 0, 3]],
     "shared": [[1, 1, 7, "", 0, 5]], "loads": [[1, 2, 3]], "takings": [[1, "counter", 5]],
 }  # fmt: skip
 

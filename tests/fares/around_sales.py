@@ -66,7 +66,8 @@ def terms(body):
     books, days = range(tariff.book_count), range(1820, 2300, 7)
     vat = [found.vat(book, code, day) for book in books for code in range(4) for day in days]
     payers = [said(found.payer, number) for number in range(12)]
-    return vat, payers, [(found.revenue(book), found.shares(book)) for book in books]
+    divided = [(found.revenue(book), found.shares(book), found.operators(book)) for book in books]
+    return vat, payers, divided
 
 
 def _rows(body):
