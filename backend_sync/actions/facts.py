@@ -7,11 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from backend_sync.ledger.forgotten_lists import LEASE_MARGIN_S, forgotten_until
 from backend_sync.ledger.results import BITS, POSTED, state_of
 from backend_sync.storage.database import Database
-
-# A lease that ended so long ago has ended by every clock that keeps time at all.
-LEASE_MARGIN_S = 86_400
 
 
 class Action(NamedTuple):
@@ -115,6 +113,11 @@ class Facts:
             if told.state == POSTED:
                 self.done[told.card] = max(self.done[told.card], told.k)
         self._carriers = read_carriers(database)
+        self._forgotten_until = forgotten_until(database)
+        self._seen: dict[int, int] = {}  # when the newest tap that is here was, by card
+        if self._forgotten_until:
+            sql = "SELECT c.id, p.at FROM cards c JOIN pendings p ON p.id = c.newest"
+            self._seen.update(map(tuple, database.rows_in(f"{sql} WHERE c.id IN {{}}", wanted)))
 
     def _read_entries(self, database: Database, cards: list[int]) -> None:
         rows = database.rows_in(
@@ -147,6 +150,23 @@ class Facts:
             and carrier.leased_to + LEASE_MARGIN_S >= self.now
             for carrier in self._carriers
         )
+
+    def may_run_forgotten(self) -> bool:
+        """Say whether a device may still carry out lists that these books have forgotten."""
+        return self.now <= self._forgotten_until
+
+    def is_known(self, card: int) -> bool:
+        """Say whether no forgotten list can have done anything to the card that is not known.
+
+        If a journal that may tell of it never came, the card itself has to be seen again first.
+        """
+        return not self.may_run_forgotten() and (
+            not self._forgotten_until or self._seen.get(card, 0) > self._forgotten_until
+        )
+
+    def is_in_doubt(self, card: int) -> bool:
+        """Say whether the card did something that may be any order: of a list forgotten here."""
+        return bool(self._forgotten_until) and self.is_unexplained(card)
 
     def is_unexplained(self, card: int) -> bool:
         """Say whether the card has done an action that no entry here tells of.

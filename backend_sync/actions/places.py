@@ -86,6 +86,8 @@ def lines_now(facts: Facts, states: dict[int, str], card: int) -> list[Line]:
         line = facts.newest(card, k)
         action = facts.actions[line.action]
         wanted = line.kind == ACT_NOTHING or runs(facts, action, states[action.id])
+        if line.listed is None and not facts.is_known(card):
+            break  # it may stand under another number in a list that is forgotten here
         if wanted and line.valid_to >= facts.now:
             found.append(line)
     return found

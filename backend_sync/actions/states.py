@@ -37,7 +37,7 @@ def state_of_action(facts: Facts, action: Action) -> tuple[str, Told | None]:
     waited = [told for told in own if told.state not in (POSTED, VOIDED)]
     if waited:
         return CONFIRMING, waited[0]
-    if done:
+    if done and not facts.may_run_forgotten() and not facts.is_in_doubt(action.card):
         return SUPERSEDED, done[0]
     return _without_entries(facts, action), None
 
@@ -50,7 +50,11 @@ def _without_entries(facts: Facts, action: Action) -> str:
     taken = is_taken(facts, newest)
     if used and not taken:  # also when no list is known: books may have been restored since
         return UNCLEAR
-    may_run = any(facts.is_held(line) and not is_taken(facts, line) for line in orders)
+    if facts.is_in_doubt(action.card):
+        return UNCLEAR
+    may_run = facts.may_run_forgotten() or any(
+        facts.is_held(line) and not is_taken(facts, line) for line in orders
+    )
     if action.id in facts.cancelled:
         return CANCELLING if may_run else SUPERSEDED
     if facts.now > action.valid_to:

@@ -6,12 +6,12 @@ know why a card is listed. Source: decisions D8, D11, D12; card-bits.md HOTLIST_
 
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from backend_sync.keyring.action_keys import ActionKeys
 from backend_sync.keyring.provision import SELLERS
-from backend_sync.keyring.register import Device, Register
+from backend_sync.keyring.register import ActionLease, Device, Register
 from backend_sync.keyring.signing import Signing
 from backend_sync.ports import KeyringRefused
 from card_layouts.cards.card_layout import K2, aid_bytes
@@ -39,19 +39,20 @@ class Assembly:
 
     def __init__(
         self, register: Register, signing: Signing, masters: Mapping[int, Mapping[str, bytes]],
-        aid: int,
+        aid: int, random_bytes: Callable[[int], bytes],
     ) -> None:  # fmt: skip
         self.register = register
         self.signing = signing
         self.masters = masters
         self.aid = aid
-        self.action_keys = ActionKeys(register, signing.root)
+        self.action_keys = ActionKeys(register, signing.root, random_bytes)
         self.kinds = {
             "hotlist": self.hotlist,
             "overlay": self.overlay,
             "actions": self.actions,
             "action_key": self.action_key,
             "lease": self.lease,
+            "earlier_leases": self.earlier_leases,
             "certificate": self.certificate,
             "dock": self.dock,
             "devices": self.devices,
@@ -153,7 +154,18 @@ class Assembly:
         if "generation" in values:
             wrap = self.signing.label(identity.device, identity.epoch, b"wrap")
             values["K_act"] = wrap_key(wrap, self.action_keys.key(values["generation"]))
-        return bytes(seal_lease(values, key))
+        sealed = bytes(seal_lease(values, key))
+        if "generation" in values:
+            said = ActionLease(*identity[:2], values["lease"], values["not_after"])
+            self.register.see_lease(self.action_keys.chain(), said)
+        return sealed
+
+    def earlier_leases(self, request: Mapping[str, Any]) -> list[list[int]]:
+        """Return [device, epoch, lease, not_after] of what went out with K_act of other chains.
+
+        A ledger that was restored asks: those devices may hold lists that it does not know.
+        """
+        return [list(lease) for lease in self.register.earlier_leases(self.action_keys.chain())]
 
     def certificate(self, request: Mapping[str, Any]) -> bytes:
         """Return the 106 bytes of {"device", "epoch", "from_day"}: 30 days of selling tickets.

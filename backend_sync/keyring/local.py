@@ -6,7 +6,7 @@ The server serves this object; tests and small installations use it directly. So
 import fcntl
 import hmac
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,17 @@ ISSUE_BYTES = 64
 class LocalKeyring:
     """The keyring of a folder that holds `keys.json` and `keyring.db`."""
 
-    def __init__(self, folder: Path | str) -> None:
+    def __init__(
+        self, folder: Path | str, random_bytes: Callable[[int], bytes] = os.urandom
+    ) -> None:
         folder = Path(folder)
         self.keys: Keys = read_keys(folder / KEY_FILE)
         self.lock = _lock(folder / LOCK_FILE)
         self.register = Register(folder / REGISTER_FILE)
         self.signing = Signing(self.keys)
-        self.assembly = Assembly(self.register, self.signing, self.keys.masters, self.keys.aid)
+        self.assembly = Assembly(
+            self.register, self.signing, self.keys.masters, self.keys.aid, random_bytes
+        )
         self.block_keys = BlockKeys(self.keys.root, self.keys.at_rest)
         self.block_keys.restore(self.register.checkpoints())
         self.issued: dict[bytes, bytes] = dict(self.register.uids())
@@ -87,6 +91,13 @@ class LocalKeyring:
         raise KeyringRefused(f"sign: kind {kind!r}, wanted ack, manifest or settlement")
 
     # What only the keyring's operator does
+
+    def restored(self) -> int:
+        """Take note that the ledger was put back to an older copy; return the new incarnation.
+
+        Devices send again what it lost (D16); what lists it had made opens with no key to come.
+        """
+        return self.register.raise_incarnation(self.assembly.action_keys.another())
 
     def provision(
         self,

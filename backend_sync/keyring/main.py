@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     asking.add_options(certificate, proposal=True)
 
     _command(commands, "status", _status, "count cards and devices")
-    words = "the ledger was restored: raise the incarnation"
+    words = "the ledger was restored or begun anew: all sends again"
     restored = _command(commands, "restored", _restored, words)
     asking.add_options(restored, proposal=True)
     _command(commands, "uses", _uses, "who used keys by hand, and who agreed, as JSON lines")
@@ -190,7 +190,7 @@ def _status(options: argparse.Namespace) -> int:
 def _restored(options: argparse.Namespace) -> int:
     with closing(LocalKeyring(options.folder)) as keyring:
         _use(options, keyring, f"incarnation after {keyring.register.incarnation()}", 0)
-        print(f"keyring: incarnation {keyring.register.raise_incarnation()}")
+        print(f"keyring: incarnation {keyring.restored()}")
     return 0
 
 

@@ -46,6 +46,14 @@ CREATE TABLE IF NOT EXISTS ledger_head (
     seal INTEGER NOT NULL,
     head TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS action_lease (
+    device INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    chain INTEGER NOT NULL,
+    lease INTEGER NOT NULL,
+    not_after INTEGER NOT NULL,
+    PRIMARY KEY (device, epoch, chain)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT OR IGNORE INTO state VALUES ('incarnation', 1);
 """
@@ -76,6 +84,15 @@ class Device(NamedTuple):
     generation: int
     first_seq: int
     state: str = "active"
+
+
+class ActionLease(NamedTuple):
+    """The last of the leases that a device was sealed with K_act of some chains."""
+
+    device: int
+    epoch: int
+    lease: int  # the highest number
+    not_after: int  # the latest end, s since 2020
 
 
 class Register:
@@ -198,31 +215,63 @@ class Register:
     def keep_state(self, values: Mapping[str, int]) -> None:
         """Keep numbers by name, all of them or none."""
         with self._all_or_nothing():
-            self.database.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", values.items())
+            self._keep_state(values)
+
+    def _keep_state(self, values: Mapping[str, int]) -> None:
+        self.database.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", values.items())
 
     def incarnation(self) -> int:
         return int(
             self.database.execute("SELECT value FROM state WHERE name='incarnation'").fetchone()[0]
         )
 
-    def raise_incarnation(self) -> int:
-        """Say that the ledger was restored from a copy: devices send again what it lost (D16)."""
-        self.database.execute("BEGIN IMMEDIATE")
-        self.database.execute("UPDATE state SET value = value + 1 WHERE name = 'incarnation'")
-        self.database.execute("DELETE FROM ledger_head")
-        self.database.execute("COMMIT")
+    def raise_incarnation(self, chain: Mapping[str, int]) -> int:
+        """Say that the ledger was restored from a copy: devices send again what it lost (D16).
+
+        `chain` are the state's numbers of another chain of K_act: all of it, or nothing.
+        """
+        with self._all_or_nothing():
+            self.database.execute("UPDATE state SET value = value + 1 WHERE name = 'incarnation'")
+            self.database.execute("DELETE FROM ledger_head")
+            self._keep_state(chain)
         return self.incarnation()
+
+    def see_lease(self, chain: int, lease: ActionLease) -> None:
+        """Remember a lease with K_act of a chain before it leaves."""
+        sql = "SELECT lease, not_after FROM action_lease WHERE (device, epoch, chain) = (?, ?, ?)"
+        name = (lease.device, lease.epoch, chain)
+        found = self.database.execute(sql, name).fetchone()
+        if found is None or lease.lease > found[0] or lease.not_after > found[1]:
+            self.database.execute(
+                "INSERT INTO action_lease VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (device, epoch, chain) DO UPDATE SET"
+                " lease = max(lease, excluded.lease),"
+                " not_after = max(not_after, excluded.not_after)",
+                (*name, lease.lease, lease.not_after),
+            )
+
+    def earlier_leases(self, chain: int) -> list[ActionLease]:
+        """Return what devices may hold of other chains than this one."""
+        rows = self.database.execute(
+            "SELECT device, epoch, max(lease), max(not_after) FROM action_lease WHERE chain != ?"
+            " GROUP BY device, epoch ORDER BY device, epoch",
+            (chain,),
+        ).fetchall()
+        return [ActionLease(*row) for row in rows]
 
     def see_ledger(self, ledger: str, seal: int, head: str) -> None:
         """Remember how far the books of a ledger have come: its newest seal and that one's head.
 
-        Raises: KeyringRefused when more was seen before: an older copy was put in its place.
+        Raises: KeyringRefused when more was seen before: an older copy was put in its place; or
+        when another ledger was: its books were emptied or exchanged.
         """
         found = self.database.execute(
             "SELECT seal, head FROM ledger_head WHERE ledger = ?", (ledger,)
         ).fetchone()
         if found == (seal, head):
             return
+        if found is None:
+            self._refuse_exchanged(ledger, seal)
         if found is not None and seal <= found[0]:
             raise KeyringRefused(
                 f"the ledger's newest seal is {seal} {head[:8]}, but {found[0]} {found[1][:8]} was"
@@ -233,6 +282,17 @@ class Register:
         self.database.execute(
             "INSERT OR REPLACE INTO ledger_head VALUES (?, ?, ?)", (ledger, seal, head)
         )
+
+    def _refuse_exchanged(self, ledger: str, seal: int) -> None:
+        """Refuse other books than those that were served. Raises: KeyringRefused."""
+        served = self.database.execute("SELECT ledger, seal FROM ledger_head").fetchone()
+        if served is not None:
+            raise KeyringRefused(
+                f"these books are ledger {ledger[:8]} with {seal} seals, but this keyring has"
+                f" served ledger {served[0][:8]} up to seal {served[1]}: the books were emptied or"
+                " exchanged; put the last backup back with `tornello ledger restore`, or, if you"
+                " mean to go on with these, stop the keyring and `tornello keyring restored`"
+            )
 
     def checkpoints(self) -> Iterable[tuple[int, int, int, bytes]]:
         return self.database.execute("SELECT device, epoch, ordinal, wrapped FROM checkpoint")

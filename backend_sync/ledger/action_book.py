@@ -14,7 +14,9 @@ from backend_sync.ledger.cards import Card
 from backend_sync.ledger.decoding import read_announced, read_config, read_record_a
 from backend_sync.storage.database import Database, Row
 from card_layouts.codec.timestamps import CLOCK_UNSET
+from card_layouts.packages.manifest import LEASE
 from card_layouts.records.entries import ACTION
+from card_layouts.records.entries_device import CONFIG_SWITCHED
 
 AT_LEAST = (
     "INSERT INTO card_actions (card, a) VALUES (?, ?) ON CONFLICT (card)"
@@ -24,6 +26,11 @@ NEWEST_TIME = (
     "INSERT INTO device_times (device, epoch, seq, at) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (device, epoch) DO UPDATE SET seq = excluded.seq, at = excluded.at"
     " WHERE excluded.seq > device_times.seq"
+)
+NEWEST_LEASE = (
+    "INSERT INTO device_leases (device, epoch, seq, lease) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (device, epoch) DO UPDATE SET seq = excluded.seq, lease = excluded.lease"
+    " WHERE excluded.lease > device_leases.lease"
 )
 
 
@@ -35,6 +42,7 @@ class ActionBook:
         self._entries: list[Row] = []
         self._done: dict[int, int] = {}
         self._times: dict[tuple[int, int], tuple[int, int]] = {}
+        self._leases: list[Row] = []
 
     def take(self, entry: Entry, card: Card, a: int, at: int) -> None:
         """Take an INTENT, ACTION, BLOCK or ACCESS: `a` and time as its record would have them."""
@@ -47,8 +55,10 @@ class ActionBook:
         self._seen(card.id, a)
 
     def configured(self, entry: Entry) -> None:
-        """Take a CONFIG: each night's tells how far the device's clock has come."""
-        at, clock = read_config(entry.opened.payload)
+        """Take a CONFIG: each night's tells how far the device's clock has come, and its lease."""
+        at, clock, role, result, version = read_config(entry.opened.payload)
+        if (role, result) == (LEASE, CONFIG_SWITCHED):
+            self._leases.append((*entry.opened[1:4], version))
         if clock != CLOCK_UNSET:
             self._time(entry, at)
 
@@ -62,6 +72,7 @@ class ActionBook:
         self.database.insert(action_entries, self._entries)
         self.database.run(AT_LEAST, list(self._done.items()))
         self.database.run(NEWEST_TIME, [(*name, *told) for name, told in self._times.items()])
+        self.database.run(NEWEST_LEASE, self._leases)
 
     def _seen(self, card: int, a: int) -> None:
         if a > self._done.get(card, 0):

@@ -41,4 +41,25 @@ device_times = Table(  # the newest entry of each device that tells a time
     PrimaryKeyConstraint("device", "epoch"),
 )
 
+device_leases = Table(  # the newest lease that each device says it has switched to
+    "device_leases",
+    metadata,
+    number_column("device"),
+    number_column("epoch"),
+    number_column("seq"),  # the entry that says so
+    number_column("lease"),
+    PrimaryKeyConstraint("device", "epoch"),
+)
+
+earlier_leases = Table(  # by which devices may carry out lists that these books have forgotten
+    "earlier_leases",
+    metadata,
+    number_column("device"),
+    number_column("epoch"),
+    number_column("lease"),  # the highest number
+    number_column("leased_to"),  # the latest end, s since 2020
+    PrimaryKeyConstraint("device", "epoch"),
+)
+
 ACTION_EVIDENCE = (action_entries, card_actions, device_times)
+FORGOTTEN_LISTS = (device_leases, earlier_leases)

@@ -96,7 +96,7 @@ def put_back(books: Path, copy: Path, keyring_folder: Path) -> dict[str, Any]:
         shutil.copyfile(copy, arriving)
         _sync(arriving)
         # Said first: cut off here, the books of before go on under a new number, which is harmless.
-        incarnation = keyring.register.raise_incarnation()
+        incarnation = keyring.restored()
     kept = books.with_name(f"{books.name}.before-{incarnation}")
     for suffix in BESIDE:
         part = Path(f"{books}{suffix}")

@@ -3,8 +3,10 @@
 The keyring is another process with files of its own: after each commit it is told the newest seal,
 and it never takes an older one until somebody says that the ledger was restored (D16). The other
 way round, the ledger keeps the incarnation it has lived in: a keyring that is behind it is a copy.
+With a new incarnation the ledger learns which devices may hold lists that its books have forgotten.
 """
 
+from backend_sync.ledger.forgotten_lists import note_earlier_leases
 from backend_sync.ledger.seals import identity, newest
 from backend_sync.ports import Keyring, KeyringAbsent, KeyringError, KeyringRefused
 from backend_sync.storage.database import Database
@@ -71,5 +73,7 @@ class HeadWatch:
         sql = "UPDATE settings SET value = ? WHERE name = ?"
         if not known:
             sql = "INSERT INTO settings (value, name) VALUES (?, ?)"
+        leases = self.keyring.assemble("earlier_leases", {})
         with self.database.transaction():
             self.database.run(sql, [(str(incarnation), INCARNATION)])
+            note_earlier_leases(self.database, leases)

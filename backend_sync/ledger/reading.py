@@ -125,11 +125,7 @@ class Reading:
             self._refuse(entry, BAD_VALUE)
             return
         entry.of = of
-        bit = 0
-        if outcome == entries_tap.OUTCOME_COMMITTED:
-            bit = P1
-        elif outcome == entries_tap.OUTCOME_ABORTED:
-            bit = V3 if how == entries_tap.HOW_LATER else V1
+        bit = outcome_bit(outcome, how)
         self.outcomes.append(
             Outcome(entry.id, opened.device, opened.epoch, of, bit, opened.payload[:44])
         )
@@ -237,6 +233,15 @@ class Reading:
 
     def _refuse(self, entry: Entry, reason: str) -> None:
         self.refused.append((*entry.opened[1:4], reason, entry.hash, None, entry.edge[:24]))
+
+
+def outcome_bit(outcome: int, how: int) -> int:
+    """Return what an OUTCOME says of the commit it ends; 0 = nothing."""
+    if outcome == entries_tap.OUTCOME_COMMITTED:
+        return P1
+    if outcome == entries_tap.OUTCOME_ABORTED:
+        return V3 if how == entries_tap.HOW_LATER else V1
+    return 0
 
 
 def _cards_of(fresh: Sequence[Entry]) -> set[bytes]:

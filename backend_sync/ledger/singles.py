@@ -73,7 +73,7 @@ class SingleBook:
         opened = entry.opened
         sale = CASH_SALE.unpack(opened.payload)
         channel = "vehicle" if sale["paid"] == PAID_CASH else f"other{sale['paid']}"
-        name = ":".join(map(str, opened[1:4]))
+        name = ":".join(map(str, opened[1:4] + (entry.id,) * entry.displaces))
         rounded = sale["rounding"] - ROUNDING_ZERO
         sign = -1 if sale["void_of"] else 1
         payer = f"{CASH}:{channel}:{sale['clerk']}"
@@ -234,16 +234,16 @@ def is_genuine(text: str, publics: Sequence[bytes]) -> bool:
 def single_figures(database: Database) -> dict[str, int]:
     """Return what was sold, priced again, shown, and what is a case for a person."""
     sold = database.rows(
-        "SELECT verdict, count(*), coalesce(sum(cents), 0) FROM single_sales WHERE void_of = 0"
+        "SELECT verdict, count(*), coalesce(sum(cents), 0) FROM single_sold WHERE void_of = 0"
         " GROUP BY verdict"
     )
     verdicts = {row[0]: int(row[1]) for row in sold}
     shown = {row[0]: row[1] for row in database.rows(
-        "SELECT event, count(*) FROM single_uses GROUP BY event")}  # fmt: skip
+        "SELECT event, count(*) FROM single_shown GROUP BY event")}  # fmt: skip
     return {
         "sold": sum(verdicts.values()),
         "sold_cents": sum(int(row[2]) for row in sold),
-        "voided": database.value("SELECT count(*) FROM single_sales WHERE void_of <> 0"),
+        "voided": database.value("SELECT count(*) FROM single_sold WHERE void_of <> 0"),
         "same": verdicts.get(SAME, 0),
         "differences": verdicts.get(DIFFERENT, 0),
         "unrated": verdicts.get(UNRATED, 0),
@@ -264,7 +264,7 @@ def single_cases(database: Database) -> list[dict[str, Any]]:
         rows = database.rows(f"SELECT DISTINCT seller, ticket FROM single_{case}")
         for seller, ticket in sorted((row[0], row[1]) for row in rows):
             devices = database.rows(
-                "SELECT DISTINCT e.device FROM single_uses u JOIN entries e ON e.id = u.id"
+                "SELECT DISTINCT e.device FROM single_shown u JOIN entries e ON e.id = u.id"
                 " WHERE u.seller = ? AND u.ticket = ? AND u.event = 1", (seller, ticket)
             )  # fmt: skip
             shown_at = ", ".join(str(row[0]) for row in sorted(devices))

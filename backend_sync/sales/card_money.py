@@ -59,13 +59,14 @@ def refund_on_card(database: Database, card: int, action: int) -> tuple[str, int
     """Return (what became of the card's refund `action`, the cents that it took off the card)."""
     rows = database.rows(
         "SELECT a.id, p.cents FROM action_entries a JOIN pendings p ON p.id = a.id"
-        " WHERE a.card = ? AND a.action = ? AND a.kind = ?",
+        " WHERE a.card = ? AND a.action = ? AND a.kind = ?"
+        " AND a.id NOT IN (SELECT entry FROM displaced)",
         (card, action, ACT_REFUND),
     )
     found = {}
     for entry, cents in rows:
         bits = 0
-        for (rule,) in database.rows("SELECT rule FROM resolutions WHERE pending = ?", (entry,)):
+        for (rule,) in database.rows("SELECT rule FROM evidence WHERE pending = ?", (entry,)):
             bits |= BITS[rule]
         found[state_of(bits)] = int(cents)
     for state, said in ((POSTED, DONE), (OPEN, WAITING), (LAPSED, WAITING), (VOIDED, NOT_DONE)):

@@ -70,7 +70,7 @@ def _holes(database: Database, shift: Shift) -> list[Doubt]:
 def _quarantined(database: Database, shift: Shift) -> list[Doubt]:
     rows = database.rows(
         "SELECT q.seq, q.reason, e.id, coalesce(c.issued, 0) FROM quarantine q"
-        " LEFT JOIN entries e ON e.device = q.device AND e.epoch = q.epoch AND e.seq = q.seq"
+        " LEFT JOIN held_entries e ON e.device = q.device AND e.epoch = q.epoch AND e.seq = q.seq"
         " LEFT JOIN cards c ON c.id = e.card"
         " WHERE q.device = ? AND q.epoch = ? AND q.seq BETWEEN ? AND ? ORDER BY q.seq, q.reason",
         (*shift.name[:2], shift.first_seq, shift.last_seq),

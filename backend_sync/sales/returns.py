@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from backend_sync.actions import desk
 from backend_sync.actions.desk import Order
-from backend_sync.actions.facts import LEASE_MARGIN_S
 from backend_sync.ledger.books import Books
+from backend_sync.ledger.forgotten_lists import LEASE_MARGIN_S
 from backend_sync.ledger.ledger import Ledger
 from backend_sync.ledger.listing import LISTED, Policy, by_person, decide
 from backend_sync.ports import ApprovalRefused, Approvals

@@ -102,7 +102,7 @@ def slots_of(database: Database, name: ShiftName, first: int, last: int) -> list
     return [
         (seq, number, kind, bytes(slot))
         for seq, number, kind, slot in database.rows(
-            "SELECT seq, id, type, slot FROM entries WHERE device = ? AND epoch = ?"
+            "SELECT seq, id, type, slot FROM held_entries WHERE device = ? AND epoch = ?"
             " AND seq BETWEEN ? AND ? ORDER BY seq",
             (name.device, name.epoch, first, last),
         )
@@ -121,7 +121,7 @@ def _events(database: Database, keyring: Keyring, name: ShiftName) -> Iterator[t
     below = 1 << 31
     while True:
         rows = database.rows(
-            "SELECT seq, slot FROM entries WHERE device = ? AND epoch = ? AND seq < ?"
+            "SELECT seq, slot FROM held_entries WHERE device = ? AND epoch = ? AND seq < ?"
             f" AND type = {SHIFT} ORDER BY seq DESC LIMIT {EVENTS_AT_ONCE}",
             (name.device, name.epoch, below),
         )

@@ -27,6 +27,7 @@ RIDE = (
     " r.tariff, r.product, r.rider, r.concession, r.payer, r.channel, r.charged_cents,"
     " r.billed_cents, r.full_cents, r.rule"
 )
+DISPLACED_HERE = "SELECT 1 FROM displaced d WHERE d.entry = r.id AND d.by <= ?"
 KEY_AT, KEY_END = 6, 16  # authority ... channel: the fields of Key
 Order = tuple[int, int, int, int]
 
@@ -95,14 +96,18 @@ class Gatherer:
             if not self.signs.get(pending):
                 found[pending] = 0
         for pending, rule in self.database.rows_in(
-            "SELECT pending, rule FROM resolutions WHERE pending IN {}", sorted(found)
+            "SELECT pending, rule FROM evidence WHERE pending IN {}", sorted(found)
         ):
             found[pending] |= BITS[rule]
         return found
 
     def _new(self) -> Iterator[tuple[Order, Gathered]]:
-        sql = f"SELECT {RIDE} FROM rides r WHERE r.id BETWEEN ? AND ? ORDER BY device, epoch, seq"
-        for row in stream(self.database, sql, self.window.entries):
+        sql = (
+            f"SELECT {RIDE} FROM rides r WHERE r.id BETWEEN ? AND ?"
+            # What another slot's number was taken for and given back within the window.
+            f" AND NOT EXISTS ({DISPLACED_HERE}) ORDER BY device, epoch, seq"
+        )
+        for row in stream(self.database, sql, (*self.window.entries, self.window.entries[1])):
             yield self._ride(row, ln.SALE if row[1] == CASH_SALE else ln.RIDE)
 
     def _later(self) -> Iterator[tuple[Order, Gathered]]:

@@ -319,7 +319,7 @@ def _board_gullible(stack: ExitStack) -> None:
 
 
 def _no_incarnation(stack: ExitStack) -> None:
-    stack.enter_context(patch.object(Register, "raise_incarnation", lambda self: 1))
+    stack.enter_context(patch.object(Register, "raise_incarnation", lambda *_: 1))
 
 
 CANARIES: dict[str, Canary] = {

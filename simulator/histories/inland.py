@@ -31,6 +31,7 @@ from simulator.histories.depot import Killed, MachineClock
 from simulator.histories.places import LEDGER
 from simulator.histories.prices import AREAS, tariff_body
 from simulator.histories.town import AUTHORITY, tariff_file
+from simulator.prng import Prng
 
 HOUR_S = 3600
 # Between two turns: a group waits for company; then one more look at what is to be published; idle,
@@ -148,8 +149,8 @@ class Inland:
             Path(f"{self.books}{suffix}").unlink(missing_ok=True)
         shutil.copy(self.backup, self.books)
         self.restores += 1
-        keyring = LocalKeyring(self.folder / "keyring")
-        keyring.register.raise_incarnation()
+        keyring = LocalKeyring(self.folder / "keyring", Prng(self.restores).bytes)
+        keyring.restored()
         keyring.close()
         self.start()
         return True

@@ -130,7 +130,7 @@ def _repaired(state: LedgerState, backup: Path) -> Found:
     shutil.copy(backup, state.folder / backup.name)
     if backup.name == LEDGER_FILE:
         keyring = LocalKeyring(state.folder)
-        keyring.register.raise_incarnation()
+        keyring.restored()
         keyring.close()
         state.told.clear()
         state.posted = 0  # every edge sends again what the ledger has not

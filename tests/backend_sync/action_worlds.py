@@ -8,8 +8,11 @@ from backend_sync.keyring.keyfile import make_keys, write_keys
 from backend_sync.keyring.local import LocalKeyring
 from backend_sync.ledger import Ledger, Sale
 from backend_sync.package_versions import PackageVersions
+from card_layouts.codec.timestamps import CLOCK_SIGNED
 from card_layouts.packages.action_list import open_action_list
-from card_layouts.packages.manifest import ACTIONS
+from card_layouts.packages.manifest import ACTIONS, LEASE
+from card_layouts.records.entries import CONFIG as CONFIG_TYPE
+from card_layouts.records.entries_device import CONFIG, CONFIG_SWITCHED
 from card_layouts.records.entries_service import ACT_LOAD
 from simulator.tap_world import (
     AUTHORITY,
@@ -69,16 +72,28 @@ class Shop:
         self.ring = action_keyring(folder / "keyring")
         self.town = Town()
         self.room = {} if room is None else {ACTIONS: room}
+        self.leases = 0
         self.begin(url, self.town.slots())
 
     def begin(self, url, runs):
         """Begin books that know the card, its first load and these entries."""
-        self.ledger = Ledger(url, self.clock, self.ring, TARIFFS, AUTHORITY)
+        self.open(url)
         enter(self.ledger, self.town)
         self.ledger.import_sales([Sale("desk", 501, PURSE, "counter", NOW)])
         self.post(runs)
         self.card = self.ledger.database.value("SELECT id FROM cards")
         self.start()
+
+    def open(self, url):
+        self.url = url
+        self.ledger = Ledger(url, self.clock, self.ring, TARIFFS, AUTHORITY)
+
+    def restore(self, runs):
+        """Put books in place that are as old as these entries, as an operator does."""
+        self.ledger.close()
+        self.ring.restored()
+        incarnation = self.ring.register.incarnation()
+        self.begin(f"sqlite:///{self.folder / f'restored-{incarnation}.db'}", runs)
 
     def start(self):
         """Start the publisher's part anew, as after a restart of its process."""
@@ -114,16 +129,40 @@ class Shop:
         for gate in gates:
             self.packages.given(NUMBERS[gate], EPOCH, leased_to)
         self.packages.save()
-        key = self.ring.assembly.action_keys.key(current.generation)
+        key = self._leased(gates, leased_to, current.generation)
         for gate in gates:
             self.town.gates[gate].tap.actions = open_action_list(
                 lambda at, n: body[at : at + n], key, current.generation
             )
         return current.lines
 
+    def _leased(self, gates, leased_to, generation):
+        """Seal the next lease of each gate; return the K_act that it carries."""
+        self.leases += 1
+        values = {"epoch": EPOCH, "lease": self.leases, "not_after": leased_to}
+        for gate in gates:
+            request = {"device": NUMBERS[gate], "generation": generation, **values}
+            self.ring.assemble("lease", request)
+        return self.ring.assembly.action_keys.key(generation)
+
+    def chain(self):
+        """Return K_act's chain and its key now."""
+        keys = self.ring.assembly.action_keys
+        return keys.chain(), keys.key(keys.generation())
+
+    def switch(self, gate, at):
+        """Have a gate journal at second `at` that it switched to the newest lease."""
+        journal = self.town.gates[gate].journal
+        values = {"time": at, "role": LEASE, "result": CONFIG_SWITCHED, "new": self.leases}
+        journal.append(CONFIG_TYPE, CONFIG.pack({"clock": CLOCK_SIGNED, **values}))
+
     def review(self):
         """Post all journals and work out every state; return {action: state}."""
         self.post()
+        return self.states()
+
+    def states(self):
+        """Work out every state from what was posted."""
         with self.ledger.books() as books:
             desk.review(books, [self.card])
             return desk.review(books, [self.card])

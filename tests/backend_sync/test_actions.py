@@ -162,30 +162,6 @@ def test_a_load_whose_journal_is_missing_is_not_paid_back(shop):
     assert shop.review() == {action: "EXECUTED"}
 
 
-@pytest.mark.requirement("D16")
-@pytest.mark.parametrize("sent_again_first", [True, False])
-def test_an_order_that_restored_books_get_again_is_not_loaded_again(
-    small, tmp_path, sent_again_first
-):
-    """Found by `sim run --seed 35`: the entry that tells of the load comes after the order."""
-    before = small.town.slots()
-    action = small.order()
-    small.publish(0, 1)
-    small.town.tap(NOW + HOUR, 1)
-    small.town.tap(NOW + 3 * HOUR, 0)
-    small.ledger.close()
-    small.begin(f"sqlite:///{tmp_path / 'older.db'}", before)
-    if sent_again_first:
-        assert small.order() == action, "its number follows from its key"
-    small.post([run for run in small.town.slots() if run[0] != 4712])
-    assert small.order() == action
-    assert list(small.publish(0, 1)) == [], "the card has done something nobody tells of"
-    small.town.tap(NOW + 5 * HOUR, 0)
-    assert small.review() == {action: "EXECUTED"}
-    assert small.money(action) == (0, small.purse(), 0)
-    assert OnCard(small.town.card).actions == 2
-
-
 @pytest.mark.parametrize("tear", [answer_lost, commit_lost])
 def test_a_torn_load_is_being_confirmed_until_the_card_is_seen_again(shop, tear):
     action = shop.order()

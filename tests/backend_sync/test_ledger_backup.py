@@ -83,7 +83,7 @@ def test_an_older_copy_put_in_place_is_refused_until_the_keyring_is_told(lived, 
     with pytest.raises(LedgerIsOlder):
         ledger.import_sales([("s9", 1, 2000, "counter", 5)])
     assert ledger.database.value("SELECT count(*) FROM entries") == before
-    keyring.register.raise_incarnation()
+    keyring.restored()
     acknowledged = ledger.post(groups_of(lived))
     assert {ack["incarnation"] for ack in acknowledged} == {2}
     assert ledger.report()["lost"] == 0
@@ -106,13 +106,30 @@ def test_also_when_only_a_module_had_moved_money_since(lived):
 
 @pytest.mark.requirement("D16")
 def test_an_older_keyring_is_refused_too(lived):
-    lived.keyring.register.raise_incarnation()
+    lived.keyring.restored()
     lived.ledger.head.checked = False
     lived.ledger.head.refuse_older()
     lived.keyring.register.database.execute("UPDATE state SET value = 1")
     lived.ledger.head.checked = False
     with pytest.raises(LedgerIsOlder, match="incarnation 1, but this ledger has lived in 2"):
         lived.ledger.post(groups_of(lived))
+
+
+@pytest.mark.requirement("D16")
+def test_books_begun_anew_beside_an_old_keyring_are_refused_until_somebody_means_it(lived):
+    lived.close()
+    for path in lived.folder.parent.glob("ledger.db*"):
+        path.unlink()
+    keyring, ledger = reopened(lived)
+    with pytest.raises(LedgerIsOlder, match="up to seal .*emptied or exchanged.*ledger restore"):
+        ledger.post(groups_of(lived))
+    assert ledger.database.value("SELECT count(*) FROM entries") == 0
+    keyring.restored()
+    acknowledged = ledger.post(groups_of(lived))
+    assert {ack["incarnation"] for ack in acknowledged} == {2}
+    assert ledger.database.value("SELECT count(*) FROM entries")
+    ledger.close()
+    keyring.close()
 
 
 @pytest.mark.requirement("D16", "I3")
@@ -202,8 +219,9 @@ def test_the_keyring_takes_a_head_again_but_never_an_older_or_another_one(lived)
     def ask(**said):
         return lived.keyring.assemble("incarnation", {"ledger": "ab" * 16, **said})
 
-    assert ask(seal=5, head="01" * 32) == ask(seal=5, head="01" * 32) == 1
-    assert ask(seal=7, head="02" * 32) == 1
+    lived.keyring.restored()
+    assert ask(seal=5, head="01" * 32) == ask(seal=5, head="01" * 32) == 2
+    assert ask(seal=7, head="02" * 32) == 2
     for seal, head in ((5, "01" * 32), (7, "03" * 32)):
         with pytest.raises(KeyringRefused, match="an older copy"):
             ask(seal=seal, head=head)
