@@ -22,6 +22,8 @@ from backend_sync.sales.shift_journal import ShiftName
 from simulator.ledger_traffic import AUTHORITY
 from simulator.prng import Prng
 from simulator.shift_world import (
+    DRIVERS,
+    FIRST_DRIVER,
     FIRST_SECOND,
     NO_FAULT,
     SHIFT_S,
@@ -29,7 +31,7 @@ from simulator.shift_world import (
     Played,
     Till,
     deliver,
-    make_tills,
+    make_town,
 )
 
 SHIFTS_A_TILL = 20
@@ -62,7 +64,8 @@ class CashUpStory:
         url = url or f"sqlite:///{folder / 'ledger.db'}"
         self.ledger = Ledger(url, self.clock, self.keyring, {}, AUTHORITY)
         self.desk = CashUp(self.ledger)
-        self.traffic, self.tills = make_tills(self.keyring, self.prng, -(-shifts // SHIFTS_A_TILL))
+        self.traffic = make_town(self.keyring, -(-shifts // SHIFTS_A_TILL))
+        self.till: Till | None = None
         self.ledger.import_issues(self.traffic.issues())
         self.shifts = shifts
         self.counts: Counter[str] = Counter()
@@ -87,12 +90,14 @@ class CashUpStory:
         return self._figures()
 
     def _play_shift(self, number: int) -> tuple[Played, Delivery]:
-        till: Till = self.tills[number % len(self.tills)]
-        driver = 100 + number % 37
-        one = till.play(self.traffic, driver, self.prng.between(0, 9))
-        self.clock.now = max(self.clock.now, FIRST_SECOND + (till.shift + 1) * SHIFT_S)
+        if self.till is None or number % SHIFTS_A_TILL == 0:
+            made = self.traffic.devices[number // SHIFTS_A_TILL]
+            self.till = Till(made, self.keyring, self.prng.fork(f"till {made.device}"))
+        driver = FIRST_DRIVER + number % DRIVERS
+        one = self.till.play(self.traffic, driver, self.prng.between(0, 9))
+        self.clock.now = max(self.clock.now, FIRST_SECOND + (self.till.shifts + 1) * SHIFT_S)
         delivery = deliver(one, self.prng)
-        for fault in (*delivery.faults, one.fault):
+        for fault in (*delivery.faults, *one.events, one.fault):
             self.counts[fault] += fault != NO_FAULT
         return one, delivery
 

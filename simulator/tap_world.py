@@ -65,8 +65,8 @@ TRANSFER_MINUTES = 60
 class Keys:
     """Masters in the open, as the demo has them; the chain key is the device's."""
 
-    def __init__(self, device: int) -> None:
-        self.k_dev = device_key(ROOT_KEY, device, EPOCH)
+    def __init__(self, device: int, root: bytes = ROOT_KEY, epoch: int = EPOCH) -> None:
+        self.k_dev = device_key(root, device, epoch)
         self.chain = device_label(self.k_dev, b"chain")
 
     def card_key(self, key_no: int, version: int, uid: bytes) -> bytes:
@@ -232,7 +232,8 @@ class Device:
     ) -> None:
         self.number = number
         self.flash = flash or Flash(BLOCK_BYTES * (BLOCKS + 1))
-        self.keys = Keys(number)
+        self.keys = parts.get("keys") or Keys(number)
+        self.blocks = parts.get("blocks", BLOCKS)
         if flash is None:
             key = block_key(self.keys.k_dev)
             Journal.provision(self.flash, 1, BLOCKS, number, EPOCH, key)
@@ -259,7 +260,7 @@ class Device:
 
     def boot(self) -> None:
         """Start the program on what is in the flash."""
-        self.journal = Journal(self.flash, 1, BLOCKS).mount()
+        self.journal = Journal(self.flash, 1, self.blocks).mount()
         self.journal.idle()  # as the BOOT entry does on a board: the first tap finds a sure slot
         self.signals = Recorder()
         clock = DeviceClock(self.watch, self.journal.counters)

@@ -144,7 +144,7 @@ class Paper:
 class Vehicle(Device):
     """A validator with a driver and a scanner; `line`, `trip` and `stop` are the profile's.
 
-    Driver 33 is signed on, unless `driver` is 0.
+    Driver 33 is signed on, unless `driver` is 0. `pins` are all who may be: (driver, PIN).
     """
 
     def __init__(
@@ -152,14 +152,17 @@ class Vehicle(Device):
         number: int = GATE_A,
         tariff: Tariff | None = None,
         driver: int = DRIVER,
+        pins: Sequence[tuple[int, str]] = ((DRIVER, PIN), (OTHER_DRIVER, OTHER_PIN)),
         **parts: Any,
     ) -> None:
         self.paper = Paper()
+        self.pins = pins
         self.from_day = NOW // DAY_S - 3
         self.tickets: bytes | None = None  # what stands in for the certificate in force
         flash = Flash(FLASH_BYTES)
-        key = block_key(Keys(number).k_dev)
-        Journal.provision(flash, 1, BLOCKS, number, EPOCH, key)
+        key = block_key((parts.get("keys") or Keys(number)).k_dev)
+        blocks, epoch = parts.get("blocks", BLOCKS), parts.pop("epoch", EPOCH)
+        Journal.provision(flash, 1, blocks, number, epoch, key)
         profile = {"terminal": 2, **parts.pop("profile", {})}
         super().__init__(
             number, flash=flash, tariff=tariff or mounted(single_tariff()), profile=profile, **parts
@@ -174,8 +177,7 @@ class Vehicle(Device):
         keys.ticket_public = public_native(keys.ticket_seed)
         keys.signers = SIGNERS
         keys.cfg = device_label(keys.k_dev, b"cfg")
-        pins = ((DRIVER, PIN), (OTHER_DRIVER, OTHER_PIN))
-        keys.pins = b"".join(pin_row(keys.cfg, driver, pin) for driver, pin in pins)
+        keys.pins = b"".join(pin_row(keys.cfg, driver, pin) for driver, pin in self.pins)
         super().boot()
         self.singles = Singles(self.tap, self.flash, self.paper, self.certificate, lambda: None)
 
