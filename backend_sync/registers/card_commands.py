@@ -10,6 +10,7 @@ from backend_sync.registers.card_states import STATES
 from backend_sync.registers.cards import Document
 from backend_sync.registers.deliveries import Delivery, holes, read_batch, read_made, read_span
 from backend_sync.registers.opening import Registers
+from backend_sync.registers.points import Point, points, unserved
 from backend_sync.registers.refusals import Refused
 from backend_sync.registers.rights import User
 from backend_sync.registers.show import document_lines, document_value, table, when
@@ -43,6 +44,10 @@ def add_commands(commands: Any, add: Callable[..., argparse.ArgumentParser]) -> 
         parser.add_argument("--reason", default="", help="stands in the document")
     add(commands, "stock", _stock, "how many cards are where, in which state")
     add(commands, "alarms", _alarms, "places below their reorder limit: exit 1 if there are any")
+    words = (
+        "sales and service points, who serves there: exit 1 if an authority has no service point"
+    )
+    add(commands, "points", _points, words)
     place = add(commands, "place", _place, "open a point, or set a reorder limit")
     place.add_argument("--authority", type=int, required=True)
     place.add_argument("--name", required=True, help="stock or point:NAME")
@@ -121,6 +126,18 @@ def _alarms(registers: Registers, by: User, _options: argparse.Namespace) -> Ans
     ]
     none = "no place is below its limit; register place --alarm-below sets one"
     return int(bool(rows)), [row._asdict() for row in rows], lines or [none]
+
+
+def _points(registers: Registers, by: User, _options: argparse.Namespace) -> Answer:
+    rows, without = points(registers.database, by), unserved(registers.database, by)
+    lines = table(Point._fields, rows, "no points yet that you may see: register place")
+    lines += [
+        f"authority {number} has no service point: register place --name point:NAME, then register"
+        " user add --role 'service point' --point NAME"
+        for number in without
+    ]
+    found = {"points": [row._asdict() for row in rows], "without": without}
+    return int(bool(without)), found, lines
 
 
 def _place(registers: Registers, by: User, options: argparse.Namespace) -> Answer:

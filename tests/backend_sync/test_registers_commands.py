@@ -102,6 +102,25 @@ def test_a_register_lives_by_its_commands(kind, request, tmp_path, capsys):
     assert "supplier" in desk.done("trail", "--subject", "document:1")
 
 
+@pytest.mark.requirement("W-100", "W-26")
+def test_an_authority_without_a_service_point_is_named_until_somebody_serves(desk):
+    code, out, _ = desk.run("points")
+    assert code == 1 and "authority 244 has no service point" in out
+    desk.done("place", "--authority", 244, "--name", "point:kamppi")
+    desk.add("carl", "sales point", "--point", "kamppi")
+    assert desk.json("points")["without"] == [244]  # he sells; he cannot solve problems
+    desk.add("sara", "service point", "--point", "kamppi")
+    desk.done("deliver", "--range", ALL, "--delivery", 17)
+    desk.done("move", "--range", ALL, "--to", "stock")
+    desk.done("move", "--range", ALL, "--to", "point:kamppi")
+    found = desk.json("points", by="carl")
+    assert found == {"points": [{"authority": 244, "place": "point:kamppi", "service": 1,
+                                 "sales": 1, "ready": 10}], "without": []}  # fmt: skip
+    assert "point:kamppi" in desk.done("points")
+    desk.done("user", "disable", "--name", "sara")
+    assert desk.run("points")[0] == 1
+
+
 @pytest.mark.requirement("X-14", "W-11")
 def test_users_and_proposals_by_their_commands(desk):
     desk.add("alma", "authority")

@@ -32,7 +32,7 @@ def asks(request, tmp_path_factory):
 # --- the vehicle's plan ---------------------------------------------------------------------------
 
 
-@pytest.mark.requirement("X-13", "W-36", "D31")
+@pytest.mark.requirement("W-4", "X-13", "W-36", "D31")
 def test_fares_property_a_late_vehicle_only_ever_lowers_the_price(asks):
     """pay(T on a trip planned 1..60 minutes ago) <= pay(T on a trip of the same stops, on time).
 

@@ -196,7 +196,7 @@ def records(place, section, size):
         yield bytes(row)
 
 
-@pytest.mark.requirement("W-47", "W-49")
+@pytest.mark.requirement("W-4", "W-47", "W-49")
 def test_fares_every_town_has_single_season_and_value_and_one_has_all_ten(places):
     kinds = {name: {p.name for p in place.book.products} for name, place in places.items()}
     for name in ("mikkeli", "turku", "kotka", "koivula"):

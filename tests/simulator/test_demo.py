@@ -149,7 +149,7 @@ def test_a_killed_program_costs_nothing_but_a_resume(program, tmp_path):
     assert_reconciled(result, 60)
 
 
-@pytest.mark.requirement("W-33", "W-36", "W-140")
+@pytest.mark.requirement("W-1", "W-7", "W-33", "W-36", "W-140")
 def test_a_real_towns_feed_is_played_too(real_data):
     code, result, err = play(*SMALL, "--gtfs", real_data / KUOPIO)
     assert code == 0, err

@@ -15,7 +15,7 @@ GOOD = {
 
 
 @pytest.mark.system
-@pytest.mark.requirement("W-143", "W-112", "W-66", "D9", "I11", "I6")
+@pytest.mark.requirement("W-7", "W-143", "W-112", "W-66", "D9", "I11", "I6")
 def test_loads_bought_while_boards_are_out_reach_their_cards_once_whatever_is_torn():
     code, result, said = play("--story", "webshop", "--cards", 16, "--validators", 5)
     assert code == 0, said
