@@ -12,6 +12,7 @@ from card_layouts.fares.repeat import DIFFERENT, UNRATED
 from card_layouts.records.entries import OBS
 from simulator.histories import model_books
 from simulator.histories.invariants import Writer, wrong
+from simulator.histories.people import waits_elsewhere
 
 if TYPE_CHECKING:
     from simulator.histories.world import World
@@ -38,6 +39,7 @@ def agreement(world: "World") -> None:
     _sums_agree(world, report, unheard, known, sum(ahead.values()))
     _fares_agree(world)
     _kept_away_is_known(world, unheard)
+    _packages_arrived(world)
     _visitors_agree(world, report)
     clones_are_found(world, claimed, cases)
 
@@ -214,6 +216,23 @@ def _kept_away_is_known(world: "World", unheard: set[Writer]) -> None:
             told = tx.device == device and tx.card not in model.doubtful and after - unheard
             if told and device not in named:
                 wrong(world, "T13", f"device {device}: entry {tx.seq} is kept away, nobody knows")
+
+
+def _packages_arrived(world: "World") -> None:
+    """T9, X-5: what authorities want last is what every gate has, and every order is carried out.
+
+    Wanted is what people did: the newest tariff of the gate's area, every card they listed and no
+    other one, at the generation they listed it for.
+    """
+    world.checked["arrived"] += 1
+    for gate in world.gates():
+        # Some nobody brings to a dock, or a slot of their flash takes nothing any more.
+        lacks = world.lacks(gate) if gate.device not in world.lost and not gate.bad_blocks else ""
+        if lacks:
+            wrong(world, "arrived", lacks)
+    for card in range(world.options.cards):
+        if waits_elsewhere(world, card) and card not in world.model.doubtful:
+            wrong(world, "arrived", f"card {card + 1} never had what was bought for it on the web")
 
 
 def _inventions_are_cases(world: "World", cases: set[Writer]) -> dict[int, int]:

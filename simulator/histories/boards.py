@@ -4,7 +4,7 @@ A board dies where the power goes (FlashPowerLost comes out of its program) and 
 from what is in its flash, as a real one is. What the passenger sees is kept in `shown`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from card_layouts.records.entries import ENDED_BY_OUTCOME
@@ -28,6 +28,7 @@ from simulator.prng import Prng
 from simulator.reader import DirectReader
 
 COMMIT = 0xC7
+UNKNOWN = -1
 EXCHANGE_MS = 3
 IMAGE_HASH, VERSION = bytes(16), "1.0.0"
 TICKS_MAX = 4000  # a dock session's longest piece of work between two looks at the line
@@ -214,6 +215,16 @@ class Gate(Board):
         self.validator = Validator(ports, self.journal, PACKAGES, publics, where)
         self.dock = self.validator.dock
         self.validator.boot(IMAGE_HASH, VERSION)
+
+    def listed(self, overlay: int, uids: Sequence[bytes]) -> list[int]:
+        """Return the block generation of each card in the list of that overlay, 0 = none.
+
+        UNKNOWN while the overlay waits for its base, or the base for its overlay.
+        """
+        hotlist = self.validator.tap.hotlist if self.validator is not None else None
+        if hotlist is None or hotlist.overlay_version != overlay:
+            return [UNKNOWN] * len(uids)
+        return [hotlist.lookup(uid)[1] for uid in uids]
 
     def harvest_from(self, lost: tuple[tuple[int, int], ...]) -> None:
         """Be told, as a dock tells it, which devices' journals are missed."""

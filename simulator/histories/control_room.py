@@ -8,7 +8,17 @@ counter. Source: trust.md 4.5 "Block", "Unblock", 4.7; decisions D4, D8, D26.
 from backend_sync.ledger.report import forks
 from simulator.histories import people, tourists, web_shop
 from simulator.histories.depot import Killed
-from simulator.histories.events import OFFICE, ONLINE, PASS, SINGLE, TARIFF, TICKET, Event
+from simulator.histories.events import (
+    DAY_PASS,
+    OFFICE,
+    ONLINE,
+    PASS,
+    REPORTED,
+    SINGLE,
+    TARIFF,
+    TICKET,
+    Event,
+)
 from simulator.histories.model import PASS as PASS_ORDER
 from simulator.histories.model import UNBLOCK, Order
 from simulator.histories.prices import AREAS, VERSIONS_MAX, day_on_walls, day_starts
@@ -29,12 +39,13 @@ def new_tariff(world: World, event: Event) -> None:
 
 
 def sell_pass(world: World, event: Event) -> None:
-    """Sell a pass for a few service days from today on."""
+    """Sell a pass for a few service days from today on, or for today."""
     chip, prng = world.chips[event.card], Prng(event.salt)
     if world.model.is_blocked(chip.number) or people.waits_elsewhere(world, chip.card):
         return
     today = day_on_walls(world.now_s)
-    until_s = day_starts(today + prng.between(1, 4))
+    days = 1 if event.what == DAY_PASS else prng.between(1, 4)
+    until_s = day_starts(today + days)
     people.pay(world, chip.card, Order(PASS_ORDER, PASS_CENTS, day_starts(today), until_s))
     world.live("pass sold", "desk", f"{world.card_said(chip)} has a pass to {until_s} s")
     people.serve(world, chip, None, prng)
@@ -63,15 +74,28 @@ def look_at_the_books(world: World, event: Event) -> None:
             continue
         world.cases.add(case)
         (found,) = world.books.rows("SELECT pseudonym, b FROM cards WHERE id = ?", row["card"])
-        pseudonym, g = bytes(found[0]), found[1] + 1
-        card = world.cards_of[pseudonym]
-        if world.model.listed.get(card, 0) >= g or g > G_MAX:
-            continue
-        world.model.listed[card] = g
-        world.inland.list_card(pseudonym, "block", g)
-        world.live("card listed", "ledger", f"card {card + 1} is listed to be blocked, g {g}")
-        if prng.chance(1, 2):
-            world.later(prng.between(2, 20) * HOUR_MS, lambda card=card: forgive(world, card))  # type: ignore[misc]
+        _list(world, bytes(found[0]), found[1] + 1, prng)
+
+
+def report_lost(world: World, event: Event) -> None:
+    """List a card of which its holder says that it is lost; half of them are found again."""
+    pseudonym = next(p for p, card in world.cards_of.items() if card == event.card)
+    rows = world.books.rows("SELECT b FROM cards WHERE pseudonym = ?", pseudonym)
+    if rows:
+        world.live("card reported lost", "people", f"card {event.card + 1} is lost")
+        _list(world, pseudonym, rows[0][0] + 1, Prng(event.salt))
+
+
+def _list(world: World, pseudonym: bytes, g: int, prng: Prng) -> None:
+    """List a card for a generation, unless it is listed for it; forgive half of them later."""
+    card = world.cards_of[pseudonym]
+    if world.model.listed.get(card, 0) >= g or g > G_MAX:
+        return
+    world.model.listed[card] = g
+    world.inland.list_card(pseudonym, "block", g)
+    world.live("card listed", "ledger", f"card {card + 1} is listed to be blocked, g {g}")
+    if prng.chance(1, 2):
+        world.later(prng.between(2, 20) * HOUR_MS, lambda: forgive(world, card))
 
 
 def forgive(world: World, card: int) -> None:
@@ -87,6 +111,8 @@ def forgive(world: World, card: int) -> None:
 LIFE = {
     TARIFF: new_tariff,
     PASS: sell_pass,
+    DAY_PASS: sell_pass,
+    REPORTED: report_lost,
     OFFICE: look_at_the_books,
     TICKET: tourists.tap_ticket,
     SINGLE: tourists.buy_single,

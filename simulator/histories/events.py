@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 from simulator.histories.faults import ATLAS, DOCK, LOAD, TAP, WORLD
 from simulator.histories.options import Options
 from simulator.histories.places import DESK, gate_device
+from simulator.histories.prices import day_on_walls, day_starts
 from simulator.prng import Prng
 
 DAY_S, HOUR_S = 86_400, 3600
 # What people do besides: not faults, but every set of histories must have all of it.
 TARIFF, OFFICE, PASS, TICKET, SINGLE = "tariff", "office", "pass", "ticket", "single"
-ONLINE = "online"
-LIFE = (TARIFF, OFFICE, PASS, TICKET, SINGLE, ONLINE)
+ONLINE, REPORTED, DAY_PASS = "online", "reported", "day pass"
+LIFE = (TARIFF, OFFICE, PASS, TICKET, SINGLE, ONLINE, REPORTED, DAY_PASS)
 TICKET_RIDES = 5
 FIRST_S = 600  # the first tap, after everything was set up
 RIDES_AGAIN_S = 1800
@@ -52,7 +53,7 @@ def draw(options: Options) -> list[Event]:
     for _ in range(options.online):
         at_s = FIRST_S + online.below(options.days * DAY_S - FIRST_S)
         events.append(Event(at_s, ONLINE, online.below(options.cards), salt=online.u32()))
-    return sorted(events)
+    return sorted(events + _lost_and_over(options, Prng(options.seed).fork("lost and over")))
 
 
 def _life(options: Options, prng: Prng) -> list[Event]:
@@ -75,6 +76,24 @@ def _life(options: Options, prng: Prng) -> list[Event]:
         events.append(Event(FIRST_S + prng.below(last_s - FIRST_S), SINGLE, salt=prng.u32()))
     step_s = options.office_hours * HOUR_S
     return events + [Event(at_s, OFFICE, salt=prng.u32()) for at_s in range(step_s, last_s, step_s)]
+
+
+def _lost_and_over(options: Options, prng: Prng) -> list[Event]:
+    """Return cards reported lost, and passes for a day with a ride of the day after."""
+    first_s, last_s = FIRST_S, options.days * DAY_S
+    events = [
+        Event(first_s + prng.below(last_s // 2), REPORTED, prng.below(options.cards),
+              salt=prng.u32())
+        for _ in range(options.reported)
+    ]  # fmt: skip
+    for _ in range(options.day_passes):
+        card, at_s = prng.below(options.cards), first_s + prng.below(last_s - DAY_S)
+        events.append(Event(at_s, DAY_PASS, card, DESK, salt=prng.u32()))
+        over_s = day_starts(day_on_walls(at_s) + 1)
+        ride_s = over_s + HOUR_S + prng.below(DAY_S - 2 * HOUR_S)
+        if ride_s < last_s:
+            events.append(Event(ride_s, TAP, card, gate_device(0), salt=prng.u32()))
+    return events
 
 
 def _taps(options: Options, prng: Prng) -> list[Event]:

@@ -178,6 +178,8 @@ LIVED = (
     "load bought on the web",
     "load carried out by a gate",
     "ride on a pass",
+    "ride paid after a pass",
+    "card reported lost",
     "ride under another authority",
     "card listed",
     "card blocked",

@@ -5,6 +5,7 @@ back, cards have one more transaction (which is what the rules ask for), and boa
 """
 
 from simulator.histories import control_room, people, web_shop
+from simulator.histories.boards import Gate
 from simulator.histories.broker import Weather
 from simulator.histories.dockings import dock
 from simulator.histories.events import Event
@@ -63,11 +64,7 @@ def mend(world: World) -> None:
 def finish(world: World) -> None:
     """One more transaction for every card: what was paid for, then a small load."""
     prng = Prng(world.options.seed).fork("heal")
-    cards = [chip.card for chip in world.chips[: world.options.cards]]
-    if any(people.waits_elsewhere(world, card) for card in cards):
-        dock_all(world, ROUNDS_MAX)
-        world.run_for(90_000)
-        web_shop.deliver(world)
+    deliver(world)
     for chip in world.chips[: world.options.cards]:
         people.serve(world, chip, None, prng)
         if world.model.is_blocked(chip.number):
@@ -76,6 +73,20 @@ def finish(world: World) -> None:
         if not waits and not world.model.is_blocked(chip.number):
             people.pay(world, chip.card, Order(LOAD, LAST_LOAD))
             people.serve(world, chip, None, prng)
+
+
+def deliver(world: World) -> None:
+    """Let gates carry out what was bought on the web, as soon as they have heard of it."""
+    for number in range(ROUNDS_MAX):
+        cards = [card for card in range(world.options.cards) if card not in world.model.doubtful]
+        waiting = [card for card in cards if people.waits_elsewhere(world, card)]
+        if not waiting:
+            return
+        for card in waiting:
+            control_room.forgive(world, card)
+        dock_all(world, number)
+        world.run_for(90_000 if number == 0 else HOUR_MS)
+        web_shop.deliver(world)
 
 
 def drain(world: World) -> None:
@@ -100,7 +111,7 @@ def dock_all(world: World, number: int) -> None:
 
 
 def is_drained(world: World) -> bool:
-    """Say whether every entry there is has been acknowledged to the board that made it."""
+    """Say whether every board has had acknowledgements of all its entries, and the last news."""
     world.books.after_commit()
     for device, board in world.boards.items():
         if board.is_gone or device in world.lost:
@@ -108,5 +119,7 @@ def is_drained(world: World) -> bool:
         if board.journal is None or board.journal.acked_seq < board.journal.head_seq:
             return False
         if any((device, seq) not in world.books.entries for seq in board.slots):
+            return False
+        if isinstance(board, Gate) and not board.bad_blocks and world.lacks(board):
             return False
     return all(d.agent is not None and not d.store.outbox.unsent() for d in world.depots)

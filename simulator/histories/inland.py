@@ -80,6 +80,7 @@ class Inland:
         self.online_sales: list[tuple[bytes, Order]] = []  # by the card's pseudonym
         self.listed: dict[bytes, tuple[str, int]] = {}
         self.lists: dict[int, dict[bytes, int]] = {}  # overlay version -> pseudonym -> g
+        self._noted: set[int] = set()  # versions since the start: one nobody was given comes again
         self.tariffs = dict.fromkeys(AREAS, 1)  # the newest version published
         self.backup: Path | None = None
         self.backup_ms = 0
@@ -99,6 +100,7 @@ class Inland:
         self.broker = LedgerSide(self.post, LEDGER)
         self.service = Service(self.config, self.machine, keyring, self.broker, Never())
         self._left = -1
+        self._noted.clear()
         database = self.service.ledger.database
         event.listen(database.engine, "before_cursor_execute", self._statement)
         self._wrap_commits(database)
@@ -235,8 +237,9 @@ class Inland:
         except Killed:
             self.die()
             return False
-        if before != (service.intake.counts.batches, service.publisher.published):
+        finally:
             self._note_list(service)
+        if before != (service.intake.counts.batches, service.publisher.published):
             self.active_until_ms = self.clock.now_ms + ACTIVE_MS
         self.wake_ms = self.clock.now_ms + self._rest_ms(bool(service.intake.group))
         return True
@@ -247,10 +250,12 @@ class Inland:
         return PUBLISH_EVERY_MS if self.clock.now_ms < self.active_until_ms else IDLE_MS
 
     def _note_list(self, service: Service) -> None:
-        packages = service.publisher.packages
-        if packages.overlay is not None:
-            version = packages.overlay.manifest["version"]
-            self.lists[version] = {card: g for card, g, _ in packages.listed}
+        """Note what people had listed when the version came about that boards are given now."""
+        overlay = service.publisher.packages.overlay
+        if overlay is not None and overlay.manifest["version"] not in self._noted:
+            version = overlay.manifest["version"]
+            self._noted.add(version)
+            self.lists[version] = {card: g for card, (_, g) in self.listed.items()}
 
     def next_ms(self) -> int:
         """Return when the service wants its turn."""

@@ -3,16 +3,17 @@
 It is told only what physically happened: what a chip holds after a card was presented, what the
 passenger saw, what people paid, which prices and lists a board switched to, which journals and
 chips were destroyed or copied. It imports nothing of ours, so that it can disagree with every
-program. `wrong` collects (invariant, sentence). What follows for the books: model_books.py.
+program. `wrong` collects (invariant, sentence). What a ride costs: model_fares.py; what follows for
+the books: model_books.py.
 
 Source: trust.md 4.2 (gate rule), 4.3, 4.4, 4.6, 4.7.
 """
 
 from typing import NamedTuple
 
+from simulator.histories.model_fares import Fares
+
 LOAD, PASS, UNBLOCK, WEB = "load", "pass", "unblock", "web"  # WEB: carried out by gates
-JOURNEY_S = 3600
-BORDER_S = 400  # clocks may differ by five minutes (X-13), and a journey counts whole minutes
 GRACE_S, GRACE_MIN_S = 15, 9
 GREEN, UNKNOWN = "green", "HOLD_AGAIN"
 PAID_NOW = ("ACCEPTED",)
@@ -65,7 +66,6 @@ class Model:
     """The whole system, as integers."""
 
     def __init__(self, home: int) -> None:
-        self.home = home  # the area whose passes are sold
         self.chips: dict[int, Chip] = {}
         self.by_writer: dict[Writer, Tx] = {}
         self.by_place: dict[tuple[int, int], set[Writer]] = {}  # (card, n) -> who wrote there
@@ -73,11 +73,8 @@ class Model:
         self.doubtful: set[int] = set()  # cards of which there are copies or older images
         self.unshown: dict[tuple[int, int], int] = {}
         self.wrong_clocks: dict[int, int] = {}  # device -> until when its journeys are not judged
-        # card -> all (start, cents, area) its journey may be
-        self.journeys: dict[int, set[tuple[int, int, int]]] = {}
+        self.fares = Fares(home)
         self.unjudged: set[int] = set()
-        self.prices: dict[int, tuple[int, int, int]] = {}  # device -> area, one zone, both
-        self.dearest: dict[int, int] = {}  # area -> both zones, by the dearest of its tariffs
         self.lists: dict[int, dict[int, int]] = {}  # device -> what it has: card -> g
         self.listed: dict[int, int] = {}  # card -> g, once people put it on the hotlist
         self.wrong: list[tuple[str, str]] = []
@@ -126,12 +123,7 @@ class Model:
         self.paid[card].insert(k - 1 if k else len(self.paid[card]), order)
         return k or len(self.paid[card])
 
-    # What boards switch to --------------------------------------------------------------
-
-    def priced(self, device: int, area: int, one: int, both: int) -> None:
-        """Note by which prices a board charges from now on."""
-        self.prices[device] = area, one, both
-        self.dearest[area] = max(both, self.dearest.get(area, 0))
+    # What happens to boards -------------------------------------------------------------
 
     def rebooted(self, device: int, at_s: int) -> None:
         """A board forgets whom it showed green; a tap of the last seconds may be shown again."""
@@ -255,41 +247,14 @@ class Model:
             chip.free = b
 
     def _journey(self, tx: Tx) -> None:
-        """I13: a journey never costs more than the dearest one, a new one never less than a fare.
-
-        Near the end of the window a tap may belong to the old journey or begin a new one: every
-        (start, cents charged, area) that the taps so far allow is kept, and one must be left.
-        Who has a pass pays nothing.
-        """
+        """I13: every ride costs what the fares say, by one of the journeys its card may be on."""
         if tx.card in self.doubtful or tx.at_s < self.wrong_clocks.get(tx.device, 0):
             self.unjudged.add(tx.card)  # its record says another time than ours from now on
-        if tx.card in self.unjudged:
-            return
-        area, *fares = self.prices.get(tx.device, (0, 0, 0))
-        cents, may_be = -tx.cents, set()
-        known = self.journeys.get(tx.card, {(tx.at_s - 9 * JOURNEY_S, 0, area)})
-        for start_s, charged, where in known:
-            age = tx.at_s - start_s
-            dear = charged + cents > self.dearest.get(area, 0)
-            if age <= JOURNEY_S + BORDER_S and where == area and not dear:
-                may_be.add((start_s, charged + cents, area))
-            if (age >= JOURNEY_S - BORDER_S or where != area) and cents in fares:
-                may_be.add((tx.at_s, cents, area))
-        sure, perhaps = self._pass(tx)
-        if perhaps and not cents:
-            may_be |= known | {(tx.at_s, 0, area)}
-        if not may_be or (sure and cents):
-            self._wrong("I13", f"card {tx.card + 1}: {cents} cents after {sorted(known)}")
-            may_be = {(tx.at_s, cents, area)}
-        self.journeys[tx.card] = may_be
-
-    def _pass(self, tx: Tx) -> tuple[bool, bool]:
-        """Return whether the chip has a pass for this ride, surely and perhaps."""
-        area = self.prices.get(tx.device, (0, 0, 0))[0]
-        spans = [order for order in self.chips[tx.chip].passes if area == self.home]
-        sure = any(p.from_s + BORDER_S <= tx.at_s <= p.until_s - BORDER_S for p in spans)
-        perhaps = any(p.from_s - BORDER_S <= tx.at_s <= p.until_s + BORDER_S for p in spans)
-        return sure, perhaps
+        if tx.card not in self.unjudged:
+            passes = [(order.from_s, order.until_s) for order in self.chips[tx.chip].passes]
+            wrong = self.fares.ride(tx.card, tx.device, -tx.cents, tx.at_s, passes)
+            if wrong:
+                self._wrong("I13", f"card {tx.card + 1}: {wrong}")
 
     def _newest(self, card: int) -> Tx | None:
         txs = [chip.txs[-1] for chip in self.chips.values() if chip.card == card and chip.txs]

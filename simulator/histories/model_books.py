@@ -32,7 +32,7 @@ def charged(model: Any, unheard: set[Writer], known: set[Writer]) -> dict[int, i
     found: dict[int, int] = {}
     for tx in _all_posted(model, unheard, known):
         if not tx.actions and tx.cents:
-            area = model.prices[tx.device][0]
+            area = model.fares.prices[tx.device][0]
             found[area] = found.get(area, 0) - tx.cents
     return found
 

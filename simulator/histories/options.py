@@ -36,6 +36,8 @@ class Options(NamedTuple):
     office_hours: int  # how often the control room looks at the books
     faults: dict[str, int]
     online: int = 0  # loads bought on the web
+    reported: int = 0  # cards whose holders report them lost
+    day_passes: int = 0  # passes for a day, held to a gate on the day after too
 
     def __str__(self) -> str:
         chances = " ".join(f"{name}:{chance}" for name, chance in self.faults.items())
@@ -45,6 +47,7 @@ class Options(NamedTuple):
             f" taps, leases of {self.lease_hours} h, edges keep {self.keep_days} days,"
             f" {self.areas} authorities, {self.tariffs} new tariffs, {self.passes} passes,"
             f" {self.tickets} tickets, {self.singles} codes, {self.online} loads on the web,"
+            f" {self.reported} cards reported lost, {self.day_passes} day passes,"
             f" the control room looks every {self.office_hours} h;"
             f" faults in 1,000: {chances or 'none'}"
         )
@@ -68,6 +71,7 @@ def draw_options(
     online = late.choice((0, 2, 6))
     if late.chance(2, 3) or (faults is not None and last.name in faults):
         drawn[last.name] = late.choice(last.rates)
+    life = Prng(seed).fork("lost cards and day passes")
     chosen = drawn if faults is None else {n: c for n, c in drawn.items() if n in faults}
     return Options(
         seed=seed,
@@ -88,4 +92,6 @@ def draw_options(
         office_hours=prng.choice((4, 12, 30)),
         faults=dict(sorted(chosen.items())),
         online=online,
+        reported=life.choice((0, 0, 4)),
+        day_passes=life.choice((0, 0, 2)) if days > 1 else 0,
     )

@@ -258,6 +258,8 @@ def _note(world: World, board: Board, tx: Any) -> None:
         world.lived["ride under another authority"] += 1
     elif isinstance(board, Gate) and not tx.cents and world.model.chips[tx.chip].passes:
         world.lived["ride on a pass"] += 1
+    elif isinstance(board, Gate) and world.model.chips[tx.chip].passes:
+        world.lived["ride paid after a pass"] += 1
 
 
 def _count(world: World, visit: Presentation) -> None:

@@ -17,7 +17,7 @@ from simulator.clock import WorldClock
 from simulator.desfire_card import Image
 from simulator.flash import FlashCut
 from simulator.histories import invariants
-from simulator.histories.boards import Board, Desk, Gate
+from simulator.histories.boards import UNKNOWN, Board, Desk, Gate
 from simulator.histories.broker import Post
 from simulator.histories.chips import Chip
 from simulator.histories.depot import Depot
@@ -259,10 +259,33 @@ class World:
                 raise Violation("T9", f"{board.name}: {role} {before} became {version}")
             self.versions[board.device, role] = version
             if role == "tariff" and isinstance(board, Gate):
-                self.model.priced(board.device, board.area, *PRICES[board.area, version])
-            if role == "overlay":
-                rows = self.inland.lists.get(version, {})
-                self.model.lists[board.device] = {self.cards_of[p]: g for p, g in rows.items()}
+                prices = PRICES[board.area, version]
+                self.model.fares.priced(board.device, board.area, board.stop, *prices)
+            if role == "overlay" and isinstance(board, Gate):
+                self._has_list(board, version)
+
+    def lacks(self, gate: Gate) -> str:
+        """Say what a gate has that is not the newest: what people did, not what programs say."""
+        self.hear(gate)
+        prices, had = self.model.fares.prices, self.model.lists.get(gate.device)
+        wanted = (gate.area, *PRICES[gate.area, self.inland.tariffs[gate.area]])
+        if prices.get(gate.device) != wanted:
+            return f"{gate.name} has prices {prices.get(gate.device)}, wanted {wanted}"
+        if had != self.model.listed:
+            return f"{gate.name} has the list {had}, people listed {self.model.listed}"
+        return ""
+
+    def _has_list(self, board: Gate, version: int) -> None:
+        """Tell the model what people had listed in that version; the board must say the same."""
+        rows = self.inland.lists.get(version, {})
+        wanted = {self.cards_of[pseudonym]: g for pseudonym, g in rows.items()}
+        self.model.lists[board.device] = wanted
+        self.checked["list"] += 1
+        said = board.listed(version, [chip.uid for chip in self.chips])
+        for chip, g in zip(self.chips, said, strict=True):
+            if g not in (wanted.get(chip.card, 0), UNKNOWN):
+                what = f"{board.name}: {self.card_said(chip)} is listed at g {g}"
+                raise Violation("list", f"{what}, people said {wanted.get(chip.card, 0)}")
 
     def check(self) -> None:
         """Stop the history if anything that was just touched is wrong."""

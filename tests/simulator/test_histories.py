@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from simulator import sim
-from simulator.histories import model, model_books, model_visitors
+from simulator.histories import model, model_books, model_fares, model_visitors
 from simulator.histories.canary import CANARIES, planted
 from simulator.histories.card_faults import CARD_FAULTS
 from simulator.histories.dock_faults import DOCK_FAULTS
@@ -29,7 +29,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PINNED = Path(__file__).parent / "pinned"
 FIXED, FULL = 40, 200
 TAPS, FULL_TAPS = 60, 120
-EASY = ("intent-late", "silence-is-yes", "one-cent-more")
+EASY = ("intent-late", "silence-is-yes", "one-cent-more", "half-a-list", "lower-actions",
+        "half-the-way-further")  # fmt: skip
+ORACLE = (model, model_books, model_fares, model_visitors)
 INVARIANTS = [f"I{number}" for number in range(1, 17)]
 
 
@@ -80,7 +82,7 @@ def test_every_flipped_byte_changes_the_hash(capsys):
 
 
 @pytest.mark.requirement("D19")
-@pytest.mark.parametrize("path", [m.__file__ for m in (model, model_books, model_visitors)])
+@pytest.mark.parametrize("path", [part.__file__ for part in ORACLE])
 def test_the_model_imports_nothing_of_ours_and_stays_small(path):
     source = Path(path).read_text()
     names = [
@@ -88,7 +90,7 @@ def test_the_model_imports_nothing_of_ours_and_stays_small(path):
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Import | ast.ImportFrom)
     ]
-    ours = {model.__name__}  # the oracle is three files
+    ours = {part.__name__ for part in ORACLE}
     assert set(names) <= {"typing", *ours} and len(source.splitlines()) < 300
 
 
@@ -133,7 +135,8 @@ def test_an_older_package_that_is_let_in_is_found_by_its_version():
 
 @pytest.mark.requirement("I11", "D9")
 def test_loads_bought_on_the_web_are_carried_out_by_gates_whatever_lists_an_edge_offers():
-    options = draw_options(5, 30, ())._replace(online=12, days=3, faults={"actions-old": 400})
+    life = {"online": 12, "days": 3, "reported": 0}
+    options = draw_options(5, 30, ())._replace(**life, faults={"actions-old": 400})
     found = play(options)
     assert found.violation == "" and found.injected["actions-old"]
     assert found.lived["load carried out by a gate"] > 3

@@ -1,0 +1,63 @@
+"""What a ride must cost: the oracle's own idea of zones, journeys and passes, to the cent.
+
+It imports nothing of ours. A town has two zones. A journey lasts an hour from its start; within it
+the zones it has paid cost nothing more, and the other one costs what is missing to the price of
+both, by the tariff of the board where the card is held now. Source: tariff-model.md 3.2.
+"""
+
+JOURNEY_S = 3600
+BORDER_S = 400  # clocks may differ by five minutes (X-13), and a journey counts whole minutes
+LONG_AGO_S = -9 * JOURNEY_S
+
+# One way in which a card's record may stand: start, cents charged, zones paid (a set of bits, 0 =
+# none is open), area.
+Journey = tuple[int, int, int, int]
+
+
+class Fares:
+    """Prices at boards, and the journeys that cards may be on."""
+
+    def __init__(self, home: int) -> None:
+        self.home = home  # the area whose passes are sold
+        self.prices: dict[int, tuple[int, int, int]] = {}  # device -> area, one zone, both
+        self.zones: dict[int, int] = {}  # device -> the zone it stands in, 0 or 1
+        self.journeys: dict[int, set[Journey]] = {}
+
+    def priced(self, device: int, area: int, zone: int, one: int, both: int) -> None:
+        """Note where a board stands and by which prices it charges from now on."""
+        self.prices[device], self.zones[device] = (area, one, both), zone
+
+    def ride(
+        self, card: int, device: int, cents: int, at_s: int, passes: list[tuple[int, int]]
+    ) -> str:
+        """Take what a ride cost; return what is wrong with that, "" if it may be.
+
+        Near the end of the hour a ride may belong to the old journey or begin a new one: every
+        journey that the rides so far allow is kept, and one must be left.
+        """
+        area, one, both = self.prices.get(device, (0, 0, 0))
+        zone = 1 << self.zones.get(device, 0)
+        known = self.journeys.get(card, {(at_s + LONG_AGO_S, 0, 0, area)})
+        may_be = set()
+        for start_s, charged, zones, where in known:
+            age, is_open = at_s - start_s, bool(zones) and where == area
+            missing = 0 if zones & zone else max(both - charged, 0)
+            if is_open and age <= JOURNEY_S + BORDER_S and cents == missing:
+                may_be.add((start_s, charged + cents, zones | zone, area))
+            if (age >= JOURNEY_S - BORDER_S or not is_open) and cents == one:
+                may_be.add((at_s, cents, zone, area))
+        sure, perhaps = self._pass(area, at_s, passes)
+        if perhaps and not cents:
+            may_be |= known | {(at_s, 0, 0, area)}  # who has a pass pays nothing
+        if not may_be or (sure and cents):
+            self.journeys[card] = {(at_s, cents, zone, area)}
+            return f"{cents} cents in zone {zone} after {sorted(known)}"
+        self.journeys[card] = may_be
+        return ""
+
+    def _pass(self, area: int, at_s: int, passes: list[tuple[int, int]]) -> tuple[bool, bool]:
+        """Return whether one of the passes is good for a ride, surely and perhaps."""
+        spans = passes if area == self.home else []
+        sure = any(start + BORDER_S <= at_s <= end - BORDER_S for start, end in spans)
+        perhaps = any(start - BORDER_S <= at_s <= end + BORDER_S for start, end in spans)
+        return sure, perhaps
