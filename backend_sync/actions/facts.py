@@ -121,11 +121,13 @@ class Facts:
 
     def _read_entries(self, database: Database, cards: list[int]) -> None:
         rows = database.rows_in(
-            "SELECT id, card, k, kind, action FROM action_entries WHERE card IN {}", cards
+            "SELECT id, card, k, kind, action FROM action_entries"
+            " WHERE id NOT IN (SELECT entry FROM displaced) AND card IN {}",
+            cards,
         )
         bits: dict[int, int] = defaultdict(int)
         for pending, rule in database.rows_in(
-            "SELECT pending, rule FROM resolutions WHERE pending IN {}",
+            "SELECT pending, rule FROM evidence WHERE pending IN {}",
             sorted({row[0] for row in rows}),
         ):
             bits[pending] |= BITS[rule]

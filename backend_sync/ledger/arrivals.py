@@ -35,6 +35,7 @@ class Entry:
     edge: str
     card: int | None = None
     of: int | None = None
+    displaces: bool = False  # its number was held by a forged one
 
 
 @dataclass(slots=True)
@@ -45,6 +46,7 @@ class Arrivals:
     contested: list[Entry] = field(default_factory=list)  # another one has their number
     equivocal: list[Opened] = field(default_factory=list)
     late: dict[Number, int] = field(default_factory=dict)  # block of the late entry
+    displaced: dict[int, Entry] = field(default_factory=dict)  # by the entry held before
     devices: set[Device] = field(default_factory=set)
     authentic: dict[Device, dict[int, bytes]] = field(default_factory=dict)
     suspect: dict[Device, dict[int, bytes]] = field(default_factory=dict)
@@ -121,7 +123,7 @@ def _held(database: Database, batches: Sequence[Batch]) -> dict[Number, bytes]:
             low, high = spans.get((device, epoch), (first, first))
             spans[device, epoch] = min(low, first), max(high, first + len(slots) - 1)
     rows = database.rows_of(
-        "SELECT e.device, e.epoch, e.seq, e.hash FROM {keys} JOIN entries e ON"
+        "SELECT e.device, e.epoch, e.seq, e.hash FROM {keys} JOIN held_entries e ON"
         " e.device = k.device AND e.epoch = k.epoch AND e.seq BETWEEN k.low AND k.high",
         ("device", "epoch", "low", "high"),
         [(*name, low, high) for name, (low, high) in sorted(spans.items())],

@@ -44,7 +44,7 @@ THREAD_SQL = (
     " UNION ALL"
     " SELECT p.id, p.older, p.card, p.n, w.seen FROM walk w JOIN pendings p ON p.id = w.older"
     " WHERE w.older > w.seen)"
-    " SELECT card, id, n FROM walk"
+    " SELECT card, id, n FROM walk WHERE id NOT IN (SELECT entry FROM displaced)"
 )
 
 
@@ -176,7 +176,7 @@ class Auditor:
         numbers = list(reached)
         bits = dict.fromkeys(numbers, 0)
         for number, rule in self.database.rows_in(
-            "SELECT pending, rule FROM resolutions WHERE pending IN {}", numbers
+            "SELECT pending, rule FROM evidence WHERE pending IN {}", numbers
         ):
             bits[number] |= BITS[rule]
         return {number: state_of(found) for number, found in bits.items()}

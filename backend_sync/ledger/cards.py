@@ -83,6 +83,7 @@ class Intent:
     b: int
     h: bytes
     bits: int = 0
+    told: int = 0  # all evidence that was met, kept or not
     answered: int = 0
     first: bytes = b""
     verdict: int | None = None
@@ -101,6 +102,7 @@ class Intent:
     def learn(self, bit: int, entry: int | None) -> None:
         """Add evidence; what would change neither state, rule nor claim is not kept."""
         bits = self.bits | bit
+        self.told |= bit
         first_claim = bit & POST_BITS and not self.bits & POST_BITS
         if bits != self.bits and (
             first_claim

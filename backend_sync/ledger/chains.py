@@ -66,6 +66,16 @@ class Chains:
             chain.seq = first_seq - 1
             chain.chain = chain_start(*name)
 
+    def begin_again(self, name: Device, seq: int) -> None:
+        """Another slot has the number `seq` now: let `extend` walk from the epoch's start."""
+        chain = self.by_name[name]
+        if seq <= chain.seq:
+            passed = ranges.joined(chain.held, [(chain.first_seq, chain.seq)])
+            for poisoned in chain.poisoned:
+                passed = ranges.without(passed, poisoned)
+            chain.held, chain.poisoned = passed, {}
+            chain.seq, chain.chain = chain.first_seq - 1, chain_start(*name)
+
     def extend(
         self, name: Device, authentic: Mapping[int, bytes], suspect: Mapping[int, bytes]
     ) -> None:
@@ -138,7 +148,7 @@ class Chains:
         found: dict[int, bytes] = {}
         if not chain.held and not chain.quarantined:
             return found
-        for seq, slot in self.database.rows(f"SELECT seq, slot FROM entries {where}", values):
+        for seq, slot in self.database.rows(f"SELECT seq, slot FROM held_entries {where}", values):
             found[seq] = slot
         # Only behind an authentic slot: a stranger's bytes alone must not lead the chain onward.
         if chain.quarantined and low not in found and low < chain.head_seq:
@@ -163,8 +173,8 @@ def leads_to_head(database: Database, name: Device, seq: int, chain: bytes) -> b
     head_seq, head_chain = heads[0]
     while seq < head_seq:
         rows = database.rows(
-            "SELECT seq, slot FROM entries WHERE device = ? AND epoch = ? AND seq BETWEEN ? AND ?"
-            " ORDER BY seq",
+            "SELECT seq, slot FROM held_entries WHERE device = ? AND epoch = ?"
+            " AND seq BETWEEN ? AND ? ORDER BY seq",
             (*name, seq + 1, min(seq + WALK, head_seq)),
         )
         if not rows:

@@ -10,8 +10,9 @@ from backend_sync.ledger.arrivals import Arrivals
 from backend_sync.ledger.decoding import read_outcome
 from backend_sync.ledger.poster import Poster
 from backend_sync.ledger.resolve import Key, Outcome, Resolver
-from backend_sync.ledger.results import EQ
+from backend_sync.ledger.results import EQ, EQUIVOCATION
 from backend_sync.ledger.working_set import SEQ_SPAN, WorkingSet
+from backend_sync.ports import OK, Keyring
 from backend_sync.storage.database import Database
 from card_layouts.records.entries import CASH_SALE, OUTCOME
 
@@ -41,7 +42,7 @@ def take_back(
             resolver.early.append(Outcome(number, *key, EQ, bytes(44)))
     for number, kind, _ in held.values():
         if kind == CASH_SALE:
-            _reverse(database, poster, number)
+            reverse_sale(database, poster, number)
 
 
 def _held(
@@ -49,7 +50,7 @@ def _held(
 ) -> dict[Key, tuple[int, int, int | None]]:
     """Return (id, type, seq it ends) of the entries that were held first."""
     rows = database.rows_of(
-        "SELECT e.device, e.epoch, e.seq, e.id, e.type, e.of FROM {keys} JOIN entries e"
+        "SELECT e.device, e.epoch, e.seq, e.id, e.type, e.of FROM {keys} JOIN held_entries e"
         " ON e.device = k.device AND e.epoch = k.epoch AND e.seq = k.seq",
         ("device", "epoch", "seq"),
         sorted(numbers),
@@ -61,7 +62,28 @@ def _held(
     return held
 
 
-def _reverse(database: Database, poster: Poster, entry: int) -> None:
+def equivocal_numbers(database: Database, keyring: Keyring) -> set[Key]:
+    """Return every number that was used twice in one block, and what either entry ends.
+
+    Not those whose two entries both turned out to be forged (`displacement.py`).
+    """
+    rows = database.rows(
+        "SELECT q.device, q.epoch, q.seq, q.slot, e.of FROM quarantine q JOIN held_entries e"
+        " ON e.device = q.device AND e.epoch = q.epoch AND e.seq = q.seq"
+        f" WHERE q.reason = '{EQUIVOCATION}' AND q.slot IS NOT NULL AND NOT EXISTS"
+        " (SELECT 1 FROM displaced d WHERE d.by = e.id)"
+    )
+    found: set[Key] = {tuple(row[:3]) for row in rows}
+    found |= {(row[0], row[1], row[4]) for row in rows if row[4]}
+    runs = [(row[0], row[1], row[2], bytes(32), [bytes(row[3])]) for row in rows]
+    for one in keyring.unseal(runs):
+        if one.status == OK and one.type == OUTCOME:
+            found.add((one.device, one.epoch, read_outcome(one.payload)[0]))
+    return found
+
+
+def reverse_sale(database: Database, poster: Poster, entry: int) -> None:
+    """Take a cash sale back by the opposite lines, once."""
     lines: list[Any] = [
         tuple(row)
         for row in database.rows(

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from backend_sync.ledger import arrivals, late_seals, plants
+from backend_sync.ledger import arrivals, displacement, late_seals, plants
 from backend_sync.ledger.accounts import AccountBook
 from backend_sync.ledger.action_book import ActionBook
 from backend_sync.ledger.audit import CARDS_AT_ONCE, Auditor
@@ -93,6 +93,8 @@ class Ledger:
         with self.database.transaction():
             found = arrivals.sort(self.database, batches, opened)
             late_seals.judge(self.database, self.keyring, found)
+            if found.displaced:
+                self._take_out(found, now)
             book = AccountBook(self.database, self.currency)
             work = WorkingSet(self.database, book, self.authority)
             poster = Poster(self.database, self.plant, now)
@@ -212,6 +214,14 @@ class Ledger:
         """Return the reconciled ledger as plain values; every check is computed from the books."""
         return report(self.database, with_cards)
 
+    def _take_out(self, found: arrivals.Arrivals, now: int) -> None:
+        """Take forged entries out whose genuine ones are in this group."""
+        book = AccountBook(self.database, self.currency)
+        poster = Poster(self.database, self.plant, now)
+        rides = RideBook(self.database, self.rerater.terms)
+        books = displacement.Books(book, poster, rides, ProductBook(self.database, book, poster))
+        displacement.take_out(self.database, self.keyring, found, books, self.authority)
+
     def _take_entries(
         self,
         found: arrivals.Arrivals,
@@ -266,6 +276,10 @@ class Ledger:
         for name in sorted(found.devices):
             if name in names and name in self.first_seqs:
                 chains.begin(name, self.first_seqs[name])
+            seqs = [entry.opened.seq for entry in found.displaced.values()
+                    if (entry.opened.device, entry.opened.epoch) == name]  # fmt: skip
+            if seqs:
+                chains.begin_again(name, min(seqs))
             chains.extend(name, found.authentic.get(name, {}), found.suspect.get(name, {}))
         chains.write()
         return chains

@@ -5,8 +5,12 @@ pending is posted once, and a FORK takes a posting back by the opposite lines, n
 Source: trust.md 4.4; decisions.md D21, D22.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from backend_sync.ledger import ranges
 from backend_sync.ledger.cards import Card, Intent, Sighting
+from backend_sync.ledger.displaced_tables import withdrawn
 from backend_sync.ledger.plants import Plant
 from backend_sync.ledger.resolve import Alarm
 from backend_sync.ledger.results import (
@@ -133,17 +137,51 @@ class Poster:
         self._write_cards(all_cards)
         database.insert(entries, self.entries)
         database.run("DELETE FROM early_outcomes WHERE entry = ? AND of = ?", self.read_early)
-        database.insert(early_outcomes, self.early)
+        # A number used twice says so again whenever its entries are sent again.
+        database.insert(early_outcomes, self.early, "ON CONFLICT DO NOTHING")
         database.insert(pendings, [_pending_row(i) for i in intents if i.fresh])
-        database.insert(
-            resolutions, [(i.id, rule, entry, self.now) for i in intents for rule, entry in i.news]
-        )
+        self._write_evidence(intents)
         database.insert(postings, self.lines)
         self._write_open(intents)
         self._write_sightings([s for card in all_cards for s in card.sightings])
+        self._write_alarms()
+
+    def rewrite(
+        self, all_cards: list[Card], intents: list[Intent], since: Mapping[int, int]
+    ) -> None:
+        """Write stored cards and intents that were resolved anew; nothing of them is open.
+
+        `since`: when each that was open began to be. The evidence is the caller's to write.
+        """
+        self._write_cards(all_cards)
+        self.database.insert(postings, self.lines)
+        rows = [self._open_row(i, since.get(i.id, self.now)) for i in intents if _stays(i)]
+        self.database.insert(open_intents, rows)
+        self._write_sightings([s for card in all_cards for s in card.sightings])
+        self._write_alarms()
+
+    def _write_evidence(self, intents: list[Intent]) -> None:
+        news = [(i.id, rule, entry, self.now) for i in intents for rule, entry in i.news]
+        if self.database.rows("SELECT 1 FROM withdrawn LIMIT 1"):
+            news = self._known_again(news)
+        self.database.insert(resolutions, news)
+
+    def _known_again(self, news: list[tuple[int, str, int | None, int]]) -> list[Any]:
+        """Write what was withdrawn once and is told again; return the rest."""
+        before = set(map(tuple, self.database.rows_in(
+            "SELECT pending, rule FROM withdrawn WHERE pending IN {}",
+            sorted({row[0] for row in news}),
+        )))  # fmt: skip
+        again = [row for row in news if row[:2] in before]
+        number = self.database.next_id(withdrawn)
+        rows = [(number + at, *row[:2], 1, self.now) for at, row in enumerate(again)]
+        self.database.insert(withdrawn, rows)
+        return [row for row in news if row[:2] not in before]
+
+    def _write_alarms(self) -> None:
         if self.alarms:
-            number = database.next_id(alarms)
-            database.insert(
+            number = self.database.next_id(alarms)
+            self.database.insert(
                 alarms, [(number + i, *alarm, self.now) for i, alarm in enumerate(self.alarms)]
             )
 
@@ -203,22 +241,9 @@ class Poster:
     def _write_open(self, intents: list[Intent]) -> None:
         added, changed, removed = [], [], []
         for i in intents:
-            # What only a link speaks for stays too: a sighting of it would be the better reason.
-            stays = state_of(i.bits) in (OPEN, LAPSED) or not i.answered or rule_of(i.bits) == "P3"
+            stays = _stays(i)
             if i.fresh and stays:
-                added.append(
-                    (
-                        i.id,
-                        i.card.id,
-                        i.device,
-                        i.epoch,
-                        i.seq,
-                        i.bits,
-                        i.answered,
-                        i.first,
-                        self.now,
-                    )
-                )
+                added.append(self._open_row(i, self.now))
             elif i.listed and not stays:
                 removed.append((i.id,))
             elif i.listed and (i.bits != i.before or i.answered != i.answered_before):
@@ -226,6 +251,10 @@ class Poster:
         self.database.insert(open_intents, added)
         self.database.run("UPDATE open_intents SET bits=?, answered=? WHERE pending=?", changed)
         self.database.run("DELETE FROM open_intents WHERE pending=?", removed)
+
+    @staticmethod
+    def _open_row(i: Intent, since: int) -> Row:
+        return i.id, i.card.id, i.device, i.epoch, i.seq, i.bits, i.answered, i.first, since
 
     def _write_sightings(self, seen: list[Sighting]) -> None:
         self.database.insert(
@@ -243,6 +272,12 @@ class Poster:
         self.database.run(
             "DELETE FROM sightings WHERE id=?", [(s.id,) for s in seen if s.matched and not s.fresh]
         )
+
+
+def _stays(i: Intent) -> bool:
+    """Say whether an intent is kept at hand."""
+    # What only a link speaks for stays too: a sighting of it would be the better reason.
+    return state_of(i.bits) in (OPEN, LAPSED) or not i.answered or rule_of(i.bits) == "P3"
 
 
 def _pending_row(i: Intent) -> tuple[int | str | bytes | None, ...]:

@@ -94,7 +94,7 @@ def _executed(database: Database, actions: Iterable[int]) -> dict[int, int]:
     ))  # fmt: skip
     bits = dict.fromkeys(found, 0)
     for number, rule in database.rows_in(
-        "SELECT pending, rule FROM resolutions WHERE pending IN {}", sorted(found)
+        "SELECT pending, rule FROM evidence WHERE pending IN {}", sorted(found)
     ):
         bits[number] |= BITS[rule]
     return {n: action for n, action in found.items() if state_of(bits[n]) == POSTED}

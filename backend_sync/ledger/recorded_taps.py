@@ -19,7 +19,7 @@ AT_ONCE = 500
 RIDES = """
 SELECT e.device, e.epoch, e.seq, e.slot, p.card FROM pendings p JOIN entries e ON e.id = p.id
 WHERE p.verdict IS NOT NULL AND EXISTS (
-    SELECT 1 FROM resolutions r WHERE r.pending = p.id AND r.rule IN ('P1', 'P2', 'P3'))
+    SELECT 1 FROM evidence r WHERE r.pending = p.id AND r.rule IN ('P1', 'P2', 'P3'))
 ORDER BY p.at, p.card, p.n
 """
 

@@ -36,7 +36,13 @@ STATES = (
     " max(CASE WHEN r.rule = 'EQ' THEN 1 ELSE 0 END) AS eq,"
     " min(CASE r.rule WHEN 'P1' THEN 1 WHEN 'P2' THEN 2 WHEN 'P3' THEN 3 WHEN 'V1' THEN 4"
     " WHEN 'V3' THEN 5 WHEN 'V2' THEN 6 WHEN 'X' THEN 7 ELSE 0 END) AS rule"
-    " FROM resolutions r GROUP BY r.pending"
+    " FROM evidence r GROUP BY r.pending"
+)
+# How often each commit is posted: what was taken back may be posted again.
+TIMES_POSTED = (
+    "SELECT pending, count(DISTINCT CASE WHEN rule <> 'FORK' THEN transfer END)"
+    " - count(DISTINCT CASE WHEN rule = 'FORK' THEN transfer END) AS times"
+    " FROM postings WHERE pending IS NOT NULL GROUP BY pending"
 )
 RULE_ORDER = ("EQ", "P1", "P2", "P3", "V1", "V3", "V2", "X")
 
@@ -165,7 +171,7 @@ def card_rows(database: Database) -> list[dict[str, Any]]:
 
 
 def _by_type(database: Database) -> dict[str, int]:
-    rows = database.rows("SELECT type, count(*) FROM entries GROUP BY type ORDER BY type")
+    rows = database.rows("SELECT type, count(*) FROM held_entries GROUP BY type ORDER BY type")
     return {TYPE_NAMES[row[0]] if row[0] < len(TYPE_NAMES) else str(row[0]): row[1] for row in rows}
 
 
@@ -181,7 +187,8 @@ def _resolved_by(database: Database) -> dict[str, int]:
 def _rerated(database: Database) -> dict[str, int]:
     rows = database.rows(
         "SELECT coalesce(c.verdict, p.verdict), count(*) FROM pendings p"
-        " LEFT JOIN choices c ON c.pending = p.id WHERE p.verdict IS NOT NULL GROUP BY 1"
+        " LEFT JOIN choices c ON c.pending = p.id WHERE p.verdict IS NOT NULL"
+        " AND p.id NOT IN (SELECT entry FROM displaced) GROUP BY 1"
     )
     counts = {VERDICT_NAMES[row[0]]: row[1] for row in rows}
     return {"rateable": sum(counts.values())} | {n: counts.get(n, 0) for n in VERDICT_NAMES}
@@ -197,7 +204,7 @@ def _price_only_because(database: Database) -> dict[str, int]:
         " FROM pendings p JOIN cards k ON k.id = p.card"
         " LEFT JOIN choices c ON c.pending = p.id LEFT JOIN waiting_taps w ON w.pending = p.id"
         f" WHERE p.verdict IS NOT NULL AND coalesce(c.verdict, p.verdict) = {PRICE_ONLY}"
-        " GROUP BY 1 ORDER BY 1"
+        " AND p.id NOT IN (SELECT entry FROM displaced) GROUP BY 1 ORDER BY 1"
     )
     return {row[0]: row[1] for row in rows}
 
@@ -217,9 +224,9 @@ def _torn_unknown(database: Database) -> int:
     """Count announced commits nobody said anything about, from entries and evidence alone."""
     return int(
         database.value(
-            "SELECT count(*) FROM entries e JOIN pendings p ON p.id = e.id"
+            "SELECT count(*) FROM held_entries e JOIN pendings p ON p.id = e.id"
             f" WHERE e.type IN {OPENING}"
-            " AND NOT EXISTS (SELECT 1 FROM resolutions r WHERE r.pending = p.id)"
+            " AND NOT EXISTS (SELECT 1 FROM evidence r WHERE r.pending = p.id)"
         )
     )
 
@@ -229,20 +236,15 @@ def _unposted(database: Database) -> int:
     return int(
         database.value(
             f"SELECT count(*) FROM ({STATES}) s JOIN pendings p ON p.id = s.pending"
-            " LEFT JOIN (SELECT pending, count(DISTINCT transfer) AS times FROM postings"
-            " WHERE rule <> 'FORK' GROUP BY pending) t ON t.pending = p.id"
-            " WHERE s.p = 1 AND s.v = 0 AND s.eq = 0 AND p.cents > 0 AND t.times IS NULL"
+            f" LEFT JOIN ({TIMES_POSTED}) t ON t.pending = p.id"
+            " WHERE s.p = 1 AND s.v = 0 AND s.eq = 0 AND p.cents > 0"
+            " AND coalesce(t.times, 0) <= 0"
         )
     )
 
 
 def _posted_twice(database: Database) -> int:
-    return int(
-        database.value(
-            "SELECT count(*) FROM (SELECT pending FROM postings WHERE pending IS NOT NULL"
-            " AND rule <> 'FORK' GROUP BY pending HAVING count(DISTINCT transfer) > 1) t"
-        )
-    )
+    return int(database.value(f"SELECT count(*) FROM ({TIMES_POSTED}) t WHERE t.times > 1"))
 
 
 def _counter_twice(database: Database) -> int:

@@ -28,7 +28,8 @@ from sqlalchemy import (
 )
 
 import backend_sync.ledger.audit_tables
-import backend_sync.ledger.product_tables  # noqa: F401 - both stand in the same metadata
+import backend_sync.ledger.displaced_tables
+import backend_sync.ledger.product_tables  # noqa: F401 - all stand in the same metadata
 from backend_sync.ledger.append_only import append_only
 from backend_sync.ledger.single_tables import SINGLE_BOOKS
 from backend_sync.storage.columns import (
@@ -106,7 +107,8 @@ entries = Table(
     bytes_column("hash"),  # SHA-256 of header and ciphertext
     bytes_column("slot"),  # as sealed by the device, 128 B
     number_column("received"),
-    UniqueConstraint("device", "epoch", "seq"),
+    # The same bytes once. Of several with one number one counts: view `held_entries`.
+    UniqueConstraint("device", "epoch", "seq", "hash"),
 )
 
 pendings = Table(

@@ -40,12 +40,12 @@ def statement(database: Database, card: int) -> dict[str, Any]:
     )[0]
     rows = database.rows(
         "SELECT p.id, p.n, p.kind, p.cents, e.device, e.epoch, e.seq, p.at FROM pendings p"
-        " JOIN entries e ON e.id = p.id WHERE p.card = ? ORDER BY p.n, e.device, e.seq",
+        " JOIN held_entries e ON e.id = p.id WHERE p.card = ? ORDER BY p.n, e.device, e.seq",
         (card,),
     )
     evidence: dict[int, list[str]] = {}
     for pending, rule in database.rows(
-        "SELECT r.pending, r.rule FROM resolutions r JOIN pendings p ON p.id = r.pending"
+        "SELECT r.pending, r.rule FROM evidence r JOIN pendings p ON p.id = r.pending"
         " WHERE p.card = ? ORDER BY r.rule",
         (card,),
     ):

@@ -70,7 +70,7 @@ class TicketBook:
 
     def _stored(self, keys: Sequence[Key]) -> dict[Key, int]:
         rows = self.database.rows_of(
-            "SELECT e.device, e.epoch, e.seq, t.id FROM {keys} JOIN entries e ON"
+            "SELECT e.device, e.epoch, e.seq, t.id FROM {keys} JOIN held_entries e ON"
             " e.device = k.device AND e.epoch = k.epoch AND e.seq = k.seq"
             " JOIN ticket_taps t ON t.id = e.id",
             ("device", "epoch", "seq"),

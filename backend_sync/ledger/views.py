@@ -14,11 +14,11 @@ VIEWS = {
     ),
     "intents": (
         "SELECT p.id, p.card, p.n, p.kind, p.cents, p.at, p.verdict, e.device, e.epoch, e.seq,"
-        " (SELECT min(r.rule) FROM resolutions r WHERE r.pending = p.id AND r.rule LIKE 'P%')"
+        " (SELECT min(r.rule) FROM evidence r WHERE r.pending = p.id AND r.rule LIKE 'P%')"
         " AS posted_by,"
-        " (SELECT min(r.rule) FROM resolutions r WHERE r.pending = p.id AND"
+        " (SELECT min(r.rule) FROM evidence r WHERE r.pending = p.id AND"
         " r.rule NOT LIKE 'P%' AND r.rule <> 'X') AS voided_by"
-        " FROM pendings p JOIN entries e ON e.id = p.id"
+        " FROM pendings p JOIN held_entries e ON e.id = p.id"
     ),
     "suspense": (
         "SELECT o.pending, o.card, o.device, o.epoch, o.seq, p.n, p.cents, p.source, p.target,"
@@ -31,17 +31,19 @@ VIEWS = {
         " WHEN p.tap IS NOT NULL AND v.tap IS NOT NULL THEN 'contradicted'"
         " WHEN p.tap IS NOT NULL THEN 'used'"
         " WHEN v.tap IS NOT NULL OR EXISTS (SELECT 1 FROM ticket_taps o JOIN ticket_results r"
-        " ON r.tap = o.id AND r.rule = 'P1' WHERE o.ticket = t.ticket AND o.n = t.n)"
-        " THEN 'not used'"
+        " ON r.tap = o.id AND r.rule = 'P1' WHERE o.ticket = t.ticket AND o.n = t.n"
+        " AND o.id NOT IN (SELECT entry FROM displaced)) THEN 'not used'"
         " WHEN EXISTS (SELECT 1 FROM ticket_taps o WHERE o.ticket = t.ticket AND o.n = t.n + 1"
-        " AND o.was = t.made) THEN 'used' ELSE 'open' END AS state"
-        " FROM ticket_taps t JOIN entries e ON e.id = t.id"
+        " AND o.was = t.made AND o.id NOT IN (SELECT entry FROM displaced))"
+        " THEN 'used' ELSE 'open' END AS state"
+        " FROM ticket_taps t JOIN held_entries e ON e.id = t.id"
         " LEFT JOIN ticket_results p ON p.tap = t.id AND p.rule = 'P1'"
         " LEFT JOIN (SELECT DISTINCT tap FROM ticket_results WHERE rule <> 'P1') v"
         " ON v.tap = t.id"
     ),
     "ticket_twice": (
         "SELECT t.ticket, t.n, count(*) AS times FROM ticket_taps t JOIN ticket_results r"
-        " ON r.tap = t.id AND r.rule = 'P1' GROUP BY t.ticket, t.n HAVING count(*) > 1"
+        " ON r.tap = t.id AND r.rule = 'P1' WHERE t.id NOT IN (SELECT entry FROM displaced)"
+        " GROUP BY t.ticket, t.n HAVING count(*) > 1"
     ),
 }

@@ -55,6 +55,14 @@ class WorkingSet:
         wanted = sorted({n for n in numbers if n not in self.by_id})
         self._take(self.database.rows_in(CARD_SQL + "id IN {}", wanted))
 
+    def keep(self, card: Card) -> None:
+        """Take a card as it is given, without what is stored of it."""
+        self._keep(card)
+
+    def put(self, intent: Intent) -> None:
+        """Take an intent as it is given."""
+        self._remember(intent)
+
     def add(self, intent: Intent) -> None:
         """Take an intent announced by an entry of this group."""
         card = intent.card
@@ -65,7 +73,7 @@ class WorkingSet:
         """Load the intents of these (device, epoch, seq) as stored; return the types of all."""
         wanted = sorted(set(keys))
         rows = self.database.rows_of(
-            "SELECT e.device, e.epoch, e.seq, e.type, e.id FROM {keys} JOIN entries e"
+            "SELECT e.device, e.epoch, e.seq, e.type, e.id FROM {keys} JOIN held_entries e"
             " ON e.device = k.device AND e.epoch = k.epoch AND e.seq = k.seq",
             ("device", "epoch", "seq"),
             wanted,
@@ -85,7 +93,7 @@ class WorkingSet:
             (card.thread, n),
         )
         self.load_history([row[0] for row in rows])
-        return [self.by_intent_id[row[0]] for row in rows]
+        return [self.by_intent_id[row[0]] for row in rows if row[0] in self.by_intent_id]
 
     def load_history(self, numbers: Iterable[int]) -> None:
         """Read intents by entry number, with their cards and evidence; skip other entries."""
@@ -93,14 +101,15 @@ class WorkingSet:
         if not wanted:
             return
         rows = self.database.rows_in(
-            f"SELECT {INTENT_SQL} FROM pendings p JOIN entries e ON e.id = p.id WHERE p.id IN {{}}",
+            f"SELECT {INTENT_SQL} FROM pendings p JOIN held_entries e ON e.id = p.id"
+            " WHERE p.id IN {}",
             wanted,
         )
         self.load_ids(row[1] for row in rows)  # may bring some of these intents as open ones
         found = {row[0]: row for row in rows if row[0] not in self.by_intent_id}
         bits: dict[int, int] = {}
         for number, rule in self.database.rows_in(
-            "SELECT pending, rule FROM resolutions WHERE pending IN {}", sorted(found)
+            "SELECT pending, rule FROM evidence WHERE pending IN {}", sorted(found)
         ):
             bits[number] = bits.get(number, 0) | BITS[rule]
         for number, row in found.items():

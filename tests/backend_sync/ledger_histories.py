@@ -120,8 +120,8 @@ def state(ledger):
     report.pop("alarms")  # one per sighting of a fault: how often it was seen, not what is
     evidence = {}
     for device, epoch, seq, rule in database.rows(
-        "SELECT e.device, e.epoch, e.seq, r.rule FROM resolutions r"
-        " JOIN entries e ON e.id = r.pending"
+        "SELECT e.device, e.epoch, e.seq, r.rule FROM evidence r"
+        " JOIN held_entries e ON e.id = r.pending"
     ):
         evidence.setdefault((device, epoch, seq), set()).add(rule)
     rules = {key: rule_of(sum(BITS[rule] for rule in found)) for key, found in evidence.items()}
