@@ -7,6 +7,9 @@ Everything happens in a transaction of `Ledger.books()`. Money moves twice at mo
                  PREPAID -> REV:<issuer>:0                 key actions:<id>:sold
     withdrawn or expired, for certain: PREPAID -> PAYOUT   key actions:<id>:back
 
+Nobody pays for a goodwill (ACT_ADJUST): the core moves it UNALLOCATED -> LIAB when it is executed,
+and GOODWILL:<issuer> bears it, GOODWILL -> UNALLOCATED    key actions:<id>:given
+
 Source: trust.md 4.4, 4.5; decisions.md D9, D21.
 """
 
@@ -14,7 +17,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import NamedTuple
 
-from backend_sync.actions.facts import Action, Facts, action_of
+from backend_sync.actions.facts import Action, Facts, Told, action_of
 from backend_sync.actions.places import Place, PlacesFull, fillers, next_place
 from backend_sync.actions.states import (
     CREATED,
@@ -26,9 +29,9 @@ from backend_sync.actions.states import (
     state_of_action,
 )
 from backend_sync.actions.tables import KEY_LENGTH, action_cancels, action_lines, actions
-from backend_sync.ledger.accounts import CASH, PAYOUT, PREPAID, REV
+from backend_sync.ledger.accounts import CASH, GOODWILL, PAYOUT, PREPAID, REV, UNALLOCATED
 from backend_sync.ledger.books import Books
-from card_layouts.records.entries_service import ACT_PRODUCT
+from card_layouts.records.entries_service import ACT_ADJUST, ACT_PRODUCT
 
 FIRST_ACTION = 1 << 29  # counters and offices number theirs below
 ACTION_MAX = (1 << 30) - 1
@@ -88,7 +91,7 @@ def create(books: Books, order: Order) -> tuple[int, bool]:
     _add_lines(books, [place])
     books.database.run(KEEP_STATE, [(number, CREATED, None, 0, 0)])
     area = facts.issuers[order.card]
-    if order.cents:
+    if order.cents and order.kind != ACT_ADJUST:
         books.transfer(
             f"actions:{number}:paid",
             "PAID",
@@ -162,17 +165,21 @@ def _review(books: Books, cards: Iterable[int]) -> tuple[dict[int, str], list[in
     for number, (state, told) in found.items():
         action = facts.actions[number]
         if state in ENDED:
-            _settle(books, action, state, facts.issuers[action.card])
+            _settle(books, action, state, facts.issuers[action.card], told)
         seen = max((t.entry for t in facts.told[action.card] if t.action == number), default=0)
         rows.append((number, state, told.entry if told else None, int(state in ENDED), seen))
     books.database.run(KEEP_STATE, rows)
     return states, sorted({place.card for place in places})
 
 
-def _settle(books: Books, action: Action, state: str, area: int) -> None:
+def _settle(books: Books, action: Action, state: str, area: int, told: Told | None) -> None:
     """Move an ended action's money. The core moves that of a load when its entry is posted."""
     paid = f"{PREPAID}:{action.id}"
     if not action.cents:
+        return
+    if action.kind == ACT_ADJUST:
+        if state == EXECUTED and told is not None:
+            _give(books, action, area, told)
         return
     if state in (SUPERSEDED, EXPIRED):
         lines = [(paid, area, -action.cents), (f"{PAYOUT}:{area}", area, action.cents)]
@@ -180,6 +187,15 @@ def _settle(books: Books, action: Action, state: str, area: int) -> None:
     if state == EXECUTED and action.kind == ACT_PRODUCT:
         lines = [(paid, area, -action.cents), (f"{REV}:{area}:0", area, action.cents)]
         books.transfer(f"actions:{action.id}:sold", "SOLD", lines)
+
+
+def _give(books: Books, action: Action, area: int, told: Told) -> None:
+    """Let the issuer bear a goodwill, where the core took it from: the area of that tap."""
+    sql = "SELECT authority FROM pendings WHERE id = ?"
+    there = int(books.database.value(sql, (told.entry,)))
+    lines = [(f"{GOODWILL}:{area}", area, -action.cents),
+             (f"{UNALLOCATED}:{there}", there, action.cents)]  # fmt: skip
+    books.transfer(f"actions:{action.id}:given", "GIVEN", lines)
 
 
 def _same(before: Action, order: Order) -> int:

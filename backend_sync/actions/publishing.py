@@ -16,7 +16,7 @@ from backend_sync.actions.tables import action_listed, action_lists
 from backend_sync.ledger.books import Books
 from backend_sync.ledger.ledger import Ledger
 from card_layouts.cards.card_layout import P_SLOT
-from card_layouts.records.entries_service import ACT_LOAD, ACT_PRODUCT
+from card_layouts.records.entries_service import ACT_ADJUST, ACT_LOAD, ACT_PRODUCT
 
 LOOK_AGAIN_S = 60  # time alone ends actions, too
 WHAT_BYTES = 32  # of ACTION_ENTRY.what
@@ -166,7 +166,7 @@ def _fields(action: Action, line: Line) -> dict[str, Any]:
         "channel": CHANNELS.get(action.channel, 0),
         "action": action.id,
     }
-    if line.kind == ACT_LOAD:
+    if line.kind in (ACT_LOAD, ACT_ADJUST):
         fields["amount"] = action.cents
     if line.kind == ACT_PRODUCT:
         what = bytearray(action.what.ljust(WHAT_BYTES, b"\0"))

@@ -13,6 +13,7 @@ from backend_sync.storage.database import Database
 from card_layouts.codec.timestamps import to_unix
 from card_layouts.records.entries import INTENT
 from card_layouts.records.entries_service import (
+    ACT_ADJUST,
     ACT_LOAD,
     ACT_PRODUCT,
     ACT_UNBLOCK,
@@ -21,8 +22,10 @@ from card_layouts.records.entries_tap import INTENT as INTENT_LAYOUT
 from card_layouts.records.entries_tap import STOP_NONE
 
 KINDS = {"load": ACT_LOAD, "product": ACT_PRODUCT, "unblock": ACT_UNBLOCK}
-KIND_NAMES = {number: name for name, number in KINDS.items()}
-DONE_WORDS = {ACT_LOAD: "loaded", ACT_PRODUCT: "put on the card", ACT_UNBLOCK: "unblocked"}
+# A goodwill is given by `tornello sales dispute` alone: nobody orders one here.
+KIND_NAMES = {number: name for name, number in KINDS.items()} | {ACT_ADJUST: "goodwill"}
+DONE_WORDS = {ACT_LOAD: "loaded", ACT_PRODUCT: "put on the card", ACT_UNBLOCK: "unblocked",
+              ACT_ADJUST: "given"}  # fmt: skip
 SAME_TAP = 8  # entries between a load and the fare of its tap, at most
 WORDS = {
     states.CREATED: "waiting: goes onto the card at its next tap, once validators know it",

@@ -49,7 +49,7 @@ def evidence_of(
     shift = finding.shift
     first, last = (shift.first_seq, shift.last_seq) if shift else (0, -1)
     slots = slots_of(database, name, first, last)
-    before, after = _chains(database, name, first, last)
+    before, after = chains_of(database, name, first, last)
     return {
         "format": FORMAT,
         **name._asdict(),
@@ -117,7 +117,7 @@ def _entries(keyring: Keyring, name: ShiftName, slots: list[Any]) -> list[dict[s
     ]  # fmt: skip
 
 
-def _chains(database: Database, name: ShiftName, first: int, last: int) -> tuple[bytes, bytes]:
+def chains_of(database: Database, name: ShiftName, first: int, last: int) -> tuple[bytes, bytes]:
     """Return H before the first and behind the last slot, over what the ledger holds."""
     rows = database.rows("SELECT first_seq FROM devices WHERE device = ? AND epoch = ?", name[:2])
     chain, before = bytes(chain_start(*name[:2])), b""
