@@ -1,4 +1,5 @@
-"""`tornello sales ...`: what people do with money: sales, cash-up, cards that come back, disputes.
+"""`tornello sales ...`: what people do with money: sales, cash-up, cards that come back, disputes,
+dormant value.
 
 PLACE is a folder with ledger.db, a database file or a URL; the keyring lies beside it.
 Exit code 0 = done, nothing wrong; 1 = a difference, or it cannot be decided or booked; 2 = cannot
@@ -21,15 +22,25 @@ from backend_sync.ledger.place import Place, PlaceError, reason
 from backend_sync.ports import ApprovalRefused, KeyringError
 from backend_sync.registers.asking import asker
 from backend_sync.registers.refusals import Refused
-from backend_sync.sales import cash_commands, dispute_commands, return_commands, slip_commands
+from backend_sync.sales import (
+    cash_commands,
+    dispute_commands,
+    dormancy_commands,
+    return_commands,
+    slip_commands,
+)
 from backend_sync.sales.cash_up import CashUpRefused
 from backend_sync.sales.counter import SaleRefused
 from backend_sync.sales.disputes import DisputeRefused
+from backend_sync.sales.dormancy import DormancyRefused
 from backend_sync.sales.evidence import EvidenceFault
 from backend_sync.sales.four_eyes import ONE_PERSON
 from backend_sync.sales.returns import ReturnRefused
 from backend_sync.storage.disk import DiskRefused
 
+COMMANDS: Any = (
+    *(cash_commands, return_commands, slip_commands, dispute_commands, dormancy_commands),
+)
 Answer = tuple[int, Any, list[str]]  # exit code, JSON, lines for people
 REFUSALS = (
     CashUpRefused,
@@ -38,6 +49,7 @@ REFUSALS = (
     ReturnRefused,
     SaleRefused,
     DisputeRefused,
+    DormancyRefused,
     ApprovalRefused,
     Refused,
 )  # what was asked for cannot be done: 1
@@ -79,8 +91,6 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     groups = parser.add_subparsers(dest="group", required=True)
-    cash_commands.add_commands(groups, SystemClock())
-    return_commands.add_commands(groups, SystemClock())
-    slip_commands.add_commands(groups, SystemClock())
-    dispute_commands.add_commands(groups, SystemClock())
+    for module in COMMANDS:
+        module.add_commands(groups, SystemClock())
     return parser

@@ -14,8 +14,9 @@ from backend_sync.ledger.show import table
 from backend_sync.ledger.statement import find_card
 from backend_sync.ports import Clock
 from backend_sync.sales.approval_options import add_approval
+from backend_sync.sales.claims import REFUSED, Status
 from backend_sync.sales.four_eyes import ONE_PERSON
-from backend_sync.sales.returns import REFUSED, ReturnRefused, Returns, Status
+from backend_sync.sales.returns import ReturnRefused, Returns
 
 LEASE_HOURS = 72  # as `lease.hours` of the ledger service
 COMMANDS = (

@@ -10,7 +10,7 @@ back. Every step is booked once. Source: trust.md 4.5; X-7, X-10; requirements R
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from backend_sync.actions import desk
 from backend_sync.actions.desk import Order
@@ -29,13 +29,14 @@ from backend_sync.sales.card_money import (
     pledge_of,
     refund_on_card,
 )
+from backend_sync.sales.claims import OPEN_CLAIM, REFUSED, SETTLED, WAITS, Claim, Status
+from backend_sync.sales.dormancy import CLAIMED, revive
 from backend_sync.sales.four_eyes import ONE_PERSON, agree
 from backend_sync.sales.return_tables import KEY_LENGTH, claim_steps, claims, deposits
 from card_layouts.records.entries_service import ACT_LOAD, ACT_PRODUCT
 
 RETURNED, ABSENT, LOST = "returned", "absent", "lost"
 PAID, DEPOSIT, MOVED, SEASON, LATE, REST = "paid", "deposit", "moved", "season", "loss", "rest"
-WAITS, OPEN_CLAIM, SETTLED, REFUSED = "waits", "open", "settled", "refused"
 TRANSFER = "transfer"  # the channel by which value moves from card to card; its CASH ends at 0
 CARRY_DAYS = 365  # how long value and season wait for the new card
 DAY_S = 86_400
@@ -44,32 +45,6 @@ DEPOSIT_MAX = 2_550
 
 class ReturnRefused(ValueError):
     """What was asked for cannot be; nothing was changed. The message says why."""
-
-
-class Claim(NamedTuple):
-    """One row of `claims`."""
-
-    id: int
-    key: str
-    kind: str
-    card: int
-    new_card: int | None
-    action: int
-    channel: str
-    by: str
-    wait_until: int
-    received: int
-
-
-class Status(NamedTuple):
-    """What became of a claim; cents paid to the bearer and given back as deposit so far."""
-
-    state: str  # WAITS, OPEN_CLAIM, SETTLED, REFUSED
-    words: str
-    paid_cents: int
-    deposit_cents: int
-    loss_cents: int
-    actions: list[int]  # that carry value and season to a new card
 
 
 class Returns:
@@ -161,6 +136,8 @@ class Returns:
         """
         with self.ledger.books() as books:
             claim, alone = self._find(key), ""
+            if revive(books, claim.card, CLAIMED):
+                books.write()  # value that was dormant is its holder's: he asks for it
             try:
                 if claim.kind == RETURNED:
                     self._settle_returned(books, claim, proposal)

@@ -1,0 +1,17 @@
+"""Dormant value (`backend_sync/sales/dormancy_tables.py`)."""
+
+from alembic import op
+
+from backend_sync.sales.dormancy_tables import DORMANCY_BOOKS
+
+revision = "0017"
+down_revision = "0016"
+
+
+def upgrade() -> None:
+    for table in DORMANCY_BOOKS:
+        table.create(op.get_bind())
+
+
+def downgrade() -> None:
+    raise NotImplementedError("books are not thrown away; restore a backup of before instead")
