@@ -11,8 +11,6 @@ from pathlib import Path
 from backend_sync.catalogue import ARCHIVE, TARIFF_FILES
 from backend_sync.ports import Keyring
 from backend_sync.settlement.close import Closed, Hashes, every_batch, lines_of
-from backend_sync.settlement.parties import Party
-from backend_sync.settlement.payments import payments
 from backend_sync.settlement.statements import statements, tables_as_csv
 from backend_sync.storage.database import Database
 from card_layouts.errors import LayoutError
@@ -62,26 +60,16 @@ def export(database: Database, folder: Path, public: bytes, packages: Packages) 
     return [path for path, data in wanted.items() if write(path, data)]
 
 
-def export_statements(
-    database: Database, folder: Path, parties: Mapping[str, Party]
-) -> tuple[list[Path], list[tuple[str, int, str]]]:
-    """Write each batch's statements, tables and, where accounts are known, files for the bank.
-
-    Returns the files written, and what is in no bank file: (party, cents, why not).
-    """
+def export_statements(database: Database, folder: Path) -> list[Path]:
+    """Write each batch's statements and tables; return the files written."""
     wanted: dict[Path, bytes] = {}
-    left_out: list[tuple[str, int, str]] = []
     for closed in every_batch(database):
         to = folder / "statements" / f"{closed.number:06}"
         for statement in statements(closed):
             wanted[to / f"{statement.party}.json"] = statement.as_json()
             wanted[to / f"{statement.party}.txt"] = statement.as_text()
         wanted |= {to / name: data for name, data in tables_as_csv(closed).items()}
-        if parties:
-            paid = payments(closed, parties)
-            wanted |= {to / name: data for name, data in paid.files.items()}
-            left_out += paid.left_out
-    return [path for path, data in wanted.items() if write(path, data)], left_out
+    return [path for path, data in wanted.items() if write(path, data)]
 
 
 def openings(
@@ -91,7 +79,7 @@ def openings(
     slots: dict[Slot, bytes] = {
         (row[0], row[1], row[2]): bytes(row[3])
         for row in database.rows_of(
-            "SELECT e.device, e.epoch, e.seq, e.slot FROM {keys} JOIN entries e"
+            "SELECT e.device, e.epoch, e.seq, e.slot FROM {keys} JOIN held_entries e"
             " ON e.device = k.device AND e.epoch = k.epoch AND e.seq = k.seq",
             ("device", "epoch", "seq"),
             sorted(set(wanted)),

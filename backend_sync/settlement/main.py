@@ -21,6 +21,7 @@ from backend_sync.keyring.keyfile import KeyFileError
 from backend_sync.ledger.place import Place, PlaceError, reason
 from backend_sync.ledger.show import money, table
 from backend_sync.ports import KeyringError
+from backend_sync.settlement.bank import BankRefused, order, write_orders
 from backend_sync.settlement.bills import Bill, bills
 from backend_sync.settlement.close import Closed, SettlementError, close_day, every_batch
 from backend_sync.settlement.export import (
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
     run: Callable[[argparse.Namespace], Answer] = options.run
     try:
         code, found, lines = run(options)
-    except SettlementError as error:
+    except (SettlementError, BankRefused) as error:
         print(f"settlement {options.command}: {error}", file=sys.stderr)
         return 1
     except (
@@ -79,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         ("show", _show, "one batch: totals, tax, debts"),
         ("bills", _bills, "who is invoiced for rides on their own card, by account"),
         ("export", _export, "batches, lines, tariffs and statements into a folder"),
+        ("pay", _pay, "orders to the bank for what is outstanding; exit 1 while some cannot be"),
         ("open", _open, "hand over the seal keys of blocks that an auditor names"),
         ("verify", _verify, "exit 1 unless every batch is what the books say"),
     ):
@@ -96,9 +98,11 @@ def _parser() -> argparse.ArgumentParser:
                 metavar="DEVICE:EPOCH:SEQ", help="as `verify-settlement --sample` asks",
             )  # fmt: skip
             sub.add_argument("--to", type=Path, required=True, metavar="FILE", help="written here")
-        if name == "export":
+        if name in ("export", "pay"):
             sub.add_argument("--to", type=Path, required=True, metavar="DIR", help="written here")
-            sub.add_argument("--parties", type=Path, metavar="FILE", help="accounts, for the bank")
+        if name == "pay":
+            sub.add_argument("--parties", type=Path, required=True, metavar="FILE",
+                             help="whose account is which")  # fmt: skip
     return parser
 
 
@@ -154,12 +158,28 @@ def _export(options: argparse.Namespace) -> Answer:
     with place.books() as database, closing(place.keyring()) as keyring:
         public = keyring.assemble("publics", {})[0][1]
         paths = export(database, options.to, public, read_packages(place.tariffs))
-        parties = read_parties(options.parties) if options.parties else {}
-        more, left_out = export_statements(database, options.to, parties)
+        more = export_statements(database, options.to)
     written = [str(path) for path in [*paths, *more]]
-    lines = [f"{len(written)} files are new in {options.to}"]
-    lines += [f"not in a bank file: {party}, {money(c)}: {why}" for party, c, why in left_out]
-    return 0, {"written": written, "not_paid": left_out}, lines
+    return 0, {"written": written}, [f"{len(written)} files are new in {options.to}"]
+
+
+def _pay(options: argparse.Namespace) -> Answer:
+    parties = read_parties(options.parties)
+    with Place(options.place).ledger(SystemClock()) as ledger:
+        made, left_out = order(ledger, parties)
+        written = write_orders(ledger.database, options.to)
+    lines = [f"order {number}: authority {area}, {kind} {money(cents)}"
+             for number, kind, area, cents in made]  # fmt: skip
+    lines += [str(path) for path in written]
+    lines += [f"authority {row.authority}, {row.party}, {money(row.cents)}: {row.why}"
+              for row in left_out]  # fmt: skip
+    found = {
+        "orders": [dict(zip(("order", "kind", "authority", "cents"), row, strict=True))
+                   for row in made],
+        "written": [str(path) for path in written],
+        "left_out": [row._asdict() for row in left_out],
+    }  # fmt: skip
+    return int(bool(left_out)), found, lines or ["nothing is outstanding"]
 
 
 def _open(options: argparse.Namespace) -> Answer:

@@ -1,8 +1,7 @@
-"""Payment and collection files of a batch for the bank: SEPA pain.001 and pain.008.
+"""An order as a file for the bank: SEPA pain.001 to pay, pain.008 to collect.
 
-An authority pays its operators and other authorities, and collects from payers who signed a
-mandate. The same batch always gives the same bytes, message id and times included, so that a bank
-refuses a file that it gets twice. Written and checked against its schema by sepaxml.
+Ids, times and places of payments are those of the order, never drawn, so that a bank refuses a file
+that it gets twice. Written and checked against the official schema by sepaxml.
 Source: dependencies.md section 5; W-23.
 """
 
@@ -14,154 +13,77 @@ from typing import NamedTuple
 from sepaxml import SepaDD, SepaTransfer
 from sepaxml.validation import try_valid_xml
 
-from backend_sync.settlement.close import Closed
+from backend_sync.settlement.dues import Due
 from backend_sync.settlement.parties import Party
-from backend_sync.settlement.statements import Statement, statements
-from backend_sync.settlement.words import FIRST_DAY
 from card_layouts.codec.timestamps import to_unix
 
 TRANSFER, DEBIT = "pain.001.001.09", "pain.008.001.08"
-COLLECT_DAYS = 5  # notice that a bank and the payer get
+PAY_DAYS, COLLECT_DAYS = 1, 5  # from today; a payer gets notice
+EURO = "EUR"
 
 
-class Due(NamedTuple):
-    """What is to be paid or collected between an authority and another party."""
+class Order(NamedTuple):
+    """What an order is about; `made_at` in s since 2020, `batch` the newest that it settles."""
 
-    party: str
-    cents: int
-    why: str
-
-
-class Payments(NamedTuple):
-    """Files by name, and what is in none of them: (party, cents, why not)."""
-
-    files: dict[str, bytes]
-    left_out: list[tuple[str, int, str]]
+    number: int
+    authority: int
+    batch: int
+    made_at: int
+    today: date
 
 
-def payments(closed: Closed, parties: Mapping[str, Party]) -> Payments:
-    """Return the files of a batch, one to pay and one to collect for each authority."""
-    found = Payments({}, [])
-    for area in sorted({row[0] for row in closed.values["operators"]}):
-        payer = parties.get(f"authority-{area}")
-        pay, collect = _dues(closed, area)
-        if payer is None:
-            dues = [*pay, *collect]
-            found.left_out.extend((d.party, d.cents, f"no authority.{area}") for d in dues)
-            continue
-        pay = _known(found, pay, parties)
-        collect = _known(found, collect, parties, mandate=True)
-        if pay:
-            found.files[f"pay-authority-{area}.xml"] = _transfer(closed, area, payer, pay, parties)
-        if collect:
-            file = _debit(closed, area, payer, collect, parties)
-            found.files[f"collect-authority-{area}.xml"] = file
-    return found
+def payment(order: Order, dues: Sequence[Due], parties: Mapping[str, Party]) -> bytes:
+    """Return the pain.001 by which an authority pays these."""
+    sepa = SepaTransfer(_config(order, parties), schema=TRANSFER, clean=True)
+    for place, due in enumerate(dues, 1):
+        row = _row(order, place, due, parties[due.party])
+        sepa.add_payment({**row, "execution_date": order.today + timedelta(days=PAY_DAYS)})
+    return _named(sepa.export(validate=False), order, "P", TRANSFER)
 
 
-def _dues(closed: Closed, area: int) -> tuple[list[Due], list[Due]]:
-    """Return what an authority pays and what it collects."""
-    pay, collect = [], []
-    for statement in statements(closed):
-        kind, _, rest = statement.party.partition("-")
-        if kind == "authority" or int(rest.partition("-")[0]) != area:
-            continue
-        due = Due(statement.party, abs(statement.due), _why(statement))
-        if kind == "operator" and statement.due > 0 and not rest.endswith("-0"):
-            pay.append(due)
-        elif kind == "payer" and statement.due < 0:
-            collect.append(due)
-    debts: dict[int, int] = {}
-    for debtor, creditor, cents in [*closed.values["clearing"], *closed.values["loads"]]:
-        for one, other, sign in ((debtor, creditor, 1), (creditor, debtor, -1)):
-            if one == area:
-                debts[other] = debts.get(other, 0) + sign * cents
-    for other, cents in sorted(debts.items()):
-        if cents > 0:
-            pay.append(Due(f"authority-{other}", cents, f"batch {closed.number} clearing"))
-    return pay, collect
-
-
-def _why(statement: Statement) -> str:
-    return f"batch {statement.batch}, service day {statement.day}, {statement.party}"
-
-
-def _known(
-    found: Payments, dues: Sequence[Due], parties: Mapping[str, Party], mandate: bool = False
-) -> list[Due]:
-    """Return those whose account is known; note the others."""
-    known = []
-    for due in dues:
-        party = parties.get(due.party)
-        if party is None:
-            found.left_out.append((due.party, due.cents, "no account of it is known"))
-        elif mandate and not party.mandate:
-            found.left_out.append((due.party, due.cents, "signed no mandate: send an invoice"))
-        else:
-            known.append(due)
-    return known
-
-
-def _transfer(
-    closed: Closed, area: int, payer: Party, dues: Sequence[Due], parties: Mapping[str, Party]
-) -> bytes:
-    sepa = SepaTransfer(_config(closed, payer), schema=TRANSFER, clean=True)
-    for due in dues:
-        payment = _payment(closed, due, parties[due.party])
-        sepa.add_payment({**payment, "execution_date": _closing_date(closed)})
-    return _settled(sepa.export(validate=False), closed, f"P{area}", TRANSFER)
-
-
-def _debit(
-    closed: Closed, area: int, creditor: Party, dues: Sequence[Due], parties: Mapping[str, Party]
-) -> bytes:
-    config = {**_config(closed, creditor), "creditor_id": creditor.creditor_id}
-    sepa = SepaDD(config, schema=DEBIT, clean=True)
-    for due in dues:
+def collection(order: Order, dues: Sequence[Due], parties: Mapping[str, Party]) -> bytes:
+    """Return the pain.008 by which an authority collects from these; each signed a mandate."""
+    own = {"creditor_id": parties[f"authority-{order.authority}"].creditor_id}
+    sepa = SepaDD({**_config(order, parties), **own}, schema=DEBIT, clean=True)
+    for place, due in enumerate(dues, 1):
         party = parties[due.party]
-        payment = _payment(closed, due, party)
         sepa.add_payment(
             {
-                **payment,
+                **_row(order, place, due, party),
                 "type": "RCUR",
-                "collection_date": _closing_date(closed) + timedelta(days=COLLECT_DAYS),
+                "collection_date": order.today + timedelta(days=COLLECT_DAYS),
                 "mandate_id": party.mandate,
                 "mandate_date": party.mandate_date,
             }
         )
-    return _settled(sepa.export(validate=False), closed, f"C{area}", DEBIT)
+    return _named(sepa.export(validate=False), order, "C", DEBIT)
 
 
-def _config(closed: Closed, party: Party) -> dict[str, object]:
+def _config(order: Order, parties: Mapping[str, Party]) -> dict[str, object]:
+    party = parties[f"authority-{order.authority}"]
     bank = {"BIC": party.bic} if party.bic else {}
-    return {"name": party.name, "IBAN": party.iban, **bank, "batch": True,
-            "currency": closed.values["currency"]}  # fmt: skip
+    return {"name": party.name, "IBAN": party.iban, **bank, "batch": True, "currency": EURO}
 
 
-def _payment(closed: Closed, due: Due, party: Party) -> dict[str, object]:
+def _row(order: Order, place: int, due: Due, party: Party) -> dict[str, object]:
     bank = {"BIC": party.bic} if party.bic else {}
     return {
         "name": party.name,
         "IBAN": party.iban,
         **bank,
-        "amount": due.cents,
-        "description": due.why[:140],
-        "endtoend_id": f"{closed.number}-{due.party}"[:35],
+        "amount": abs(due.cents),
+        "description": f"order {order.number} up to batch {order.batch} {due.party}"[:140],
+        "endtoend_id": f"{order.number}-{place}",
     }
 
 
-def _closing_date(closed: Closed) -> date:
-    """Return the day after the service day: when money moves at the earliest."""
-    return FIRST_DAY + timedelta(days=closed.values["day"] + 1)
-
-
-def _settled(xml: bytes, closed: Closed, name: str, schema: str) -> bytes:
-    """Return the file with ids and time of the batch instead of random ones; checked again."""
+def _named(xml: bytes, order: Order, kind: str, schema: str) -> bytes:
+    """Return the file with ids and time of the order instead of random ones; checked again."""
     space = f"{{urn:iso:std:iso:20022:tech:xsd:{schema}}}"
     ET.register_namespace("", space[1:-1])
     tree = ET.fromstring(xml)
-    made = datetime.fromtimestamp(to_unix(closed.values["closed_at"]), UTC)
-    message = f"S{closed.number}-{name}-{closed.values['root'].hex()[:12]}"
+    made = datetime.fromtimestamp(to_unix(order.made_at), UTC)
+    message = f"{kind}{order.authority}-{order.number}-{made:%Y%m%d%H%M%S}"
     for path, text in (("MsgId", message), ("CreDtTm", made.strftime("%Y-%m-%dT%H:%M:%S"))):
         for element in tree.iter(space + path):
             element.text = text

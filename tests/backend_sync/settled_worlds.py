@@ -78,16 +78,16 @@ class Settled(World):
         }
         tariffs = {name: mounted(body) for name, body in self.bodies.items()}
         super().__init__(folder, url, tariffs=tariffs, cards=0)
-        self.cards = [self.town_card(index) for index in range(4)]
+        self.cards = [self.card_of(TOWN, index) for index in range(4)]
 
-    def town_card(self, index):
-        """Issue a card of the town's with 100 EUR on it."""
+    def card_of(self, authority, index):
+        """Issue a card of an authority's with 100 EUR on it."""
         uid = bytes((4,)) + (0xA1B2C3D4E5F0 + index).to_bytes(6, "big")
         issuer = self.devices[ISSUER_DEVICE]
         first = G.pack({"layout": 1, "device": issuer.number, "kind": KIND_ISSUE,
-                        "authority": TOWN})[:36]  # fmt: skip
+                        "authority": authority})[:36]  # fmt: skip
         h0 = record_h(issuer.k_chain, uid + b"\0", first)
-        row = {"uid": uid, "layout": 1, "state": STATE_VERIFIED, "authority": TOWN, "serial": index,
+        row = {"uid": uid, "layout": 1, "state": STATE_VERIFIED, "authority": authority, "serial": index,
                "generation": 1, "device": issuer.number, "h0": h0, "limit": 30_000}  # fmt: skip
         self.ledger.import_issues([ISSUE.pack(row)])
         return Plastic(uid, first + h0)
