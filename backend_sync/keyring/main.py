@@ -57,8 +57,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     init = _command(commands, "init", _init, "make the key file and an empty register")
-    init.add_argument("--authority", type=int, action="append", default=[], metavar="N")
-    init.add_argument("--aid", type=int, default=0, help="16 function bits of the application id")
+    init.add_argument("--authority", type=asking.number, action="append", default=[], metavar="N")
+    init.add_argument(
+        "--aid", type=int, default=0, help="16 function bits of the application id"
+    )
     init.add_argument(
         "--masters", type=Path, metavar="FILE", help="of `tornello card ceremony join`; else drawn"
     )
@@ -68,20 +70,20 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--socket", type=Path, help=f"default FOLDER/{SOCKET_FILE}")
 
     provision = _command(commands, "provision", _provision, "enter a device, print its keys")
-    provision.add_argument("device", type=int)
-    provision.add_argument("--epoch", type=int, default=0)
-    provision.add_argument("--authority", type=int, default=0)
-    provision.add_argument("--operator", type=int, default=0)
+    provision.add_argument("device", type=asking.number)
+    provision.add_argument("--epoch", type=asking.number, default=0)
+    provision.add_argument("--authority", type=asking.number, default=0)
+    provision.add_argument("--operator", type=asking.number, default=0)
     provision.add_argument("--edge", default="")
     provision.add_argument("--kind", choices=sorted(MASTERS_OF), default="validator")
-    provision.add_argument("--first-seq", type=int, default=1)
+    provision.add_argument("--first-seq", type=asking.number, default=1)
     asking.add_options(provision, proposal=True)
 
     certificate = _command(
         commands, "certificate", _certificate, "let a counter sell single tickets for 30 days"
     )
-    certificate.add_argument("device", type=int)
-    certificate.add_argument("--epoch", type=int, default=0)
+    certificate.add_argument("device", type=asking.number)
+    certificate.add_argument("--epoch", type=asking.number, default=0)
     certificate.add_argument("--from", dest="first", metavar="YYYY-MM-DD", help="default today")
     asking.add_options(certificate, proposal=True)
 
@@ -91,8 +93,8 @@ def _parser() -> argparse.ArgumentParser:
     asking.add_options(restored, proposal=True)
     _command(commands, "uses", _uses, "who used keys by hand, and who agreed, as JSON lines")
     refuse = _command(commands, "refuse", _refuse, "sign nothing more for a device")
-    refuse.add_argument("device", type=int)
-    refuse.add_argument("--epoch", type=int, default=0)
+    refuse.add_argument("device", type=asking.number)
+    refuse.add_argument("--epoch", type=asking.number, default=0)
     asking.add_options(refuse)
     return parser
 

@@ -58,11 +58,13 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("handle", nargs="+", help="32 hex digits; more than one is bulk: refused")
     ask.add_argument("--card", default="", metavar="UID", help="of the card on the desk, hex")
     ask.add_argument("--from", dest="first", metavar="YYYY-MM-DD", help="default today")
-    ask.add_argument("--days", type=int, default=1, help="length of the time range")
+    ask.add_argument("--days", type=asking.number, default=1, help="length of the time range")
     words = "who agrees; in a folder that is bound to no register of users"
     ask.add_argument("--approver", action="append", default=[], metavar="NAME", help=words)
     words = "what one of them agreed to: tornello register propose"
-    ask.add_argument("--proposal", action="append", type=int, default=[], metavar="N", help=words)
+    ask.add_argument(
+        "--proposal", action="append", type=asking.number, default=[], metavar="N", help=words
+    )
     ask.set_defaults(right="links.ask")
     audit = _command(commands, "audit", _audit, "print who asked what: all, or about one handle")
     audit.add_argument("--handle", default="", help="what a subject may see: his own lines")

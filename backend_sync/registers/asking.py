@@ -25,6 +25,7 @@ from backend_sync.registers.users import demand
 from backend_sync.storage.disk import DiskRefused
 
 BINDING = "register.place"
+NUMBER_MOST = 10**15 - 1
 
 
 class Asker:
@@ -47,6 +48,14 @@ class Asker:
         return RegisterApprovals(self.registers.proposals, self.user, authority)
 
 
+def number(text: str) -> int:
+    """Return the number of an option, one that a database can hold; for argparse."""
+    found = int(text)
+    if abs(found) > NUMBER_MOST:
+        raise argparse.ArgumentTypeError(f"{text[:40]}: wanted a number of at most 15 digits")
+    return found
+
+
 def add_options(parser: argparse.ArgumentParser, proposal: bool = False) -> None:
     """Add --register, --by and --secret, and --proposal for what may take two people."""
     words = "register of users; else the one that the folder is bound to"
@@ -55,7 +64,7 @@ def add_options(parser: argparse.ArgumentParser, proposal: bool = False) -> None
     parser.add_argument("--secret", type=Path, metavar="FILE", help="file: that user's secret")
     if proposal:
         words = "what another person agreed to: tornello register propose"
-        parser.add_argument("--proposal", type=int, default=0, metavar="N", help=words)
+        parser.add_argument("--proposal", type=number, default=0, metavar="N", help=words)
 
 
 def place_name(place: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from backend_sync.registers import card_views
+from backend_sync.registers.asking import number
 from backend_sync.registers.card_states import STATES
 from backend_sync.registers.cards import Document
 from backend_sync.registers.deliveries import Delivery, holes, read_batch, read_made, read_span
@@ -26,7 +27,7 @@ def add_commands(commands: Any, add: Callable[..., argparse.ArgumentParser]) -> 
     deliver.add_argument("--batch", type=Path, help="batch file of the delivery")
     deliver.add_argument("--issued", type=Path, help="ISSUE rows of the cards that were made")
     deliver.add_argument("--range", type=str, help="FIRST..LAST, printed numbers")
-    deliver.add_argument("--delivery", type=int, help="the supplier's number, with --range")
+    deliver.add_argument("--delivery", type=number, help="the supplier's number, with --range")
     deliver.add_argument(
         "--spoilt", action="store_true", help="cards that were not made become damaged"
     )
@@ -39,7 +40,7 @@ def add_commands(commands: Any, add: Callable[..., argparse.ArgumentParser]) -> 
     state.add_argument("--to", required=True, metavar="STATE", help="such as 'with customer'")
     state.add_argument("--at", default="", metavar="PLACE", help="point:NAME they come to")
     undo = add(commands, "undo", _undo, "make the opposite document of the newest one")
-    undo.add_argument("--document", type=int, required=True, help="its number")
+    undo.add_argument("--document", type=number, required=True, help="its number")
     for parser in (deliver, move, state, undo):
         parser.add_argument("--reason", default="", help="stands in the document")
     add(commands, "stock", _stock, "how many cards are where, in which state")
@@ -49,9 +50,9 @@ def add_commands(commands: Any, add: Callable[..., argparse.ArgumentParser]) -> 
     )
     add(commands, "points", _points, words)
     place = add(commands, "place", _place, "open a point, or set a reorder limit")
-    place.add_argument("--authority", type=int, required=True)
+    place.add_argument("--authority", type=number, required=True)
     place.add_argument("--name", required=True, help="stock or point:NAME")
-    place.add_argument("--alarm-below", type=int, default=0, help="cards to hand out; 0 = none")
+    place.add_argument("--alarm-below", type=number, default=0, help="cards to hand out; 0 = none")
     for name, run, words in (
         ("card", _card, "where one card is, and in which state"),
         ("history", _history, "every document about one card"),

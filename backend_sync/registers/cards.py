@@ -24,6 +24,7 @@ NO_CARD = ("", "")
 # Documents that stand: neither an undo nor undone.
 IN_FORCE = "d.undoes = 0 AND NOT EXISTS (SELECT 1 FROM card_documents u WHERE u.undoes = d.id)"
 REASON_MOST = 200
+DELIVERY_MOST = (1 << 32) - 1
 
 
 class Span(NamedTuple):
@@ -93,8 +94,10 @@ class Cards:
         demand(by, "cards.deliver", Scope(span.authority))
         with self.database.transaction():
             self._check_span(span)
-            if delivery < 1:
-                raise Refused(f"delivery {delivery}: wanted the supplier's number, 1 or more")
+            if not 1 <= delivery <= DELIVERY_MOST:
+                raise Refused(
+                    f"delivery {delivery}: wanted the supplier's number, 1 to {DELIVERY_MOST}"
+                )
             taken = within(self._around(span), span.first, span.last)
             if taken:
                 raise Refused(f"card {span.number(taken[0][0])} is in a delivery already")

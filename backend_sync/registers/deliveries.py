@@ -18,6 +18,7 @@ from card_layouts.cards.issue import ISSUE, STATE_VERIFIED
 from card_layouts.errors import LayoutError
 
 RANGE = ".."
+RANGE_MOST = 60  # characters of two numbers with room to spare
 
 
 class Delivery(NamedTuple):
@@ -29,10 +30,12 @@ class Delivery(NamedTuple):
 
 def read_span(text: str) -> Span:
     """Return the cards of "244 00001000 9..244 00001499 2", or of one number. Raises: Refused."""
-    first, _, last = text.partition(RANGE)
+    if len(text) > RANGE_MOST:
+        raise Refused(f"range {text[:RANGE_MOST]} ...: {len(text)} characters, wanted FIRST..LAST")
+    first, dots, last = text.partition(RANGE)
     try:
         authority, begin = parse_card_number(first.strip())
-        other, end = parse_card_number((last or first).strip())
+        other, end = parse_card_number((last if dots else first).strip())
     except LayoutError as error:
         raise Refused(str(error)) from None
     if other != authority:

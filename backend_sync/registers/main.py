@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend_sync.clocks import SystemClock
 from backend_sync.registers import card_commands, user_commands
-from backend_sync.registers.asking import bind, read_secret
+from backend_sync.registers.asking import bind, number, read_secret
 from backend_sync.registers.opening import RESTORE, Registers, open_database
 from backend_sync.registers.passwords import Cost
 from backend_sync.registers.refusals import CommandError, Refused
@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     init = add_command(commands, "init", _init, "make a register, or serve one more authority",
                        signed=False)  # fmt: skip
     init.add_argument(
-        "--authority", type=int, required=True, help="its number, 1..255; 0 = technical support"
+        "--authority", type=number, required=True, help="its number, 1..255; 0 = technical support"
     )
     init.add_argument("--user", required=True, help="its first user, who adds the others")
     init.add_argument("--secret", type=Path, help="file: that user's password")

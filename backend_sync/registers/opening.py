@@ -12,14 +12,13 @@ from backend_sync.registers.proposals import Policy, Proposals
 from backend_sync.registers.refusals import Refused
 from backend_sync.registers.rights import User
 from backend_sync.registers.trail import Trail
-from backend_sync.registers.users import Users
+from backend_sync.registers.users import AUTHORITY_MOST, Users
 from backend_sync.storage.database import Database
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 FILE = "registers.db"
 RESTORE = "put back the last backup; `tornello register verify` says how far it goes"
 SQLITE = "sqlite:///"
-AUTHORITY_MOST = 255
 COST, POLICY = Cost(), Policy()
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from backend_sync.registers import rights
+from backend_sync.registers.asking import number
 from backend_sync.registers.opening import Registers
 from backend_sync.registers.proposals import APPROVED, KINDS, REFUSED, Proposal
 from backend_sync.registers.refusals import Refused
@@ -24,24 +25,24 @@ def add_commands(commands: Any, add: Callable[..., argparse.ArgumentParser]) -> 
     add(commands, "rights", _rights, "the roles, and the rights that users of each can have")
     propose = add(commands, "propose", _propose, "ask for what takes two people")
     propose.add_argument("--kind", required=True, choices=[kind.name for kind in KINDS])
-    propose.add_argument("--authority", type=int, required=True)
-    propose.add_argument("--amount", type=int, required=True, help="entries, uses or cents")
+    propose.add_argument("--authority", type=number, required=True)
+    propose.add_argument("--amount", type=number, required=True, help="entries, uses or cents")
     propose.add_argument("--content", required=True, help="what will be done, in words")
     propose.add_argument("--digest", default="", help="SHA-256 of what will be done, in hex")
     approve = add(commands, "approve", _approve, "agree to another person's proposal")
-    approve.add_argument("--proposal", type=int, required=True, help="its number")
+    approve.add_argument("--proposal", type=number, required=True, help="its number")
     approve.add_argument("--refuse", action="store_true", help="refuse it, or take one's own back")
     add(commands, "proposals", _proposals, "what was asked for, and how it stands")
     trail = add(commands, "trail", _trail, "who changed what, when, before and after")
     trail.add_argument("--subject", default="", help="only this: user:NAME, document:17 ...")
-    trail.add_argument("--last", type=int, default=50, help="so many newest rows (50)")
+    trail.add_argument("--last", type=number, default=50, help="so many newest rows (50)")
 
 
 def _add_user_commands(commands: Any, add: Callable[..., argparse.ArgumentParser]) -> None:
     new = add(commands, "add", _add, "add an account")
     new.add_argument("--role", required=True, help=", ".join(role.name for role in rights.ROLES))
-    new.add_argument("--authority", type=int, default=0, help="bound to it")
-    new.add_argument("--operator", type=int, default=0, help="bound to it")
+    new.add_argument("--authority", type=number, default=0, help="bound to it")
+    new.add_argument("--operator", type=number, default=0, help="bound to it")
     new.add_argument("--point", default="", help="bound to it: the NAME of point:NAME")
     new.add_argument("--rights", default="", help="by comma; all: every right of the role")
     parsers = [new]
@@ -155,6 +156,8 @@ def _made(proposals: list[Proposal]) -> Answer:
 def _trail(registers: Registers, by: User, options: argparse.Namespace) -> Answer:
     if "trail.see" not in by.rights:
         raise Refused(f"user {by.name} ({by.role}) does not have the right trail.see")
+    if options.last < 1:
+        raise Refused(f"--last {options.last}: wanted 1 or more rows")
     rows = [
         row
         for row in every_row(registers.database)

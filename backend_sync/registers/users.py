@@ -18,6 +18,7 @@ from backend_sync.storage.database import Database
 
 COLUMNS = "name, role, authority, operator, point, person, rights, secret, wrong, disabled"
 NAME = re.compile(r"[a-z][a-z0-9.-]{0,31}")
+AUTHORITY_MOST, OPERATOR_MOST = 255, 65_535  # decision D1
 WRONG_SIGN_IN = "sign in: no such user, or the secret is wrong"
 
 
@@ -189,6 +190,13 @@ def _check(user: User) -> None:
         raise Refused(f"role {user.role!r} is not known; known roles: {wanted}")
     if user.scope.person not in ("", user.name):
         raise Refused(f"user {user.name}: person {user.scope.person}, wanted himself or nobody")
+    if not (
+        0 <= user.scope.authority <= AUTHORITY_MOST and 0 <= user.scope.operator <= OPERATOR_MOST
+    ):
+        raise Refused(
+            f"user {user.name}: authority {user.scope.authority}, operator {user.scope.operator};"
+            f" wanted up to {AUTHORITY_MOST} and {OPERATOR_MOST}"
+        )
     missing = [bond for bond in role.bound_to if not getattr(user.scope, bond)]
     if missing:
         raise Refused(f"user {user.name}: role {role.name} is bound to {missing[0]}: name it")

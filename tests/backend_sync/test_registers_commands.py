@@ -102,6 +102,34 @@ def test_a_register_lives_by_its_commands(kind, request, tmp_path, capsys):
     assert "supplier" in desk.done("trail", "--subject", "document:1")
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("deliver", "--range", "244 00001000 3..", "--delivery", 1), "number : wanted 12 digits"),
+        (("deliver", "--range", "..244 00001000 3", "--delivery", 1), "number : wanted 12 digits"),
+        (("deliver", "--range", "244 00001000 4", "--delivery", 1), "would have to be 3"),
+        (("deliver", "--range", "7" * 3000, "--delivery", 1), "3000 characters, wanted FIRST..LAST"),
+        (("deliver", "--range", ALL, "--delivery", 1 << 32), "delivery 4294967296: wanted"),
+        (("undo", "--document", -1), "document -1: there is none"),
+        (("trail", "--last", 0), "wanted 1 or more rows"),
+        (("propose", "--kind", "refund", "--authority", 244, "--amount", -5, "--content", "x"),
+         "amount -5"),
+    ],
+)  # fmt: skip
+def test_rubbish_is_refused_in_a_sentence_and_changes_nothing(desk, words, said):
+    before = desk.json("verify")
+    assert said in desk.refused(*words)
+    assert desk.json("verify") == before
+
+
+@pytest.mark.parametrize("option", ["--document", "--proposal"])
+def test_a_number_that_no_database_holds_is_not_understood(desk, option, capsys):
+    command = "undo" if option == "--document" else "approve"
+    with pytest.raises(SystemExit, match="2"):
+        desk.run(command, option, 10**30)
+    assert "wanted a number of at most 15 digits" in capsys.readouterr().err
+
+
 @pytest.mark.requirement("W-100", "W-26")
 def test_an_authority_without_a_service_point_is_named_until_somebody_serves(desk):
     code, out, _ = desk.run("points")
