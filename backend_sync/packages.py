@@ -281,7 +281,7 @@ class Packages:
         v_actions = versions.pop("v_actions", 0)
         made_of = {**self.terms.fields, "life_s": self.terms.life_s, **versions, **special}
         keyed = {}
-        if self.actions is not None:
+        if self.actions is not None and device["kind"] in CARRYING:
             made_of["chain"] = self.actions.chain
             keyed = {"generation": self.actions.current.generation, "v_actions": v_actions}
         last = self.versions.manifests.get(name)

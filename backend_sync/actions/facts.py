@@ -116,8 +116,8 @@ class Facts:
         self._forgotten_until = forgotten_until(database)
         self._seen: dict[int, int] = {}  # when the newest tap that is here was, by card
         if self._forgotten_until:
-            sql = "SELECT c.id, p.at FROM cards c JOIN pendings p ON p.id = c.newest"
-            self._seen.update(map(tuple, database.rows_in(f"{sql} WHERE c.id IN {{}}", wanted)))
+            sql = "SELECT card, at FROM card_sightings WHERE card IN {}"
+            self._seen.update(map(tuple, database.rows_in(sql, wanted)))
 
     def _read_entries(self, database: Database, cards: list[int]) -> None:
         rows = database.rows_in(

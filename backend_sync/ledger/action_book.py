@@ -22,6 +22,10 @@ AT_LEAST = (
     "INSERT INTO card_actions (card, a) VALUES (?, ?) ON CONFLICT (card)"
     " DO UPDATE SET a = excluded.a WHERE excluded.a > card_actions.a"
 )
+NEWEST_SIGHTING = (
+    "INSERT INTO card_sightings (card, at) VALUES (?, ?) ON CONFLICT (card)"
+    " DO UPDATE SET at = excluded.at WHERE excluded.at > card_sightings.at"
+)
 NEWEST_TIME = (
     "INSERT INTO device_times (device, epoch, seq, at) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (device, epoch) DO UPDATE SET seq = excluded.seq, at = excluded.at"
@@ -41,6 +45,7 @@ class ActionBook:
         self.database = database
         self._entries: list[Row] = []
         self._done: dict[int, int] = {}
+        self._sightings: dict[int, int] = {}
         self._times: dict[tuple[int, int], tuple[int, int]] = {}
         self._leases: list[Row] = []
 
@@ -52,7 +57,7 @@ class ActionBook:
             k, version, kind, action = read_announced(opened.payload)
             self._entries.append((entry.id, card.id, k, version, kind, action, at))
             a -= 1
-        self._seen(card.id, a)
+        self._seen(card.id, a, at)
 
     def configured(self, entry: Entry) -> None:
         """Take a CONFIG: each night's tells how far the device's clock has come, and its lease."""
@@ -62,19 +67,21 @@ class ActionBook:
         if clock != CLOCK_UNSET:
             self._time(entry, at)
 
-    def observed(self, card: Card, records: Iterable[bytes]) -> None:
-        """Take records that were read from a card."""
+    def observed(self, card: Card, records: Iterable[bytes], at: int = 0) -> None:
+        """Take records that were read from a card; `at` when its newest was, if that is told."""
         for record in records:
-            self._seen(card.id, read_record_a(record)[0])
+            self._seen(card.id, read_record_a(record)[0], at)
 
     def write(self) -> None:
         """Write all that was taken; the cards and entries are in the tables already."""
         self.database.insert(action_entries, self._entries)
         self.database.run(AT_LEAST, list(self._done.items()))
+        self.database.run(NEWEST_SIGHTING, list(self._sightings.items()))
         self.database.run(NEWEST_TIME, [(*name, *told) for name, told in self._times.items()])
         self.database.run(NEWEST_LEASE, self._leases)
 
-    def _seen(self, card: int, a: int) -> None:
+    def _seen(self, card: int, a: int, at: int) -> None:
+        self._sightings[card] = max(at, self._sightings.get(card, 0))
         if a > self._done.get(card, 0):
             self._done[card] = a
 

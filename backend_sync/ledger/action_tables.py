@@ -31,6 +31,13 @@ card_actions = Table(  # how many actions each card was seen to have done
     number_column("a"),
 )
 
+card_sightings = Table(  # the newest tap of each card that is held here, refused ones too
+    "card_sightings",
+    metadata,
+    Column("card", Big, ForeignKey("cards.id"), primary_key=True, autoincrement=False),
+    number_column("at"),  # device time, s since 2020
+)
+
 device_times = Table(  # the newest entry of each device that tells a time
     "device_times",
     metadata,
@@ -62,4 +69,4 @@ earlier_leases = Table(  # by which devices may carry out lists that these books
 )
 
 ACTION_EVIDENCE = (action_entries, card_actions, device_times)
-FORGOTTEN_LISTS = (device_leases, earlier_leases)
+FORGOTTEN_LISTS = (card_sightings, device_leases, earlier_leases)

@@ -47,6 +47,7 @@ SLOT_BYTES_AT = 44  # ACTION: the row of P that is put on the card
 read_right = reader(P_SLOT, ("authority_use", "product"), 0, 3)
 read_config = reader(entries_device.CONFIG, ("time", "clock", "role", "result", "new"), 24, 37)
 read_outcome = reader(entries_tap.OUTCOME, ("of", "outcome", "how"), 44, 49)
+read_refusal_time = reader(entries_tap.REFUSAL, ("time",), 51, 59)
 read_obs = reader(entries_tap.OBS, ("count",), 95, 96)
 read_ticket = reader(
     entries_service.TICKET, ("counter", "time", "authority", "zone", "operator"), 43, 62

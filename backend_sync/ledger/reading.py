@@ -27,6 +27,7 @@ from backend_sync.ledger.decoding import (
     read_obs,
     read_operator,
     read_outcome,
+    read_refusal_time,
 )
 from backend_sync.ledger.poster import Poster
 from backend_sync.ledger.products import ProductBook
@@ -112,7 +113,8 @@ class Reading:
                 self._observed(entry, *_records_of(entry))
             elif kind in OBSERVING:
                 start, end = OBSERVING[kind]
-                self._observed(entry, entry.opened.payload[start:end])
+                at = read_refusal_time(entry.opened.payload)[0] if kind == REFUSAL else 0
+                self._observed(entry, entry.opened.payload[start:end], at=at)
             elif kind == CONFIG:
                 self.actions.configured(entry)
             elif kind == TICKET:
@@ -197,12 +199,12 @@ class Reading:
             return self.book.number(f"{UNALLOCATED}:{area}", area), card.id
         return card.id, card.id
 
-    def _observed(self, entry: Entry, *found: bytes) -> None:
+    def _observed(self, entry: Entry, *found: bytes, at: int = 0) -> None:
         present = [record for record in found if record != NO_RECORD]
         if entry.opened.card is not None and present:
             card = self._card(entry, entry.opened.card)
             self.records += [(card, record, entry.id) for record in present]
-            self.actions.observed(card, present)
+            self.actions.observed(card, present, at)
 
     def _card(self, entry: Entry, pseudonym: bytes) -> Card:
         card = self.work.by_pseudonym[pseudonym]
