@@ -2,7 +2,8 @@
 
 For what a device must remember over a power cut but the journal is no place for: which tickets were
 accepted here, which orders were sold. A row is durable when `append` returns; a torn one is passed
-over; one byte of it can be marked later. Knows nothing of what rows say.
+over; one byte of it can be marked later. Rows and heads are read back: a block that does not take
+its head is passed over. Knows nothing of what rows say.
 Source: decisions.md D9 (replay list per device); trust.md T14, T16.
 """
 
@@ -13,6 +14,7 @@ from card_layouts.codec.bits import Layout, table
 PAGE_BYTES = 256
 MAGIC = 0x5257
 TAIL_BYTES = 3  # CRC 2, mark 1
+TRIES = 2
 # fmt: off
 HEAD = Layout("ROWS_HEAD", 6, table(
     "magic", 16,
@@ -20,6 +22,10 @@ HEAD = Layout("ROWS_HEAD", 6, table(
     "number", 30,
 ))
 # fmt: on
+
+
+class RowsWorn(Exception):
+    """No block takes a row any more: a person must look."""
 
 
 class FlashRows:
@@ -40,10 +46,13 @@ class FlashRows:
         self._mount()
 
     def append(self, data):
-        """Write a row; return its place, for `mark`. Shape: row_bytes - TAIL_BYTES of data."""
+        """Write a row; return its place, for `mark`. Shape: row_bytes - TAIL_BYTES of data.
+
+        Raises: RowsWorn.
+        """
         row = bytes(data) + crc32(data).to_bytes(4, "big")[2:] + b"\xff"
         assert len(row) == self._size, (len(row), self._size)
-        while True:
+        for _ in range(TRIES * self._flash.block_bytes // self._size):
             if self._next >= self._flash.block_bytes:
                 self.begin_block()
             place = self._block_at(self._number) + self._next
@@ -51,6 +60,7 @@ class FlashRows:
             self._flash.program(place, row[:-1])
             if self._read(place) == row:
                 return place
+        raise RowsWorn("rows: no row is taken")
 
     def mark(self, place):
         """Mark the row at `place`, for ever."""
@@ -60,13 +70,26 @@ class FlashRows:
         """Return whether the next row begins a block, which takes an erase."""
         return self._next >= self._flash.block_bytes
 
+    def prepare(self):
+        """Begin a block before somebody waits for it; the next row tries again if none is taken."""
+        try:
+            self.begin_block()
+        except RowsWorn:
+            self._next = self._flash.block_bytes
+
     def begin_block(self):
-        """Erase the oldest block and write to it from now on."""
-        place = self._block_at(self._number + 1)
-        self._flash.erase(place)
-        self._program_head(place, self._number + 1)
-        self._number += 1
-        self._next = self._size
+        """Erase the oldest block and write to it from now on. Raises: RowsWorn."""
+        for _ in range(TRIES * self._blocks):
+            self._number += 1
+            place = self._block_at(self._number)
+            self._flash.erase(place)
+            if self._used(place) != self._size or self._read(place) != self._blank:
+                continue  # an old row would come back to life
+            self._program_head(place, self._number)
+            if self._number_at(place) == self._number:
+                self._next = self._size
+                return
+        raise RowsWorn("rows: no block takes its head")
 
     def rows(self):
         """Yield (place, data, marked) of every whole row, the newest first."""
@@ -101,7 +124,11 @@ class FlashRows:
             ):
                 self._number = number
         if self._number:
-            self._next = self._used(self._block_at(self._number))
+            place = self._block_at(self._number)
+            self._next = self._used(place)
+            if self._next == self._size:
+                # A cut may have left its head half programmed, which reads well only today.
+                self._program_head(place, self._number)
 
     def _used(self, start):
         """Return where the first row lies behind which all are blank."""

@@ -7,6 +7,7 @@ the ticket it voids. Source: D9, T16, X-8; single_sale.py has the story.
 from card_layouts.codec.bits import Layout, table
 from card_layouts.codec.timestamps import day_of
 from card_layouts.tickets.single import CERTIFICATE, CERTIFIED_BYTES, SINGLE, SINGLE_BYTES
+from firmware.flash_rows import RowsWorn
 
 ROW_BYTES = 64
 ORDER_BYTES = 3
@@ -64,6 +65,14 @@ class Row:
 def pack_row(order, body, rest):
     """Return the 61 bytes of a row."""
     return order.to_bytes(ORDER_BYTES, "big") + body + rest + PADDING
+
+
+def remember(rows, row):
+    """Write a row, before its entry. Raises: Unsold if none is taken: nothing is sold."""
+    try:
+        rows.append(row)
+    except RowsWorn:
+        raise Unsold("FLASH_WORN")
 
 
 def find_row(rows, next_ticket, order, ticket=-1):

@@ -37,7 +37,7 @@ def print_steps(singles, order, again):
             yield from _print(singles, row.body, row.printed)
             rows.mark(row.place)
             if rows.is_full():
-                rows.begin_block()
+                rows.prepare()
         signal("sold", "%d %d %d" % (order, row.serial, SINGLE.get(row.body, "price")))
     except Unsold as unsold:
         signal("unprinted", "%d %s" % (order, unsold.why))

@@ -40,6 +40,7 @@ from firmware.single_orders import (
     certificate_for,
     find_row,
     pack_row,
+    remember,
 )
 from firmware.tap_decide import REASONS, degraded, where
 
@@ -117,7 +118,7 @@ def _new_sale(singles, rows, order, wanted):
     body = pack_single(_ticket(tap, priced, total, product, serial, number, now))
     entry = _entry(tap, priced, body, order, now, clock)
     CASH_SALE.put(entry, "rounding", ROUNDING_ZERO + rounding)
-    rows.append(pack_row(order, body, _rest(entry)))
+    remember(rows, pack_row(order, body, _rest(entry)))
     tap.journal.append(CASH_SALE_TYPE, entry, tap.flags())
 
 

@@ -15,7 +15,7 @@ from card_layouts.records.entries_service import BARCODE, BARCODE_INSPECTED, BAR
 from card_layouts.records.entries_tap import REASON_JOURNAL_FULL
 from card_layouts.tickets.check import genuine_steps
 from firmware.card_writer import FLAG_DEGRADED
-from firmware.flash_rows import FlashRows
+from firmware.flash_rows import FlashRows, RowsWorn
 from firmware.partitions import USED_BLOCKS, USED_FIRST
 
 ROW_BYTES = 16
@@ -78,7 +78,10 @@ def _use(singles, entry, row):
     if place >= 0:
         BARCODE.put(entry, "again", 1)
     else:
-        place = used.append(packed)
+        try:
+            place = used.append(packed)
+        except RowsWorn:
+            return REASON_JOURNAL_FULL
     answer = _journal(tap, entry, ACCEPTED)
     used.mark(place)
     if used.is_full():
@@ -93,7 +96,7 @@ def _make_room(tap, used):
         if USED.get(found, "until") * 60 >= now:
             tap.signals.signal("fault", "used tickets forgotten")
             break
-    used.begin_block()
+    used.prepare()
 
 
 def _journal(tap, entry, answer):

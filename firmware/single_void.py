@@ -30,6 +30,7 @@ from firmware.single_orders import (
     Unsold,
     find_row,
     pack_row,
+    remember,
 )
 
 MINUTES, IN_A_SHIFT = 10, 50  # unless the profile's void_minutes and void_most say otherwise
@@ -105,7 +106,7 @@ def _new_void(tap, rows, order, sold):
     SINGLE.put(body, "serial", serial)
     SOLD.put(rest, "void_of", sold.serial)
     entry = _entry(tap, body, rest, order, serial)
-    rows.append(pack_row(order, body, rest))
+    remember(rows, pack_row(order, body, rest))
     tap.journal.append(CASH_SALE_TYPE, entry, tap.flags())
     return SINGLE.get(body, "price")
 

@@ -1,4 +1,4 @@
 """Power lost at every flash operation of every journal and update flow, for `sim cuts` and tests.
 
-Reading order: stage, ledgerless, journal, packages, taps, flows, drill, plants.
+Reading order: stage, journal, packages, shifts, taps, flows, drill, plants.
 """

@@ -1,9 +1,10 @@
-"""Every flow that is cut: the bare journal, the packages, then taps and services with a journal."""
+"""Every flow that is cut: the bare journal, packages, a driver's shift, then taps and services."""
 
 from collections.abc import Callable
 
 from simulator.cuts.journal_flows import JOURNAL_FLOWS
 from simulator.cuts.packages import PACKAGE_FLOWS
+from simulator.cuts.shifts import SHIFT_FLOWS
 from simulator.cuts.stage import Flow
 from simulator.cuts.taps import TapStage, TicketStage
 from simulator.tears.flow import Flow as CardFlow
@@ -35,4 +36,4 @@ TAP_FLOWS = (
     *(_tap(LoadFlow), _tap(LoadFlow, 29), _tap(ProductFlow), _tap(RefundFlow), _tap(UnblockFlow)),
     Flow("ticket", "a tourist ticket is used", TicketStage),
 )
-FLOWS = (*JOURNAL_FLOWS, *PACKAGE_FLOWS, *TAP_FLOWS)
+FLOWS = (*JOURNAL_FLOWS, *PACKAGE_FLOWS, *SHIFT_FLOWS, *TAP_FLOWS)

@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from firmware.card_writer import CardWriter
+from firmware.flash_rows import FlashRows
 from firmware.journal import Journal
+from firmware.journal_counters import Counters
 from firmware.package_slots import SlotWriter
 from firmware.updates import Updates
-from simulator.cuts.stage import LOST, MIXED, MOUNT, SENT, WRONG
+from simulator.cuts.stage import DOUBLED, LOST, MIXED, MOUNT, SENT, WRONG
 
 
 class Plant(NamedTuple):
@@ -123,6 +125,25 @@ def _eager(replace: Callable[[Any, str, Any], None]) -> None:
     )
 
 
+def _headless(replace: Callable[[Any, str, Any], None]) -> None:
+    def begin_block(self: Any) -> None:
+        place = self._block_at(self._number + 1)
+        self._flash.erase(place)
+        self._program_head(place, self._number + 1)
+        self._number += 1
+        self._next = self._size
+
+    replace(FlashRows, "begin_block", begin_block)
+
+
+def _unvoided(replace: Callable[[Any, str, Any], None]) -> None:
+    def count(self: Any, name: str, more: int, limit: int = 2**16 - 1) -> None:
+        whole(self, name, abs(more), limit)
+
+    whole = Counters._count
+    replace(Counters, "_count", count)
+
+
 PLANTS = {
     "unread": Plant("what was programmed is not read back", "pair", LOST, _unread),
     "key-first": Plant("the old key dies before the next header", "change", MOUNT, _key_first),
@@ -131,5 +152,7 @@ PLANTS = {
     "received": Plant("a body is checked as received, not as kept", "hotlist", MIXED, _received),
     "uncounted": Plant("a lease that a cut switched is not counted", "lease", WRONG, _uncounted),
     "eager": Plant("a block is erased before it is acknowledged", "full", LOST, _eager),
+    "headless": Plant("a block of orders is used with its head unread", "sale", DOUBLED, _headless),
+    "unvoided": Plant("a void adds to the cash that is due", "void", WRONG, _unvoided),
     "next-slot": Plant("a slot that reads blank after a start is used", "pair", LOST, _next_slot),
 }

@@ -18,8 +18,10 @@ from card_layouts.records.entries_tap import TERMINAL_HAND_HELD
 from card_layouts.records.slot import FLAG_LAST_OF_SHIFT
 from card_layouts.settlement.totals import sale_facts
 from firmware import journal_counters
+from firmware.partitions import SOLD_BLOCKS, SOLD_FIRST, USED_BLOCKS, USED_FIRST
 from firmware.shifts import LOCKED_MS
 from simulator.field import commit_lost
+from simulator.flash import DEAD
 from simulator.tap_world import FARE, FARE_TWO, NOW, Device, lease, new_card
 from simulator.vehicle_world import (
     ADULT,
@@ -348,3 +350,21 @@ def test_a_pin_row_is_right_for_one_driver_one_pin_and_one_device():
     for driver, pin in ((0, "4711"), (1 << 20, "4711"), (33, "471"), (33, "4" * 9), (33, "47a1")):
         with pytest.raises(RangeError):
             pin_row(b"k" * 16, driver, pin)
+
+
+@pytest.mark.requirement("T16", "X-5")
+def test_worn_flash_that_remembers_no_order_sells_and_voids_nothing_and_says_so(bus):
+    bus.sell(1)
+    bus.flash._dead.update(dict.fromkeys(range(SOLD_FIRST, SOLD_FIRST + SOLD_BLOCKS), DEAD))
+    assert bus.sell(2) == "unsold 2 FLASH_WORN"
+    assert bus.void(3, 1) == "unsold 3 FLASH_WORN"
+    assert bus.sign_off() == "shift closed 1 33"
+    assert end_of(bus)["cash"] == FARE and end_of(bus)["next_ticket"] == 2
+
+
+@pytest.mark.requirement("T14", "T16")
+def test_worn_flash_that_remembers_no_use_accepts_no_ticket(bus):
+    bus.sell(1)
+    bus.flash._dead.update(dict.fromkeys(range(USED_FIRST, USED_FIRST + USED_BLOCKS), DEAD))
+    assert bus.scan(bus.codes[0]) == "REFUSED_JOURNAL_FULL"
+    assert "BARCODE" not in bus.names()

@@ -16,7 +16,7 @@ NAMES = [flow.name for flow in FLOWS]
 ROLES = ["tariff", "hotlist", "overlay", "actions", "lease", "firmware"]
 CUTS_A_RUN, CUTS_IN_ALL = 30_000, 100_000
 SAMPLE = 10  # of all of them, which `sim gate` runs whole
-RARE = ("trusting", "next-slot", "received")  # found by few of the cuts
+RARE = ("trusting", "next-slot", "received", "headless")  # found by few of the cuts
 
 
 def said(capsys, *arguments):
