@@ -4,8 +4,7 @@ An entry is durable when `append` returns and is forgotten only after a verified
 acknowledgement. A cut at any program or erase leaves a ring that mounts with every
 entry that was durable; a torn slot is skipped and its seq used again in the next one.
 What is written is read back: an operation that did not take is done again elsewhere, and
-a block that does not take it is passed over. What a cut may have left half written reads
-well today and not tomorrow: `mount` makes the newest slot sure, one way or the other.
+a block that does not take it is passed over. What `mount` finds: journal_mount.py.
 Each block has its own key; the old one is zeroed when the next header is durable, so a
 stolen board cannot forge what happened before. Knows entries' intents and lease use,
 nothing of cards or links.
@@ -13,36 +12,26 @@ Source: decisions.md D13, D15, D16; card-bits.md section 3; trust.md 4.2, 6.2.
 """
 
 from card_layouts.crypto.kdf import next_block_key
-from card_layouts.errors import LayoutError, SealError
+from card_layouts.errors import LayoutError
 from card_layouts.records.chain import chain_next
 from card_layouts.records.slot import (
     INTENT_ROWS,
     PAYLOAD_BYTES,
-    SLOT_BYTES,
     SLOT_HEADER,
     SLOT_MAGIC,
     SLOTS_PER_BLOCK,
     Sealer,
 )
-from firmware.journal_block import BLANK_SLOT, TRIES, Blocks, slot_holds
-from firmware.journal_counters import CARRIED, Counters
+from firmware.journal_block import TRIES, slot_holds
 from firmware.journal_errors import AcknowledgementRefused, IntentsFull, JournalFull
+from firmware.journal_mount import ZEROS, MountedJournal
 from firmware.journal_provision import provision
 
 ADMIT_SLOTS = 16  # free slots a tap needs before it may begin: D15
-ZEROS = bytes(SLOT_BYTES)
 
 
-class Journal:
-    def __init__(self, flash, first_block, block_count):
-        self._flash = flash
-        self._blocks = Blocks(flash, first_block, block_count)
-        self._slot = bytearray(SLOT_BYTES)
-        self._check = bytearray(SLOT_BYTES)
-        self._next_is_blank = False
-        self._doubtful = False  # a cut may have begun to program the next slot: it is left out
-        self.counters = Counters()
-        self.torn = 0  # slots found or left torn since mount
+class Journal(MountedJournal):
+    """The journal as the programs around it use it."""
 
     @staticmethod
     def provision(flash, first_block, block_count, device, epoch, key_block0, first_seq=1):
@@ -76,96 +65,6 @@ class Journal:
     def admits_tap(self):
         """Return True if a tap may begin: it always finds room for its entries."""
         return self.free_slots() >= ADMIT_SLOTS
-
-    # Mount ----------------------------------------------------------------------------
-
-    def mount(self):
-        """Find the newest block, replay it, finish a block change that was cut.
-
-        Raises: JournalDamaged when no header has a usable key.
-        """
-        blocks = self._blocks
-        self._ordinal = blocks.newest()
-        self._key = blocks.key()
-        self._sealer = Sealer(self._key)
-        self.device = blocks.get("device")
-        self.epoch = blocks.get("epoch")
-        self._first_seq = blocks.get("first_seq")
-        self.wear = blocks.get("wear")
-        self.acked_seq = blocks.get("acked_seq")
-        self.incarnation = blocks.get("incarnation")
-        self.H = blocks.get("H_start")
-        self.counters.take({name: blocks.get(name) for name in CARRIED}, blocks.intents())
-        self.head_seq = self._first_seq - 1
-        self.torn = 0
-        self._next = self._ordinal + 1
-        self._next_is_blank = False
-        self._cursor = (-1, 0, 0)
-        self._replay()
-        self._find_oldest()
-        self._doubtful = True
-        return self
-
-    def _replay(self):
-        """Apply the current block's entries; older ones are in its header."""
-        self._index = self._used_slots()
-        for index in range(self._index):
-            place = self._blocks.slot_place(self._ordinal, index)
-            self._flash.read(place, self._slot)
-            if self._slot == BLANK_SLOT or self._slot == ZEROS:
-                continue  # left out, or found torn before
-            payload = self._opened()
-            if index == self._index - 1:
-                payload = self._make_sure(place, payload)
-            if payload is None:
-                self.torn += 1
-                continue
-            self.head_seq += 1
-            self.H = chain_next(self.H, self._slot)
-            self.counters.apply(SLOT_HEADER.get(self._slot, "type"), payload, self.head_seq)
-
-    def _used_slots(self):
-        """Return how many slots of the current block were begun."""
-        for index in range(SLOTS_PER_BLOCK - 1, -1, -1):
-            self._flash.read(self._blocks.slot_place(self._ordinal, index), self._slot)
-            if self._slot != BLANK_SLOT:
-                return index + 1
-        return 0
-
-    def _opened(self):
-        """Return the payload of the slot read last, or None if it is not the next entry."""
-        try:
-            payload = self._sealer.open_seal(self._slot)
-        except (LayoutError, SealError):
-            return None
-        return payload if SLOT_HEADER.get(self._slot, "seq") == self.head_seq + 1 else None
-
-    def _make_sure(self, place, payload):
-        """Program the newest slot again, or 00 over it if it is torn: a cut left it in doubt."""
-        if payload is not None and self._program_slot(place):
-            return payload
-        self._flash.program(place, ZEROS)
-        return None
-
-    def _find_oldest(self):
-        """Go back over the blocks that are still there; their keys must be gone."""
-        oldest = self._ordinal
-        self._first_kept = self._first_seq
-        for ordinal in range(self._ordinal - 1, self._ordinal - self._blocks.count, -1):
-            if ordinal < 0 or not self._blocks.load(ordinal):
-                continue  # nothing there, or a block that was passed over
-            if self._page_fits(ordinal, self._first_kept):
-                oldest = ordinal
-                self._first_kept = self._blocks.get("first_seq")
-            if ordinal == self._ordinal - 1 or self._blocks.has_keys():
-                self._blocks.zero_keys(ordinal)  # a cut may have left them half gone
-        self._oldest = self._keep = oldest
-        self._move_keep()
-
-    def _page_fits(self, ordinal, latest):
-        """True if the page read last may begin where it says; a forger's has a right CRC, too."""
-        least = self._first_seq - SLOTS_PER_BLOCK * (self._ordinal - ordinal)
-        return least <= self._blocks.get("first_seq") <= latest
 
     # Append ---------------------------------------------------------------------------
 
@@ -222,24 +121,12 @@ class Journal:
         if self._index == SLOTS_PER_BLOCK:
             self._change_block()
 
-    def _leave_out(self):
-        """Give up the first slot after a mount: a cut may have begun to program it unseen."""
-        if self._doubtful and self._index < SLOTS_PER_BLOCK:
-            self._flash.program(self._blocks.slot_place(self._ordinal, self._index), ZEROS)
-            self._index += 1
-        self._doubtful = False
-
-    def _program_slot(self, place):
-        """Program the slot and read it back; True if it holds."""
-        self._flash.program(place, self._slot)
-        self._flash.read(place, self._check)
-        return self._check == self._slot
-
     def _change_block(self):
         """Open the next block: erased, header durable and read back, then the old key dies."""
         while not self._open_next():
             self._next += 1  # it does not hold its header: passed over until its next turn
         self._blocks.zero_keys(self._ordinal)
+        self._wipe_torn(self._ordinal, self.head_seq + 1)
         self._ordinal = self._next
         self._next = self._ordinal + 1
         self._first_seq = self.head_seq + 1
@@ -331,21 +218,6 @@ class Journal:
         self._keep = self._oldest
         self._move_keep()
         return True
-
-    def _move_keep(self):
-        """Set _keep to the oldest block with an unacknowledged entry (or the current one)."""
-        while self._keep < self._ordinal:
-            if self._first_seq_of(self._keep + 1) - 1 > self.acked_seq:
-                return
-            self._keep += 1
-
-    def _first_seq_of(self, ordinal):
-        """Return the first seq of a block; one that was passed over begins as the next does."""
-        while ordinal < self._ordinal:
-            if self._blocks.load(ordinal) and self._page_fits(ordinal, self._first_seq):
-                return self._blocks.get("first_seq")
-            ordinal += 1
-        return self._first_seq
 
     # Read back ------------------------------------------------------------------------
 

@@ -66,6 +66,36 @@ def test_what_a_mount_has_found_the_next_ones_find_too(used, operation, mode):
             assert (again.head_seq, again.H) == (journal.head_seq, journal.H)
 
 
+def switched_on(flash, cut=None):
+    """Mount and prepare, with power failing at `cut`; None if it did."""
+    flash.restart_count()
+    flash.cut_at(*([cut] if cut else []))
+    try:
+        journal = mounted(flash)
+        journal.idle()
+        return journal
+    except FlashPowerLost:
+        return None
+    finally:
+        flash.cut_at()
+
+
+@pytest.mark.parametrize("used", [5, 26, 27, 28, 29])
+@pytest.mark.parametrize("operation", [1, 2, 3])
+def test_a_torn_entry_whose_wiping_is_cut_is_given_up_or_kept_for_good(used, operation):
+    for seed in range(40):
+        flash, head = cut_append(used, 0, NEARLY_BITS, seed)
+        switched_on(flash, FlashCut(operation, FAINT_BITS, seed))
+        journal = switched_on(flash)
+        assert journal.head_seq in (head, head + 1)
+        tap(journal)
+        for _ in range(8):
+            again, slot = mounted(flash), bytearray(128)
+            assert (again.head_seq, again.H) == (journal.head_seq, journal.H), seed
+            assert again.open_intents == journal.open_intents
+            assert again.read_slot(head + 1, slot) and again.chain_at(head + 1) is not None
+
+
 @pytest.mark.parametrize("kind", FAULTS)
 def test_what_append_returned_for_is_there_whatever_the_flash_kept_to_itself(kind):
     for operation in range(6):
@@ -100,6 +130,25 @@ def test_a_dead_block_is_passed_over_and_nothing_unacknowledged_is_in_the_way():
     for seq in range(journal.acked_seq + 1, 261):
         assert again.read_slot(seq, slot) and again.chain_at(seq) == journal.chain_at(seq)
     assert again._ordinal > 260 // SLOTS + 1, "ordinals have holes"
+
+
+def test_a_dead_block_before_forgotten_ones_is_not_offered_after_a_restart():
+    flash = new_flash()
+    journal = mounted(flash)
+    while journal.head_seq < 40:
+        journal.append(REFUSAL, bytes(96))
+    flash.restart_count()
+    flash.fault_at(FlashFault(0, DEAD))  # the block of 30 to 40
+    while journal.head_seq < 110:
+        journal.append(REFUSAL, bytes(96))
+        if journal.head_seq == 100:
+            journal.acknowledge(ack_of(journal, 35))
+    journal.acknowledge(ack_of(journal, 90))
+    journal.idle()  # passes the dead block over and erases the one after it
+    again, slot = mounted(flash), bytearray(128)
+    assert again.head_seq == 110 and again.first_kept_seq == journal.first_kept_seq <= 91
+    for seq in range(again.first_kept_seq, 111):
+        assert again.read_slot(seq, slot), seq
 
 
 def test_a_ring_of_dead_blocks_is_full_and_keeps_what_it_has():

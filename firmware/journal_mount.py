@@ -1,0 +1,200 @@
+"""What the journal finds in its flash when the board is switched on.
+
+What a cut may have left half written reads well today and not tomorrow: nothing is used
+until it is sure, one way or the other. Cells that a cut program was to clear are made sure
+by the same program; cells that a cut wiping (00 over a torn slot) was to clear are not,
+for the entry needs them as they were. So the slot behind a torn one gets 00 first: an entry
+with 00 behind it may have been half wiped, and is copied to where nothing was.
+Source: decisions.md D13; trust.md T16; DECISIONS.md 41.
+"""
+
+from card_layouts.errors import LayoutError, SealError
+from card_layouts.records.chain import chain_next
+from card_layouts.records.slot import (
+    SLOT_BYTES,
+    SLOT_HEADER,
+    SLOT_MAGIC,
+    SLOTS_PER_BLOCK,
+    Sealer,
+)
+from firmware.journal_block import BLANK_SLOT, Blocks, slot_holds
+from firmware.journal_counters import CARRIED, Counters
+
+ZEROS = bytes(SLOT_BYTES)
+
+
+class MountedJournal:
+    """The half of Journal that finds its state in the flash, and its fields."""
+
+    def __init__(self, flash, first_block, block_count):
+        self._flash = flash
+        self._blocks = Blocks(flash, first_block, block_count)
+        self._slot = bytearray(SLOT_BYTES)
+        self._check = bytearray(SLOT_BYTES)
+        self._next_is_blank = False
+        self._doubtful = False  # a cut may have begun to program the next slot: it is left out
+        self.counters = Counters()
+        self.torn = 0  # slots found or left torn since mount
+
+    def mount(self):
+        """Find the newest block, replay it, finish a block change that was cut.
+
+        Raises: JournalDamaged when no header has a usable key.
+        """
+        blocks = self._blocks
+        self._ordinal = blocks.newest()
+        self._key = blocks.key()
+        self._sealer = Sealer(self._key)
+        self.device = blocks.get("device")
+        self.epoch = blocks.get("epoch")
+        self._first_seq = blocks.get("first_seq")
+        self.wear = blocks.get("wear")
+        self.acked_seq = blocks.get("acked_seq")
+        self.incarnation = blocks.get("incarnation")
+        self.H = blocks.get("H_start")
+        self.counters.take({name: blocks.get(name) for name in CARRIED}, blocks.intents())
+        self.head_seq = self._first_seq - 1
+        self.torn = 0
+        self._next = self._ordinal + 1
+        self._next_is_blank = False
+        self._doubtful = True
+        self._cursor = (-1, 0, 0)
+        self._replay()
+        self._find_oldest()
+        return self
+
+    def _replay(self):
+        """Apply the current block's entries; older ones are in its header."""
+        self._index = self._used_slots()
+        newest, torn, was_wiped = -1, [], False
+        for index in range(self._index):
+            self._flash.read(self._blocks.slot_place(self._ordinal, index), self._slot)
+            if self._slot == ZEROS and index == newest + 1:
+                was_wiped = True
+            if self._slot == BLANK_SLOT or self._slot == ZEROS:
+                continue  # left out, or found torn before
+            payload = self._opened()
+            if payload is not None:
+                self.head_seq += 1
+                self.H = chain_next(self.H, self._slot)
+                self.counters.apply(SLOT_HEADER.get(self._slot, "type"), payload, self.head_seq)
+            elif newest < 0 or self._slot != self._check:  # else the newest entry's copy
+                torn.append(index)
+                continue
+            newest, torn, was_wiped = index, [], False
+            self._check[:] = self._slot
+        self.torn += len(torn)
+        self._slot[:] = self._check
+        self._make_sure(newest, torn, was_wiped)
+
+    def _used_slots(self):
+        """Return how many slots of the current block were begun."""
+        for index in range(SLOTS_PER_BLOCK - 1, -1, -1):
+            self._flash.read(self._blocks.slot_place(self._ordinal, index), self._slot)
+            if self._slot != BLANK_SLOT:
+                return index + 1
+        return 0
+
+    def _opened(self):
+        """Return the payload of the slot read last, or None if it is not the next entry."""
+        try:
+            payload = self._sealer.open_seal(self._slot)
+        except (LayoutError, SealError):
+            return None
+        return payload if SLOT_HEADER.get(self._slot, "seq") == self.head_seq + 1 else None
+
+    def _make_sure(self, newest, torn, was_wiped):
+        """Wipe the torn slots at the end; make the newest entry, in `_slot`, read well for good."""
+        if torn and self._index >= SLOTS_PER_BLOCK - 1:
+            self._index = SLOTS_PER_BLOCK  # no slot to mark: the next header says what they are
+        elif torn:
+            self._leave_out()
+            for index in torn:
+                self._flash.program(self._blocks.slot_place(self._ordinal, index), ZEROS)
+        if newest < 0:
+            return
+        place = self._blocks.slot_place(self._ordinal, newest)
+        if was_wiped or not self._program_slot(place):
+            self._copy_slot()
+
+    def _copy_slot(self):
+        """Program `_slot` once more where nothing was, if the block has room for that."""
+        self._leave_out()
+        while self._index < SLOTS_PER_BLOCK:
+            place = self._blocks.slot_place(self._ordinal, self._index)
+            self._index += 1
+            if self._program_slot(place):
+                return
+            self._flash.program(place, ZEROS)
+
+    def _leave_out(self):
+        """Give up the first slot after a mount: a cut may have begun to program it unseen."""
+        if self._doubtful and self._index < SLOTS_PER_BLOCK:
+            self._flash.program(self._blocks.slot_place(self._ordinal, self._index), ZEROS)
+            self._index += 1
+        self._doubtful = False
+
+    def _program_slot(self, place):
+        """Program the slot and read it back; True if it holds."""
+        self._flash.program(place, self._slot)
+        self._flash.read(place, self._check)
+        return self._check == self._slot
+
+    def _wipe_torn(self, ordinal, first_seq):
+        """Give 00 to torn slots at the end of a block: the next one begins with their number."""
+        for index in range(SLOTS_PER_BLOCK - 2, SLOTS_PER_BLOCK):
+            place = self._blocks.slot_place(ordinal, index)
+            self._flash.read(place, self._check)
+            if self._check[0] == SLOT_MAGIC and SLOT_HEADER.get(self._check, "seq") >= first_seq:
+                self._flash.program(place, ZEROS)
+
+    def _find_oldest(self):
+        """Go back over the blocks that are still there; their keys must be gone."""
+        oldest = self._ordinal
+        self._first_kept = self._first_seq
+        for ordinal in range(self._ordinal - 1, self._ordinal - self._blocks.count, -1):
+            if ordinal < 0 or not self._blocks.load(ordinal):
+                continue  # nothing there, or a block that was passed over
+            if self._page_fits(ordinal, self._first_kept) and self._reaches(ordinal, oldest):
+                oldest = ordinal
+                self._first_kept = self._blocks.get("first_seq")
+            if ordinal == self._ordinal - 1:
+                self._wipe_torn(ordinal, self._first_seq)
+            if ordinal == self._ordinal - 1 or self._blocks.has_keys():
+                self._blocks.zero_keys(ordinal)  # a cut may have left them half gone
+        self._oldest = self._keep = oldest
+        self._move_keep()
+
+    def _page_fits(self, ordinal, latest):
+        """True if the page read last may begin where it says; a forger's has a right CRC, too."""
+        least = self._first_seq - SLOTS_PER_BLOCK * (self._ordinal - ordinal)
+        return least <= self._blocks.get("first_seq") <= latest
+
+    def _reaches(self, ordinal, oldest):
+        """True if nothing is gone between the block whose page was read last and block `oldest`.
+
+        A dead block still reads well when the ones after it were acknowledged and erased.
+        """
+        if ordinal == oldest - 1 or self._blocks.get("first_seq") == self._first_kept:
+            return True
+        for between in range(oldest - 1, ordinal - 1, -1):
+            for index in range(SLOTS_PER_BLOCK - 1, -1, -1):
+                self._flash.read(self._blocks.slot_place(between, index), self._check)
+                if slot_holds(self._check, self._first_kept - 1):
+                    return True
+        return False
+
+    def _move_keep(self):
+        """Set _keep to the oldest block with an unacknowledged entry (or the current one)."""
+        while self._keep < self._ordinal:
+            if self._first_seq_of(self._keep + 1) - 1 > self.acked_seq:
+                return
+            self._keep += 1
+
+    def _first_seq_of(self, ordinal):
+        """Return the first seq of a block; one that was passed over begins as the next does."""
+        while ordinal < self._ordinal:
+            if self._blocks.load(ordinal) and self._page_fits(ordinal, self._first_seq):
+                return self._blocks.get("first_seq")
+            ordinal += 1
+        return self._first_seq
