@@ -19,6 +19,7 @@ from firmware.boot_entry import boot_entry
 from firmware.card_writer import REPOLL_MS
 from firmware.device_clock import DeviceClock
 from firmware.dock import Dock
+from firmware.journal_errors import JournalFull
 from firmware.lease import Lease, kept, read_lease
 from firmware.package_checks import package_checks
 from firmware.package_slots import PackageSlots
@@ -107,7 +108,11 @@ class Validator:
         """Journal that the device was switched on; a nearly full journal is kept for taps."""
         if self.journal.free_slots() > JOURNAL_ROOM:
             now, source = self.clock.now()
-            self.journal.append(BOOT, boot_entry(self.journal, now, source, image_hash, version))
+            entry = boot_entry(self.journal, now, source, image_hash, version)
+            try:
+                self.journal.append(BOOT, entry)
+            except JournalFull:
+                pass  # a dead block took the room: the device still docks, which makes room
         self.updates.settle()
 
     # Packages in force ----------------------------------------------------------------

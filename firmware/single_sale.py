@@ -30,6 +30,7 @@ from card_layouts.records.entries_tap import (
 )
 from card_layouts.tickets.single import CERTIFICATE, HEADS_MAX, LINES, SINGLE, pack_single
 from firmware.flash_rows import FlashRows
+from firmware.journal_errors import JournalFull
 from firmware.partitions import SOLD_BLOCKS, SOLD_FIRST
 from firmware.single_orders import (
     ORDER_MAX,
@@ -80,6 +81,8 @@ def order_steps(singles, word, rest):
         _sell(singles, order, numbers[1:])
     except Unsold as unsold:
         singles.tap.signals.signal("unsold", "%d %s" % (order, unsold.why))
+    except JournalFull:  # a dead block took the room; an order without its entry is not sold
+        singles.tap.signals.signal("unsold", "%d %s" % (order, name_of(REASON_JOURNAL_FULL)))
     except (LayoutError, RangeError):
         singles.tap.signals.signal("unsold", "%d %s" % (order, name_of(REASON_NO_PRICE)))
     return 0

@@ -16,6 +16,7 @@ from card_layouts.records.entries_tap import REASON_JOURNAL_FULL
 from card_layouts.tickets.check import genuine_steps
 from firmware.card_writer import FLAG_DEGRADED
 from firmware.flash_rows import FlashRows, RowsWorn
+from firmware.journal_errors import JournalFull
 from firmware.partitions import USED_BLOCKS, USED_FIRST
 
 ROW_BYTES = 16
@@ -40,7 +41,11 @@ def use_steps(singles, data, public, entry, row):
     """
     tap = singles.tap
     tap.mode = 0
-    return tap.end((yield from _judged(singles, data, public, entry, row)))
+    try:
+        answer = yield from _judged(singles, data, public, entry, row)
+    except JournalFull:
+        answer = REASON_JOURNAL_FULL  # a dead block took the room
+    return tap.end(answer)
 
 
 def _judged(singles, data, public, entry, row):

@@ -15,6 +15,7 @@ from card_layouts.link import messages as m
 from card_layouts.packages.manifest import LEASE, MANIFEST, check_signatures_steps, open_envelope
 from card_layouts.records import entries_device as device
 from card_layouts.records.entries import CONFIG
+from firmware.journal_errors import JournalFull
 from firmware.package_slots import SlotWriter
 
 STEPS_PER_TICK = 4
@@ -222,7 +223,10 @@ class Updates:
         self.journal_verdict(CONFIG_OF[why], manifest, envelope, self.version(role), floor)
 
     def journal_verdict(self, result, manifest, envelope, old, floor):
-        """Journal what became of a package: `result` CONFIG_..., `manifest` its fields."""
+        """Journal what became of a package: `result` CONFIG_..., `manifest` its fields.
+
+        Without room a lease is journalled at the next boot (settle), and a refusal is not.
+        """
         seconds, source = self._clock.now()
         signer = b""
         for at in range(64, len(envelope) - 68, 68):
@@ -242,4 +246,7 @@ class Updates:
             "valid_from": manifest.get("valid_from", 0),
             "expires": manifest.get("expires", 0),
         }
-        self.journal.append(CONFIG, device.CONFIG.pack(values))
+        try:
+            self.journal.append(CONFIG, device.CONFIG.pack(values))
+        except JournalFull:
+            pass  # a dead block took the room: the dock goes on, which makes room
