@@ -19,7 +19,7 @@ from simulator.ultralight_c import FileStorage, UltralightC
 
 SALES = "ticket_sales.json"
 FIRST_UID = 0x04AA00BB00CC00
-PRODUCT, DAYS, PRICE_CENTS = 70, 7, 1600
+PRODUCT, DAYS, PRICE_CENTS = 8, 7, 1600  # the tariff's tourist ticket: it says how it is taxed
 DAY_S = 86_400
 
 
