@@ -16,8 +16,9 @@ from typing import Any
 from backend_sync.keyring.keyfile import make_keys, write_keys
 from backend_sync.keyring.local import LocalKeyring
 from backend_sync.ledger.ledger import Ledger
-from backend_sync.sales.cash_up import DECIDED, LOSS, SURPLUS, CashUp, Finding
+from backend_sync.sales.cash_up import LOSS, SURPLUS, CashUp
 from backend_sync.sales.evidence import check, check_with
+from backend_sync.sales.finding import DECIDED, Finding
 from backend_sync.sales.shift_journal import ShiftName
 from simulator.ledger_traffic import AUTHORITY
 from simulator.prng import Prng

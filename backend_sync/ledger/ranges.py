@@ -43,6 +43,18 @@ def without(ranges: Ranges, number: int) -> Ranges:
     return left
 
 
+def less(ranges: Ranges, taken: Ranges) -> Ranges:
+    """Return the part of the ranges that is in none of those taken."""
+    for low, high in taken:
+        ranges = [
+            part
+            for first, last in ranges
+            for part in ((first, min(last, low - 1)), (max(first, high + 1), last))
+            if part[0] <= part[1]
+        ]
+    return ranges
+
+
 def joined(ranges: Ranges, more: Ranges) -> Ranges:
     """Return the union, neighbours melted together."""
     result: Ranges = []

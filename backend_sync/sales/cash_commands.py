@@ -9,28 +9,27 @@ from typing import Any
 from backend_sync.ledger.place import Place
 from backend_sync.ledger.show import table
 from backend_sync.ports import Clock
-from backend_sync.sales.cash_up import (
-    DECIDED,
-    LOSS,
-    REPAID,
-    SURPLUS,
-    CashUp,
-    Finding,
-    judge,
-    sentence,
-)
+from backend_sync.sales.cash_up import LOSS, REPAID, SURPLUS, UNJUDGED, CashUp
 from backend_sync.sales.evidence import EvidenceFault, check, check_with, digest
+from backend_sync.sales.finding import DECIDED, Finding, judge, sentence
 from backend_sync.sales.shift_journal import ShiftName
+from backend_sync.sales.till import TILL, till_name
 
 COMMANDS = (
     ("count", "enter the blind count; counting again takes --second"),
     ("show", "what can be said of a clerk's cash: nothing before the count and all evidence"),
     ("pay-in", "book what was counted from the clerk's cash to the office's"),
     ("decide", "book a difference, by two people who are not the clerk"),
+    ("loads", "book the cash of what a driver loaded onto cards in the vehicle"),
+    ("close", "enter what a counter's till says: the number of its last slip"),
+    ("lost", "two people give up missing slots of a journal: no later shift waits for them"),
     ("evidence", "write all that makes up the figure to a file, for the clerk"),
     ("check", "check such a file: without a ledger, or again with PLACE and its keyring"),
     ("list", "every count and what became of it"),
 )
+
+
+WRITES = ("count", "pay-in", "decide", "loads", "close", "lost")
 
 
 def add_commands(groups: Any, clock: Clock) -> None:
@@ -53,9 +52,19 @@ def add_commands(groups: Any, clock: Clock) -> None:
             continue
         sub.add_argument("--device", type=int, required=True, help="number of the device")
         sub.add_argument("--epoch", type=int, default=0, help="of its journal (0)")
-        sub.add_argument("--shift", type=int, required=True, help="its number on the slip")
-        sub.add_argument("--clerk", type=int, required=True, help="clerk or driver")
-        if name in ("count", "pay-in", "decide"):
+        if name == "lost":
+            sub.add_argument("--first", type=int, required=True, help="lowest missing seq")
+            sub.add_argument("--last", type=int, required=True, help="highest missing seq")
+            sub.add_argument("--words", required=True, help="why they are given up")
+            sub.add_argument("--second", required=True, help="who agrees")
+        else:
+            sub.add_argument("--shift", type=int, required=True, help="its number on the slip")
+            sub.add_argument("--clerk", type=int, required=True, help="clerk or driver")
+            words = "a counter's till: judged by its slips, not by a journal"
+            sub.add_argument("--till", action="store_true", help=words)
+        if name == "close":
+            sub.add_argument("--last-slip", type=int, required=True, help="0: it printed none")
+        if name in WRITES:
             sub.add_argument("--by", required=True, help="who does this")
             sub.add_argument("--authority", type=int, default=0, help="whose books these are")
         if name == "count":
@@ -64,7 +73,7 @@ def add_commands(groups: Any, clock: Clock) -> None:
             sub.add_argument("--second", default="", help="who else was there")
         if name == "decide":
             sub.add_argument(
-                "--as", dest="decision", required=True, choices=(LOSS, REPAID, SURPLUS)
+                "--as", dest="decision", required=True, choices=(LOSS, REPAID, SURPLUS, UNJUDGED)
             )
         if name == "evidence":
             sub.add_argument("--to", type=Path, required=True, help="file to write")
@@ -110,6 +119,27 @@ def _pay_in(options: argparse.Namespace) -> tuple[int, Any, list[str]]:
     with Place(options.place).ledger(options.clock, options.authority) as ledger:
         cents = CashUp(ledger).pay_in(_name(options), options.clerk, options.by)
     return 0, {"cents": cents}, [f"{cents} cents paid in to the office"]
+
+
+def _loads(options: argparse.Namespace) -> tuple[int, Any, list[str]]:
+    with Place(options.place).ledger(options.clock, options.authority) as ledger:
+        cents = CashUp(ledger).book_loads(_name(options), options.clerk)
+    return 0, {"cents": cents}, [f"{cents} cents of loads are booked to clerk {options.clerk}"]
+
+
+def _close(options: argparse.Namespace) -> tuple[int, Any, list[str]]:
+    name = till_name(options.device, options.shift)
+    with Place(options.place).ledger(options.clock, options.authority) as ledger:
+        new = CashUp(ledger).close_till(name, options.clerk, options.last_slip, options.by)
+    return 0, {"new": new}, ["closed" if new else "was closed before"]
+
+
+def _lost(options: argparse.Namespace) -> tuple[int, Any, list[str]]:
+    with Place(options.place).ledger(options.clock, options.authority) as ledger:
+        new = CashUp(ledger).give_up(options.device, options.epoch, options.first, options.last,
+                                     options.words, options.by, options.second)  # fmt: skip
+    words = f"seq {options.first}..{options.last} of device {options.device} are given up"
+    return 0, {"new": new}, [words if new else f"{words} (was decided before)"]
 
 
 def _decide(options: argparse.Namespace) -> tuple[int, Any, list[str]]:
@@ -161,4 +191,5 @@ def _list(options: argparse.Namespace) -> tuple[int, Any, list[str]]:
 
 
 def _name(options: argparse.Namespace) -> ShiftName:
-    return ShiftName(options.device, options.epoch, options.shift)
+    epoch = TILL if options.till else options.epoch
+    return ShiftName(options.device, epoch, options.shift)

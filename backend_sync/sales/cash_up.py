@@ -6,123 +6,45 @@ The figure is reckoned from the device's own journal (`shift_journal.py`); this 
 journal, and there is no command that could. Source: trust.md T18; requirements W-17, W-21, R-23.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
+from backend_sync.ledger import ranges
+from backend_sync.ledger.books import Books
+from backend_sync.ledger.imports import Sale as Paid
 from backend_sync.ledger.ledger import Ledger
-from backend_sync.ports import Keyring
-from backend_sync.sales.cash_tables import NAME_LENGTH, cash_counts, cash_decisions
-from backend_sync.sales.complete_evidence import Doubt, doubts
+from backend_sync.sales.cash_tables import (
+    NAME_LENGTH,
+    WORDS_LENGTH,
+    cash_counts,
+    cash_decisions,
+    lost_slots,
+    till_closings,
+)
+from backend_sync.sales.complete_evidence import lost_ranges, sale_of
 from backend_sync.sales.evidence import digest, evidence_of
+from backend_sync.sales.finding import (
+    DECIDED,
+    DOUBTFUL,
+    UNCOUNTED,
+    Count,
+    Finding,
+    counts_of,
+    judge,
+    sentence,
+)
 from backend_sync.sales.shift_journal import Shift, ShiftName, read_shift
-from backend_sync.storage.database import Database
+from backend_sync.sales.till import TILL, cash_account, is_till, read_till
+from backend_sync.sales.till_evidence import till_evidence_of
 
-PAID_IN, LOSS, REPAID, SURPLUS = "paid_in", "loss", "repaid", "surplus"
-DECIDED, WAITING, DOUBTFUL, UNCOUNTED = "decided", "waiting", "for a person", "not counted"
+PAID_IN, LOSS, REPAID, SURPLUS, UNJUDGED = "paid_in", "loss", "repaid", "surplus", "unjudged"
 OFFICE = "CASH:office"
 CENTS_MAX = (1 << 30) - 2
-DAY_S = 86_400
-NUMBERED, NUMBER_BITS = ("device", "epoch", "shift", "clerk"), (20, 6, 12, 20)
-ENTRIES_NAMED_MAX = 8  # doubts said in one sentence; --json and the evidence have all
+NUMBERED = ("device", "epoch", "shift", "clerk")
+NUMBER_MAX = ((1 << 20) - 1, TILL, (1 << 12) - 1, (1 << 20) - 1)
 
 
 class CashUpRefused(ValueError):
     """What was asked for is not done; nothing was written. The message says why."""
-
-
-class Count(NamedTuple):
-    """One counting of a clerk's cash."""
-
-    id: int
-    device: int
-    epoch: int
-    shift: int
-    clerk: int
-    turn: int
-    cents: int
-    by: str
-    second: str
-    received: int
-
-    @property
-    def name(self) -> ShiftName:
-        return ShiftName(self.device, self.epoch, self.shift)
-
-
-class Finding(NamedTuple):
-    """What is known of one clerk's cash in one shift.
-
-    Units: cents. `expected` and `difference` (counted - expected) are None unless DECIDED: what is
-    doubtful is not shown, to nobody.
-    """
-
-    state: str  # DECIDED, WAITING, DOUBTFUL, UNCOUNTED
-    doubts: list[Doubt]
-    counted: int | None
-    expected: int | None
-    difference: int | None
-    voids: int | None
-    void_cents: int | None
-    shift: Shift | None
-
-
-def judge(database: Database, keyring: Keyring, name: ShiftName, clerk: int) -> Finding:
-    """Return what can be said of `clerk`'s cash now; changes nothing."""
-    shift = read_shift(database, keyring, name)
-    counts = counts_of(database, name, clerk, shift)
-    journalled = shift.counted if shift and shift.clerks() == {clerk} else None
-    counted = counts[-1].cents if counts else journalled
-    found = doubts(database, shift, name)
-    if not found and shift is not None and clerk not in shift.clerks():
-        found = [Doubt(False, f"clerk {clerk} is not of {name}: it has {_numbers(shift.clerks())}")]
-    if found or counted is None or shift is None:
-        state = UNCOUNTED if counted is None else WAITING
-        if counted is not None and any(not doubt.waits for doubt in found):
-            state = DOUBTFUL
-        return Finding(state, found, counted, None, None, None, None, shift)
-    sales = shift.sales_of(clerk)
-    expected = sum(sale.cents for sale in sales)
-    voids = [sale for sale in sales if sale.void_of]
-    return Finding(DECIDED, [], counted, expected, counted - expected, len(voids),
-                   -sum(sale.cents for sale in voids), shift)  # fmt: skip
-
-
-def sentence(finding: Finding, name: ShiftName, clerk: int) -> str:
-    """Say a finding in one sentence."""
-    if finding.state == UNCOUNTED:
-        return f"clerk {clerk}, {name}: the cash is counted first, blind; nothing is shown before"
-    if finding.state != DECIDED:
-        said = [doubt.words for doubt in finding.doubts]
-        more = len(said) - ENTRIES_NAMED_MAX
-        words = "; ".join(said[:ENTRIES_NAMED_MAX]) + (f"; and {more} more" if more > 0 else "")
-        return f"not decided: {words}"
-    assert finding.difference is not None
-    what = "as expected"
-    if finding.difference:
-        what = f"{'short' if finding.difference < 0 else 'over'} by {abs(finding.difference)} cents"
-    return (f"clerk {clerk}, {name}: counted {finding.counted}, expected {finding.expected} cents:"
-            f" {what}")  # fmt: skip
-
-
-def counts_of(
-    database: Database, name: ShiftName, clerk: int, shift: Shift | None = None
-) -> list[Count]:
-    """Return the countings of a clerk's shift, oldest first; those of a later shift's namesake not.
-
-    Shift numbers come round after 4,095: what was counted before this shift began is another's.
-    """
-    began = shift.start["time"] - DAY_S if shift and shift.start else 0
-    return [
-        count
-        for count in (
-            Count(*row)
-            for row in database.rows(
-                "SELECT * FROM cash_counts WHERE device = ? AND epoch = ? AND shift = ?"
-                " AND clerk = ? ORDER BY turn",
-                (*name, clerk),
-            )
-        )
-        if count.received >= began
-    ]
 
 
 class CashUp:
@@ -143,10 +65,10 @@ class CashUp:
         """
         _check_people(by, second)
         _check_number("cents", cents, CENTS_MAX)
-        for what, value, bits in zip(NUMBERED, (*name, clerk), NUMBER_BITS, strict=True):
-            _check_number(what, value, (1 << bits) - 1)
+        for what, value, top in zip(NUMBERED, (*name, clerk), NUMBER_MAX, strict=True):
+            _check_number(what, value, top)
         with self.ledger.books() as books:
-            shift = read_shift(self.database, self.ledger.keyring, name)
+            shift = self._shift(name)
             before = counts_of(self.database, name, clerk, shift)
             if before and (before[-1].cents, before[-1].by) == (cents, by):
                 return False
@@ -177,16 +99,21 @@ class CashUp:
                 return 0
             cents = counts[-1].cents - sum(row[2] for row in paid if row[1] == PAID_IN)
             area = self.ledger.authority
-            lines = [(cash_of(clerk), area, cents), (OFFICE, area, -cents)]
+            cash = cash_account(self.database, name, clerk)
+            lines = [(cash, area, cents), (OFFICE, area, -cents)]
             books.transfer(f"cash_up:paid_in:{counts[-1].id}", "PAIDIN", lines)
             self._decide(counts[-1].id, PAID_IN, cents, by, "", b"", books.now)
+            finding = self.judge(name, clerk)
+            if finding.state == DECIDED:
+                self._book_loads(books, finding, name, clerk)
         return cents
 
     def decide(self, name: ShiftName, clerk: int, decision: str, by: str, second: str) -> int:
         """Book a difference, by two people who are not the clerk; return the cents booked.
 
         loss: the area bears the shortage; repaid: the clerk has brought it; surplus: the area
-        keeps what was too much. Raises: CashUpRefused without complete evidence.
+        keeps what was too much. unjudged: slots of the shift are lost for ever, nobody says what
+        it should have been, and the area bears what the books lack. Raises: CashUpRefused.
         """
         _check_people(by, second)
         if not second or str(clerk) in (by, second):
@@ -196,20 +123,76 @@ class CashUp:
         with self.ledger.books() as books:
             counts = self._counted(name, clerk)
             finding = self.judge(name, clerk)
-            if finding.state != DECIDED or finding.difference is None:
-                raise CashUpRefused(sentence(finding, name, clerk) + "; nothing is booked")
             known = {row[1]: row[2] for row in self._decisions(counts)}
             if decision in known:
                 return 0
-            self._refuse_wrong(decision, finding.difference, known, name, clerk)
-            evidence = evidence_of(self.database, self.ledger.keyring, finding, name, clerk, counts)
+            difference = self._difference(finding, decision, name, clerk)
+            self._refuse_wrong(decision, difference, known, name, clerk)
+            evidence = self._evidence(finding, name, clerk, counts)
+            self._book_loads(books, finding, name, clerk)
             books.transfer(
                 f"cash_up:{decision}:{counts[-1].id}", decision.upper(),
-                self._lines(decision, clerk, finding.difference),
+                self._lines(decision, name, clerk, difference),
             )  # fmt: skip
-            self._decide(counts[-1].id, decision, abs(finding.difference), by, second,
-                         digest(evidence), books.now)  # fmt: skip
-        return abs(finding.difference)
+            self._decide(counts[-1].id, decision, abs(difference), by, second, digest(evidence),
+                         books.now)  # fmt: skip
+        return abs(difference)
+
+    def give_up(
+        self, device: int, epoch: int, first: int, last: int, words: str, by: str, second: str
+    ) -> bool:
+        """Decide, by two people, that missing slots are lost for ever; False: decided before.
+
+        Later shifts of the device are judged without them; a shift that they lie in is closed by
+        `decide` as unjudged. Raises: CashUpRefused for slots that are held.
+        """
+        _check_people(by, second)
+        if not second or not words.strip() or len(words) > WORDS_LENGTH:
+            raise CashUpRefused(f"two people give slots up, and say why in 1 to {WORDS_LENGTH}"
+                                " characters")  # fmt: skip
+        with self.ledger.books() as books:
+            if (first, last) in lost_ranges(self.database, ShiftName(device, epoch, 0)):
+                return False
+            missing = self._missing(device, epoch)
+            if not 1 <= first <= last or ranges.less([(first, last)], missing):
+                raise CashUpRefused(
+                    f"seq {first}..{last} of device {device}: only what is missing between slots"
+                    f" that are held is given up: {ranges.text(missing) or 'nothing is'}"
+                )
+            row = (self.database.next_id(lost_slots), device, epoch, first, last, words, by,
+                   second, books.now)  # fmt: skip
+            self.database.insert(lost_slots, [row])
+        return True
+
+    def close_till(self, name: ShiftName, clerk: int, last_slip: int, by: str) -> bool:
+        """Enter what a till says of a clerk's shift: the last slip it printed, 0 for none.
+
+        False when the very same was entered before. Raises: CashUpRefused.
+        """
+        _check_people(by, "")
+        _check_number("last slip", last_slip, (1 << 30) - 1)
+        with self.ledger.books() as books:
+            key = (name.device, name.shift, clerk)
+            sql = "SELECT last_slip FROM till_closings WHERE device = ? AND shift = ? AND clerk = ?"
+            before = self.database.rows(sql, key)
+            if before and before[0][0] != last_slip:
+                raise CashUpRefused(f"clerk {clerk}, {name}: closed at slip {before[0][0]} before")
+            if before:
+                return False
+            row = (self.database.next_id(till_closings), *key, last_slip, by, books.now)
+            self.database.insert(till_closings, [row])
+        return True
+
+    def book_loads(self, name: ShiftName, clerk: int) -> int:
+        """Book the cash of what a driver loaded onto cards, once each; return the cents.
+
+        Raises: CashUpRefused while the shift's cash cannot be judged.
+        """
+        with self.ledger.books() as books:
+            finding = self.judge(name, clerk)
+            if finding.state != DECIDED:
+                raise CashUpRefused(sentence(finding, name, clerk) + "; nothing is booked")
+            return self._book_loads(books, finding, name, clerk)
 
     def evidence(self, name: ShiftName, clerk: int) -> dict[str, Any]:
         """Return all that makes up the figure, for the clerk to keep. Raises: CashUpRefused."""
@@ -217,12 +200,54 @@ class CashUp:
         if finding.state == UNCOUNTED:
             raise CashUpRefused(sentence(finding, name, clerk))
         counts = counts_of(self.database, name, clerk, finding.shift)
+        return self._evidence(finding, name, clerk, counts)
+
+    def _evidence(
+        self, finding: Finding, name: ShiftName, clerk: int, counts: list[Count]
+    ) -> dict[str, Any]:
+        if is_till(name):
+            return till_evidence_of(self.database, finding, name, clerk, counts)
         return evidence_of(self.database, self.ledger.keyring, finding, name, clerk, counts)
 
-    def _counted(self, name: ShiftName, clerk: int) -> list[Count]:
-        counts = counts_of(
-            self.database, name, clerk, read_shift(self.database, self.ledger.keyring, name)
+    def _shift(self, name: ShiftName) -> Shift | None:
+        if is_till(name):
+            return read_till(self.database, name)
+        return read_shift(self.database, self.ledger.keyring, name)
+
+    def _difference(self, finding: Finding, decision: str, name: ShiftName, clerk: int) -> int:
+        """Return counted - expected; of an unjudged shift, counted - what the books have of it."""
+        if decision == UNJUDGED and finding.state == DOUBTFUL and finding.shift is not None:
+            inside = range(finding.shift.first_seq, finding.shift.last_seq + 1)
+            for first, last in lost_ranges(self.database, name):
+                if finding.counted is not None and (first in inside or last in inside):
+                    return finding.counted - finding.shift.cents_of(clerk)
+        if decision == UNJUDGED or finding.state != DECIDED or finding.difference is None:
+            raise CashUpRefused(sentence(finding, name, clerk) + "; nothing is booked")
+        return finding.difference
+
+    def _book_loads(self, books: Books, finding: Finding, name: ShiftName, clerk: int) -> int:
+        area, cents = self.ledger.authority, 0
+        for load in finding.shift.loads_of(clerk) if finding.shift else ():
+            key = sale_of(name, load.seq)
+            lines = [(cash_account(self.database, name, clerk), area, -load.cents),
+                     (f"PREPAID:{load.action}", area, load.cents)]  # fmt: skip
+            if books.transfer(f"cash_up:{key}", "LOADED", lines):
+                books.sold(Paid(key, load.action, load.cents, "vehicle", books.now, area))
+                cents += load.cents
+        return cents
+
+    def _missing(self, device: int, epoch: int) -> ranges.Ranges:
+        rows = self.database.rows(
+            "SELECT first_seq, seq, held, head_seq FROM devices WHERE device = ? AND epoch = ?",
+            (device, epoch),
         )
+        if not rows:
+            return []
+        first_seq, seq, held, head = rows[0]
+        return ranges.holes(ranges.parse(held), max(seq + 1, first_seq or 1), head)
+
+    def _counted(self, name: ShiftName, clerk: int) -> list[Count]:
+        counts = counts_of(self.database, name, clerk, self._shift(name))
         if not counts:
             raise CashUpRefused(f"clerk {clerk}, {name}: the cash is counted first, blind")
         return counts
@@ -247,16 +272,21 @@ class CashUp:
             raise CashUpRefused(f"clerk {clerk}, {name}: what was counted is not paid in yet")
         if other := next((d for d in known if d != PAID_IN), ""):
             raise CashUpRefused(f"clerk {clerk}, {name}: decided as {other} before; it stands")
+        if decision == UNJUDGED:
+            return
         if (difference < 0) != (decision in (LOSS, REPAID)) or not difference:
             raise CashUpRefused(
                 f"clerk {clerk}, {name}: the difference is {difference} cents, which is no"
                 f" {'surplus' if decision == SURPLUS else 'shortage'}"
             )
 
-    def _lines(self, decision: str, clerk: int, difference: int) -> list[tuple[str, int, int]]:
+    def _lines(
+        self, decision: str, name: ShiftName, clerk: int, difference: int
+    ) -> list[tuple[str, int, int]]:
         area = self.ledger.authority
         other = OFFICE if decision == REPAID else f"LOSS:{area}:cash"
-        return [(cash_of(clerk), area, -difference), (other, area, difference)]
+        cash = cash_account(self.database, name, clerk)
+        return [(cash, area, -difference), (other, area, difference)]
 
     def _decide(
         self, count: int, decision: str, cents: int, by: str, second: str, evidence: bytes, now: int
@@ -265,10 +295,6 @@ class CashUp:
         self.database.insert(
             cash_decisions, [(number, count, decision, cents, by, second, evidence, now)]
         )
-
-
-def cash_of(clerk: int) -> str:
-    return f"CASH:vehicle:{clerk}"
 
 
 def _check_people(by: str, second: str) -> None:
@@ -282,7 +308,3 @@ def _check_people(by: str, second: str) -> None:
 def _check_number(what: str, value: int, top: int) -> None:
     if type(value) is not int or not 0 <= value <= top:
         raise CashUpRefused(f"{what} {value!r}: wanted a number from 0 to {top}")
-
-
-def _numbers(clerks: set[int]) -> str:
-    return ", ".join(map(str, sorted(clerks))) or "none"

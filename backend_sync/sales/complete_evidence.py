@@ -9,6 +9,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from backend_sync.ledger import ranges
+from backend_sync.ledger.results import POSTED, VOIDED
 from backend_sync.sales.shift_journal import Shift, ShiftName
 from backend_sync.storage.database import Database
 
@@ -40,7 +41,9 @@ def doubts(database: Database, shift: Shift | None, name: ShiftName) -> list[Dou
         numbers = ranges.text([(seq, seq) for seq in shift.refused])
         found.append(Doubt(False, f"entries {numbers} of device {name.device} do not open"))
     # What the device itself says of its shift is compared only when all of it is here.
-    return found or [*_doubled(shift), *_totals(shift), *_booked(database, shift)]
+    return found or [
+        *_doubled(shift), *_loaded(database, shift), *_totals(shift), *_booked(database, shift)
+    ]  # fmt: skip
 
 
 def _held(database: Database, name: ShiftName) -> str:
@@ -63,8 +66,29 @@ def _holes(database: Database, shift: Shift) -> list[Doubt]:
     # Until the journal's beginning has come, the watermark stands below its first number.
     low = max(seq + 1, first_seq or 1)
     missing = ranges.holes(ranges.parse(held), low, shift.last_seq)
-    words = ", ".join(f"seq {a}..{b}" if b > a else f"seq {a}" for a, b in missing)
-    return [Doubt(True, f"waiting for {words or 'the beginning'} of device {device}")]
+    lost = lost_ranges(database, shift.name)
+    inside = [row for row in lost if row[1] >= shift.first_seq and row[0] <= shift.last_seq]
+    found = [
+        Doubt(False, f"{_numbers([row])} of device {device} are lost for ever, as two people have"
+                     " decided: nobody is charged with what they held")
+        for row in inside if ranges.less(missing, [row]) != missing
+    ]  # fmt: skip
+    # What two people gave up stands in no later shift's way.
+    left = ranges.less(missing, lost)
+    if left or not missing:
+        words = _numbers(left) or "the beginning"
+        found.append(Doubt(True, f"waiting for {words} of device {device}"))
+    return found
+
+
+def lost_ranges(database: Database, name: ShiftName) -> list[tuple[int, int]]:
+    """Return what people have given up of a device's journal, as (first, last)."""
+    sql = "SELECT first_seq, last_seq FROM lost_slots WHERE device = ? AND epoch = ? ORDER BY id"
+    return [(int(first), int(last)) for first, last in database.rows(sql, name[:2])]
+
+
+def _numbers(rows: list[tuple[int, int]]) -> str:
+    return ", ".join(f"seq {a}..{b}" if b > a else f"seq {a}" for a, b in rows)
 
 
 def _quarantined(database: Database, shift: Shift) -> list[Doubt]:
@@ -117,6 +141,27 @@ def _doubled(shift: Shift) -> list[Doubt]:
     return found
 
 
+def _loaded(database: Database, shift: Shift) -> list[Doubt]:
+    """A load for cash is one sale of its own, and known to be on its card or not."""
+    found = [
+        Doubt(False, f"evidence for and against the load of seq {load.seq}")
+        for load in shift.loads
+        if load.state not in (POSTED, VOIDED)
+    ]
+    actions = {load.action: load for load in shift.loads}
+    rows = database.rows_in("SELECT action, sale FROM sales WHERE action IN {}", sorted(actions))
+    return found + [
+        Doubt(False, f"the load of seq {actions[action].seq} is sold as {sale}, too")
+        for action, sale in rows
+        if sale != sale_of(shift.name, actions[action].seq)
+    ]
+
+
+def sale_of(name: ShiftName, seq: int) -> str:
+    """Return the id under which a load for cash is a sale of the ledger."""
+    return f"vehicle:{name.device}:{name.epoch}:{seq}"
+
+
 def _totals(shift: Shift) -> list[Doubt]:
     """Compare the entries with what the device counted itself, entry by entry, as it went."""
     end = shift.end or {}
@@ -126,7 +171,7 @@ def _totals(shift: Shift) -> list[Doubt]:
         "voids": len(voids),
         "void_cents": -sum(sale.cents for sale in voids),
         "cash": sum(sale.cents for sale in shift.sales if sale.in_cash),
-        "loads": 0,  # no entry of a vehicle's load says that it was paid in cash
+        "loads": sum(load.cents for load in shift.loads if load.state == POSTED),
     }
     found = [
         Doubt(False, f"the device's own end of shift says {name} {end[name]}, its entries {value}")

@@ -11,23 +11,26 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from backend_sync.ledger.decoding import body_of
 from backend_sync.ports import OK, Keyring
-from backend_sync.sales.shift_journal import ShiftName, open_slots, slots_of
+from backend_sync.sales import till_evidence
+from backend_sync.sales.shift_journal import ShiftName, is_sold_load, open_slots, slots_of
+from backend_sync.sales.till_evidence import check_till
 from backend_sync.storage.database import Database
 from card_layouts.errors import LayoutError
 from card_layouts.records.chain import chain_start
-from card_layouts.records.entries import CASH_SALE, SHIFT, TYPE_NAMES
+from card_layouts.records.entries import ACTION, CASH_SALE, SHIFT, TYPE_NAMES
 from card_layouts.records.entries_all import layout_of
 from card_layouts.records.slot import SLOT_HEADER
 
 if TYPE_CHECKING:
-    from backend_sync.sales.cash_up import Count, Finding
+    from backend_sync.sales.finding import Count, Finding
 
 FORMAT = "tornello cash evidence 1"
 CHAINED_BYTES = 108  # of a slot: header and ciphertext
 WALK = 5000  # slots of the journal before the shift, read at a time
 WANTED = ("format", "device", "epoch", "shift", "clerk", "state", "first_seq", "last_seq",
-          "chain_before", "chain_after", "slots", "entries", "counts")  # fmt: skip
+          "chain_before", "chain_after", "slots", "entries", "loaded", "counts")  # fmt: skip
 
 
 class EvidenceFault(ValueError):
@@ -69,6 +72,8 @@ def evidence_of(
         "chain_after": after.hex(),
         "slots": [slot[:CHAINED_BYTES].hex() for _, _, _, slot in slots],
         "entries": [] if finding.expected is None else _entries(keyring, name, slots),
+        # Of the loads among the entries, those that reached their card in this clerk's shift.
+        "loaded": [load.seq for load in shift.loads_of(clerk)] if shift else [],
     }
 
 
@@ -83,12 +88,15 @@ def check(evidence: Any) -> list[str]:
 
     Needs no ledger and no key. Raises: EvidenceFault for what is no evidence at all.
     """
-    if not isinstance(evidence, dict) or evidence.get("format") != FORMAT:
+    formats = {FORMAT: WANTED, till_evidence.FORMAT: till_evidence.WANTED}
+    if not isinstance(evidence, dict) or str(evidence.get("format")) not in formats:
         raise EvidenceFault(f"not a cash evidence: wanted 'format': '{FORMAT}'")
-    lacking = [name for name in WANTED if name not in evidence]
+    lacking = [name for name in formats[evidence["format"]] if name not in evidence]
     if lacking:
         raise EvidenceFault(f"it lacks {', '.join(lacking)}")
     try:
+        if evidence["format"] == till_evidence.FORMAT:
+            return check_till(evidence)
         return [*_wrong_slots(evidence), *_wrong_sums(evidence)]
     except (TypeError, KeyError, ValueError, AttributeError, LayoutError) as error:
         raise EvidenceFault(f"cannot be read: {type(error).__name__}: {error}") from error
@@ -96,6 +104,8 @@ def check(evidence: Any) -> list[str]:
 
 def check_with(evidence: dict[str, Any], database: Database, keyring: Keyring) -> list[str]:
     """Return what differs from the slots that the ledger holds, opened again with the keyring."""
+    if evidence["format"] == till_evidence.FORMAT:
+        return _other_slips(evidence, database)
     name = ShiftName(evidence["device"], evidence["epoch"], evidence["shift"])
     slots = slots_of(database, name, evidence["first_seq"], evidence["last_seq"])
     found = []
@@ -106,15 +116,29 @@ def check_with(evidence: dict[str, Any], database: Database, keyring: Keyring) -
     return found
 
 
+def _other_slips(evidence: dict[str, Any], database: Database) -> list[str]:
+    """Return the slips of a till that the ledger has otherwise."""
+    sql = "SELECT place, fiscal FROM slips WHERE device = ?"
+    held = dict(map(tuple, database.rows(sql, (evidence["device"],))))
+    return [f"the ledger has another slip {row['place']} than the evidence"
+            for row in evidence["slips"] if held.get(row["place"]) != row["mark"]]  # fmt: skip
+
+
 def _entries(keyring: Keyring, name: ShiftName, slots: list[Any]) -> list[dict[str, Any]]:
-    """Return the sales and shift entries in clear, each with its number; nothing about cards."""
-    shown = [(seq, slot) for seq, _, kind, slot in slots if kind in (CASH_SALE, SHIFT)]
-    return [
-        {"seq": opened.seq, "type": TYPE_NAMES[opened.type],
-         **layout_of(opened.type).unpack(opened.payload)}
-        for opened in open_slots(keyring, name, shown)
-        if opened.status == OK
-    ]  # fmt: skip
+    """Return sales, loads and shift entries in clear, with their numbers; nothing about cards."""
+    shown = [(seq, slot) for seq, _, kind, slot in slots if kind in (ACTION, CASH_SALE, SHIFT)]
+    found = []
+    for opened in open_slots(keyring, name, shown):
+        if opened.status != OK:
+            continue
+        values = layout_of(opened.type).unpack(opened.payload)
+        if opened.type == ACTION:
+            if not is_sold_load(values):
+                continue
+            values = {"action": values["action"], "shift": values["shift"],
+                      "cents": body_of(opened.payload).amount}  # fmt: skip
+        found.append({"seq": opened.seq, "type": TYPE_NAMES[opened.type], **values})
+    return found
 
 
 def chains_of(database: Database, name: ShiftName, first: int, last: int) -> tuple[bytes, bytes]:
@@ -175,6 +199,9 @@ def _wrong_sums(evidence: dict[str, Any]) -> list[str]:
         and (entry["shift"], entry["clerk"], entry["paid"])
         == (evidence["shift"], evidence["clerk"], 1)
     )
+    loaded = set(evidence["loaded"])
+    total += sum(entry["cents"] for entry in evidence["entries"]
+                 if entry["type"] == TYPE_NAMES[ACTION] and entry["seq"] in loaded)  # fmt: skip
     if total != evidence["expected"]:
         found.append(f"the entries sum to {total} cents, the evidence says {evidence['expected']}")
     if evidence["counts"] and evidence["counts"][-1]["cents"] != evidence["counted"]:

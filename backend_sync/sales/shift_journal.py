@@ -8,9 +8,12 @@ card_layouts/SPEC.md.
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from backend_sync.ledger.decoding import body_of
+from backend_sync.ledger.results import BITS, POSTED, state_of
 from backend_sync.ports import OK, Keyring, Opened
 from backend_sync.storage.database import Database
-from card_layouts.records.entries import CASH_SALE, SHIFT
+from card_layouts.cards.card_layout import CHANNEL_VEHICLE
+from card_layouts.records.entries import ACTION, CASH_SALE, SHIFT
 from card_layouts.records.entries_device import (
     COUNTED_NONE,
     SHIFT_BLIND_COUNT,
@@ -18,11 +21,13 @@ from card_layouts.records.entries_device import (
     SHIFT_START,
 )
 from card_layouts.records.entries_device import SHIFT as SHIFT_LAYOUT
+from card_layouts.records.entries_service import ACT_LOAD, PAID_CASH
+from card_layouts.records.entries_service import ACTION as ACTION_LAYOUT
 from card_layouts.records.entries_service import CASH_SALE as SALE_LAYOUT
-from card_layouts.records.entries_service import PAID_CASH
 
 EVENTS_AT_ONCE = 16  # SHIFT entries read back at a time, newest first
 Values = dict[str, int]
+EPOCHS = 64  # of journals; `till.py` names what has none
 
 
 class ShiftName(NamedTuple):
@@ -33,7 +38,8 @@ class ShiftName(NamedTuple):
     shift: int
 
     def __str__(self) -> str:
-        return f"shift {self.shift} of device {self.device}"
+        what = "device" if self.epoch < EPOCHS else "till"
+        return f"shift {self.shift} of {what} {self.device}"
 
 
 class Sale(NamedTuple):
@@ -50,6 +56,16 @@ class Sale(NamedTuple):
     at: int
 
 
+class Load(NamedTuple):
+    """One load that a driver sold in the vehicle: an ACTION of its own, not from a list."""
+
+    seq: int
+    entry: int
+    action: int
+    cents: int
+    state: int  # of results.py: POSTED is on the card
+
+
 class Shift(NamedTuple):
     """What the journal says of one shift; `end` is None while the end has not come."""
 
@@ -61,6 +77,7 @@ class Shift(NamedTuple):
     counted: int | None  # the blind count that the device journalled, cents
     sales: list[Sale]
     refused: list[int]  # numbers of slots that do not open any more
+    loads: list[Load]
 
     def clerks(self) -> set[int]:
         found = {sale.clerk for sale in self.sales}
@@ -68,6 +85,17 @@ class Shift(NamedTuple):
 
     def sales_of(self, clerk: int) -> list[Sale]:
         return [sale for sale in self.sales if sale.clerk == clerk and sale.in_cash]
+
+    def loads_of(self, clerk: int) -> list[Load]:
+        """Return what was loaded onto cards for cash; an ACTION names no clerk but its shift."""
+        said = self.start or self.end
+        is_his = said is not None and said["driver"] == clerk
+        return [load for load in self.loads if load.state == POSTED] if is_his else []
+
+    def cents_of(self, clerk: int) -> int:
+        """Return the cash that a clerk took, less what he gave back."""
+        taken = sum(sale.cents for sale in self.sales_of(clerk))
+        return taken + sum(load.cents for load in self.loads_of(clerk))
 
 
 def read_shift(database: Database, keyring: Keyring, name: ShiftName) -> Shift | None:
@@ -93,8 +121,9 @@ def read_shift(database: Database, keyring: Keyring, name: ShiftName) -> Shift |
     first = start[0] if start else end[1]["first_seq"] if end else 0
     last = end[0] if end else _head(database, name)
     sales, refused = _sales(database, keyring, name, first, last)
+    loads = _loads(database, keyring, name, first, last)
     return Shift(name, first, last, start[1] if start else None, end[1] if end else None,
-                 counted, sales, refused)  # fmt: skip
+                 counted, sales, refused, loads)  # fmt: skip
 
 
 def slots_of(database: Database, name: ShiftName, first: int, last: int) -> list[Any]:
@@ -147,6 +176,33 @@ def _sales(
         if values["shift"] == name.shift:
             sales.append(_sale(opened.seq, entries[opened.seq], values))
     return sales, refused
+
+
+def _loads(
+    database: Database, keyring: Keyring, name: ShiftName, first: int, last: int
+) -> list[Load]:
+    rows = [row for row in slots_of(database, name, first, last) if row[2] == ACTION]
+    entries = {seq: number for seq, number, _, _ in rows}
+    bits = dict.fromkeys(entries.values(), 0)
+    for pending, rule in database.rows_in(
+        "SELECT pending, rule FROM evidence WHERE pending IN {}", sorted(bits)
+    ):
+        bits[pending] |= BITS[rule]
+    found = []
+    for opened in open_slots(keyring, name, [(seq, slot) for seq, _, _, slot in rows]):
+        if opened.status == OK and opened.type == ACTION:
+            values, entry = ACTION_LAYOUT.unpack(opened.payload), entries[opened.seq]
+            if is_sold_load(values) and values["shift"] == name.shift:
+                cents = body_of(opened.payload).amount
+                found.append(
+                    Load(opened.seq, entry, values["action"], cents, state_of(bits[entry]))
+                )
+    return found
+
+
+def is_sold_load(values: dict[str, Any]) -> bool:
+    """Say whether an ACTION's fields are of a load that a driver took cash for."""
+    return (values["kind"], values["channel"], values["list"]) == (ACT_LOAD, CHANNEL_VEHICLE, 0)
 
 
 def _sale(seq: int, entry: int, values: Values) -> Sale:

@@ -5,8 +5,9 @@ import json
 
 import pytest
 
-from backend_sync.sales.cash_up import DECIDED, DOUBTFUL, UNCOUNTED, WAITING, CashUp, CashUpRefused
+from backend_sync.sales.cash_up import CashUp, CashUpRefused
 from backend_sync.sales.evidence import EvidenceFault, check, check_with
+from backend_sync.sales.finding import DECIDED, DOUBTFUL, UNCOUNTED, WAITING
 from backend_sync.sales.main import main
 from backend_sync.sales.shift_journal import ShiftName
 from card_layouts.records import entries as types
