@@ -54,10 +54,15 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     differs = any(report.findings for report in reports)
     if options.json:
-        found = {"agrees": not differs, "public": public.hex(), "edges": edges, "opened": compared}
+        found = {"agrees": not differs, "public": public.hex(), "edges": edges, "opened": compared,
+                 "waiting": checker.waiting()}  # fmt: skip
         print(json.dumps({**found, "batches": [_plain(report) for report in reports]}, indent=1))
     else:
-        print("\n".join(_words(reports, public, edges, compared)))
+        words = _words(reports, public, edges, compared)
+        if checker.waiting():
+            # A later batch has them, or the newest ones were taken out of the folder.
+            words.insert(-1, f"{checker.waiting()} slots that edges carried are in no batch yet")
+        print("\n".join(words))
     return int(differs)
 
 

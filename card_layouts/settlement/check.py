@@ -121,6 +121,10 @@ class Checker:
         return ["device %d epoch %d: edges carried its slots, no batch names it" % name
                 for name in sorted(unnamed)]  # fmt: skip
 
+    def waiting(self) -> int:
+        """Return how many slots that could earn edges carried and no batch has told of."""
+        return sum(name not in self.standing for name in self.witness.names())
+
     def find(self, words: str) -> None:
         """Note a finding."""
         self._findings.append(words)
