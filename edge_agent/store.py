@@ -22,12 +22,13 @@ from edge_agent.parcels import Parcels
 from edge_agent.schema import migrations
 
 BUSY_TIMEOUT_MS = 5000
+DAMAGED = "it is damaged: stop the agent and restore or export it"
 # SQLite error names start so -> what it means and what a person can do.
 HINTS = (
     ("SQLITE_FULL", "the disk is full: make room"),
     ("SQLITE_READONLY", "it cannot be written: check the owner and the mount options"),
     ("SQLITE_IOERR", "the disk failed: check it and its cable"),
-    ("SQLITE_CORRUPT", "it is damaged: stop the agent and restore or export it"),
+    ("SQLITE_CORRUPT", DAMAGED),
     ("SQLITE_NOTADB", "it is not a database: stop the agent and move the file away"),
     ("SQLITE_CANTOPEN", "it cannot be opened: check that the folder exists and may be written"),
     ("SQLITE_BUSY", "another program holds it: only the agent may open it, others read copies"),
@@ -115,12 +116,30 @@ def explained(path: Path) -> Iterator[None]:
     """Turn an SQLite failure into one sentence with what to do. Raises: StoreRefused."""
     try:
         yield
-    except sqlite3.IntegrityError:
-        raise  # our mistake, not the disk's
+    except sqlite3.IntegrityError as error:
+        found = damage(path)
+        if not found:
+            raise  # our mistake, not the disk's
+        raise StoreRefused(f"{path}: {DAMAGED} ({found})") from error
     except sqlite3.DatabaseError as error:
         name = getattr(error, "sqlite_errorname", "") or ""
         hint = next((hint for start, hint in HINTS if name.startswith(start)), str(error))
         raise StoreRefused(f"{path}: {hint}{_room(path)} ({name or 'SQLite'})") from error
+
+
+def damage(path: Path) -> str:
+    """Return the first thing wrong with the file, "" if it is sound; this reads all of it.
+
+    A damaged index finds nothing where there is something: then rows break rules that they keep.
+    """
+    connection = sqlite3.connect(path)
+    try:
+        said = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    finally:
+        connection.close()
+    return "" if said == "ok" else said.splitlines()[-1]
 
 
 def _room(path: Path) -> str:

@@ -1,11 +1,13 @@
 """A database that was damaged under the agent: refused with a sentence, and the journals keep."""
 
+import sqlite3
+
 import pytest
 
 from edge_agent.app import EdgeAgent
 from edge_agent.config import BrokerConfig, EdgeConfig
 from edge_agent.dock_session import DockSession
-from edge_agent.store import Store
+from edge_agent.store import Store, StoreRefused
 from tests.edge_agent.soft_board import (
     EDGE,
     MONTH,
@@ -43,3 +45,25 @@ def test_a_page_that_cannot_be_read_closes_the_docks_with_a_sentence(tmp_path):
     assert "it is damaged: stop the agent and restore or export it" in agent.store_problem
     assert board.acked_seq == 0 and len(board.slots) == 40
     agent.close()
+
+
+@pytest.mark.requirement("T17", "D20")
+def test_a_damaged_index_is_the_files_fault_and_a_broken_rule_in_a_sound_file_ours(tmp_path):
+    path = tmp_path / "edge.db"
+    store = Store(path)
+    asked = "SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_bodies_1'"
+    (page,) = store.connection.execute(asked).fetchone()
+    body, row = bytes(32), "INSERT INTO packages VALUES (7, 1, 1, 1, x'00', ?, 0)"
+    with pytest.raises(sqlite3.IntegrityError), store.immediate() as connection:
+        connection.execute(row, (body,))
+    with store.immediate() as connection:
+        connection.execute("INSERT INTO bodies VALUES (?, x'00')", (body,))
+    store.close()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * PAGE)
+        file.write(b"\x0a" + bytes(4) + (PAGE).to_bytes(2, "big") + bytes(PAGE - 7))  # no rows
+    store = Store(path)
+    with pytest.raises(StoreRefused, match="damaged: stop the agent.*missing from index"):
+        with store.immediate() as connection:
+            connection.execute(row, (body,))
+    store.close()
