@@ -234,7 +234,10 @@ class Depot:
     # What happened, without asking the agent ------------------------------------------
 
     def rows(self, sql: str, *values: Any) -> list[Any]:
-        """Return the rows of a query over the database as it is on the disk now."""
+        """Return the rows of a query over the database as it is on the disk now.
+
+        Raises: sqlite3.DatabaseError for one that is damaged there.
+        """
         if self.agent is not None and self.connection is not None:
             return list(self.connection.real.execute(sql, values).fetchall())
         if not self.config.database.exists():
@@ -242,8 +245,6 @@ class Depot:
         connection = sqlite3.connect(self.config.database)
         try:
             return list(connection.execute(sql, values).fetchall())
-        except sqlite3.DatabaseError:
-            return []  # damaged: nobody can read what it held
         finally:
             connection.close()
 
@@ -254,6 +255,14 @@ class Depot:
         except sqlite3.DatabaseError:
             return {}  # damaged: what it held counts as lost
         return {(device, seq): bytes(slot) for device, seq, slot in rows}
+
+    def chain_at(self, device: int, seq: int) -> bytes:
+        """Return the chain value after an entry stored here, b"" if nobody can read it."""
+        try:
+            rows = self.rows("SELECT H FROM entries WHERE device = ? AND seq = ?", device, seq)
+        except sqlite3.DatabaseError:
+            return b""
+        return bytes(rows[0][0]) if rows else b""
 
     def wipe(self) -> None:
         """Lose the disk."""

@@ -72,7 +72,6 @@ def packages(world: World, event: Event) -> None:
 def _invented_ack(world: World, depot: Depot, prng: Prng) -> bytes:
     device = prng.choice(list(world.boards))
     seq = prng.choice((1 + prng.below(60), FAR_SEQ))
-    rows = depot.rows("SELECT H FROM entries WHERE device = ? AND seq = ?", device, seq)
     statement = ACK.pack(
         {
             "layout": ACK_LAYOUT,
@@ -81,7 +80,7 @@ def _invented_ack(world: World, depot: Depot, prng: Prng) -> bytes:
             "seq": seq,
             "incarnation": prng.between(1, 3),
             "time": world.clock.utc_seconds(),
-            "H": rows[0][0] if rows else prng.bytes(32),
+            "H": depot.chain_at(device, seq) or prng.bytes(32),
             "mac": prng.bytes(16),
         }
     )
