@@ -7,6 +7,7 @@ or --for ends it early, --resume goes on with it: what is done is kept in a fold
 
 import argparse
 import json
+import math
 import secrets
 import subprocess
 import sys
@@ -58,8 +59,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=count, metavar="N", help="first of the others (a new one)")
     parser.add_argument("--jobs", type=_jobs, default=2, metavar="N", help="processes (2)")
     parser.add_argument(
-        "--for", type=float, default=0.0, metavar="MINUTES", dest="for_minutes",
-        help="begin nothing after so long, in histories and again in the model",
+        "--for", type=_minutes, default=math.inf, metavar="MINUTES", dest="for_minutes",
+        help="begin nothing after so long, in histories and again in the model (no end)",
     )  # fmt: skip
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep there what is done")
     parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with what is kept there")
@@ -132,13 +133,12 @@ class Gate:
         meter.clear()
 
     def _seeds(self, name: str) -> Iterator[int]:
-        until = self.now() + self.for_s if self.for_s else None
+        until = self.now() + self.for_s
         known = {row["seed"] for row in self.log.of(name)}
         for seed in self.log.settings.seeds():
             if seed in known:
                 continue
-            is_late = until is not None and self.now() >= until
-            if is_late or self.report.taps(name) >= self.report.wanted[name]:
+            if self.now() >= until or self.report.taps(name) >= self.report.wanted[name]:
                 return
             yield seed
 
@@ -232,6 +232,16 @@ def _parts(text: str) -> tuple[str, ...]:
         if name not in PARTS:
             raise argparse.ArgumentTypeError(f"{name}: the parts are {', '.join(PARTS)}")
     return names
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0.0
+    if not 0 < minutes < math.inf:
+        raise argparse.ArgumentTypeError(f"{text}: wanted minutes, more than 0")
+    return minutes
 
 
 def _jobs(text: str) -> int:

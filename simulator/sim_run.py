@@ -54,14 +54,14 @@ def run(options: argparse.Namespace) -> int:
     total = Totals(played)
     unused = total.unused() if options.seeds >= FULL_SET and options.faults is None else []
     bad = [found for found in played if found.violation]
-    print(json.dumps(total.as_json(), indent=1) if options.json else total.told())
-    for name in unused:
-        print(f"WRONG {name}: in {len(played)} histories it never came to pass")
-    for found in bad:
-        print(f"WRONG {found.violation}; {replay_line(options, found.options.seed)}")
-    if unwritten:
-        print(f"WRONG {unwritten}")
-    return 1 if bad or unused or unwritten else 0
+    wrong = [f"{name}: in {len(played)} histories it never came to pass" for name in unused]
+    wrong += [f"{found.violation}; {replay_line(options, found.options.seed)}" for found in bad]
+    wrong += [unwritten] if unwritten else []
+    if options.json:
+        print(json.dumps({**total.as_json(), "wrong": wrong}, indent=1))
+    else:
+        print("\n".join([total.told(), *(f"WRONG {line}" for line in wrong)]))
+    return 1 if wrong else 0
 
 
 class Totals:

@@ -1,6 +1,7 @@
 """Histories: they hold, they are the same every time, and what is planted is found."""
 
 import ast
+import json
 import os
 import secrets
 import subprocess
@@ -188,8 +189,11 @@ def test_commands_end_with_their_codes(capsys, tmp_path):
     assert "docks at depot-1" in capsys.readouterr().out
     with planted("one-cent-more"):
         assert sim.main(["run", "--seed", "3", "--taps", "10", "--no-faults"]) == 1
-    line = capsys.readouterr().out.splitlines()[-1]
-    assert "WRONG" in line and "./tornello sim replay --seed 3 --taps 10 --no-faults" in line
+        line = capsys.readouterr().out.splitlines()[-1]
+        assert "WRONG" in line and "./tornello sim replay --seed 3 --taps 10 --no-faults" in line
+        assert sim.main(["run", "--seed", "3", "--taps", "10", "--no-faults", "--json"]) == 1
+    tree = json.loads(capsys.readouterr().out)
+    assert tree["violations"] and [f"WRONG {row}" for row in tree["wrong"]] == [line]
     with pytest.raises(SystemExit) as wrong_use:
         sim.main(["run", "--faults", "nonsense"])
     assert wrong_use.value.code == 2

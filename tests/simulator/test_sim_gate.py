@@ -1,6 +1,7 @@
 """The gate: counts taps, keeps what is done, goes on with it, and never passes what is wrong."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -118,11 +119,11 @@ def test_ctrl_c_keeps_what_was_done_and_says_how_to_go_on(tmp_path):
 def test_a_command_that_fails_is_told_and_not_run_again(tmp_path, monkeypatch):
     monkeypatch.setitem(gate_parts.COMMANDS, "cuts", (("cuts", "--list"), ("cuts", "--flow", "x")))
     log = GateLog.begin(tmp_path / "kept", Settings(("cuts",), 0, 0, 0, 1))
-    Gate(log, 1, 0, lambda line: None, time.monotonic).go()
+    Gate(log, 1, math.inf, lambda line: None, time.monotonic).go()
     good, bad = log.rows
     assert good["wrong"] == "" and "append" in (tmp_path / "kept" / "cuts.txt").read_text()
     assert bad["wrong"].startswith("exit code 2, ./tornello sim cuts --flow x")
-    Gate(log, 1, 0, lambda line: None, time.monotonic).go()
+    Gate(log, 1, math.inf, lambda line: None, time.monotonic).go()
     assert log.rows == [good, bad]
     assert GateReport(log, {}).wrong() == [bad["wrong"]]
     log.close()
@@ -146,6 +147,14 @@ def test_a_fault_that_never_strikes_in_many_histories_is_wrong(tmp_path):
     log.close()
     assert "the atlas has card-torn, and it never struck" in wrong
     assert "the atlas has power-cut, and it never struck" not in wrong
+
+
+@pytest.mark.parametrize("minutes", ["0", "-1", "nan", "inf", "soon"])
+def test_a_gate_for_no_time_at_all_is_refused(minutes, capsys):
+    with pytest.raises(SystemExit) as wrong_use:
+        gate("--for", minutes)
+    assert wrong_use.value.code == 2
+    assert f"{minutes}: wanted minutes, more than 0" in capsys.readouterr().err
 
 
 def test_a_folder_that_cannot_be_used_is_told(tmp_path, capsys):
