@@ -15,6 +15,8 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend_sync.keyring.local import LocalKeyring
+from backend_sync.ledger import folding
+from backend_sync.ledger.opening import open_database
 from backend_sync.ledger.verify_chain import newest_head, verify_chain
 from backend_sync.storage.database import Database
 from backend_sync.storage.disk import DiskRefused
@@ -86,6 +88,8 @@ def _examined(copy: Path, database: Database) -> dict[str, Any]:
 def put_back(books: Path, copy: Path, keyring_folder: Path) -> dict[str, Any]:
     """Make `copy` the ledger's database; return {incarnation, head, kept}.
 
+    What was folded since the copy was made is folded in it again, before it serves.
+
     The books of before are kept beside, under the name `kept`. Service and keyring must be stopped.
     Raises: BackupError, or KeyFileError while a keyring runs; then nothing was changed.
     """
@@ -94,6 +98,7 @@ def put_back(books: Path, copy: Path, keyring_folder: Path) -> dict[str, Any]:
         _check_same(books, copy)
         arriving = books.with_name(f"{books.name}.arriving")
         shutil.copyfile(copy, arriving)
+        head = _fold_again(arriving, folding.remembered(f"sqlite:///{books}")) or head
         _sync(arriving)
         # Said first: cut off here, the books of before go on under a new number, which is harmless.
         incarnation = keyring.restored()
@@ -105,6 +110,17 @@ def put_back(books: Path, copy: Path, keyring_folder: Path) -> dict[str, Any]:
     arriving.rename(books)
     _sync(books.parent)
     return {"incarnation": incarnation, "head": head, "kept": str(kept)}
+
+
+def _fold_again(arriving: Path, until: int) -> str:
+    """Fold a copy as far as the books were; return its head then, "" when there is nothing."""
+    if not until:
+        return ""
+    with open_database(f"sqlite:///{arriving}") as database:
+        folding.fold(database, until, until)
+        head = str(newest_head(database))
+    Path(f"{arriving}.folded").unlink(missing_ok=True)
+    return head
 
 
 def _check_same(books: Path, copy: Path) -> None:

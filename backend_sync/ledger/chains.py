@@ -67,14 +67,23 @@ class Chains:
             chain.chain = chain_start(*name)
 
     def begin_again(self, name: Device, seq: int) -> None:
-        """Another slot has the number `seq` now: let `extend` walk from the epoch's start."""
+        """Another slot has the number `seq` now: let `extend` walk again from where it can.
+
+        That is the epoch's start or the last fold; it is let be where a slot before was emptied.
+        """
         chain = self.by_name[name]
-        if seq <= chain.seq:
-            passed = ranges.joined(chain.held, [(chain.first_seq, chain.seq)])
+        start, before = folded_to(self.database, name, chain.first_seq)
+        emptied = self.database.rows(
+            "SELECT 1 FROM held_entries WHERE device = ? AND epoch = ? AND seq > ? AND seq <= ?"
+            " AND length(slot) = 0 LIMIT 1",
+            (*name, start, chain.seq),
+        )
+        if start < seq <= chain.seq and not emptied:
+            passed = ranges.joined(chain.held, [(start + 1, chain.seq)])
             for poisoned in chain.poisoned:
                 passed = ranges.without(passed, poisoned)
-            chain.held, chain.poisoned = passed, {}
-            chain.seq, chain.chain = chain.first_seq - 1, chain_start(*name)
+            chain.poisoned = {s: h for s, h in chain.poisoned.items() if s <= start}
+            chain.held, chain.seq, chain.chain = passed, start, before
 
     def extend(
         self, name: Device, authentic: Mapping[int, bytes], suspect: Mapping[int, bytes]
@@ -148,7 +157,9 @@ class Chains:
         found: dict[int, bytes] = {}
         if not chain.held and not chain.quarantined:
             return found
-        for seq, slot in self.database.rows(f"SELECT seq, slot FROM held_entries {where}", values):
+        for seq, slot in self.database.rows(
+            f"SELECT seq, slot FROM held_entries {where} AND length(slot) > 0", values
+        ):
             found[seq] = slot
         # Only behind an authentic slot: a stranger's bytes alone must not lead the chain onward.
         if chain.quarantined and low not in found and low < chain.head_seq:
@@ -163,6 +174,14 @@ class Chains:
                 found[seq] = slot
                 chain.poisoned[seq] = chain.chain
         return found
+
+
+def folded_to(database: Database, name: Device, first_seq: int = 1) -> tuple[int, bytes]:
+    """Return (seq, H there) that a chain can be walked from: the last fold's, or its start."""
+    rows = database.rows(
+        "SELECT seq, chain FROM folded_chains WHERE device = ? AND epoch = ?", name
+    )
+    return (rows[0][0], bytes(rows[0][1])) if rows else (first_seq - 1, chain_start(*name))
 
 
 def leads_to_head(database: Database, name: Device, seq: int, chain: bytes) -> bool:

@@ -12,6 +12,7 @@ key. Source: SPEC.md section 4; trust.md T6, I9, 4.3.
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from backend_sync.ledger import ranges
 from backend_sync.ledger.accounts import AccountBook
 from backend_sync.ledger.action_book import AT_LEAST
 from backend_sync.ledger.arrivals import Arrivals
@@ -35,6 +36,7 @@ from backend_sync.ledger.results import (
     BEGIN_AGAIN,
     BITS,
     EQ,
+    POSTED,
     RULES,
     X,
     rule_of,
@@ -143,19 +145,32 @@ class _Before:
             "SELECT pending, rule FROM evidence WHERE pending IN {}", numbers
         ):
             self.bits[number] |= BITS[rule]
+        self.checkpoints = {row[0]: tuple(row[1:]) for row in database.rows_in(
+            "SELECT card, n, d, l, h, b FROM checkpoints WHERE card IN {}", sorted(cards)
+        )}  # fmt: skip
         self.since = dict(map(tuple, database.rows_in(
             "SELECT pending, since FROM open_intents WHERE pending IN {}", numbers)))  # fmt: skip
 
     def cards(self) -> list[Card]:
-        """Return the cards as they were issued, with what is booked to them now."""
+        """Return the cards as issued, or as they were folded, with what is booked to them now."""
         found = []
         for row in self.rows:
             card = Card(*row[:5])
             card.h = card.h0
+            if card.id in self.checkpoints:
+                card.n, card.d, card.l, card.h, card.b = self.checkpoints[card.id]
+                card.missing = self._unclaimed(card, ranges.parse(row[15]))
             card.balance_cents, card.debits_cents, card.loads_cents = row[10:13]
             card.posted, card.voided, card.newest = row[13], row[14], row[16]
             found.append(card)
         return found
+
+    def _unclaimed(self, card: Card, missing: ranges.Ranges) -> ranges.Ranges:
+        """Return the counters up to a checkpoint that no folded commit holds."""
+        known = [row[5] for row in self.intents
+                 if row[1] == card.id and state_of(self.bits[row[0]]) == POSTED]  # fmt: skip
+        left = ranges.joined(missing, [(n, n) for n in sorted({*known})])
+        return [(low, min(high, card.n)) for low, high in left if low <= card.n]
 
 
 def _resolve_anew(

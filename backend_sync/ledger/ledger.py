@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from backend_sync.ledger import arrivals, displacement, late_seals, plants
+from backend_sync.ledger import arrivals, displacement, folding, late_seals, plants
 from backend_sync.ledger.accounts import AccountBook
 from backend_sync.ledger.action_book import ActionBook
 from backend_sync.ledger.audit import CARDS_AT_ONCE, Auditor
@@ -19,6 +19,7 @@ from backend_sync.ledger.batches import CardBatch, import_batches
 from backend_sync.ledger.books import Books, open_books
 from backend_sync.ledger.chains import Chains, leads_to_head
 from backend_sync.ledger.equivocation import take_back
+from backend_sync.ledger.fold_selection import Selected
 from backend_sync.ledger.head_watch import HeadWatch
 from backend_sync.ledger.imports import Sale, import_issues, import_sales
 from backend_sync.ledger.opening import open_database
@@ -29,8 +30,8 @@ from backend_sync.ledger.report import report
 from backend_sync.ledger.rerating import Rerater
 from backend_sync.ledger.resolve import Outcome, Resolver
 from backend_sync.ledger.rides import RideBook
-from backend_sync.ledger.schema import resolutions
 from backend_sync.ledger.singles import CounterSale, SingleBook, import_singles
+from backend_sync.ledger.suspense import lapse
 from backend_sync.ledger.tickets import TicketBook, TicketSale, import_tickets
 from backend_sync.ledger.working_set import WorkingSet
 from backend_sync.ports import Clock, Keyring
@@ -200,15 +201,19 @@ class Ledger:
         """
         now = self.clock.utc_seconds()
         with self.database.transaction():
-            rows = self.database.rows(
-                "SELECT pending FROM open_intents WHERE bits = 0 AND since < ?",
-                (now - SUSPENSE_DAYS * DAY_SECONDS,),
-            )
-            self.database.insert(resolutions, [(row[0], "X", None, now) for row in rows])
-            self.database.run(
-                "UPDATE open_intents SET bits = 128 WHERE pending = ?", [(row[0],) for row in rows]
-            )
-        return len(rows)
+            return lapse(self.database, now - SUSPENSE_DAYS * DAY_SECONDS, now)
+
+    def fold(self, weeks: int = folding.WEEKS) -> Selected:
+        """Fold detail older than `weeks` that nothing touches; return how much.
+
+        Raises: FoldRefused, LedgerIsOlder.
+        """
+        now = self.clock.utc_seconds()
+        until = folding.horizon(now, weeks)
+        self.head.refuse_older()
+        found = folding.fold(self.database, until, now, self.currency)
+        self.head.tell()
+        return found
 
     def report(self, with_cards: bool = False) -> dict[str, Any]:
         """Return the reconciled ledger as plain values; every check is computed from the books."""

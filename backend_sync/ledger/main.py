@@ -20,7 +20,7 @@ from backend_sync.clocks import SystemClock
 from backend_sync.keyring.keyfile import KeyFileError
 from backend_sync.keyring.local import LocalKeyring
 from backend_sync.keyring.remote import RemoteKeyring
-from backend_sync.ledger import keeping, listed, listing_commands, show
+from backend_sync.ledger import keeping, listed, listing_commands, retention, show
 from backend_sync.ledger import report as figures
 from backend_sync.ledger.backup import BackupError
 from backend_sync.ledger.differences import differences
@@ -116,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--authority", type=int, default=0, help="owner of nobody's accounts")
     keeping.add_commands(commands)
     listing_commands.add_command(commands, SystemClock())
+    retention.add_command(commands, SystemClock())
     action_commands.add_command(commands, SystemClock())
     return parser
 

@@ -1,7 +1,8 @@
 """Opens every stored slot again: as it came, or under another device's name.
 
-As it came, each must open and carry the hash in the books. Under swapped devices each must be
-refused: a seal belongs to one device and cannot be carried over. Source: trust.md T10, T11.
+What was folded has no slot any more. As it came, each must open and carry the hash in the books.
+Under swapped devices each must be refused: a seal belongs to one device and cannot be carried over.
+Source: trust.md T10, T11.
 """
 
 from collections import Counter
@@ -47,8 +48,8 @@ def _slots(database: Database) -> Iterator[list[Any]]:
     last = 0
     while True:
         rows = database.rows(
-            "SELECT device, epoch, seq, slot, type, id FROM entries WHERE id > ? ORDER BY id"
-            f" LIMIT {AT_ONCE}",
+            "SELECT device, epoch, seq, slot, type, id FROM entries WHERE id > ?"
+            f" AND length(slot) > 0 ORDER BY id LIMIT {AT_ONCE}",
             (last,),
         )
         if not rows:

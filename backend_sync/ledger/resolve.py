@@ -134,8 +134,10 @@ class Resolver:
             intent = self.work.intents.get(identity)
             if intent is not None:
                 self._match(intent, card, record, entry)
-            elif any(key in known for key in keys[identity]):
+            elif any(known.get(key) for key in keys[identity]):
                 self._differs(card, n, identity)  # the entry of that number announced no commit
+            elif any(key in known for key in keys[identity]):
+                continue  # folded: it was known once
             elif all(s.record != record for s in self.work.waiting.get(identity, ())):
                 self.work.see(card, identity, n, record, entry)
 

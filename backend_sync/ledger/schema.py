@@ -29,6 +29,7 @@ from sqlalchemy import (
 
 import backend_sync.ledger.audit_tables
 import backend_sync.ledger.displaced_tables
+import backend_sync.ledger.fold_tables
 import backend_sync.ledger.product_tables  # noqa: F401 - all stand in the same metadata
 from backend_sync.ledger.append_only import append_only
 from backend_sync.ledger.single_tables import SINGLE_BOOKS

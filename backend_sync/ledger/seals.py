@@ -77,7 +77,10 @@ def sealed(table: Table) -> Sealed:
 
 def sealed_in(database: Database, name: str) -> Sealed:
     """Return how a table is sealed by what the database says of it, whoever made it."""
-    with database.turn, database.connection.begin():
+    with database.turn:
+        if not database.connection.in_transaction():
+            with database.connection.begin():
+                return sealed_in(database, name)
         found = inspect(database.connection)
         columns = [column["name"] for column in found.get_columns(name)]
         key = found.get_pk_constraint(name)["constrained_columns"]

@@ -7,6 +7,8 @@ days is shown as a class of its own, so that nothing is written off unseen. Sour
 from collections.abc import Sequence
 from typing import Any
 
+from backend_sync.ledger.results import X
+from backend_sync.ledger.schema import resolutions
 from backend_sync.storage.database import Database
 
 DAY_SECONDS = 86_400
@@ -55,3 +57,13 @@ def _aged(names: Sequence[str], rows: Sequence[Any], now: int) -> list[dict[str,
         seconds = now - values["since"]
         found.append({**values, "days": max(seconds, 0) // DAY_SECONDS, "age": age_of(seconds)})
     return found
+
+
+def lapse(database: Database, before: int, now: int) -> int:
+    """Rule X for intents that have waited since before that time; return how many."""
+    rows = database.rows("SELECT pending FROM open_intents WHERE bits = 0 AND since < ?", (before,))
+    database.insert(resolutions, [(row[0], "X", None, now) for row in rows])
+    database.run(
+        f"UPDATE open_intents SET bits = {X} WHERE pending = ?", [(row[0],) for row in rows]
+    )
+    return len(rows)

@@ -27,6 +27,7 @@ from backend_sync.ledger.seals import (
 from backend_sync.storage.database import Database
 
 PAGE = 200  # seals
+FOLDED = "folded"  # in a seal's list of rows: written again by `fold_seals.py`
 HEAD_DIGITS = 64
 
 
@@ -69,6 +70,7 @@ def verify_chain(database: Database, kept: Head | None = None) -> dict[str, Any]
     """
     check = _Check(database)
     check.seals(kept)
+    check.folds()
     check.rows_nobody_sealed()
     check.kinds()
     wrong = [finding._asdict() for finding in check.wrong]
@@ -84,6 +86,8 @@ class _Check:
         self.wrong: list[Finding] = []
         self.number = 0
         self.rows = 0
+        self.folded = sha256()
+        self.folded_seals = 0
 
     def seals(self, kept: Head | None) -> None:
         """Walk the chain from the first seal on."""
@@ -91,10 +95,14 @@ class _Check:
         if kept and kept.ledger != identity(self.database):
             self._say("seals", kept.seal, f"the kept head is of another ledger, {kept.ledger}")
             kept = None
-        for number, head, text in self._all_seals():
+        for number, head, text in self.all_seals():
             for missing in range(self.number + 1, min(number, self.number + 100)):
                 self._say("seals", missing, "is gone")
             self.number, head = number, bytes(head)
+            if is_folded(text):
+                self.take_folded(number, head, text)
+                before = head
+                continue
             whole, content = self._content(number, text)
             if whole and head_of(before, number, text, content) != head:
                 self._say("seals", number, "its head is not that of its rows and the seal before:"
@@ -105,6 +113,23 @@ class _Check:
         if kept and kept.seal > self.number:
             self._say("seals", self.number, f"is the last; a head of seal {kept.seal} was kept:"
                       " the end was cut off, or an older copy put in place")  # fmt: skip
+
+    def take_folded(self, number: int, head: bytes, text: str) -> None:
+        """Add a folded seal to the digest that the newest fold sealed."""
+        self.folded_seals += 1
+        _, content = self._content(number, text)
+        marks = sha256(text.encode()).digest()
+        self.folded.update(number.to_bytes(8, "big") + head + marks + content)
+
+    def folds(self) -> None:
+        """Compare what is left under folded seals with what the newest fold says."""
+        if not self.folded_seals:
+            return
+        rows = self.database.rows("SELECT id, digest FROM folds ORDER BY id DESC LIMIT 1")
+        wanted = bytes(rows[0][1]) if rows else sha256().digest()
+        if self.folded.digest() != wanted:
+            self._say("folds", rows[0][0] if rows else 0, "what is left under the folded seals is"
+                      " not what was sealed when they were folded")  # fmt: skip
 
     def rows_nobody_sealed(self) -> None:
         """Find rows that are in a book without having been written by the ledger."""
@@ -122,7 +147,7 @@ class _Check:
             if kind != name.partition(":")[0]:
                 self._say(accounts.name, number, f"kind {kind}, but its name is {name}")
 
-    def _all_seals(self) -> Iterator[Any]:
+    def all_seals(self) -> Iterator[Any]:
         after = 0
         while rows := self.database.rows(
             "SELECT id, head, books FROM seals WHERE id > ? ORDER BY id LIMIT ?", (after, PAGE)
@@ -135,7 +160,8 @@ class _Check:
         content = sha256()
         try:
             books = json.loads(text)
-            found = [(name, _keys_of(book), bytes.fromhex(book["marks"]))
+            books.pop(FOLDED, None)
+            found = [(name, keys_of(book), bytes.fromhex(book["marks"]))
                      for name, book in books.items()]  # fmt: skip
         except (ValueError, KeyError, TypeError) as error:
             self._say("seals", number, f"its list of rows cannot be read: {error!r}")
@@ -148,8 +174,8 @@ class _Check:
         return whole, content.digest()
 
     def _book(self, name: str, keys: list[Key], marks: bytes, content: Any) -> bool:
-        rows = self._read(name, keys)
         table, whole = self._table(name), True
+        rows = rows_by_key(self.database, table, keys)
         for at, key in enumerate(keys):
             mark = marks[at * MARK_BYTES : (at + 1) * MARK_BYTES]
             row = rows.get(_hashable(key))
@@ -178,27 +204,11 @@ class _Check:
         values["name"] = unknown_name(pseudonym)
         return table.digests([list(values.values())])[0]
 
-    def _read(self, name: str, keys: list[Key]) -> dict[Any, Any]:
-        table = self._table(name)
-        column = table.key[0]
-        first = keys[0]
-        if isinstance(first, int) and keys[-1] == first + len(keys) - 1:
-            where = f" WHERE {column} >= ? AND {column} <= ?"
-            rows = self.database.rows(table.select() + where, (first, keys[-1]))
-        else:
-            values = sorted({key[0] if isinstance(key, list) else key for key in keys})
-            rows = self._rows_in(table.select() + f" WHERE {column} IN {{}}", values)
-        return {_hashable(key): row for key, row in zip(table.keys(rows), rows, strict=True)}
-
-    def _rows_in(self, sql: str, values: list[Any]) -> list[Any]:
-        with self.database.turn, self.database.connection.begin():
-            return self.database.rows_in(sql, values)
-
     def _strangers(self, name: str) -> None:
         known = set()
-        for _, _, text in self._all_seals():
+        for _, _, text in self.all_seals():
             book = json.loads(text).get(name) if text.startswith("{") else None
-            known |= {_hashable(key) for key in _keys_of(book)} if book else set()
+            known |= {_hashable(key) for key in keys_of(book)} if book else set()
         table = self._table(name)
         for row in self.database.rows(f"SELECT {', '.join(table.key)} FROM {name}"):
             key = row[0] if len(table.key) == 1 else tuple(row)
@@ -215,7 +225,34 @@ class _Check:
         return False
 
 
-def _keys_of(book: dict[str, Any]) -> list[Key]:
+def rows_by_key(database: Database, table: Sealed, keys: list[Key]) -> dict[Any, Any]:
+    """Return the rows of a seal that are there; keys of several columns as tuples."""
+    column = table.key[0]
+    first = keys[0]
+    if isinstance(first, int) and keys[-1] == first + len(keys) - 1:
+        where = f" WHERE {column} >= ? AND {column} <= ?"
+        rows = database.rows(table.select() + where, (first, keys[-1]))
+    else:
+        values = sorted({key[0] if isinstance(key, list) else key for key in keys})
+        rows = database.rows_in(table.select() + f" WHERE {column} IN {{}}", values)
+    return {_hashable(key): row for key, row in zip(table.keys(rows), rows, strict=True)}
+
+
+def fold_digest(database: Database) -> bytes:
+    """Return SHA-256 over all folded seals, with what is left under them."""
+    check = _Check(database)
+    for number, head, text in check.all_seals():
+        if is_folded(text):
+            check.take_folded(number, bytes(head), text)
+    return check.folded.digest()
+
+
+def is_folded(text: str) -> bool:
+    """Say whether the list of rows of a seal was written again by a fold."""
+    return text.startswith(f'{{"{FOLDED}":')
+
+
+def keys_of(book: dict[str, Any]) -> list[Key]:
     first, count = book["first"], len(book["marks"]) // (2 * MARK_BYTES)
     keys: list[Key] = book.get("keys") or list(range(first, first + count))
     if len(keys) != count or not keys:

@@ -70,16 +70,20 @@ class WorkingSet:
         self._remember(intent)
 
     def find(self, keys: Iterable[tuple[int, int, int]]) -> dict[tuple[int, int, int], int]:
-        """Load the intents of these (device, epoch, seq) as stored; return the types of all."""
+        """Load the intents of these (device, epoch, seq) as stored; return the types of all.
+
+        The type of what was folded is 0.
+        """
         wanted = sorted(set(keys))
         rows = self.database.rows_of(
-            "SELECT e.device, e.epoch, e.seq, e.type, e.id FROM {keys} JOIN held_entries e"
+            "SELECT e.device, e.epoch, e.seq, e.id,"
+            " CASE WHEN length(e.slot) > 0 THEN e.type ELSE 0 END FROM {keys} JOIN held_entries e"
             " ON e.device = k.device AND e.epoch = k.epoch AND e.seq = k.seq",
             ("device", "epoch", "seq"),
             wanted,
         )
-        self.load_history([row[4] for row in rows])
-        return {(row[0], row[1], row[2]): row[3] for row in rows}
+        self.load_history([row[3] for row in rows])
+        return {(row[0], row[1], row[2]): row[4] for row in rows}
 
     def history_at(self, card: Card, n: int) -> list[Intent]:
         """Return every stored intent of a card at counter n, along the card's thread."""

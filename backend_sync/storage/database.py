@@ -96,6 +96,10 @@ class Database:
         if rows:
             self.connection.exec_driver_sql(self._dialect(sql), list(map(tuple, rows)))
 
+    def execute(self, sql: str, values: Row = ()) -> None:
+        """Run one statement of any kind inside a transaction."""
+        self.connection.exec_driver_sql(self._dialect(sql), tuple(values))
+
     def insert(self, table: Table, rows: Sequence[Row], extra: str = "") -> None:
         """Insert rows given in the order of the table's columns."""
         if rows:
