@@ -18,7 +18,7 @@ from card_layouts.records.entries import BOOT
 from firmware.boot_entry import boot_entry
 from firmware.card_writer import REPOLL_MS
 from firmware.device_clock import DeviceClock
-from firmware.dock import Dock
+from firmware.dock_line import DockLine
 from firmware.journal_errors import JournalFull
 from firmware.lease import Lease, kept, read_lease
 from firmware.package_checks import package_checks
@@ -32,7 +32,9 @@ from firmware.vehicle_messages import forget_choices, read_message
 REPOLL_STEP_MS = 50
 # As tools/build_image.py calls the image's modules for seldom uses.
 SELDOM = (
+    "tornello_start",
     "tornello_place",
+    "tornello_config",
     "tornello_boot",
     "tornello_harvest",
     "tornello_lists",
@@ -50,6 +52,7 @@ SELDOM = (
     "tornello_print",
     "tornello_void",
     "tornello_shift",
+    "tornello_dock",
 )
 SHOWN_MS = 2000  # how long an answer stays on the screen
 KEPT_MS = 20_000  # how long a choice waits for its card, and an unfinished tap for its end
@@ -80,9 +83,7 @@ class Validator:
         )
         self.tap.make_room = self._make_room
         self.singles = None  # the Singles of a device that has a scanner or a printer
-        self.dock = Dock(
-            ports.link, journal, self.updates, ports.keys, self.clock, ports.link_entropy
-        )
+        self.dock = DockLine(ports.link, ports.clock, self._make_dock, self._updating)
         self._versions = {}
         self._present = None  # the card that lies on the reader and has had its answer
         self._repoll_until = -1
@@ -103,6 +104,17 @@ class Validator:
         return Updates(
             ports.flash, slots, ports.keys.cfg, publics, self.journal, self.clock, checks
         )
+
+    def _make_dock(self):
+        from firmware.dock import Dock
+
+        ports = self._ports
+        return Dock(
+            ports.link, self.journal, self.updates, ports.keys, self.clock, ports.link_entropy
+        )
+
+    def _updating(self):
+        return self.updates.busy
 
     def boot(self, image_hash, version):
         """Journal that the device was switched on; a nearly full journal is kept for taps."""
@@ -188,6 +200,8 @@ class Validator:
         now = self._ports.clock.ticks_ms()
         if now > self._repoll_until:
             self._repoll_until = -1
+        if self.dock.forget_if_quiet():
+            self._make_room()
         if card_news:
             self._present = None
         if card_news or self._repoll_until >= 0 or self._poll_ms:
@@ -196,8 +210,7 @@ class Validator:
             forget_choices(self.profile)
             self._show_idle()
         worked = self.dock.tick()
-        if self.dock.installed is not None:
-            self.dock.installed = None
+        if self.dock.installed():
             self.load_packages()
         worked = self._serve_singles() or worked
         if self._untidy and not worked:

@@ -32,6 +32,7 @@ MODULE = "tornello"  # the module in the image
 APART = (
     Apart("card_layouts.crypto.triple_des", "TripleDes", f"{MODULE}_cipher"),
     Apart("firmware.tap_decide", "place_in", f"{MODULE}_place"),
+    Apart("firmware.configuration_text", "read_text", f"{MODULE}_config"),
     Apart("firmware.boot_entry", "boot_entry", f"{MODULE}_boot"),
     Apart("firmware.tap_harvest", "harvest", f"{MODULE}_harvest"),
     Apart("firmware.action_lists", "list_in_force", f"{MODULE}_lists"),
@@ -64,6 +65,13 @@ APART = (
     Apart("firmware.single_void", "void_steps", f"{MODULE}_void"),
     Apart("firmware.shifts", "shift_steps", f"{MODULE}_shift"),
     Apart("firmware.boards.unix.vehicle", "sell_and_scan", f"{MODULE}_vehicle"),
+    Apart("firmware.boards.unix.tracing", "TracedFlash", f"{MODULE}_tracing"),
+    Apart("firmware.boards.unix.tracing", "TracedReader", f"{MODULE}_tracing"),
+    Apart("firmware.configuration", "read_configuration", f"{MODULE}_start"),
+    Apart("firmware.configuration", "keys_of", f"{MODULE}_start"),
+    Apart("firmware.configuration", "publics_of", f"{MODULE}_start"),
+    Apart("firmware.configuration", "profile_of", f"{MODULE}_start"),
+    Apart("firmware.dock", "Dock", f"{MODULE}_dock"),
 )
 
 

@@ -18,6 +18,7 @@ from edge_agent import config as edge_config
 from edge_agent.counter import key_components
 from edge_agent.counter.card_keys import read_keys
 from edge_agent.counter.desk import CounterError
+from simulator.fuzzing.link_targets import shared_work
 from simulator.fuzzing.target import Operation, Work, must
 from simulator.fuzzing.text import ALL_TEXT, TREE
 from simulator.prng import Prng
@@ -91,6 +92,29 @@ def file_work(
     work.close = folder.folder.cleanup
     work.memory_max = 1 << 20
     return work
+
+
+def board_work() -> Work:
+    """A board's configuration as provisioning lays it into its file system."""
+    place = {"terminal": 2, "line": 17, "trip": -1, "issuers": [1, 244], "conductor": True}
+    vehicle = {**provisioned("vehicle"), "profile": place, "pins": "00" * 11}
+    seeds = [json.dumps(provisioned("validator"), indent=1).encode(), json.dumps(vehicle).encode()]
+    words = (b"\\u00e4", b"\\ud83d\\ude00", b"\\u", b"NaN", b"1e3", b"-0", b"00", b"1073741823",
+             b'"K1"', b'"TICKET"', b'{"1": {}}', b",,", b"[1,]", b"{}", b"[]")  # fmt: skip
+
+    def check(case: bytes, value: Any) -> None:
+        labelled, masters, signers, _ticket, publics, profile = value
+        must({len(key) for key in labelled[:4]} == {16}, "a key of another size")
+        must(all(len(key) == 16 for _, _, key in masters), "a master of another size")
+        must(all(len(key) == 32 for key in (*signers.values(), *publics.values())), "no public key")
+        must(0 <= profile["device"] < 1 << 20 and 0 <= profile["authority"] < 256, "no such device")
+        must(strict(case) is not None, "CPython's json does not take it")
+
+    def strict(case: bytes) -> Any:
+        return json.loads(case.decode("ascii"))
+
+    operations = (*TREE, *TREE, *ALL_TEXT)
+    return shared_work("board-config", seeds, operations=operations, words=words, check=check)
 
 
 def edge_work() -> Work:

@@ -7,8 +7,9 @@ slots and commits). With CONFIG alone they stand in it: "board": {"reader": path
 import gc
 import sys
 
+from card_layouts.errors import LayoutError
 from firmware import VERSION
-from firmware.app import Validator
+from firmware.app import Validator, forget_seldom
 from firmware.boards.unix.control import CARD, KEY, STOP, ControlLine
 from firmware.boards.unix.flash import FileFlash
 from firmware.boards.unix.lines import PtyLink, ReaderStream, open_line
@@ -46,8 +47,13 @@ class NoDisplay:
 
 def main(image_hash=bytes(16)):
     """Run with the process's arguments."""
-    validator, control = start(read_configuration(sys.argv[1]), wiring(sys.argv[2:]))
+    try:
+        validator, control = start(read_configuration(sys.argv[1]), wiring(sys.argv[2:]))
+    except LayoutError:  # its words are left out of the image
+        print(sys.argv[1] + ": wanted what `tornello keyring provision` prints for a device")
+        sys.exit(1)
     validator.boot(image_hash, VERSION)
+    forget_seldom()
     gc.collect()
     control.signal("ready", VERSION)
     loop(validator, control)

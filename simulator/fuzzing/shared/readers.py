@@ -19,6 +19,7 @@ GROUPS = {
     "fares": ("tariff",),
     "lines": ("pn532", "dock"),
     "codes": ("base45", "code"),
+    "board_config": ("board-config",),
 }
 
 
