@@ -163,5 +163,7 @@ class Gatherer:
 def stream(database: Database, sql: str, values: Any) -> Iterator[Any]:
     """Yield the rows of a query as they are read: a day's rides need not be in memory at once."""
     text = sql if database.sqlite else sql.replace("?", "%s")
-    for part in database.connection.exec_driver_sql(text, tuple(values)).partitions(AT_ONCE):
+    how = {} if database.sqlite else {"stream_results": True, "max_row_buffer": AT_ONCE}
+    found = database.connection.exec_driver_sql(text, tuple(values), execution_options=how)
+    for part in found.partitions(AT_ONCE):
         yield from part
