@@ -181,16 +181,17 @@ class Customers:
         found = self.database.rows("SELECT erased_day FROM erasures WHERE proof = ?", (proof,))
         return int(found[0][0]) if found else None
 
-    def settle(self) -> int:
-        """Take away rows that no key opens (a backup brought them back); return how many.
+    def settle(self, every: bool = False) -> int:
+        """Take away rows of those erased since (a backup brought them back); return how many.
 
+        `every`: also rows whose key is missing for another reason. Raises: SubjectKeysError.
         On PostgreSQL it also writes the table anew in the order of its drawn numbers, since the
         order in which a dump lists rows would be the order of registration.
         """
         with self.database.transaction():
             rows = self.database.rows("SELECT customer FROM customers")
-            known = self.keys.subjects()
-            gone = [(number,) for (number,) in rows if _subject(number) not in known]
+            subjects = {_subject(number): number for (number,) in rows}
+            gone = [(subjects[found],) for found in self.keys.without_key(subjects, every)]
             self.database.run("DELETE FROM customers WHERE customer = ?", gone)
             if not self.database.sqlite:
                 self.database.connection.exec_driver_sql("CLUSTER customers USING pk_customers")

@@ -39,6 +39,7 @@ REFUSALS = (
     *(CustomerRefused, LinkRefused, SubjectKeysError),
     *(KeyFileError, KeyringError, DiskRefused, Refused),
 )
+EVERY = "also rows whose key is lost: they never open again"
 SEE, CHANGE, ERASE = "customers.see", "customers.change", "customers.erase"
 
 
@@ -87,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     proven.add_argument("code", help="as `erase` printed it")
     every = _command(commands, "list", _list, "print number, sort and name of every customer")
     settle = _command(commands, "settle", _settle, "after a restore: take away what no key opens")
+    settle.add_argument("--every", action="store_true", help=EVERY)
     for command, right in (
         (show, SEE), (every, SEE), (proven, SEE), (erase, ERASE), (settle, ERASE),
     ):  # fmt: skip
@@ -239,7 +241,7 @@ def _list(options: argparse.Namespace, customers: Customers) -> int:
 
 
 def _settle(options: argparse.Namespace, customers: Customers) -> int:
-    print(f"customers: {customers.settle()} rows without a key taken away")
+    print(f"customers: {customers.settle(options.every)} rows without a key taken away")
     return 0
 
 

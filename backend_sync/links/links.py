@@ -115,12 +115,14 @@ class Links:
         """Drop K_E of months whose time is over; return them."""
         return self.epochs.drop_old(self.clock.utc_seconds())
 
-    def settle(self) -> int:
-        """Take away links that no key opens (a backup brought them back); return how many."""
+    def settle(self, every: bool = False) -> int:
+        """Take away links unlinked since (a backup brought them back); return how many.
+
+        `every`: also links whose key is missing for another reason. Raises: SubjectKeysError.
+        """
         with self.database.transaction():
-            known = self.keys.subjects()
-            rows = self.database.rows("SELECT handle_place FROM links")
-            gone = [(bytes(row[0]),) for row in rows if bytes(row[0]) not in known]
+            places = [bytes(row[0]) for row in self.database.rows("SELECT handle_place FROM links")]
+            gone = [(place,) for place in self.keys.without_key(places, every)]
             self.database.run("DELETE FROM links WHERE handle_place = ?", gone)
         return len(gone)
 

@@ -71,7 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     verify = _command(commands, "verify", _verify, "check the audit's chain")
     verify.add_argument("--head", default="", metavar="LINE:HASH", help="as noted down earlier")
     _command(commands, "retain", _retain, "drop the keys of months whose time is over (D24)")
-    _command(commands, "settle", _settle, "after a restore: take away what no key opens")
+    settle = _command(commands, "settle", _settle, "after a restore: take away what no key opens")
+    words = "also links whose key is lost: they never open again"
+    settle.add_argument("--every", action="store_true", help=words)
     return parser
 
 
@@ -173,7 +175,7 @@ def _retain(options: argparse.Namespace) -> int:
 
 def _settle(options: argparse.Namespace) -> int:
     with _opened(options) as (links, _):
-        print(f"links: {links.settle()} links without a key taken away")
+        print(f"links: {links.settle(options.every)} links without a key taken away")
     return 0
 
 

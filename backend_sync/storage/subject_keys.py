@@ -1,9 +1,10 @@
 """A key of its own for each subject, so that forgetting one key forgets one person everywhere.
 
 A folder holds `register.key` (two secrets, mode 0600) and `subject-keys.db` (each subject's key,
-wrapped). A register's database holds only what was sealed with a subject's key. Backups are made of
-databases and never of this folder: when a key is dropped, the copies of its rows in every backup
-are noise. Pilot only: a service keeps `register.key` in a hardware module.
+wrapped, and of each dropped one a mark that only `register.key` leads to). A register's database
+holds only what was sealed with a subject's key. Backups are made of databases and never of this
+folder: when a key is dropped, the copies of its rows in every backup are noise. Pilot only: a
+service keeps `register.key` in a hardware module.
 
 It must not know what is sealed. Source: trust.md section 5; decision D24; RFC 3394 (wrapping),
 NIST SP 800-38D (AES-GCM).
@@ -16,8 +17,8 @@ import os
 import secrets
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -36,6 +37,7 @@ NOTICE = (
 )
 KEY_BYTES = 32
 NONCE_BYTES = 12
+DROPPED = b"dropped"  # label of the marks
 PAD_BYTES = 256  # lengths of names and addresses shall not tell rows apart
 
 Entropy = Callable[[int], bytes]
@@ -50,8 +52,16 @@ class KeyGone(Exception):
 
 
 def make_keys(folder: Path, entropy: Entropy = secrets.token_bytes) -> None:
-    """Make a key file. Raises: SubjectKeysError when there is one: keys are never overwritten."""
+    """Make a key file and an empty shelf.
+
+    Raises: SubjectKeysError when there is one: keys are never overwritten.
+    """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with closing(_shelf(folder)) as shelf:
+        if shelf.execute("SELECT 1 FROM subject_key LIMIT 1").fetchone():
+            raise SubjectKeysError(
+                f"{folder / SHELF_FILE}: holds keys already; put back the {KEY_FILE} of the pair"
+            )
     found = {"notice": NOTICE, "wrap": entropy(32).hex(), "lookup": entropy(32).hex()}
     try:
         handle = os.open(folder / KEY_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -72,15 +82,13 @@ class SubjectKeys:
         self.folder = folder
         self.entropy = entropy
         self.wrap, self.lookup = _read(folder / KEY_FILE)
+        if not (folder / SHELF_FILE).exists():
+            # An empty one in its place would make noise of everybody.
+            raise SubjectKeysError(
+                f"{folder / SHELF_FILE}: missing; put back its newest copy, no row opens without it"
+            )
         self.lock = _lock(folder / LOCK_FILE)
-        self.shelf = sqlite3.connect(folder / SHELF_FILE, isolation_level=None)
-        # What is dropped is overwritten, and no journal file keeps the page as it was.
-        for pragma in ("secure_delete=ON", "journal_mode=TRUNCATE", "synchronous=FULL"):
-            self.shelf.execute(f"PRAGMA {pragma}")
-        self.shelf.execute(
-            "CREATE TABLE IF NOT EXISTS subject_key"
-            " (subject BLOB PRIMARY KEY, wrapped BLOB NOT NULL) WITHOUT ROWID"
-        )
+        self.shelf = _shelf(folder)
 
     def close(self) -> None:
         self.shelf.close()
@@ -109,12 +117,35 @@ class SubjectKeys:
 
     def drop(self, subject: bytes) -> bool:
         """Forget a key for ever. Return False when there was none."""
-        sql = "DELETE FROM subject_key WHERE subject = ?"
-        return self.shelf.execute(sql, (subject,)).rowcount == 1
+        with self.together():
+            sql = "DELETE FROM subject_key WHERE subject = ?"
+            known = self.shelf.execute(sql, (subject,)).rowcount == 1
+            if known:
+                mark = (self.place(DROPPED, subject),)
+                self.shelf.execute("INSERT OR IGNORE INTO dropped VALUES (?)", mark)
+        return known
 
     def subjects(self) -> set[bytes]:
         """Return every subject that has a key."""
         return {row[0] for row in self.shelf.execute("SELECT subject FROM subject_key")}
+
+    def without_key(self, subjects: Iterable[bytes], every: bool = False) -> list[bytes]:
+        """Return the subjects whose key was dropped here; `every`: all that have none.
+
+        Raises: SubjectKeysError when one has no key although none was dropped: then these are not
+        the keys of these rows, or an older copy of them, and the rows may open again.
+        """
+        known = self.subjects()
+        gone = [subject for subject in subjects if subject not in known]
+        marks = {row[0] for row in self.shelf.execute("SELECT mark FROM dropped")}
+        strange = [subject for subject in gone if self.place(DROPPED, subject) not in marks]
+        if strange and not every:
+            raise SubjectKeysError(
+                f"{self.folder / SHELF_FILE}: {len(strange)} rows have no key, and none of theirs"
+                " was ever dropped here: this is an older copy, or another register's; put back"
+                " the newest one. Nothing was taken away; --every takes these rows too, for ever"
+            )
+        return gone
 
     def seal(self, subject: bytes, text: bytes, place: bytes) -> bytes:
         """Return `text` as nobody reads it without the subject's key; `place` binds it to its row.
@@ -157,6 +188,20 @@ class SubjectKeys:
             raise SubjectKeysError(
                 f"{self.folder / SHELF_FILE}: wrapped by another {KEY_FILE}; put back the pair"
             ) from None
+
+
+def _shelf(folder: Path) -> sqlite3.Connection:
+    """Open the keys of a folder; make the tables that are not there."""
+    shelf = sqlite3.connect(folder / SHELF_FILE, isolation_level=None)
+    # What is dropped is overwritten, and no journal file keeps the page as it was.
+    for pragma in ("secure_delete=ON", "journal_mode=TRUNCATE", "synchronous=FULL"):
+        shelf.execute(f"PRAGMA {pragma}")
+    for table in (
+        "subject_key (subject BLOB PRIMARY KEY, wrapped BLOB NOT NULL)",
+        "dropped (mark BLOB PRIMARY KEY)",
+    ):
+        shelf.execute(f"CREATE TABLE IF NOT EXISTS {table} WITHOUT ROWID")
+    return shelf
 
 
 def _read(path: Path) -> tuple[bytes, bytes]:

@@ -13,6 +13,7 @@ from backend_sync.ledger.schema import metadata as of_ledger
 from backend_sync.links.purposes import LinkRefused
 from backend_sync.links.tables import links
 from backend_sync.links.tables import metadata as of_links
+from backend_sync.storage.subject_keys import SubjectKeys, SubjectKeysError, make_keys
 from tests.backend_sync.builders import AUTHORITY, World
 from tests.backend_sync.ledger_databases import make_database
 from tests.backend_sync.service_desk import Desk
@@ -226,6 +227,52 @@ def test_an_erasure_cut_off_in_the_middle_is_finished_by_the_next(town):
     desk.customers.keys.drop(people[1][1].to_bytes(8, "big"))  # as if power went before the commit
     assert [c.number for c in desk.customers.everyone()] == [people[2][1]]
     assert desk.customers.settle() == 1
+
+
+@pytest.mark.requirement("D24", "W-147")
+def test_with_an_older_copy_of_the_keys_settling_takes_nobody_away(town):
+    _, desk, people = town
+    shelves = {name: desk.folder / name / "subject-keys.db" for name in REGISTERS}
+    older = {name: path.read_bytes() for name, path in shelves.items()}
+    late = desk.add(name="Late Comer")
+    handle = desk.customers.link_card(late, desk.links, bytes.fromhex("04a1a2a3a4a5a6"))
+    newest = {name: path.read_bytes() for name, path in shelves.items()}
+
+    def put(copies):
+        desk.close_registers()
+        for name, copy in copies.items():
+            shelves[name].write_bytes(copy)
+        desk.open()
+
+    put(older)
+    assert len(list(desk.customers.everyone())) == len(people)
+    for register in (desk.customers, desk.links):
+        with pytest.raises(SubjectKeysError, match="1 rows have no key, and none of theirs was"):
+            register.settle()
+    put(newest)
+    assert desk.customers.show(late).document["fields"]["name"] == "Late Comer"
+    assert desk.links.ask(desk.question("lost-card", handle, days=1))
+    assert (desk.customers.settle(), desk.links.settle()) == (0, 0)
+    put(older)  # and the newest one is lost for good
+    assert (desk.customers.settle(every=True), desk.links.settle(every=True)) == (1, 1)
+
+
+@pytest.mark.requirement("D24", "W-147")
+def test_without_its_keys_a_register_does_not_open_and_makes_no_new_ones(town):
+    _, desk, people = town
+    desk.close_registers()
+    shelf = desk.folder / "customers" / "subject-keys.db"
+    kept = shelf.rename(desk.folder / "kept")
+    with pytest.raises(SubjectKeysError, match="missing; put back its newest copy"):
+        SubjectKeys(desk.folder / "customers")
+    assert not shelf.exists()
+    (desk.folder / "customers" / "register.key").rename(desk.folder / "register.key")
+    kept.rename(shelf)
+    with pytest.raises(SubjectKeysError, match="holds keys already; put back the register.key"):
+        make_keys(desk.folder / "customers")
+    (desk.folder / "register.key").rename(desk.folder / "customers" / "register.key")
+    desk.open()
+    assert len(list(desk.customers.everyone())) == len(people)
 
 
 @pytest.mark.requirement("W-148")
