@@ -15,7 +15,7 @@ from card_layouts.records.entries_service import ACT_PRODUCT
 from card_layouts.settlement import passes
 from card_layouts.settlement.passes import Money, Pools, Use
 from card_layouts.settlement.shares import tax_inside, taxes_inside
-from tests.backend_sync.settled_worlds import DAY, MORNING, Settled
+from tests.backend_sync.settled_worlds import DAY, FERRY, MORNING, TOWN, Settled, package
 
 SEASON, ACTION = 2, 700
 SEASON_CENTS = 4799
@@ -233,3 +233,43 @@ def test_a_pass_bought_on_the_web_is_taxed_and_shared_as_one_sold_at_a_counter(w
     assert values["tax"] == [[1, "transport", 140, SEASON_CENTS, 589]]
     assert earned(world) == {(1, 10): SEASON_CENTS}
     agree(world)
+
+
+GUEST = """[products.guest]
+number = 5
+kind = "pass"
+rank = 10
+prices = "value"
+span = { days = 30, from = "first_use" }
+
+[[foreign]]
+authority = 1
+product = 2
+as = "guest"
+
+[load.counter]"""
+FERRY_RATE = ("from = 2026-01-01, permille = 140", "from = 2026-01-01, permille = 100")
+
+
+@pytest.mark.requirement("W-41", "X-1", "X-12", "R-14")
+def test_a_pass_that_also_holds_in_another_area_is_earned_there_too_and_cleared(
+    tmp_path, ledger_url
+):
+    bodies = {
+        (TOWN, 1): package("tariff.toml"),
+        (FERRY, 1): package("ferry.toml", changes=(("[load.counter]", GUEST), FERRY_RATE)),
+    }
+    world = Settled(tmp_path / "keyring", ledger_url, bodies=bodies)
+    card = world.cards[0]
+    world.sell("p-1", ACTION, SEASON, 1000, MORNING, card)
+    for hour in range(2):
+        world.ride(1, card, MORNING + 600 + 7200 * hour, right=SEASON)
+    world.ride(3, card, MORNING + 4000, right=SEASON, area=FERRY, operator=20, stop=30)
+    values = world.settle().values
+    assert earned(world) == {(1, 10): 667, (2, 20): 333}
+    assert values["clearing"] == [[1, 2, 333]]
+    # Sold at 14 %, of which a third is earned where rides are taxed at 10 %.
+    assert values["tax"] == [[1, "transport", 140, 667, 82], [2, "transport", 100, 333, 30]]
+    assert booked(world, "CLEARING") == {"CLEARING:1:2": 333, "CLEARING:2:1": -333}
+    agree(world)
+    world.close()
