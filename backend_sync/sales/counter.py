@@ -16,17 +16,20 @@ from backend_sync.ledger.books import Books
 from backend_sync.ledger.imports import Sale as Paid
 from backend_sync.ledger.ledger import Ledger
 from backend_sync.sales.fiscal import COLUMNS, FIRST_MARK, Fiscal, FiscalChain, Slip
+from backend_sync.sales.offered import Offer, in_force
 from backend_sync.sales.slip_tables import KEY_LENGTH, slips
 from card_layouts.fares import sections as s
+from card_layouts.fares.clock import service_day
 from card_layouts.fares.mounted import Tariff
 from card_layouts.fares.package import u16, u32
 from card_layouts.fares.place import book_of
 from card_layouts.records.entries_service import ACT_LOAD
 
-LOAD, PRODUCT, VOID, REFUND = "load", "product", "void", "refund"
+LOAD, PRODUCT, FEE = "load", "product", "fee"
+VOID, REFUND = "void", "refund"
 CASH, CARD = "cash", "card"
 CENTS_MAX = 65_535
-VOID_MINUTES = 10  # of a load; a product's are in its tariff
+VOID_MINUTES = 10  # of a load or fee; a product's are in its tariff
 SALES_ROW_BYTES = 16
 
 
@@ -39,10 +42,10 @@ class Sale(NamedTuple):
 
     key: str
     device: int
-    kind: str  # load, product
+    kind: str  # load, product, fee (of the card itself)
     card: int  # account number
     action: int
-    product: int  # 0 for a load
+    product: int  # 0 unless it is one
     cents: int
     paid: str  # cash, card
     channel: str  # counter, driver, machine
@@ -78,7 +81,7 @@ class Counter:
             used = self.database.rows(
                 "SELECT sale FROM sales WHERE action = ? OR sale = ?", (sale.action, sale.key)
             )
-            if used:
+            if used and sale.action:
                 raise SaleRefused(f"action {sale.action}: sold before as {used[0][0]}")
             rounding = self.rounding(sale.cents) if sale.paid == CASH else 0
             slip = Slip(sale.device, 0, sale.key, sale.kind, 0, sale.card, sale.action,
@@ -94,7 +97,7 @@ class Counter:
                 self.same(before, (VOID, place), device)
                 return before, False
             self.refuse_ended(sold)
-            minutes = VOID_MINUTES if sold.kind == LOAD else self.terms(sold).void_minutes
+            minutes = VOID_MINUTES if sold.kind != PRODUCT else self.terms(sold).void_minutes
             age = books.now - self._received(sold)
             if not 0 <= age <= 60 * minutes:
                 raise SaleRefused(
@@ -121,14 +124,15 @@ class Counter:
         area = int(self.database.value("SELECT issuer FROM cards WHERE id = ?", (slip.card,)))
         payer = f"CASH:{slip.channel}:{slip.clerk if slip.paid == CASH else CARD}"
         given_back = slip.kind == REFUND
-        other = f"REV:{area}:0" if given_back else f"PREPAID:{slip.action}"
+        waits = f"PREPAID:{slip.action}" if slip.action else f"FEES:{area}"
+        other = f"REV:{area}:0" if given_back else waits
         sale = self._sale_of(slip.action) if given_back else None
         books.transfer(
             f"sales:slip:{slip.device}:{slip.place}", slip.kind.upper(),
             [(payer, area, -slip.cents - slip.rounding), (other, area, slip.cents),
              (f"ROUNDING:{area}", area, slip.rounding)], sale,
         )  # fmt: skip
-        if not slip.of:
+        if slip.action and not slip.of:
             books.sold(Paid(slip.key, slip.action, slip.cents, slip.channel, books.now, area))
         return slip
 
@@ -137,16 +141,17 @@ class Counter:
 
     def _check(self, sale: Sale, now: int) -> None:
         for what, value, low, top in (
-            ("device", sale.device, 1, (1 << 20) - 1), ("action", sale.action, 1, (1 << 29) - 1),
+            ("device", sale.device, 1, (1 << 20) - 1),
+            ("action", sale.action, int(sale.kind != FEE), (1 << 29) - 1),
             ("cents", sale.cents, 1, CENTS_MAX), ("clerk", sale.clerk, 0, (1 << 20) - 1),
             ("shift", sale.shift, 0, 4095),
         ):  # fmt: skip
             if type(value) is not int or not low <= value <= top:
                 raise SaleRefused(f"{what} {value!r}: wanted a number from {low} to {top}")
         check_key(sale.key)
-        if sale.kind not in (LOAD, PRODUCT) or sale.paid not in (CASH, CARD):
+        if sale.kind not in (LOAD, PRODUCT, FEE) or sale.paid not in (CASH, CARD):
             raise SaleRefused(
-                f"{sale.kind!r} paid {sale.paid!r}: wanted load or product, cash or card"
+                f"{sale.kind!r} paid {sale.paid!r}: wanted load, product or fee, cash or card"
             )
         if sale.channel not in CHANNELS:
             raise SaleRefused(f"channel {sale.channel!r}: wanted one of {', '.join(CHANNELS)}")
@@ -160,8 +165,28 @@ class Counter:
         rows = self.database.rows("SELECT issuer FROM cards WHERE id = ?", (sale.card,))
         if not rows:
             raise SaleRefused(f"card {sale.card}: there is none")
-        if terms_of(self.ledger.rerater.tariffs, int(rows[0][0]), sale.product) is None:
+        self._check_offered(sale, int(rows[0][0]), now)
+
+    def _check_offered(self, sale: Sale, issuer: int, now: int) -> None:
+        """Refuse what the issuer's tariff in force does not let this channel sell (W-107)."""
+        tariffs = self.ledger.rerater.tariffs
+        tariff = in_force(tariffs, issuer, self._day(issuer, now)) or newest_tariff(tariffs, issuer)
+        offer = Offer(tariff, self._day(issuer, now)) if tariff else None
+        if sale.kind == FEE:
+            fee = offer.said()["card"]["fee_cents"] if offer else 0
+            if (sale.action, sale.product, sale.cents) != (0, 0, fee):
+                raise SaleRefused(
+                    f"fee of {sale.cents} cents, action {sale.action}: the issuer's tariff says"
+                    f" {fee}, and nothing goes onto the card"
+                )
+        elif offer is None or sale.product not in offer.numbers():
             raise SaleRefused(f"product {sale.product}: the issuer's tariff has none")
+        elif sale.product not in offer.numbers(sale.channel):
+            raise SaleRefused(f"product {sale.product}: {sale.channel} does not sell it")
+
+    def _day(self, issuer: int, now: int) -> int:
+        tariff = newest_tariff(self.ledger.rerater.tariffs, issuer)
+        return int(service_day(tariff, now)) if tariff else 0
 
     def terms(self, sold: Slip) -> Terms:
         issuer = int(self.database.value("SELECT issuer FROM cards WHERE id = ?", (sold.card,)))
@@ -185,7 +210,7 @@ class Counter:
         rows = self.database.rows(
             "SELECT 1 FROM action_entries WHERE action = ? AND card = ?", (sold.action, sold.card)
         )
-        return bool(rows)
+        return bool(rows and sold.action)
 
     def _received(self, sold: Slip) -> int:
         return int(self.database.value("SELECT received FROM slips WHERE key = ?", (sold.key,)))

@@ -26,6 +26,7 @@ from backend_sync.sales import (
     cash_commands,
     dispute_commands,
     dormancy_commands,
+    offer_commands,
     return_commands,
     slip_commands,
 )
@@ -35,11 +36,13 @@ from backend_sync.sales.disputes import DisputeRefused
 from backend_sync.sales.dormancy import DormancyRefused
 from backend_sync.sales.evidence import EvidenceFault
 from backend_sync.sales.four_eyes import ONE_PERSON
+from backend_sync.sales.offered import NotOffered
 from backend_sync.sales.returns import ReturnRefused
 from backend_sync.storage.disk import DiskRefused
 
 COMMANDS: Any = (
-    *(cash_commands, return_commands, slip_commands, dispute_commands, dormancy_commands),
+    *(offer_commands, slip_commands, cash_commands, return_commands, dispute_commands),
+    dormancy_commands,
 )
 Answer = tuple[int, Any, list[str]]  # exit code, JSON, lines for people
 REFUSALS = (
@@ -50,6 +53,7 @@ REFUSALS = (
     SaleRefused,
     DisputeRefused,
     DormancyRefused,
+    NotOffered,
     ApprovalRefused,
     Refused,
 )  # what was asked for cannot be done: 1

@@ -11,6 +11,8 @@ from backend_sync.tariffs.reader import Reader
 from backend_sync.tariffs.source import Finding, Source
 from backend_sync.tariffs.when import day
 
+DEPOSIT_MAX = 2_550  # of an ISSUE row
+
 
 class AfterwardsReader(Reader):
     """Reads `[load]`, `[penalty]`, `[ppu]`, `[vat]` and `[settlement]`."""
@@ -35,6 +37,28 @@ class AfterwardsReader(Reader):
             least, most = self.cents(row["min"]), self.cents(row["max"])
             rows.append(m.Load(channel, least, most, step, 0xFFFF & ~special))
         return tuple(rows)
+
+    def sells(self, products: dict[str, int], tables: dict[str, int]) -> tuple[m.Sells, ...]:
+        """Return what channels sell; names that are no product are the linter's to say."""
+        rows = []
+        for channel, row in self.values.get("load", {}).items():
+            listed, prices = name_list(row.get("sells", [])), row.get("prices", {})
+            for name in dict.fromkeys((*listed, *prices)):
+                path = ("load", channel, "prices", name)
+                table = None
+                if name in prices:
+                    table = self.index(path, "price table", prices[name], tables)
+                if name in products:
+                    rows.append(m.Sells(channel, products[name], name in listed, table))
+        return tuple(rows)
+
+    def card(self) -> m.CardTerms:
+        row = self.values.get("card", {})
+        found = m.CardTerms(self.cents(row.get("fee", 0)), self.cents(row.get("deposit", 0)))
+        if found.deposit % 10 or found.deposit > DEPOSIT_MAX:
+            wanted = f"a multiple of 10 cents, at most {DEPOSIT_MAX}: so cards count it"
+            self.fault(("card", "deposit"), f"card.deposit: {found.deposit} cents", wanted)
+        return found
 
     def settlement(self) -> m.Settlement:
         row = self.values.get("settlement", {})

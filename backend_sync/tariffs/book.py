@@ -118,6 +118,11 @@ class _Reader(Reader):
             night_without_purse=values.get("night_without_purse", "ride_and_count") != "refuse",
             payers=tuple(self.payers),
             load=afterwards.loads(),
+            sells=afterwards.sells(
+                {name: row.get("number", -1) for name, row in values["products"].items()},
+                {table.name: place for place, table in enumerate(tables)},
+            ),
+            card=afterwards.card(),
             accepts=tuple(
                 self._acceptance(row, i) for i, row in enumerate(values.get("foreign", []))
             ),

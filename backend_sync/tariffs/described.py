@@ -43,6 +43,13 @@ def described(authored: Authored) -> Parts:
             "most": money(load.maximum, book.decimals),
             "step": money(load.step, book.decimals),
         }
+    names = {product.number: key for key, product in zip(keys, book.products, strict=True)}
+    for sold in book.sells:
+        there = "its own" if sold.table is None else book.tables[sold.table].name
+        parts["load", f"{sold.channel} sells {names[sold.product]}"] = {"prices": there}
+    if book.card != m.CardTerms():
+        fee, deposit = money(book.card.fee, book.decimals), money(book.card.deposit, book.decimals)
+        parts["card", "the card itself"] = {"fee": fee, "deposit": deposit}
     for ticket in book.per_use:
         parts["pay-per-use", _ticket_name(ticket)] = _ticket(book, ticket)
     return parts

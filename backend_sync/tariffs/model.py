@@ -185,6 +185,8 @@ class Product:
     scheme: int = 0  # zone scheme its masks are in; 0 = today's
     refund: Refund = Refund()
     vat: int = 0
+    per: int = 0  # its price is for so many units of its length; 0 = for the whole
+    rounding: str = "half_up"  # of the price for another length
     successor_days: int = 0  # a second one may be sold this many days before the end
 
 
@@ -197,6 +199,24 @@ class Load:
     maximum: int
     step: int
     groups: int = 0xFFFF
+
+
+@dataclass(frozen=True)
+class Sells:
+    """(L): a product that a channel sells, or sells at another price."""
+
+    channel: str
+    product: int  # its number
+    listed: bool  # in the channel's list; False: only its price there is another
+    table: int | None = None  # index into Book.tables, None = the product's own
+
+
+@dataclass(frozen=True)
+class CardTerms:
+    """W-98: what a card costs; the deposit is given back with it."""
+
+    fee: int = 0
+    deposit: int = 0
 
 
 @dataclass(frozen=True)
@@ -291,6 +311,8 @@ class Book:
     night_without_purse: bool = True  # a pass whose surcharge the purse cannot pay rides, counted
     payers: tuple[str, ...] = ()  # names; number = position + PAYER_SPONSOR
     load: tuple[Load, ...] = ()
+    sells: tuple[Sells, ...] = ()
+    card: CardTerms = CardTerms()
     accepts: tuple[Acceptance, ...] = ()
     schemes: tuple[Scheme, ...] = ()
     per_use: tuple[PerUseTicket, ...] = ()

@@ -29,6 +29,7 @@ class BookSections:
             for section in (
                 *(s.BOOKS, s.WINDOWS, s.SURCHARGES, s.ACCEPTS, s.SCHEMES, s.NUMBERS, s.PRODUCTS),
                 *(s.TRANSFERS, s.TRANSFER_SETS, s.TRANSFER_RUNS, s.PER_USE, s.LOADS, s.SALES),
+                s.SELLS,
                 s.ZONE_NAMES,
             )
         }
@@ -62,6 +63,11 @@ class BookSections:
             u16("load", self.texts.add(row.channel), row.groups)
             + u32("load", row.minimum, row.maximum, row.step)
             for row in book.load
+        ]
+        rows[s.SELLS] += [
+            u8("load", index, s.SELLS_LISTED if row.listed else 0, _reference(row.table, table), 0)
+            + u16("load", self.texts.add(row.channel), row.product)
+            for row in book.sells
         ]
         rows[s.ZONE_NAMES] += [
             u16("zones", self.texts.add(name)) + u8("zones", index, zone)

@@ -5,8 +5,9 @@ Source: X-1, X-12; `card_layouts/fares/settlement.py` reads it.
 
 from backend_sync.tariffs import model as m
 from backend_sync.tariffs.feed import Feed
-from backend_sync.tariffs.package_records import Texts, u8, u16, within
+from backend_sync.tariffs.package_records import Texts, u8, u16, u32, within
 from card_layouts.fares import sections as s
+from card_layouts.fares.sales_terms import ROUNDING_NAMES
 
 
 class PayerNumbers:
@@ -25,10 +26,13 @@ class PayerNumbers:
 def money_sections(
     books: tuple[m.Book, ...], feed: Feed, payers: PayerNumbers, texts: Texts
 ) -> dict[int, list[bytes]]:
-    """Return SETTLEMENT, SHARES, PAYERS, VAT_RATES and OPERATORS. Raises: RangeError."""
+    """Return what is divided, taxed and sold how, by section. Raises: RangeError."""
     agencies = {agency.agency_id: agency.name for agency in feed.agencies}
     rows: dict[int, list[bytes]] = {
-        section: [] for section in (s.SETTLEMENT, s.SHARES, s.VAT_RATES, s.OPERATORS)
+        section: []
+        for section in (
+            *(s.SETTLEMENT, s.SHARES, s.VAT_RATES, s.OPERATORS, s.LENGTHS, s.CARD_TERMS),
+        )
     }
     for index, book in enumerate(books):
         terms = book.settlement
@@ -43,5 +47,14 @@ def money_sections(
             row = u8("vat", index, within("vat", rate.code, 255, 1))
             row += u16("vat", texts.add(rate.name), max(rate.from_day, 0), rate.permille)
             rows[s.VAT_RATES].append(row)
+        rows[s.LENGTHS] += [
+            u8("span", index, ROUNDING_NAMES.index(product.rounding))
+            + u16("span", product.number, product.per)
+            for product in book.products
+            if product.per
+        ]
+        if book.card != m.CardTerms():
+            terms_row = u8("card", index, 0, 0, 0) + u32("card", book.card.fee, book.card.deposit)
+            rows[s.CARD_TERMS].append(terms_row)
     rows[s.PAYERS] = [u16("payers", texts.add(name)) for name in payers.names]
     return rows

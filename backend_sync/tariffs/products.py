@@ -134,7 +134,9 @@ class ProductReader(Reader):
         elif span:
             fixed = {"first_use": m.SPAN_FIRST_USE}
             found["span"] = fixed.get(start, m.SPAN_FIRST_USE_OR_DATE)
+        found["rounding"] = span.get("round", "half_up")
         for per, length in (("per_days", "days"), ("per_hours", "hours")):
+            found["per"] = span.get(per, found.get("per", 0))
             if per in span and length not in span:
                 said = f"products.{name}.span.{per} without {length}"
                 self.fault(("products", name, "span", per), said, f"wanted {length}, or no {per}")

@@ -72,11 +72,16 @@ SHARES = 33  # book, zero, agency_id 2, its name 2, parts 2
 PAYERS = 34  # name 2: of payer number 2 + its place
 VAT_RATES = 35  # book, code, name 2, from day 2, permille 2
 OPERATORS = 36  # book, zero, agency_id 2, its number in entries and accounts 2
+# For whoever sells (`sales_terms.py`).
+SELLS = 37  # book, flags SELLS_*, price table there (255: the product's own), zero, channel name 2,
+#             product number 2
+LENGTHS = 38  # book, rounding, product number 2, its price is for so many units 2
+CARD_TERMS = 39  # book, zero 3, fee 4, deposit 4
 SECTIONS_MAX = 64  # of one package
 
 # Bytes of a record by section; 0 = the package says (columns, stride).
 SIZES = (0, 8, 8, 32, 12, 12, 8, 8, 28, 2) + (32, 8, 4, 0, 36, 4, 0, 16, 16, 8)
-SIZES += (10, 2, 6, 2, 2, 2, 0, 16, 16, 10) + (4, 2, 4, 8, 2, 8, 6)
+SIZES += (10, 2, 6, 2, 2, 2, 0, 16, 16, 10) + (4, 2, 4, 8, 2, 8, 6, 8, 6, 12)
 
 BOOK_AUTHORITY = 0
 BOOK_ZONES = 1
@@ -148,6 +153,7 @@ COMPANIONS_NONE, COMPANIONS_OWN, COMPANIONS_YOUNGER, COMPANIONS_ANY = 0, 1, 2, 3
 REVENUE_FIRST_BOARDING, REVENUE_PER_LEG, REVENUE_PER_KM = 0, 1, 2
 PASSES_BY_USE, PASSES_BY_SHARES = 0, 1
 
+SELLS_LISTED = 1  # one of the products that the channel is said to sell
 SALE_GRANT = 1
 SALE_NO_REFUND = 2
 

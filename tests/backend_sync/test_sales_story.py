@@ -31,7 +31,7 @@ def story(folder, url, seed, shifts):
 
 def test_the_story_notices_a_desk_that_ignores_doubts(tmp_path, monkeypatch):
     """The canary: without the Horizon rule the same shifts accuse people falsely."""
-    monkeypatch.setattr("backend_sync.sales.cash_up.doubts", lambda *_: [])
+    monkeypatch.setattr("backend_sync.sales.finding.doubts", lambda *_: [])
     played = CashUpStory(tmp_path / "story", 1, 30)
     try:
         assert played.play()["false_surpluses"] + played.counts["false_shortages"] > 0

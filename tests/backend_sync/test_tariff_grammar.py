@@ -90,6 +90,14 @@ def test_a_group_may_have_limits_of_its_own_at_a_channel():
     assert (others.minimum, others.maximum, others.groups & 1) == (50, 500, 0)
 
 
+@pytest.mark.requirement("W-98", "W-107", "W-67")
+def test_what_a_channel_sells_and_what_a_card_costs():
+    whole = book()
+    (sold,) = whole.sells
+    assert (sold.channel, sold.listed, whole.tables[sold.table].name) == ("counter", True, "day")
+    assert whole.card == m.CardTerms(350, 500)
+
+
 def test_earlier_zones_other_books_and_payers_are_numbers():
     whole = book()
     assert whole.schemes == (m.Scheme(1, (zones_run(1, 2), zones_run(3, 3))),)
