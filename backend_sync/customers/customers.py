@@ -164,7 +164,11 @@ class Customers:
 
         May be repeated after a crash at any step. Source: GDPR article 17; trust.md section 5.
         """
-        for handle in self.show(number).document["handles"]:
+        if self._is_half_erased(number):
+            handles = []  # they were unlinked before the key was dropped
+        else:
+            handles = self.show(number).document["handles"]
+        for handle in handles:
             links.unlink(bytes.fromhex(handle))
         code: bytes = self.keys.entropy(CODE_BYTES)
         with self.database.transaction():
@@ -174,6 +178,14 @@ class Customers:
             # Before the commit: a row may outlive its key (`settle` takes it away), no key its row.
             self.keys.drop(_subject(number))
         return code.hex()
+
+    def _is_half_erased(self, number: int) -> bool:
+        """Say whether his row stands here without the key that was dropped: finish it."""
+        rows = self.database.rows(
+            "SELECT customer FROM customers WHERE customer = ? AND controller = ?",
+            (number if 0 <= number < 1 << NUMBER_BITS else -1, self.controller),
+        )
+        return bool(rows) and bool(self.keys.without_key([_subject(number)]))
 
     def was_erased(self, code: str) -> int | None:
         """Return the day on which the holder of `code` was erased; None when nobody was."""

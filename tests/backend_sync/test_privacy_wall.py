@@ -224,8 +224,13 @@ def test_an_erasure_cut_off_in_the_middle_is_finished_by_the_next(town):
     with pytest.raises(Crash):
         desk.customers.erase(number, Dying())
     assert desk.customers.erase(number, desk.links)
-    desk.customers.keys.drop(people[1][1].to_bytes(8, "big"))  # as if power went before the commit
-    assert [c.number for c in desk.customers.everyone()] == [people[2][1]]
+    for _, number, _ in people[1:]:  # as if power went before the commit
+        desk.customers.keys.drop(number.to_bytes(8, "big"))
+    assert list(desk.customers.everyone()) == []
+    code = desk.customers.erase(people[1][1], desk.links)  # he still gets his proof
+    assert desk.customers.was_erased(code) == 2516
+    with pytest.raises(CustomerRefused, match="none such"):
+        desk.controller(AUTHORITY + 1).erase(people[2][1], desk.links)
     assert desk.customers.settle() == 1
 
 
