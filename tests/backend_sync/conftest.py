@@ -8,6 +8,7 @@ import pytest
 from backend_sync.ledger.verify_chain import verify_chain
 from tests.backend_sync.audited_worlds import open_keyring, open_ledger
 from tests.backend_sync.builders import World
+from tests.backend_sync.card_traces import traces
 from tests.backend_sync.ledger_databases import make_database, server_url
 from tests.backend_sync.service_desk import Desk
 
@@ -30,12 +31,13 @@ def ledger_url(request, tmp_path):
 
 @pytest.fixture
 def world(tmp_path, ledger_url):
-    """A world whose chain of seals is checked when its test is over."""
+    """A world that is looked through when its test is over: its seals, and for cards' numbers."""
     made = World(tmp_path, ledger_url)
     yield made
+    named = traces(made.ledger.database, made.cards, range(len(made.cards))) if made.is_open else []
     wrong = [] if getattr(made, "tampered", False) else verify_chain(made.ledger.database)["wrong"]
     made.close()
-    assert wrong == []
+    assert (wrong, named) == ([], [])
 
 
 @pytest.fixture
