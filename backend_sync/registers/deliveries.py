@@ -13,7 +13,7 @@ from typing import NamedTuple
 from backend_sync.registers.cards import Span
 from backend_sync.registers.ranges import ranges_of
 from backend_sync.registers.refusals import Refused
-from card_layouts.cards.card_number import parse_card_number
+from card_layouts.cards.card_number import SERIAL_MAX, parse_card_number
 from card_layouts.cards.issue import ISSUE, STATE_VERIFIED
 from card_layouts.errors import LayoutError
 
@@ -79,6 +79,8 @@ def read_made(path: Path, delivery: Delivery | None) -> tuple[Delivery, list[int
                 f" wanted {wanted[0]} and {wanted[1]}"
             )
         if row["state"] == STATE_VERIFIED:
+            if row["serial"] > SERIAL_MAX:
+                raise Refused(f"{path}: row {place}: serial {row['serial']}, at most {SERIAL_MAX}")
             if row["serial"] in made:
                 number = Span(wanted[0], 0, 0).number(row["serial"])
                 raise Refused(f"{path}: row {place}: card {number} is there twice")

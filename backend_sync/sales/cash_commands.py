@@ -10,7 +10,7 @@ from backend_sync.ledger.place import Place
 from backend_sync.ledger.show import table
 from backend_sync.ports import Clock
 from backend_sync.sales.cash_up import LOSS, REPAID, SURPLUS, UNJUDGED, CashUp
-from backend_sync.sales.evidence import EvidenceFault, check, check_with, digest
+from backend_sync.sales.evidence import check, check_with, digest, read_evidence
 from backend_sync.sales.finding import DECIDED, Finding, judge, sentence
 from backend_sync.sales.shift_journal import ShiftName
 from backend_sync.sales.till import TILL, till_name
@@ -162,10 +162,7 @@ def _evidence(options: argparse.Namespace) -> tuple[int, Any, list[str]]:
 
 
 def _check(options: argparse.Namespace) -> tuple[int, Any, list[str]]:
-    try:
-        found = json.loads(options.file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise EvidenceFault(f"{options.file}: no JSON: {error}") from None
+    found = read_evidence(options.file)
     wrong = check(found)
     if options.place and not wrong:
         place = Place(options.place)

@@ -9,6 +9,7 @@ Imports no ledger beyond the shift's reading. Source: trust.md T18; decisions D1
 import hashlib
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backend_sync.ledger.decoding import body_of
@@ -17,7 +18,6 @@ from backend_sync.sales import till_evidence
 from backend_sync.sales.shift_journal import ShiftName, is_sold_load, open_slots, slots_of
 from backend_sync.sales.till_evidence import check_till
 from backend_sync.storage.database import Database
-from card_layouts.errors import LayoutError
 from card_layouts.records.chain import chain_start
 from card_layouts.records.entries import ACTION, CASH_SALE, SHIFT, TYPE_NAMES
 from card_layouts.records.entries_all import layout_of
@@ -83,6 +83,14 @@ def digest(evidence: dict[str, Any]) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
+def read_evidence(path: Path) -> Any:
+    """Return the tree of an evidence's file. Raises: EvidenceFault, OSError."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise EvidenceFault(f"{path}: no JSON: {error}") from None
+
+
 def check(evidence: Any) -> list[str]:
     """Return everything that does not hold in an evidence, in sentences; none = it holds.
 
@@ -98,7 +106,7 @@ def check(evidence: Any) -> list[str]:
         if evidence["format"] == till_evidence.FORMAT:
             return check_till(evidence)
         return [*_wrong_slots(evidence), *_wrong_sums(evidence)]
-    except (TypeError, KeyError, ValueError, AttributeError, LayoutError) as error:
+    except (TypeError, LookupError, ValueError, AttributeError) as error:
         raise EvidenceFault(f"cannot be read: {type(error).__name__}: {error}") from error
 
 

@@ -48,7 +48,7 @@ def read_parties(path: Path) -> dict[str, Party]:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise PartiesError(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, or nested without end
         raise PartiesError(f"{path}: {error}") from None
     found = {}
     for name, row in _rows("", tree):
@@ -70,6 +70,9 @@ def _party(place: str, row: dict[str, Any]) -> Party:
     unknown = sorted(row.keys() - set(Party._fields))
     if unknown:
         raise PartiesError(f"{place}: {unknown[0]!r}, wanted {', '.join(Party._fields)}")
+    for name in Party._fields[:-1]:
+        if not isinstance(row.get(name, ""), str):
+            raise PartiesError(f"{place}.{name}: {row[name]!r}, wanted a text")
     party = Party(**{"name": "", "iban": "", **row})
     party = party._replace(iban=party.iban.replace(" ", "").upper())
     if not party.name:

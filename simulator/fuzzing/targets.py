@@ -11,6 +11,7 @@ from simulator.fuzzing import inland_targets as inland
 from simulator.fuzzing import ledger_targets as ledger
 from simulator.fuzzing import line_targets as lines
 from simulator.fuzzing import link_targets as link
+from simulator.fuzzing import office_targets as office
 from simulator.fuzzing import register_targets as registers
 from simulator.fuzzing import sealed_targets as sealed
 from simulator.fuzzing import storage_targets as storage
@@ -132,6 +133,18 @@ TARGETS = (
            registers.issue_register_work),
     Target("ticket-register", "registers of sold single tickets", (COUNTER + "ticket_register",),
            registers.ticket_register_work),
+    Target("parties", "accounts of who is paid and collected from",
+           ("backend_sync.settlement.parties",), office.parties_work),
+    Target("delivery", "batch files, made cards and ranges of a delivery",
+           ("backend_sync.registers.deliveries",), office.delivery_work),
+    Target("cash-evidence", "what makes up a cash figure, checked again",
+           ("backend_sync.sales.evidence", "backend_sync.sales.till_evidence"),
+           office.evidence_work),
+    Target("recorded-taps", "recorded taps that a tariff is asked for again",
+           (TARIFFS + "recorded", TARIFFS + "taps", TARIFFS + "rater"), office.recorded_work),
+    Target("settled-days", "what an auditor reads of settled days",
+           tuple("card_layouts.settlement." + name for name in ("batch", "ciphertext", "lines",
+                 "openings")), office.settled_work),
     Target("edge-state", "what edges say of themselves", ("backend_sync.edge_states",),
            inland.state_work),
     Target("intake", "messages to the ledger, and their quarantine",

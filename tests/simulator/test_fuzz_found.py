@@ -5,7 +5,7 @@ import json
 import pytest
 
 from backend_sync.keyring.wire import encode_frame
-from card_layouts.cards.issue import ISSUE
+from card_layouts.cards.issue import ISSUE, STATE_VERIFIED
 from card_layouts.link.messages import STATEMENT
 from simulator.fuzzing.shared.lines import DEVICE, EPOCH
 from simulator.fuzzing.shared.parts import join_parts, split_parts
@@ -88,7 +88,23 @@ def broken_tariff():
     return bytes(body)
 
 
+def beyond():
+    """Return made cards, the last of which has a number of nine digits."""
+    seed = first("delivery")[:1].replace(b"\0", b"\1")
+    made = {"state": STATE_VERIFIED, "authority": 244, "batch": 17, "serial": 100_000_000}
+    return seed + bytes(ISSUE.pack(made))
+
+
 FOUND = [
+    ("delivery", beyond, "a card whose number nobody can print"),
+    ("parties", lambda: b"a = " + DEEP, "brackets without end"),
+    ("parties", lambda: b'[authority.1]\nname = "a"\niban = 7', "a number for an account"),
+    ("cash-evidence", lambda: DEEP, "brackets without end"),
+    ("cash-evidence", lambda: changed("cash-evidence", "slots", 0, "ff" * 108), "no such type"),
+    ("recorded-taps", lambda: b"\xc3", "bytes that are no text"),
+    ("recorded-taps", lambda: b'{"a":' * 3000, "brackets without end"),
+    ("recorded-taps", lambda: b'{"card": {}, "tap": 7}', "a number for a tap"),
+    ("recorded-taps", lambda: b'{"card": {}, "tap": {"at": true, "stop": "K001"}}', "a time"),
     ("signature", lambda: b"\xee" + b"\xff" * 31 + b"\x01" + bytes(63), "a key that is no point"),
     ("vehicle", lambda: b"zones\x1f7", "a blank that only CPython knows"),
     ("card-files", lambda: with_file(0, 2, b"\xfe\xff\xff\xff"), "a counter below 0"),
@@ -150,5 +166,5 @@ def test_what_fuzzing_found_is_refused_by_name_now(name, case, what):
     finally:
         work.close()
     assert not outcome.failed, outcome
-    others = ("card-files", "vehicle", "catalogue", "station-keys", "edge-dock")
+    others = ("cash-evidence", "card-files", "vehicle", "catalogue", "station-keys", "edge-dock")
     assert outcome.kind == "refused" or name in others
