@@ -19,6 +19,7 @@ from backend_sync.customers.people import (
     consented,
     invoiced,
     new_document,
+    outdated,
     proved,
 )
 from backend_sync.customers.population import NO_ANSWER, PopulationRegister
@@ -192,6 +193,18 @@ class Customers:
         proof = hashlib.sha256(bytes.fromhex(code)).digest()
         found = self.database.rows("SELECT erased_day FROM erasures WHERE proof = ?", (proof,))
         return int(found[0][0]) if found else None
+
+    def retain(self) -> int:
+        """Take away what nobody needs any more of this authority's customers; return of how many.
+
+        May be repeated after a crash at any step.
+        """
+        count = 0
+        for customer in list(self.everyone()):
+            if outdated(customer.document, self.month()):
+                self._write(customer)
+                count += 1
+        return count
 
     def settle(self, every: bool = False) -> int:
         """Take away rows of those erased since (a backup brought them back); return how many.

@@ -87,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     proven = _command(commands, "erased", _erased, "say when the holder of a code was erased")
     proven.add_argument("code", help="as `erase` printed it")
     every = _command(commands, "list", _list, "print number, sort and name of every customer")
+    _command(commands, "retain", _retain, "take away proofs, checks and invoiced sales of long ago")
     settle = _command(commands, "settle", _settle, "after a restore: take away what no key opens")
     settle.add_argument("--every", action="store_true", help=EVERY)
     for command, right in (
@@ -237,6 +238,11 @@ def _erased(options: argparse.Namespace, customers: Customers) -> int:
 def _list(options: argparse.Namespace, customers: Customers) -> int:
     for customer in customers.everyone():
         print(customer.number, customer.person, customer.document["fields"]["name"])
+    return 0
+
+
+def _retain(options: argparse.Namespace, customers: Customers) -> int:
+    print(f"customers: {customers.retain()} customers had something of long ago taken away")
     return 0
 
 

@@ -20,6 +20,7 @@ TEXT_LENGTH = 200
 CONSENTS = ("newsletter", "trip_history", "survey")
 PROOFS = ("student", "senior", "unemployed", "disabled", "veteran", "school", "staff")
 SALES = ("season", "load", "fee")  # classes of an invoiced sale: never an amount
+INVOICED_MONTHS, MUNICIPALITY_MONTHS = 6, 12  # kept after theirs
 MONTH = re.compile(r"20\d\d-(0[1-9]|1[0-2])")
 
 Document = dict[str, Any]
@@ -94,6 +95,28 @@ def invoiced(document: Document, month: str, sale: str) -> None:
         raise CustomerRefused("no billing_name: only what is invoiced is kept with a customer")
     classes = set(document["invoiced"].get(month, [])) | {sale}
     document["invoiced"][month] = sorted(classes)
+
+
+def outdated(document: Document, month: str) -> bool:
+    """Take away what nobody needs in `month` any more; say whether there was any (D24).
+
+    Proofs after their last month; invoiced sales and the municipality's answer so many months after
+    theirs: invoices can be disputed for 13 weeks, and a municipality is asked again each year.
+    """
+    was = (len(document["proofs"]), len(document["invoiced"]), len(document["municipality"]))
+    proofs = {proof: until for proof, until in document["proofs"].items() if until >= month}
+    sales = {of: classes for of, classes in document["invoiced"].items()
+             if months_between(of, month) <= INVOICED_MONTHS}  # fmt: skip
+    asked = document["municipality"].get("month", month)
+    if months_between(asked, month) > MUNICIPALITY_MONTHS:
+        document["municipality"] = {}
+    document["proofs"], document["invoiced"] = proofs, sales
+    return was != (len(proofs), len(sales), len(document["municipality"]))
+
+
+def months_between(first: str, last: str) -> int:
+    """Return how many months "2026-11" is after "2026-08": 3."""
+    return 12 * (int(last[:4]) - int(first[:4])) + int(last[5:]) - int(first[5:])
 
 
 def _one_of(what: str, found: str, wanted: tuple[str, ...]) -> None:

@@ -9,7 +9,7 @@ from backend_sync.cli import main
 from backend_sync.customers.people import CustomerRefused, entitled
 from backend_sync.customers.population import NO_ANSWER, NOT_FOUND, OTHER, SAME, FileRegister
 from backend_sync.storage.subject_keys import SubjectKeysError
-from tests.backend_sync.service_desk import AINO, uid_of
+from tests.backend_sync.service_desk import AINO, DAY_SECONDS, NOON, uid_of
 
 
 @pytest.mark.requirement("W-25", "W-26", "W-101", "W-147")
@@ -149,6 +149,38 @@ def test_a_row_put_in_anothers_place_is_refused(desk):
         database.run(f"{sql} WHERE customer = ?", [(one, two)])
     with pytest.raises(SubjectKeysError, match="does not open"):
         desk.customers.show(two)
+
+
+@pytest.mark.requirement("D24", "W-147")
+def test_what_is_of_long_ago_is_taken_away_and_nothing_else(desk, tmp_path):
+    (tmp_path / "people.csv").write_text("1;Kuopio\n")
+    number, other = desk.add(billing_name="Aino Virtanen"), desk.add()
+    desk.customers.check_municipality(number, FileRegister(tmp_path / "people.csv"), "1", "Kuopio")
+    desk.customers.prove(number, "student", "2027-01")
+    desk.customers.prove(number, "senior", "2060-01")
+    desk.customers.invoice(number, "season")
+    desk.customers.consent(number, "survey", False)
+
+    def kept(months):
+        desk.clock.now = NOON + months * 30 * DAY_SECONDS
+        count = desk.customers.retain()
+        document = desk.customers.show(number).document
+        return (
+            count,
+            sorted(document["proofs"]),
+            len(document["invoiced"]),
+            len(document["municipality"]),
+        )
+
+    assert kept(2) == (0, ["senior", "student"], 1, 3)  # January 2027
+    assert kept(3) == (1, ["senior"], 1, 3)
+    assert kept(6) == (0, ["senior"], 1, 3)  # May 2027
+    assert kept(8) == (1, ["senior"], 0, 3)  # July
+    assert kept(14) == (1, ["senior"], 0, 0)  # January 2028
+    document = desk.customers.show(number).document
+    assert document["consents"]["survey"] == {"given": False, "month": "2026-11"}
+    assert document["fields"] == {**AINO, "billing_name": "Aino Virtanen"}
+    assert desk.customers.show(other).document["fields"] == AINO
 
 
 @pytest.mark.requirement("W-101", "W-104")
