@@ -23,7 +23,7 @@ from card_layouts.settlement.batch import COLUMNS
 from card_layouts.settlement.check import Checker, Report
 from card_layouts.settlement.openings import check_openings
 
-SHOWN = ("operators", "payers", "tax", "clearing")
+SHOWN = ("operators", "payers", "tax", "clearing", "passes", "uses", "shared")
 FINDINGS_SHOWN = 20
 
 

@@ -18,8 +18,8 @@ from card_layouts.settlement.batch import COLUMNS
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 TABLES = (
-    *("operators", "payers", "products", "days", "tax", "clearing", "channels", "loads"),
-    "takings",
+    *("operators", "payers", "products", "days", "tax", "clearing", "channels", "passes"),
+    *("uses", "shared", "loads", "takings"),
 )
 CENTS = {"charged", "billed", "moved", "gross", "tax", "net", "cents", "borne by nobody"}
 
@@ -68,7 +68,10 @@ def statements(closed: Closed) -> Iterator[Statement]:
             "operators": [row],
             "products": [r for r in values["products"] if r[:2] == [area, operator]],
             "payers": [r for r in values["payers"] if (r[0], r[2]) == (area, operator)],
+            "uses": [r for r in values["uses"] if r[3:5] == [area, operator]],
+            "shared": [r for r in values["shared"] if r[1:3] == [area, operator]],
         }
+        mine = {name: rows for name, rows in mine.items() if rows}
         yield Statement(f"operator-{area}-{operator}", *head, row[6], mine)
     for area, payer in sorted({(row[0], row[1]) for row in values["payers"]}):
         rows = [row for row in values["payers"] if row[:2] == [area, payer]]
@@ -86,7 +89,8 @@ def _of_authority(values: dict[str, Any], area: int, head: tuple[int, str, str])
         name: [row for row in values[name] if row[0] == area]
         for name in ("operators", "payers", "channels", "takings", "tax", "days")
     }
-    for name in ("clearing", "loads"):
+    mine["passes"] = [row for row in values["passes"] if row[0] == area]
+    for name in ("clearing", "loads", "shared"):
         mine[name] = [row for row in values[name] if area in row[:2]]
     return Statement(f"authority-{area}", *head, due, {n: rows for n, rows in mine.items() if rows})
 

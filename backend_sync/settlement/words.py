@@ -8,7 +8,8 @@ from backend_sync.settlement.close import Closed
 from card_layouts.settlement.batch import COLUMNS, body_hash
 
 FIRST_DAY = date(2020, 1, 1)
-TABLES = ("operators", "payers", "channels", "tax", "clearing", "loads", "takings", "days")
+TABLES = ("operators", "payers", "channels", "tax", "clearing", "passes", "uses", "shared",
+          "loads", "takings", "days")  # fmt: skip
 
 
 def date_of(day: int) -> str:

@@ -74,7 +74,7 @@ def cases(world):
             for row in single_cases(world.ledger.database)]  # fmt: skip
 
 
-@pytest.mark.requirement("W-50", "W-53", "D14", "D21", "O-17")
+@pytest.mark.requirement("W-18", "W-50", "W-53", "D14", "D21", "O-17")
 def test_a_sale_moves_money_once_and_its_price_is_the_engines(books):
     bus = Vehicle(1)
     bus.sell(1, (ADULT, 2), (CHILD, 1))

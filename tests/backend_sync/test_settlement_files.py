@@ -65,6 +65,23 @@ def test_every_party_has_a_statement_of_what_it_gets_or_owes(closed):
         assert statement.party in statement.as_text().decode()
 
 
+@pytest.mark.requirement("W-19", "R-16", "R-17", "W-23")
+def test_an_operators_report_tells_its_own_rides_and_nobody_elses(closed):
+    reports = {s.party: s for s in statements(closed)}
+    own = reports["operator-1-10"]
+    assert own.tables["operators"] == [[1, 10, 1, 170, 70, 0, 240, 30, 210]]
+    assert own.tables["products"] == [[1, 10, 1, 1, 1, 170, 70, 0]]
+    assert own.tables["payers"] == [[1, "town", 10, 1, SENIOR, SENIOR, 1, 70]]
+    for party, report in reports.items():
+        if party.startswith("operator"):
+            area, operator = map(int, party.split("-")[1:])
+            assert {tuple(row[:2]) for row in report.tables["products"]} == {(area, operator)}
+    authority = reports["authority-1"].tables
+    assert {row[1] for row in authority["operators"]} == {10, 11}
+    assert all(row[0] == 1 for name in ("operators", "payers", "tax") for row in authority[name])
+
+
+@pytest.mark.requirement("W-141", "W-23")
 def test_every_table_is_read_back_from_csv_with_its_sum(closed):
     for name, data in tables_as_csv(closed).items():
         rows = list(csv.DictReader(io.StringIO(data.decode(), newline="")))

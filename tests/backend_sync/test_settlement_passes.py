@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from backend_sync.actions.desk import Order, create, review
 from backend_sync.settlement.close import every_batch
 from backend_sync.settlement.holds import differences
+from backend_sync.settlement.statements import statements
 from card_layouts.cards.card_layout import P_SLOT
 from card_layouts.fares import sections as s
 from card_layouts.records.entries_service import ACT_PRODUCT
@@ -270,6 +271,9 @@ def test_a_pass_that_also_holds_in_another_area_is_earned_there_too_and_cleared(
     assert values["clearing"] == [[1, 2, 333]]
     # Sold at 14 %, of which a third is earned where rides are taxed at 10 %.
     assert values["tax"] == [[1, "transport", 140, 667, 82], [2, "transport", 100, 333, 30]]
+    reports = {s.party: s for s in statements(every_batch(world.ledger.database)[0])}
+    assert reports["operator-2-20"].tables["shared"] == [[1, 2, 20, "transport", 100, 333]]
+    assert reports["operator-2-20"].due == 333 and reports["authority-1"].due == -333
     assert booked(world, "CLEARING") == {"CLEARING:1:2": 333, "CLEARING:2:1": -333}
     agree(world)
     world.close()
