@@ -12,11 +12,13 @@ ACCEPTED_GRACE = 33  # committed by this device some seconds ago: nothing charge
 ACCEPTED_SETTLED = 34  # an unfinished tap turned out to be committed: nothing charged again
 ALREADY_SHOWN = 35  # the same, and green was shown for it: nothing opens twice
 LOADED = 36  # a load or another action is on the card
-LOADED_BEFORE = 37  # the action was on the card already
+LOADED_BEFORE = 37  # the order was on the card already
 TAP_AGAIN = 48  # nothing happened: the card was away before the commit
 HOLD_AGAIN = 49  # nobody knows yet: the same card, here or anywhere, settles it
 ACTION_ORDER = 50  # the card waits for another action first
 LOAD_AGAIN = 51  # as HOLD_AGAIN, of a load that waited for the card: its fare was not begun
+NOT_LOADED = 52  # another action took the order's number: it was not carried out and never will be
+ASK_LEDGER = 53  # the order's number was used too long ago for the card to tell by what
 # Of a code on paper or a phone; what it shares with a card has the reasons above.
 CODE_UNREADABLE = 56  # not a whole code of ours: scan again
 CODE_FORGED = 57
@@ -69,7 +71,11 @@ ANSWERS = (
     ACTION_ORDER, "ACTION_ORDER", RED, "Another top-up must be loaded first.",
     LOAD_AGAIN, "LOAD_AGAIN", AMBER, "Top-up not finished - hold the card again.",
 )
-# Apart, for a board needs them only while it looks at a code.
+# Apart, for a board needs them only while it looks at a code; or never, at a counter.
+STATION_ANSWERS = (
+    NOT_LOADED, "NOT_LOADED", RED, "Not loaded: another top-up came first. Void this sale.",
+    ASK_LEDGER, "ASK_LEDGER", RED, "Not known here. Ask the office before paying out.",
+)
 CODE_ANSWERS = (
     CODE_UNREADABLE, "CODE_UNREADABLE", AMBER, "Not a ticket, or not readable. Show it again.",
     CODE_FORGED, "CODE_FORGED", RED, "This ticket is not genuine.",
@@ -95,7 +101,9 @@ MODE_GATE_RELEASED = 128
 
 
 def _said(code, column):
-    rows = CODE_ANSWERS if code >= CODE_UNREADABLE else ANSWERS
+    rows = ANSWERS
+    if code >= NOT_LOADED:
+        rows = CODE_ANSWERS if code >= CODE_UNREADABLE else STATION_ANSWERS
     for i in range(0, len(rows), ROW):
         if rows[i] == code:
             return rows[i + column]

@@ -4,19 +4,34 @@
              -> COMMIT -> OUTCOME
 
 The card's action counter A is the serialisation point: an order whose k the card has passed is
-done, whoever did it. The terminal never authenticates again with work pending (D5): K1 only reads.
+over. Whether it was done is told by the record that action k left: another action may have had the
+same number, one from the web list at a gate, say. Then the answer is NOT_LOADED, for sure, and the
+clerk voids the sale. The terminal never authenticates again with work pending (D5): K1 only reads.
 What a service does to the card is station_services.py, for validators with an action list as well.
 Source: trust.md 4.5; card.md section 3.
 """
 
 from card_layouts.answers import (
     ACTION_ORDER,
+    ASK_LEDGER,
     HOLD_AGAIN,
     LOADED,
     LOADED_BEFORE,
+    NOT_LOADED,
     TAP_AGAIN,
 )
-from card_layouts.cards.card_layout import COUNTER_START, FILE_A, K2
+from card_layouts.cards.card_layout import (
+    COUNTER_START,
+    FILE_A,
+    K2,
+    KIND_ADJUST,
+    KIND_LOAD,
+    KIND_PRODUCT,
+    KIND_REFUND,
+    KIND_UNBLOCK,
+    G,
+)
+from card_layouts.cards.transit_app import RECORDS_SEEN, read_record
 from card_layouts.cards.transit_record import ACTION_MASK
 from card_layouts.codec.timestamps import CLOCK_UNSET
 from card_layouts.records.entries_tap import (
@@ -32,6 +47,9 @@ from firmware.tap_card import Refused, open_card, read_card
 
 __all__ = ("Order", "Station")
 
+ACTIONS = (KIND_LOAD, KIND_PRODUCT, KIND_UNBLOCK, KIND_ADJUST, KIND_REFUND)
+WITH_CENTS = (KIND_LOAD, KIND_ADJUST)
+
 
 class Station(CardWriter):
     """One sales device; `serve` carries out one order on one card. `lease` None: always allowed."""
@@ -44,15 +62,17 @@ class Station(CardWriter):
         """Load the cents of `order` onto the card `uid`, as `serve` does."""
         return (yield from self.serve(uid, order, Load()))
 
-    def serve(self, uid, order, service):
+    def serve(self, uid, order, service, tried=()):
         """Carry out `order` on the card `uid`; return LOADED, LOADED_BEFORE or why not.
 
-        Shape: a conversation over `self.frame`, as `Tap.run`; `service` one of station_services.py.
+        Shape: a conversation over `self.frame`, as `Tap.run`; `service` one of station_services.py;
+        `tried` are the devices that this order was ever given to, this one as well: what a clerk
+        sold for cash was nowhere else. () = anywhere, for the ledger gave it its number.
         """
         seen = self.begin(bytes(uid))
-        return (yield from self.answered(seen, self._serve(seen, order, service)))
+        return (yield from self.answered(seen, self._serve(seen, order, service, tried)))
 
-    def _serve(self, seen, order, service):
+    def _serve(self, seen, order, service, tried):
         random_bytes = self.entropy.random_bytes
         yield from open_card(self.session, seen, self.profile, self.keys, random_bytes)
         self.mark(AUTH)
@@ -64,12 +84,15 @@ class Station(CardWriter):
             if result == OUTCOME_COMMITTED and seen.newest["a"] == order.k & ACTION_MASK:
                 return LOADED
         self._check(seen, service)
+        left = None
+        if (seen.newest["a"] - order.k) & ACTION_MASK <= ACTION_MASK // 2:
+            left = yield from self._record_of(seen, order.k)
         version = self.profile["key_version"]
         key = self.keys.card_key(K2, version, seen.uid)
         yield from self.session.authenticate(K2, key, random_bytes(16))
         done = COUNTER_START - (yield from self.session.get_value(FILE_A))
         if order.k <= done:
-            return LOADED_BEFORE
+            return _what_was_done(left, order, service, tried)
         if order.k != done + 1:
             return ACTION_ORDER
         # Only now: a refund blocks the card, and whoever asks for it again is told that it is done.
@@ -80,6 +103,20 @@ class Station(CardWriter):
         if known == COMMITTED:
             return LOADED
         return TAP_AGAIN if known == NOT_SENT else HOLD_AGAIN
+
+    def _record_of(self, seen, k):
+        """Return the record that the card's action `k` left, None if it is too old to be seen.
+
+        Shape: a conversation under K1, an exchange for each newer record.
+        """
+        record = seen.newest
+        for back in range(1, RECORDS_SEEN + 1):
+            if record["a"] == k & ACTION_MASK and record["kind"] in ACTIONS:
+                return record
+            if back == RECORDS_SEEN or back >= seen.n:
+                return None
+            record = G.unpack((yield from read_record(self.session, back)))
+        return None
 
     def _check(self, seen, service):
         seen.phase = PHASE_DECIDE
@@ -96,3 +133,13 @@ class Station(CardWriter):
     def reason_of(self, error):
         """A credit beyond the card's hard maximum is a limit, not a fault."""
         return reason_of(error)
+
+
+def _what_was_done(left, order, service, tried):
+    """Return whether the record `left` by the order's number is the order's own."""
+    if left is None:
+        return ASK_LEDGER
+    ours = left["kind"] == service.kind and (not tried or left["device"] in tried)
+    if ours and left["kind"] in WITH_CENTS:
+        ours = left["amount"] == order.cents
+    return LOADED_BEFORE if ours else NOT_LOADED

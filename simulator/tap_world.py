@@ -297,6 +297,7 @@ class Device:
         *tears: Tear,
         order: Order | None = None,
         service: Load | None = None,
+        tried: tuple[int, ...] = (),
     ) -> int:
         """Hold a card to the reader once; return the answer."""
         field = Field()
@@ -307,7 +308,7 @@ class Device:
         if order is None:
             steps = self.tap.run(card.uid)
         else:
-            steps = self.tap.serve(card.uid, order, service or Load())
+            steps = self.tap.serve(card.uid, order, service or Load(), tried)
         assert reader.poll() == card.uid
         try:
             answer: int = converse(steps, self.tap.frame, reader.exchange)
@@ -316,9 +317,9 @@ class Device:
         self.exchanges = field.exchanges
         return answer
 
-    def load(self, card: DesfireCard, order: Order) -> int:
-        """Load an order; return the answer."""
-        return self.present(card, order=order)
+    def load(self, card: DesfireCard, order: Order, tried: tuple[int, ...] = ()) -> int:
+        """Load an order, which was given to the devices `tried`; return the answer."""
+        return self.present(card, order=order, tried=tried)
 
     def entries(self) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
         """Return what the journal holds, decrypted: [(type name, header, fields)]."""

@@ -2,13 +2,24 @@
 
 import pytest
 
-from card_layouts.answers import ACTION_ORDER, HOLD_AGAIN, LOADED, LOADED_BEFORE, TAP_AGAIN
+from card_layouts.answers import (
+    ACCEPTED,
+    ACTION_ORDER,
+    ASK_LEDGER,
+    HOLD_AGAIN,
+    LOADED,
+    LOADED_BEFORE,
+    NOT_LOADED,
+    TAP_AGAIN,
+    lamp_of,
+    text_of,
+)
 from card_layouts.cards.card_layout import CHANNEL_COUNTER, KIND_LOAD, G
 from card_layouts.packages.hotlist_layout import HOT_BLOCK, HOT_KILL
 from card_layouts.records import entries_tap as e
 from card_layouts.records.entries_service import ACT_LOAD
 from firmware.station import Order
-from simulator.field import answer_lost, before_commit
+from simulator.field import answer_lost, before_commit, commit_lost
 from simulator.tap_world import (
     GATE_A,
     LIMIT,
@@ -21,6 +32,11 @@ from simulator.tap_world import (
     lease,
     new_card,
 )
+from simulator.tears.drill import transcript
+from simulator.tears.positions import positions
+from simulator.tears.services import LoadFlow
+from simulator.waiting_actions import action_list, waiting
+from tests import figures
 
 ORDER = Order(77, 2, 1, 1500, CHANNEL_COUNTER)
 
@@ -125,3 +141,72 @@ def test_a_load_carries_the_open_journey_on():
     gate.watch.seconds += 900
     gate.present(card)
     assert OnCard(card).newest["amount"] == 0
+
+
+# An order whose number another action takes ------------------------------------------------
+
+GATE_CENTS = [1500, 900]  # what the web list loads in its stead: as much, or something else
+HERE = (STATION,)
+
+
+def overtaken(cents, *tears):
+    """A counter's load is torn, a gate loads action 2 of the web list; return (counter, card)."""
+    counter, card = station(), new_card()
+    counter.present(card, *tears, order=ORDER, tried=HERE)
+    gate = Device(GATE_A, actions=action_list(waiting(cents=cents)))
+    gate.watch.seconds += 60
+    assert gate.present(card) == ACCEPTED
+    return counter, card
+
+
+@pytest.mark.requirement("I11", "D9", "X-8")
+@pytest.mark.parametrize("cents", GATE_CENTS)
+@pytest.mark.parametrize("tear", [before_commit, commit_lost])
+def test_a_counters_order_whose_number_a_gate_used_is_surely_not_loaded(cents, tear):
+    counter, card = overtaken(cents, tear())
+    assert OnCard(card).newest["L"] == PURSE + cents
+    assert counter.load(card, ORDER, HERE) == NOT_LOADED
+    assert counter.load(card, ORDER, HERE) == NOT_LOADED, "however often it is asked"
+    outcomes = [f["outcome"] for name, _, f in counter.entries() if name == "OUTCOME"]
+    assert outcomes == [e.OUTCOME_ABORTED]
+    assert lamp_of(NOT_LOADED) == "red" and "Void this sale" in text_of(NOT_LOADED)
+    assert counter.load(card, ORDER._replace(k=3, action=78), HERE) == LOADED
+    assert OnCard(card).newest["L"] == PURSE + cents + 1500
+
+
+@pytest.mark.requirement("I11", "T1", "D30")
+@pytest.mark.parametrize("cents", GATE_CENTS)
+def test_a_counters_order_torn_anywhere_is_loaded_or_surely_not(cents):
+    places = positions(transcript(LoadFlow()))[::5]
+    seen = set()
+    for position in places:
+        counter, card = overtaken(cents, position.tear)
+        answer = counter.load(card, ORDER, HERE)
+        committed = [f["outcome"] for name, _, f in counter.entries() if name == "OUTCOME"]
+        loaded = e.OUTCOME_COMMITTED in committed
+        assert (answer in (LOADED, LOADED_BEFORE)) == loaded, position
+        assert answer in (LOADED, LOADED_BEFORE, NOT_LOADED), position
+        assert OnCard(card).newest["L"] == PURSE + (1500 if loaded else cents), position
+        seen.add(answer)
+    assert NOT_LOADED in seen and len(seen) > 1
+    figures.add(figures.TEARS, len(places))
+
+
+@pytest.mark.requirement("I11")
+def test_an_order_is_known_behind_the_rides_after_it_until_the_card_has_forgotten():
+    counter, card, gate = station(), new_card(), Device(GATE_A)
+    assert counter.load(card, ORDER, HERE) == LOADED
+    answers = []
+    for _ in range(11):
+        gate.watch.seconds += 7200
+        assert gate.present(card) == ACCEPTED
+        answers.append(counter.load(card, ORDER, HERE))
+    assert answers == [LOADED_BEFORE] * 9 + [ASK_LEDGER] * 2
+    assert lamp_of(ASK_LEDGER) == "red"
+    assert counter.names() == ["ACTION", "OUTCOME"], "nothing is done by asking"
+
+
+def test_an_order_from_the_ledger_may_have_been_done_anywhere_and_looks_like_itself():
+    counter, card = overtaken(1500, before_commit())
+    assert counter.load(card, ORDER) == LOADED_BEFORE
+    assert counter.load(card, ORDER._replace(cents=900)) == NOT_LOADED
