@@ -52,6 +52,7 @@ SELDOM = (
     "tornello_print",
     "tornello_void",
     "tornello_shift",
+    "tornello_package",
     "tornello_dock",
 )
 SHOWN_MS = 2000  # how long an answer stays on the screen

@@ -46,6 +46,7 @@ class Dock:
         self.frames = FrameReader()
         self.refused = 0
         self.installed = None  # (role, version, status) of the last RESULT, for the app
+        self.ended = False  # the edge has said BYE, and nothing since
 
     @property
     def session(self):
@@ -73,9 +74,14 @@ class Dock:
             if not got:
                 break
             worked = True
-            for frame_type, body in self.frames.feed(self._buf[:got]):
-                self._take(frame_type, body)
+            self.feed(self._buf[:got])
         return self._check_package() or worked
+
+    def feed(self, data):
+        """Answer the frames that these bytes complete."""
+        for frame_type, body in self.frames.feed(data):
+            self.ended = False
+            self._take(frame_type, body)
 
     def _check_package(self):
         if not self._updates.busy:
@@ -118,6 +124,7 @@ class Dock:
             self._answer(m.REPORT, self._report())
         elif frame_type == m.BYE:
             self._board.session = None
+            self.ended = True
         else:
             self.refused += 1
 

@@ -165,21 +165,22 @@ def outcome(of, result, how, seen, gate, phases):
 
     Shape: `seen` is a `Seen` of tap_card.py, `phases` milliseconds in the order of PHASES.
     """
-    values = {
-        "observed": seen.record,
-        "of": of,
-        "outcome": result,
-        "how": how,
-        "c": seen.counter,
-        "time": seen.time,
-        "clock": seen.clock,
-        "status": seen.status,
-        "attempts": seen.attempts,
-        "gate": gate,
-    }
+    # Field by field: a dict of them all would be the largest piece that a tap asks of the heap.
+    entry = bytearray(OUTCOME.size)
+    put = OUTCOME.put
+    entry[: len(seen.record)] = seen.record
+    put(entry, "of", of)
+    put(entry, "outcome", result)
+    put(entry, "how", how)
+    put(entry, "c", seen.counter)
+    put(entry, "gate", gate)
+    put(entry, "time", seen.time)
+    put(entry, "clock", seen.clock)
+    put(entry, "status", seen.status)
+    put(entry, "attempts", seen.attempts)
     for i in range(len(PHASES)):
-        values["ms_" + PHASES[i]] = min(max(phases[i], 0), PHASE_MS_MAX)
-    return OUTCOME.pack(values)
+        put(entry, "ms_" + PHASES[i], min(max(phases[i], 0), PHASE_MS_MAX))
+    return entry
 
 
 def block(uid, record, action, listed, was_b, hotlist, profile, mode):

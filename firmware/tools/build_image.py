@@ -71,6 +71,7 @@ APART = (
     Apart("firmware.configuration", "keys_of", f"{MODULE}_start"),
     Apart("firmware.configuration", "publics_of", f"{MODULE}_start"),
     Apart("firmware.configuration", "profile_of", f"{MODULE}_start"),
+    Apart("firmware.receiving", "Receiver", f"{MODULE}_package"),
     Apart("firmware.dock", "Dock", f"{MODULE}_dock"),
 )
 
