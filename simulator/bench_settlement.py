@@ -61,6 +61,9 @@ def rows(plant: str | None = None, entries: int = ENTRIES) -> Iterator[Row]:
             there = measure(entries // SMALL, url=url)
             ratio = there.close / small.close
             yield Row("settlement.postgresql_ratio", round(ratio, 2), "", beside, 1.0, "<= 5")
+            summed = f"count and sum there, {there.reference * 1000:,.0f} ms"
+            ratio = there.close / there.reference
+            yield Row("settlement.postgresql_ratio_to_sum", round(ratio, 1), "", summed, 1.0)
 
 
 @contextmanager
