@@ -6,7 +6,7 @@ Source: requirements W-65, W-66, W-67; issue of money: what is refused changes n
 from collections.abc import Mapping
 
 from backend_sync.actions.desk import ActionRefused, Order
-from backend_sync.actions.limits import CHANNELS, limits_of, newest_tariff, why_not
+from backend_sync.actions.limits import CHANNELS, limits_of, tariff_at, why_not
 from backend_sync.ledger.listing import DISMISSED, LISTED
 from backend_sync.storage.database import Database
 from card_layouts.cards.card_layout import P_SLOT_BYTES, S
@@ -40,7 +40,7 @@ def check(
         raise ActionRefused(f"{order.cents} cents: wanted 0 to {AMOUNT_MAX}")
     if order.kind == ACT_LOAD:
         group = head.get("group", 0) if day_of(now) <= head.get("group_until", 0) else 0
-        _check_load(newest_tariff(tariffs, issuer), issuer, group, order)
+        _check_load(tariff_at(tariffs, issuer, now), issuer, group, order)
     if order.kind == ACT_PRODUCT and (
         not 0 <= order.slot < SLOTS or len(order.what) != P_SLOT_BYTES + 1
     ):

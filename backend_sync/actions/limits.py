@@ -14,6 +14,7 @@ from card_layouts.cards.card_layout import (
     CHANNEL_WEB,
 )
 from card_layouts.fares import sections as s
+from card_layouts.fares.clock import service_day
 from card_layouts.fares.mounted import Tariff
 from card_layouts.fares.package import u16, u32
 
@@ -49,6 +50,17 @@ def newest_tariff(tariffs: Mapping[tuple[int, int], Tariff], authority: int) -> 
     """Return an authority's newest tariff of those published."""
     versions = [version for area, version in tariffs if area == authority]
     return tariffs[authority, max(versions)] if versions else None
+
+
+def tariff_at(
+    tariffs: Mapping[tuple[int, int], Tariff], authority: int, second: int
+) -> Tariff | None:
+    """Return an authority's newest tariff in force at a UTC second; its newest when none is."""
+    for (area, _), tariff in sorted(tariffs.items(), reverse=True):
+        if area == authority:
+            if tariff.valid_from <= service_day(tariff, second) <= tariff.valid_to:
+                return tariff
+    return newest_tariff(tariffs, authority)
 
 
 def why_not(limits: Limits | None, channel: str, cents: int) -> str:

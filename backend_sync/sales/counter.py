@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from backend_sync.actions.checks import check
 from backend_sync.actions.desk import ActionRefused, Order
-from backend_sync.actions.limits import CHANNELS, newest_tariff
+from backend_sync.actions.limits import CHANNELS, tariff_at
 from backend_sync.ledger.books import Books
 from backend_sync.ledger.imports import Sale as Paid
 from backend_sync.ledger.ledger import Ledger
 from backend_sync.sales.fiscal import COLUMNS, FIRST_MARK, Fiscal, FiscalChain, Slip
-from backend_sync.sales.offered import Offer, in_force
+from backend_sync.sales.offered import Offer
 from backend_sync.sales.slip_tables import KEY_LENGTH, slips
 from card_layouts.fares import sections as s
 from card_layouts.fares.clock import service_day
@@ -170,8 +170,8 @@ class Counter:
     def _check_offered(self, sale: Sale, issuer: int, now: int) -> None:
         """Refuse what the issuer's tariff in force does not let this channel sell (W-107)."""
         tariffs = self.ledger.rerater.tariffs
-        tariff = in_force(tariffs, issuer, self._day(issuer, now)) or newest_tariff(tariffs, issuer)
-        offer = Offer(tariff, self._day(issuer, now)) if tariff else None
+        tariff = tariff_at(tariffs, issuer, now)
+        offer = Offer(tariff, service_day(tariff, now)) if tariff else None
         if sale.kind == FEE:
             fee = offer.said()["card"]["fee_cents"] if offer else 0
             if (sale.action, sale.product, sale.cents) != (0, 0, fee):
@@ -184,13 +184,10 @@ class Counter:
         elif sale.product not in offer.numbers(sale.channel):
             raise SaleRefused(f"product {sale.product}: {sale.channel} does not sell it")
 
-    def _day(self, issuer: int, now: int) -> int:
-        tariff = newest_tariff(self.ledger.rerater.tariffs, issuer)
-        return int(service_day(tariff, now)) if tariff else 0
-
     def terms(self, sold: Slip) -> Terms:
         issuer = int(self.database.value("SELECT issuer FROM cards WHERE id = ?", (sold.card,)))
-        found = terms_of(self.ledger.rerater.tariffs, issuer, sold.product)
+        at = self._received(sold)  # what held when it was sold holds for giving it back
+        found = terms_of(self.ledger.rerater.tariffs, issuer, sold.product, at)
         return found or Terms(0, 0, False)
 
     def sold(self, device: int, place: int) -> Slip:
@@ -243,10 +240,10 @@ def check_key(key: str) -> None:
 
 
 def terms_of(
-    tariffs: Mapping[tuple[int, int], Tariff], authority: int, product: int
+    tariffs: Mapping[tuple[int, int], Tariff], authority: int, product: int, at: int
 ) -> Terms | None:
-    """Return how a product of an authority's newest tariff may be given back; None if unknown."""
-    tariff = newest_tariff(tariffs, authority)
+    """Return how a product sold at a UTC second may be given back; None if unknown."""
+    tariff = tariff_at(tariffs, authority, at)
     if tariff is None:
         return None
     row, sold = bytearray(2), bytearray(SALES_ROW_BYTES)

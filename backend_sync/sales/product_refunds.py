@@ -26,7 +26,8 @@ from card_layouts.records.entries_service import ACT_PRODUCT, ACTION
 WAITS, READY, PAID, REFUSED = "waits", "ready", "paid", "refused"
 DAYS = 14  # an action takes a product off within so many days, or the refund is over
 DAY_S = 86_400
-EMPTY = bytes(P_SLOT_BYTES + 1)  # a right of mechanism 0 is none; and the inspector's first copy
+EMPTY = bytes(P_SLOT_BYTES)  # a right of mechanism 0 is none
+COPIES = 2  # of rights for the inspector; a slot's is the one of its parity
 
 
 class Refund(NamedTuple):
@@ -161,8 +162,9 @@ class ProductRefunds:
 
     def _order(self, books: Books, key: str, sold: Slip, slot: int) -> int:
         assert sold.card is not None
+        nothing = EMPTY + bytes([slot % COPIES])
         order = Order(f"{key}:off", sold.card, ACT_PRODUCT, 0, sold.channel, books.now,
-                      books.now + DAYS * DAY_S, slot, EMPTY, "product given back")  # fmt: skip
+                      books.now + DAYS * DAY_S, slot, nothing, "product given back")  # fmt: skip
         try:
             return desk.create(books, order)[0]
         except ActionRefused as error:

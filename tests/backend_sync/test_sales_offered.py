@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from backend_sync.actions.limits import tariff_at
 from backend_sync.sales.counter import SaleRefused
 from backend_sync.sales.main import main
 from backend_sync.sales.offered import Offer, coming, in_force
@@ -178,6 +179,9 @@ def test_the_tariff_in_force_is_the_newest_that_holds_that_day(tmp_path):
     assert in_force(tariffs, 1, DAY) is first and coming(tariffs, 1, DAY) == [second]
     assert in_force(tariffs, 1, later) is second and coming(tariffs, 1, later) == []
     assert in_force(tariffs, 1, 9000) is None and in_force(tariffs, 9, DAY) is None
+    assert tariff_at(tariffs, 1, NOON) is first, "limits and terms are not those to come"
+    assert tariff_at(tariffs, 1, 86_400 * later + 40_000) is second
+    assert tariff_at(tariffs, 1, 86_400 * 9000) is second and tariff_at(tariffs, 9, NOON) is None
 
 
 @pytest.mark.requirement("W-98")

@@ -55,7 +55,7 @@ def take_off(counter, action=OFF, right=bytes(24), **more):
 
 @pytest.mark.requirement("X-8", "X-2", "R-25", "D9")
 def test_the_money_goes_back_once_and_only_when_the_card_has_lost_the_product(counter, tariffs):  # noqa: F811
-    worth = 5502 * 20 // 30 - terms_of(tariffs, AUTHORITY, MONTH).fee_cents
+    worth = 5502 * 20 // 30 - terms_of(tariffs, AUTHORITY, MONTH, counter.world.clock.now).fee_cents
     assert ask(counter)[:3:2] == (WAITS, worth) and ask(counter).state == WAITS
     with pytest.raises(SaleRefused, match="no device has told that it is off the card"):
         counter.refunds.pay("r1", CLERK, 1)
