@@ -1,9 +1,12 @@
 """One card in a region: three operators, two authorities, one of which changes its town."""
 
+import json
 import shutil
 
 import pytest
 
+from backend_sync.ledger.main import main as ledger
+from backend_sync.settlement.main import main as settlement
 from backend_sync.tariffs.book import read_tariff
 from backend_sync.tariffs.gtfs import read_feed
 from backend_sync.tariffs.package_writer import write_package
@@ -42,6 +45,38 @@ def test_one_card_travels_the_region_and_each_operator_gets_what_its_rides_cost(
     assert second["clearing"] == [[TOWN, FERRY, ferry]]
     assert card.cents == -(bus + tram + ferry)
     assert world.findings() == []
+    world.close()
+
+
+@pytest.mark.requirement("W-24")
+def test_an_authority_sees_each_morning_who_rode_with_whom_and_which_vehicle_is_silent(
+    tmp_path, capsys
+):
+    world = Settled(tmp_path / "keyring", f"sqlite:///{tmp_path / 'ledger.db'}")
+    first, second = world.cards[:2]
+
+    def said(program, command):
+        assert program([command, str(tmp_path), "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    world.ride(1, first, MORNING)
+    world.ride(2, second, MORNING + 60, operator=11)
+    world.post()
+    assert said(ledger, "report")["entries_by_type"]["INTENT"] == 2  # at once, the day still runs
+    world.ride(1, first, MORNING + 4 * HOUR)
+    world.ride(1, second, MORNING + 5 * HOUR)
+    lost = world.devices[1].next_seq
+    world.ride(1, first, MORNING + 9 * HOUR)
+    world.ride(1, first, MORNING + 12 * HOUR)
+    # Of the last two rides the earlier one is still in the vehicle.
+    world.post(world.devices[1].run(first=1, last=lost - 1))
+    world.post(world.devices[1].run(first=lost + 2))
+    (behind,) = [row for row in said(ledger, "gaps") if row["missing_count"]]
+    assert (behind["device"], behind["missing_count"]) == (1, 2)
+    world.settle()
+    shown = said(settlement, "show")
+    counted = {(row["authority"], row["operator"]): row["lines"] for row in shown["operators"]}
+    assert counted == {(TOWN, 10): 5, (TOWN, 11): 1}
     world.close()
 
 
