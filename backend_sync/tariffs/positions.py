@@ -12,8 +12,8 @@ from typing import NamedTuple
 Path = tuple[str | int, ...]
 
 _SPACE = re.compile(r"[ \t]*")
-_BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_BLANK = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
+_BARE_KEY = re.compile(r"[ \t]*([A-Za-z0-9_-]+)[ \t]*")
 _BARE_VALUE = re.compile(r"[^,\]}#\r\n]+")
 # The three-quoted forms first: `"""` begins like `""`.
 _STRING = re.compile(
@@ -155,30 +155,34 @@ class _Walk:
         """Return the parts of a dotted key."""
         keys = []
         while True:
-            self._skip(_SPACE)
-            match = _BARE_KEY.match(self.text, self.at) or _STRING.match(self.text, self.at)
-            if match is None:
-                raise _End
-            self.at = match.end()
-            key = match.group()
-            keys.append(key[1:-1] if key[0] in "\"'" else key)
-            self._skip(_SPACE)
+            match = _BARE_KEY.match(self.text, self.at)
+            if match is not None:
+                keys.append(match.group(1))
+                self.at = match.end()
+            else:
+                self._skip(_SPACE)
+                match = _STRING.match(self.text, self.at)
+                if match is None:
+                    raise _End
+                keys.append(match.group()[1:-1])
+                self.at = match.end()
+                self._skip(_SPACE)
             if not self.text.startswith(".", self.at):
                 return tuple(keys)
             self.at += 1
 
     def _expect(self, mark: str) -> None:
-        self._skip(_SPACE)
+        """Pass a mark that stands right behind keys and their blanks."""
         if not self.text.startswith(mark, self.at):
             raise _End
         self.at += len(mark)
 
     def _skip(self, pattern: re.Pattern[str]) -> bool:
         match = pattern.match(self.text, self.at)
-        if match is None or match.end() == self.at:
+        if match is None:
             return False
-        self.at = match.end()
-        return True
+        before, self.at = self.at, match.end()
+        return self.at != before
 
     def _line(self) -> int:
         return bisect.bisect_left(self.ends, self.at) + 1
