@@ -16,7 +16,7 @@ from typing import Any
 from backend_sync.keyring.keyfile import make_keys, write_keys
 from backend_sync.keyring.local import LocalKeyring
 from backend_sync.ledger.ledger import Ledger
-from backend_sync.sales.cash_up import LOSS, SURPLUS, CashUp
+from backend_sync.sales.cash_up import LOSS, SURPLUS, UNJUDGED, CashUp
 from backend_sync.sales.evidence import check, check_with
 from backend_sync.sales.finding import DECIDED, Finding
 from backend_sync.sales.shift_journal import ShiftName
@@ -71,7 +71,6 @@ class CashUpStory:
         self.shifts = shifts
         self.counts: Counter[str] = Counter()
         self.wrong: list[str] = []
-        self.holed: set[int] = set()  # devices of which a slot is lost for ever
 
     def close(self) -> None:
         self.ledger.close()
@@ -86,6 +85,8 @@ class CashUpStory:
             self._judge_early(one)
         self._post([d.later for _, d in played])
         self._settle_suspense()
+        for device in sorted({one.device for one, delivery in played if delivery.lost}):
+            self._give_up(device)
         for one, delivery in played:
             self._judge_late(one, delivery)
         return self._figures()
@@ -117,6 +118,12 @@ class CashUpStory:
             run = (rest.device, 0, first + at, before, slots[at : at + 2000])
             self.ledger.post([(EDGE, [run])])
 
+    def _give_up(self, device: int) -> None:
+        """Two people decide that what has not come by now is lost for ever."""
+        for first, last in self.desk.missing(device, 0):
+            self.desk.give_up(device, 0, first, last, "flash burnt", OFFICE, SECOND)
+            self.counts["given_up"] += last - first + 1
+
     def _count(self, one: Played) -> None:
         name = _name(one)
         self.desk.count(name, one.driver, one.counted_cents, OFFICE)
@@ -133,12 +140,13 @@ class CashUpStory:
         name, finding = _name(one), self.desk.judge(_name(one), one.driver)
         self._compare(one, finding)
         self.counts[finding.state] += 1
-        self.holed |= {one.device} if delivery.lost else set()
         if finding.state != DECIDED:
-            if one.fault == NO_FAULT and one.device not in self.holed:
+            # A hole for ever stands in the way of its own shift alone.
+            if one.fault == NO_FAULT and not delivery.lost:
                 self.wrong.append(f"{name}: all has come and nothing is decided: {finding.doubts}")
-            # A hole for ever stays in the way of every later shift of its device.
             self.counts["true_shortages_undecidable"] += one.difference < 0
+            if delivery.lost and one.fault == NO_FAULT:
+                self._close_unjudged(one, finding)
             return
         self.counts["true_shortages_found"] += one.difference < 0
         self.counts["true_surpluses_found"] += one.difference > 0
@@ -148,6 +156,15 @@ class CashUpStory:
             self.counts["booked_cents"] += one.difference
         if self.counts[DECIDED] % 10 == 1:
             self._check_evidence(one, name)
+
+    def _close_unjudged(self, one: Played, finding: Finding) -> None:
+        """Close a shift with a hole; without its start and end, nobody can say what it is."""
+        if finding.shift is None:
+            return
+        known = finding.shift.cents_of(one.driver)
+        self.desk.decide(_name(one), one.driver, UNJUDGED, OFFICE, SECOND)
+        self.counts["unjudged"] += 1
+        self.counts["booked_cents"] += one.counted_cents - known
 
     def _compare(self, one: Played, finding: Finding) -> None:
         """A figure may only be shown if it is the truth, to the cent."""
@@ -185,6 +202,8 @@ class CashUpStory:
             "true_shortages_found": counts["true_shortages_found"],
             "true_surpluses_found": counts["true_surpluses_found"],
             "true_shortages_not_decidable": missed,
+            "slots_given_up": counts["given_up"],
+            "closed_unjudged": counts["unjudged"],
             "evidence_checked": counts["evidence_checked"],
             "loss_booked_cents": lost,
             "trial_balance_cents": total,
@@ -236,6 +255,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f"true shortages found to the cent {found['true_shortages_found']},"
         f" surpluses {found['true_surpluses_found']};"
         f" not decidable {found['true_shortages_not_decidable']}",
+        f"lost slots given up {found['slots_given_up']}: {found['closed_unjudged']} shifts closed"
+        " unjudged, every later one judged",
         f"evidence checked again {found['evidence_checked']} times;"
         f" booked to LOSS {found['loss_booked_cents']} cents = decided",
         *found["wrong"],

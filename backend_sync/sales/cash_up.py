@@ -153,7 +153,7 @@ class CashUp:
         with self.ledger.books() as books:
             if (first, last) in lost_ranges(self.database, ShiftName(device, epoch, 0)):
                 return False
-            missing = self._missing(device, epoch)
+            missing = self.missing(device, epoch)
             if not 1 <= first <= last or ranges.less([(first, last)], missing):
                 raise CashUpRefused(
                     f"seq {first}..{last} of device {device}: only what is missing between slots"
@@ -236,7 +236,8 @@ class CashUp:
                 cents += load.cents
         return cents
 
-    def _missing(self, device: int, epoch: int) -> ranges.Ranges:
+    def missing(self, device: int, epoch: int) -> ranges.Ranges:
+        """Return what is missing of a journal between slots that are held."""
         rows = self.database.rows(
             "SELECT first_seq, seq, held, head_seq FROM devices WHERE device = ? AND epoch = ?",
             (device, epoch),
