@@ -7,11 +7,12 @@ of it by the same rules. All of it is the ledger's word. Source: X-1; SPEC_SETTL
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from backend_sync.ledger.singles import SAID
 from backend_sync.storage.database import Database
 from card_layouts.cards.ulc_layout import ULC_HEADER
 from card_layouts.settlement import lines as ln
 from card_layouts.settlement.lines import Line
-from card_layouts.settlement.pricing import DayTerms
+from card_layouts.settlement.pricing import DayTerms, owed_of_single
 
 # Orders of the web shop are no sales: their booking's key names the action (`actions/desk.py`).
 ORDERED = (
@@ -40,12 +41,21 @@ class What(NamedTuple):
     product: int = 0
     tariff: int = 0
     day: int = 0
+    billed: int = 0  # cents that payer number `payer` of that tariff owes beside
+    payer: int = 0
 
 
-def counter_lines(
-    database: Database, postings: tuple[int, int], terms: DayTerms
-) -> Iterator[tuple[Line, int]]:
-    """Yield (line, cents) for every posting on REV that no slot tells of, in order."""
+class Sold(NamedTuple):
+    """A line, and what it adds: cents paid, cents owed by `payer`."""
+
+    line: Line
+    cents: int
+    billed: int
+    payer: str
+
+
+def counter_lines(database: Database, postings: tuple[int, int], terms: DayTerms) -> Iterator[Sold]:
+    """Yield a line for every posting on REV that no slot tells of, in order."""
     for row in database.rows(SOLD, postings):
         posting, name, area, cents, rule, header, time, says, at, paid, use, product = row
         what = What()
@@ -56,7 +66,8 @@ def counter_lines(
         elif use == area:
             what = _of_day(product, area, paid, terms)
         facts = ln.revenue_facts(posting, area, operator_of(name), cents, rule, *what)
-        yield Line(ln.OTHER, ln.POSTED, 1, 0, 0, 0, 0, ln.NO_SLOT, facts), cents
+        line = Line(ln.OTHER, ln.POSTED, 1, 0, 0, 0, 0, ln.NO_SLOT, facts)
+        yield Sold(line, cents, what.billed, terms.payer(area, what.tariff, what.payer))
 
 
 def _of_day(product: int, area: int, time: int, terms: DayTerms) -> What:
@@ -67,8 +78,14 @@ def _of_day(product: int, area: int, time: int, terms: DayTerms) -> What:
 
 def _single(says: bytes, area: int, at: int, terms: DayTerms) -> What:
     """Return what a single ticket says of itself (`ledger/singles.py`, SAID)."""
-    product, tariff = int.from_bytes(says[0:2], "big"), int.from_bytes(says[14:16], "big")
-    return What(product, tariff, terms.day(area, tariff, at))
+    ticket, place = {}, 0
+    for name, size in SAID:
+        ticket[name] = int.from_bytes(says[place : place + size], "big")
+        place += size
+    party = [(says[row], says[row + 1]) for row in range(place, len(says) - 1, 2) if says[row + 1]]
+    version = ticket["tariff"]
+    billed, payer = owed_of_single(terms.tariffs, ticket, party)
+    return What(ticket["product"], version, terms.day(area, version, at), billed, payer)
 
 
 def operator_of(account: str) -> int:

@@ -154,10 +154,11 @@ class Gatherer:
         yield from sorted(found.items())
 
     def _others(self) -> Iterator[Gathered]:
-        for line, cents in counter_lines(self.database, self.window.postings, self.terms):
-            facts = other_facts(line.facts)
-            key = key_of(facts, facts.seconds // DAY_SECONDS, "")
-            yield Gathered(line, key, cents, 0, cents, [])
+        for sold in counter_lines(self.database, self.window.postings, self.terms):
+            facts = other_facts(sold.line.facts)
+            key = key_of(facts, facts.seconds // DAY_SECONDS, sold.payer)
+            owed = sold.billed if sold.payer else 0
+            yield Gathered(sold.line, key, sold.cents, owed, facts.full, [])
 
 
 def stream(database: Database, sql: str, values: Any) -> Iterator[Any]:

@@ -292,10 +292,11 @@ class _Reading:
 
     def _take_other(self, line: Line) -> str:
         facts = other_facts(line.facts)
-        self.totals.add(
-            key_of(facts, facts.seconds // DAY_SECONDS, ""), line.sign, facts.charged, 0, facts.full
-        )
-        self.on_trust += facts.charged
+        payer = self.terms.payer(facts.authority, facts.tariff, facts.payer)
+        owed = billed(facts, payer)
+        key = key_of(facts, facts.seconds // DAY_SECONDS, payer)
+        self.totals.add(key, line.sign, facts.charged, owed, facts.full)
+        self.on_trust += facts.charged + owed
         return "" if line.sign == 1 else "revenue of the books that does not count"
 
     def _answer(self, line: Line, authority: int) -> Answer:

@@ -68,7 +68,9 @@ REVENUE = Layout("REVENUE", 96, table(
     "free", 6,
     "tariff", 16,
     "day", 16,
-    "free", 496,
+    "billed", 24,
+    "payer", 8,
+    "free", 464,
 ))
 # fmt: on
 
@@ -187,11 +189,12 @@ def blank_sale(payload: bytes) -> bytes:
 
 def revenue_facts(
     posting: int, authority: int, operator: int, cents: int, rule: str,
-    product: int = 0, tariff: int = 0, day: int = 0,
+    product: int = 0, tariff: int = 0, day: int = 0, billed: int = 0, payer: int = 0,
 ) -> bytes:  # fmt: skip
     """Return the facts of an OTHER line: one posting on a REV account that no slot tells of.
 
     `product`, `tariff` and `day` say what was sold, where the books know it: tax needs them.
+    `billed` cents are owed beside by payer number `payer` of that tariff.
     """
     return bytes(
         REVENUE.pack(
@@ -205,6 +208,8 @@ def revenue_facts(
                 "product": product,
                 "tariff": tariff,
                 "day": day,
+                "billed": billed,
+                "payer": payer,
             }
         )
     )

@@ -135,6 +135,21 @@ def single_answer(
     return Answer(DIFFERENT if is_own else UNRATED, "")
 
 
+def owed_of_single(tariffs: Tariffs, ticket: dict[str, Any], party: Party) -> tuple[int, int]:
+    """Return (cents, payer's number) of what somebody else owes for a single sold in advance.
+
+    (0, 0) where nobody does, or where no tariff of the authority's own prices it so.
+    """
+    tariff = tariffs.get((ticket["authority"], ticket["tariff"]))
+    tap = i.new_tap()
+    tap[i.T_SECONDS], tap[i.T_PICKED] = ticket["from_minute"] * 60, ticket["zones"] & 0x7FFF
+    tap[i.T_BOOK] = ticket["authority"]
+    priced = _priced(tariff, ticket["product"], tap, party) if tariff else None
+    if priced is None or priced.total != ticket["price"] or not priced.payer:
+        return 0, 0
+    return priced.full - priced.total, priced.payer
+
+
 def _payer_named(tariff: Tariff, number: int) -> str:
     """Return a payer's name; "" for nobody, and where the package has none of that number."""
     try:
@@ -230,6 +245,11 @@ class DayTerms:
     def revenue(self, authority: int, version: int) -> int:
         """Return REVENUE_*: how a journey's price is split; first boarding without a tariff."""
         return self._divided_by(authority, version).revenue
+
+    def payer(self, authority: int, version: int, number: int) -> str:
+        """Return the name of a payer of the authority's own tariff; "" for 0."""
+        tariff = self.tariffs.get((authority, version))
+        return _payer_named(tariff, number) if tariff and number else ""
 
     def passes(self, authority: int, version: int) -> tuple[int, list[tuple[int, int]]]:
         """Return (PASSES_*, [(operator, parts)]): how what was paid before is divided."""

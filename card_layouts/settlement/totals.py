@@ -55,6 +55,7 @@ class Facts(NamedTuple):
     seconds: int
     channel: str
     carried: int = 0  # the issuer's number of the pass or pack that carried; 0 = none did
+    payer: int = 0  # of an OTHER line: number in its tariff of who owes `reduction`
 
 
 Places = list[tuple[int, int]]
@@ -125,8 +126,8 @@ def other_facts(facts: bytes) -> Facts:
     cents = int.from_bytes(row["cents"], "big") * (-1 if row["minus"] else 1)
     rule = bytes(row["rule"]).rstrip(b"\0").decode("ascii", "replace")
     return Facts(row["authority"], row["operator"], row["authority"], row["tariff"],
-                 row["product"], 0, 0, 0, cents, cents, 0, 0, 0, row["day"] * DAY_SECONDS,
-                 rule)  # fmt: skip
+                 row["product"], 0, 0, 0, cents + row["billed"], cents, row["billed"], 0, 0,
+                 row["day"] * DAY_SECONDS, rule, 0, row["payer"])  # fmt: skip
 
 
 class Key(NamedTuple):

@@ -2,11 +2,19 @@
 
 import pytest
 
+from backend_sync.ledger.singles import CounterSale
 from backend_sync.settlement.bills import bills
 from backend_sync.settlement.holds import differences
 from backend_sync.settlement.statements import statements
 from card_layouts.fares.settlement import HOLDER
 from card_layouts.settlement.shares import tax_inside
+from card_layouts.tickets.single import (
+    CERTIFICATE,
+    CERTIFICATE_LAYOUT,
+    SELLER_COUNTER,
+    encode_code,
+    pack_single,
+)
 from tests.backend_sync.settled_worlds import DAY, FERRY, MORNING, SENIOR, TOWN, Settled
 
 STUDENT, CHILD, ADULT = 4, 1, 0
@@ -61,6 +69,24 @@ def test_a_paper_singles_concession_is_owed_by_its_payer_to_the_cent(world):
     ]  # fmt: skip
     assert closed.values["sums"] == [1950, 1950, 1950, 0]
     assert closed.values["tax"] == [[1, "transport", 140, 1950, tax_inside(1950, 140)]]
+    agree(world)
+
+
+@pytest.mark.requirement("W-59", "X-1")
+def test_a_single_sold_in_advance_has_its_concession_owed_too(world):
+    day = {"from_minute": MORNING // 60, "minutes": 90, "tariff": 1, "authority": TOWN}
+    values = {**day, "device": 900, "serial": 1, "zones": 0x4000, "price": 2 * 210 + 300,
+              "group0": ADULT, "count0": 1, "group1": SENIOR, "count1": 2}  # fmt: skip
+    body = pack_single(values)
+    seller = {"layout": CERTIFICATE_LAYOUT, "kind": SELLER_COUNTER, "authority": TOWN,
+              "device": 900, "public": bytes(32)}  # fmt: skip
+    code = encode_code(body, bytes(64), bytes(CERTIFICATE.pack(seller)) + bytes(64))
+    world.ledger.import_singles([CounterSale("web-7", code, "web", MORNING)])
+    closed = world.settle()
+    assert owed(closed) == {(TOWN, "town"): 180}
+    assert closed.values["sums"] == [900, 900, 900, 0]
+    assert claimed(world) == {"CONCESSION:1:town": -180}
+    assert closed.values["tax"] == [[1, "transport", 140, 900, 111]]
     agree(world)
 
 
