@@ -1,6 +1,7 @@
 """Products given back: off the card first, then the money, once and by two above the limit."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -9,10 +10,17 @@ from backend_sync.registers.approvals import RegisterApprovals
 from backend_sync.sales.counter import SaleRefused, terms_of
 from backend_sync.sales.main import main
 from backend_sync.sales.product_refunds import PAID, READY, REFUSED, WAITS, ProductRefunds
+from backend_sync.settlement.close import close_day
+from backend_sync.tariffs.book import read_tariff
+from backend_sync.tariffs.gtfs import read_feed
+from backend_sync.tariffs.package_writer import write_package
 from card_layouts.answers import ACCEPTED
 from card_layouts.cards.card_layout import P_SLOT, ZONES_ALL
 from card_layouts.records.entries_service import ACT_PRODUCT
 from card_layouts.records.entries_tap import HOW_NOT_SENT, OUTCOME_ABORTED
+from simulator.demo_system import TARIFFS as SHIPPED
+from simulator.demo_system import TOWN_FEED
+from simulator.small_tariffs import mounted
 from simulator.tap_world import NOW
 from tests.backend_sync.action_worlds import HOUR, Shop
 from tests.backend_sync.builders import AUTHORITY, World
@@ -195,3 +203,25 @@ def test_the_commands_ask_list_and_pay(tmp_path, capsys):
     assert "no such register" in capsys.readouterr().err
     assert main(["slip", "refunds", place, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == []
+
+
+@pytest.mark.requirement("X-1", "X-8", "I10")
+def test_a_closed_day_taxes_what_was_sold_less_what_was_given_back(tmp_path):
+    book = replace(read_tariff(SHIPPED / "tariff.toml", 1).book, authority=AUTHORITY)
+    own = {(AUTHORITY, 1): mounted(write_package(book, read_feed(TOWN_FEED)))}
+    for counter in opened(tmp_path, None, own):
+        counter.sell(season(counter, SOLD_AS, paid="card"))
+        counter.world.devices[1].product(counter.world.cards[0], SOLD_AS, RIGHT)
+        counter.world.post()
+        counter.refunds = ProductRefunds(counter)
+        ask(counter)
+        take_off(counter)
+        counter.refunds.pay("r1", CLERK, 1)
+        left = balances(counter)[f"REV:{AUTHORITY}:0"]
+        assert 0 < left < 5502
+        closed = close_day(counter.world.ledger, counter.world.clock.now // 86_400, {})
+        assert closed.values["sums"][2:] == [left, 0]
+        after = balances(counter)
+        assert after[f"VAT:{AUTHORITY}:transport"] == (2 * left * 140 + 1140) // 2280
+        revenue = sum(cents for name, cents in after.items() if name.startswith("REV:"))
+        assert revenue + after[f"VAT:{AUTHORITY}:transport"] == left
