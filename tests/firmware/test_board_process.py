@@ -36,8 +36,8 @@ from simulator.workbench import ACK_LOST, HOUR_MS, Workbench, paper_code, smalle
 
 pytestmark = pytest.mark.system
 WRITE_RECORD = 0x3B
-HEAP_SPARE_KIB = 20  # of what the simulated boards are given: heap in pieces cannot be used whole
-SELLER_SPARE_KIB = 16  # the same for a device that sells and scans tickets on paper
+HEAP_SPARE_KIB = 24  # of what the simulated boards are given: heap in pieces cannot be used whole
+SELLER_SPARE_KIB = 18  # the same for a device that sells and scans tickets on paper
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,8 @@
 
 import pytest
 
+from card_layouts.answers import ACCEPTED
+from card_layouts.cards.card_layout import G
 from card_layouts.codec.bits import get_bits
 from card_layouts.crypto.pin import is_known, pin_row
 from card_layouts.errors import RangeError
@@ -14,7 +16,7 @@ from card_layouts.records.entries_device import (
     SHIFT_START,
 )
 from card_layouts.records.entries_service import CASH_SALE, PAID_CASH, ROUNDING_ZERO
-from card_layouts.records.entries_tap import TERMINAL_HAND_HELD
+from card_layouts.records.entries_tap import REASON_FUNDS, TERMINAL_HAND_HELD
 from card_layouts.records.slot import FLAG_LAST_OF_SHIFT
 from card_layouts.settlement.totals import sale_facts
 from firmware import journal_counters
@@ -96,6 +98,24 @@ def test_a_shift_from_sign_on_to_sign_off_says_what_was_sold_and_tapped(bus):
     sold = rows(bus, "CASH_SALE")
     assert {(row["shift"], row["clerk"]) for row in sold} == {(1, DRIVER)}
     assert rows(bus, "INTENT")[0]["shift"] == 1
+
+
+@pytest.mark.requirement("W-15", "W-16", "W-18")
+def test_a_driver_checks_cards_registers_changes_and_picks_zones_for_what_he_sells(bus):
+    card, empty = new_card(), new_card(purse=0)
+    assert bus.present(card) == ACCEPTED
+    bus.watch.seconds += 600
+    assert bus.present(card) == ACCEPTED
+    bus.watch.seconds += 600
+    assert bus.present(empty) == REASON_FUNDS, "shown to the driver"
+    paid, change = rows(bus, "INTENT")
+    assert G.unpack(bytes(7) + paid["body"] + paid["h"])["amount"] == FARE
+    assert G.unpack(bytes(7) + change["body"] + change["h"])["amount"] == 0, (
+        "a change costs nothing"
+    )
+    assert bus.sell(1, zones=0x6000) == f"sold 1 1 {FARE_TWO}"
+    assert bus.sell(2, zones=0x4000) == f"sold 2 2 {FARE}"
+    assert [row["picked"] for row in rows(bus, "CASH_SALE")] == [0x6000, 0x4000]
 
 
 @pytest.mark.requirement("W-14", "T18")

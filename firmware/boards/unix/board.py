@@ -48,7 +48,7 @@ class NoDisplay:
 def main(image_hash=bytes(16)):
     """Run with the process's arguments."""
     try:
-        validator, control = start(read_configuration(sys.argv[1]), wiring(sys.argv[2:]))
+        validator, control = start(sys.argv[1], wiring(sys.argv[2:]))
     except LayoutError:  # its words are left out of the image
         print(sys.argv[1] + ": wanted what `tornello keyring provision` prints for a device")
         sys.exit(1)
@@ -67,9 +67,18 @@ def wiring(arguments):
     return wired
 
 
-def start(config, wired):
-    """Return (validator, control line) of a configuration; forgets the configuration."""
+def start(path, wired):
+    """Return (validator, control line) of the configuration in the file `path`.
+
+    It is forgotten before anything is made: it would leave holes among what stays.
+    """
+    config = read_configuration(path)
+    keys, publics, profile = keys_of(config), publics_of(config), profile_of(config)
+    sells = bool(config.get("ticket"))
     wired = wired or config["board"]
+    config = None
+    forget_seldom()
+    gc.collect()
     control = ControlLine(open_line(wired["control"]))
     flash = FileFlash(wired["flash"])
     reader = Pn532(ReaderStream(wired["reader"]))
@@ -79,11 +88,10 @@ def start(config, wired):
         flash = TracedFlash(flash, control, JOURNAL_FIRST, JOURNAL_BLOCKS)
         reader = TracedReader(reader, control)
     screen = Screen(NoDisplay())
-    ports = Ports(control, reader, flash, PtyLink(wired["link"]), screen, keys_of(config))
+    ports = Ports(control, reader, flash, PtyLink(wired["link"]), screen, keys)
     journal = Journal(flash, JOURNAL_FIRST, JOURNAL_BLOCKS).mount()
-    profile = profile_of(config)
-    validator = Validator(ports, journal, PACKAGES, publics_of(config), profile, HeapWindow())
-    if config.get("ticket"):
+    validator = Validator(ports, journal, PACKAGES, publics, profile, HeapWindow())
+    if sells:
         # In the image a module of its own: only a vehicle's device has it on its heap.
         from firmware.boards.unix.vehicle import sell_and_scan
 
