@@ -12,6 +12,7 @@ import pytest
 from backend_sync.cli import main
 from backend_sync.registers import main as register
 from backend_sync.registers.rights import role_of
+from card_layouts.cards.card_number import card_number
 from tests.backend_sync.builders import AUTHORITY
 from tests.backend_sync.registers_world import CHEAP, secret_file
 from tests.backend_sync.service_desk import AINO, uid_of
@@ -51,12 +52,13 @@ class Town:
         self.register("user", "add", "--name", name, "--role", role, "--rights", rights,
                       "--new-secret", self.secret, *bonds, by=by)  # fmt: skip
 
-    def register(self, *words, by=""):
+    def register(self, *words, by="", code=0):
         at = 2 if words[0] == "user" else 1
         signed = ["--by", by, "--secret", self.secret] if by else []
         given = [*words[:at], self.folders["users"], *words[at:], *signed]
-        assert register.main([str(word) for word in given], CHEAP) == 0
-        return self.capsys.readouterr().out
+        assert register.main([str(word) for word in given], CHEAP) == code
+        said = self.capsys.readouterr()
+        return said.err if code else said.out
 
     def say(self, program, command, *more, by="", said=""):
         """Return (exit code, output, errors)."""
@@ -141,6 +143,30 @@ def test_support_helps_with_a_lost_card_and_never_learns_whose_it_is(town):
     assert code == 0 and " cleo: lost-card about " in out and " sara: link about " in out
     assert town.say("links", "audit", by="cleo")[0] == 1
     assert town.say("links", "audit", "--handle", handle, by="sara")[1].count("\n") == 1
+
+
+@pytest.mark.requirement("W-27", "W-28", "W-96", "W-124", "W-125")
+def test_support_moves_and_finds_cards_of_every_authority_and_hands_out_none(town):
+    """Card logistics, for every authority; what support does with keys is in test_key_use.py."""
+    for authority, main_user in ((AUTHORITY, "anna"), (OTHER, "bea")):
+        point = ("--authority", authority, "--name", "point:harbour")
+        town.register("place", *point, by=main_user)
+        first, last = (card_number(authority, serial) for serial in (1000, 1009))
+        cards = ("--range", f"{first}..{last}")
+        town.register("deliver", *cards, "--delivery", 17, by="tess")
+        town.register("move", *cards, "--to", "stock", by="tess")
+        town.register("move", *cards, "--to", "point:harbour", by="tess")
+        handing_out = ("state", *cards, "--to", "with customer")
+        assert "cards.serve" in town.register(*handing_out, by="tess", code=1)
+        assert "places.change" in town.register("place", *point, by="tess", code=1)
+        one = ("--card", str(first))
+        assert "at point" in town.register("card", *one, by="cleo")
+        assert "cards.move" in town.register("move", *cards, "--to", "stock", by="cleo", code=1)
+        lost = ("state", "--range", str(first), "--to", "lost", "--reason", "a box is missing")
+        town.register(*lost, by="cleo")  # for a point whose staff calls
+        assert "lost" in town.register("history", *one, by="tess")
+    stock = json.loads(town.register("stock", "--json", by="tess"))
+    assert sorted({row["authority"] for row in stock}) == [OTHER, AUTHORITY]
 
 
 @pytest.mark.requirement("T19", "X-14", "W-10")

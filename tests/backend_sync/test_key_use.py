@@ -9,6 +9,7 @@ import pytest
 from backend_sync.keyring import main as keyring
 from backend_sync.registers import main as register
 from tests.backend_sync.builders import AUTHORITY
+from tests.backend_sync.ledger_databases import make_database
 from tests.backend_sync.registers_world import CHEAP, secret_file
 
 PROVISION = ("provision", "4711", "--authority", AUTHORITY, "--kind", "counter", "--edge", "depot")
@@ -17,9 +18,8 @@ PROVISION = ("provision", "4711", "--authority", AUTHORITY, "--kind", "counter",
 class Support:
     """Technical support: tess asks, toby agrees; anna is an authority's."""
 
-    def __init__(self, folder, capsys):
-        self.ring, self.users, self.capsys = folder / "ring", folder / "users", capsys
-        self.users.mkdir()
+    def __init__(self, folder, users, capsys):
+        self.ring, self.users, self.capsys = folder / "ring", users, capsys
         self.secret = secret_file(folder)
         self.keyring("init", "--authority", AUTHORITY)
         self.register("init", "--authority", 0, "--user", "tess", "--secret", self.secret)
@@ -64,9 +64,14 @@ class Support:
         return json.loads(self.keyring("status"))["devices"]
 
 
-@pytest.fixture
-def support(tmp_path, capsys):
-    return Support(tmp_path, capsys)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def support(request, tmp_path, capsys):
+    """The register of users is on each of the two databases."""
+    users = tmp_path / "users"
+    users.mkdir()
+    if request.param == "postgresql":
+        users = make_database(request.getfixturevalue("postgresql"))
+    return Support(tmp_path, users, capsys)
 
 
 @pytest.mark.requirement("X-14", "W-27", "W-150")
