@@ -92,6 +92,11 @@ class LocalKeyring:
 
     # What only the keyring's operator does
 
+    def refuse(self, device: int, epoch: int) -> None:
+        """Sign nothing more for a device; what it holds opens no list made from now on."""
+        self.register.refuse_device(device, epoch)
+        self.assembly.action_keys.fresh()
+
     def restored(self) -> int:
         """Take note that the ledger was put back to an older copy; return the new incarnation.
 

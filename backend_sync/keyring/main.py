@@ -202,8 +202,7 @@ def _refuse(options: argparse.Namespace) -> int:
         with asking.asker(options, options.folder, SystemClock()) as asker:
             if asker:
                 asker.demand("devices.change", device.authority)
-        keyring.register.refuse_device(options.device, options.epoch)
-        keyring.assembly.action_keys.fresh()  # what it holds opens no list made from now on
+        keyring.refuse(options.device, options.epoch)
     return 0
 
 

@@ -12,12 +12,11 @@ from card_layouts.fares.repeat import DIFFERENT, UNRATED
 from card_layouts.records.entries import OBS
 from simulator.histories import model_books
 from simulator.histories.invariants import Writer, wrong
-from simulator.histories.people import waits_elsewhere
 
 if TYPE_CHECKING:
     from simulator.histories.world import World
 
-KINDS = ("CASH", "PREPAID", "LIAB", "REV")  # where money may be, here
+KINDS = ("CASH", "PREPAID", "LIAB", "REV", "PAYOUT")  # where money may be, here
 ZERO = ("lost", "doubled", "unbalanced", "trial_balance_cents", "unpaid_actions")
 
 
@@ -241,8 +240,10 @@ def _packages_arrived(world: "World") -> None:
         if lacks:
             wrong(world, "arrived", lacks)
     for card in range(world.options.cards):
-        if waits_elsewhere(world, card) and card not in world.model.doubtful:
-            wrong(world, "arrived", f"card {card + 1} never had what was bought for it on the web")
+        orders = world.model.orders.open(card)
+        if orders and not world.nobody_knows(card):
+            said = "is neither on it nor paid back"
+            wrong(world, "arrived", f"card {card + 1}: order {orders[0]} of the web {said}")
 
 
 def _inventions_are_cases(world: "World", cases: set[Writer]) -> dict[int, int]:

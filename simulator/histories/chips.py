@@ -7,7 +7,16 @@ chip finishes it as soon as it has power again.
 
 from typing import Any, NamedTuple
 
-from card_layouts.cards.card_layout import FILE_A, FILE_C, FILE_G, FILE_V, G
+from card_layouts.cards.card_layout import (
+    FILE_A,
+    FILE_C,
+    FILE_G,
+    FILE_V,
+    KIND_ADJUST,
+    KIND_LOAD,
+    KIND_PRODUCT,
+    G,
+)
 from simulator.desfire_card import DesfireCard, Image
 from simulator.desfire_card.image import Application, File, RecordFile, ValueFile
 from simulator.desfire_card.transaction import finished
@@ -15,6 +24,7 @@ from simulator.prng import Prng
 
 COUNTER_START = (1 << 30) - 1
 N_BITS = 24
+DID = {KIND_LOAD: "load", KIND_PRODUCT: "pass", KIND_ADJUST: "nothing"}
 
 
 class Held(NamedTuple):
@@ -26,6 +36,7 @@ class Held(NamedTuple):
     a: int
     device: int
     seq: int  # low 26 bits
+    did: str  # by the newest record, "" for a ride
 
 
 class Chip:
@@ -73,6 +84,7 @@ class Chip:
             COUNTER_START - _value(files[FILE_A]),
             newest["device"],
             newest["seq"],
+            DID.get(newest["kind"], ""),
         )
 
 

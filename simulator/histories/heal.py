@@ -15,7 +15,7 @@ from simulator.histories.world import World
 from simulator.prng import Prng
 
 ROUNDS_MAX = 24
-HOUR_MS = 3_600_000
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 LAST_LOAD = 500
 
 
@@ -52,6 +52,7 @@ def mend(world: World) -> None:
             del world.withheld[device]
     world.inland.kill_at(-1, False)
     world.start_ledger()
+    world.inland.refuse(world.lost)  # nobody renews the lease of a gate that is gone
     world.inland.busy()
     for board in world.boards.values():
         if not board.is_gone:
@@ -69,8 +70,8 @@ def finish(world: World) -> None:
         people.serve(world, chip, None, prng)
         if world.model.is_blocked(chip.number):
             control_room.forgive(world, chip.card)
-        waits = world.orders[chip.card] or people.waits_elsewhere(world, chip.card)
-        if not waits and not world.model.is_blocked(chip.number):
+        buys = people.waits_elsewhere(world, chip.card) and not world.nobody_knows(chip.card)
+        if not buys and not world.orders[chip.card] and not world.model.is_blocked(chip.number):
             people.pay(world, chip.card, Order(LOAD, LAST_LOAD))
             people.serve(world, chip, None, prng)
 
@@ -78,14 +79,14 @@ def finish(world: World) -> None:
 def deliver(world: World) -> None:
     """Let gates carry out what was bought on the web, as soon as they have heard of it."""
     for number in range(ROUNDS_MAX):
-        cards = [card for card in range(world.options.cards) if card not in world.model.doubtful]
+        cards = [card for card in range(world.options.cards) if not world.nobody_knows(card)]
         waiting = [card for card in cards if people.waits_elsewhere(world, card)]
         if not waiting:
             return
         for card in waiting:
             control_room.forgive(world, card)
         dock_all(world, number)
-        world.run_for(90_000 if number == 0 else HOUR_MS)
+        world.run_for(90_000 if number == 0 else HOUR_MS if number < ROUNDS_MAX // 2 else DAY_MS)
         web_shop.deliver(world)
 
 
@@ -95,6 +96,8 @@ def drain(world: World) -> None:
         dock_all(world, number)
         world.run_for(90_000)
         if is_drained(world):
+            world.inland.busy()  # the ledger looks once more what became of its orders
+            world.run_for(5_000)
             return
         world.run_for(HOUR_MS)
 

@@ -10,14 +10,14 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event
 
-from backend_sync.actions.desk import Order, create
+from backend_sync.actions.desk import ActionRefused, Order, cancel, create
 from backend_sync.app import PUBLISH_EVERY_MS, Service
 from backend_sync.config import LEASE_DEFAULTS, Config
 from backend_sync.keyring.local import LocalKeyring
@@ -30,7 +30,7 @@ from simulator.histories.broker import LedgerSide, Post
 from simulator.histories.depot import Killed, MachineClock
 from simulator.histories.places import LEDGER
 from simulator.histories.prices import AREAS, tariff_body
-from simulator.histories.town import AUTHORITY, tariff_file
+from simulator.histories.town import AUTHORITY, EPOCH, tariff_file
 from simulator.prng import Prng
 
 HOUR_S = 3600
@@ -78,6 +78,7 @@ class Inland:
         self.ticket_sales: list[TicketSale] = []
         self.single_sales: list[CounterSale] = []
         self.online_sales: list[tuple[bytes, Order]] = []  # by the card's pseudonym
+        self.withdrawn: list[str] = []  # keys of orders
         self.listed: dict[bytes, tuple[str, int]] = {}
         self.lists: dict[int, dict[bytes, int]] = {}  # overlay version -> pseudonym -> g
         self._noted: set[int] = set()  # versions since the start: one nobody was given comes again
@@ -96,7 +97,7 @@ class Inland:
 
     def start(self) -> None:
         """Start the service on what is on its disk, and give it what people gave it before."""
-        keyring = LocalKeyring(self.folder / "keyring")
+        keyring = LocalKeyring(self.folder / "keyring", Prng(self.restores).fork("refused").bytes)
         self.broker = LedgerSide(self.post, LEDGER)
         self.service = Service(self.config, self.machine, keyring, self.broker, Never())
         self._left = -1
@@ -107,8 +108,10 @@ class Inland:
         self.service.ledger.import_sales(self.sales)
         self.service.ledger.import_tickets(self.ticket_sales)
         self.service.ledger.import_singles(self.single_sales)
-        for pseudonym, order in self.online_sales:
+        for pseudonym, order in self.online_sales[:: -1 if self.restores % 2 else 1]:
             self._order(self.service, pseudonym, order)
+        for key in self.withdrawn:
+            self._withdraw(self.service, key)
         self.busy()
 
     def die(self) -> None:
@@ -193,10 +196,36 @@ class Inland:
         self.busy()
         return True
 
+    def withdraw_online(self, key: str) -> bool:
+        """Withdraw an order, as `sell_online` takes one."""
+        self.withdrawn.append(key)
+        try:
+            if self.service is not None:
+                self._withdraw(self.service, key)
+        except Killed:
+            self.die()
+            return False
+        self.busy()
+        return True
+
+    def _withdraw(self, service: Service, key: str) -> None:
+        with service.ledger.books() as books:
+            number = books.database.value("SELECT id FROM actions WHERE key = ?", (key,))
+            try:
+                cancel(books, number, "buyer")
+            except ActionRefused:
+                return  # it is done or over: then that stands
+
     def _order(self, service: Service, pseudonym: bytes, order: Order) -> None:
         with service.ledger.books() as books:
             card = books.database.value("SELECT id FROM cards WHERE pseudonym = ?", (pseudonym,))
             create(books, order._replace(card=card))
+
+    def refuse(self, devices: Iterable[int]) -> None:
+        """Sign nothing more for devices that are gone, as an operator does."""
+        assert self.service is not None, "the ledger is up"
+        for device in sorted(devices):
+            self.service.keyring.refuse(device, EPOCH)  # type: ignore[attr-defined]
 
     def list_card(self, pseudonym: bytes, action: str, g: int) -> None:
         """Put a card on the hotlist."""

@@ -27,7 +27,7 @@ class Books:
         self.evidence: dict[Writer, set[str]] = {}
         self.transfers: dict[int, set[int]] = {}
         self._restores = 0
-        self._last_posting = self._last_entry = 0
+        self._last_posting = self._last_entry = self._last_booking = 0
         self._reader: sqlite3.Connection | None = None
 
     def rows(self, sql: str, *values: Any) -> list[Any]:
@@ -43,8 +43,10 @@ class Books:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
-        self._last_posting = self._last_entry = 0
+        self._last_posting = self._last_entry = self._last_booking = 0
         self.entries, self.evidence, self.transfers = {}, {}, {}
+        for bought in self.world.model.orders.all:
+            bought.is_earned = False
 
     def after_commit(self) -> None:
         """Check what the last commit brought. Raises: Violation."""
@@ -53,6 +55,7 @@ class Books:
         i4_transfers_balance(self)
         i7_posted_is_on_the_card(self)
         i5_known_sums(self)
+        i11_money_once(self)
 
     def heard(self) -> set[Writer]:
         """Return (device, seq) of every entry the ledger holds."""
@@ -148,6 +151,30 @@ def i5_known_sums(books: Books) -> None:
                 f"card {card + 1} at n {n}: the books say D {debits} L {loads},"
                 f" the chip D {spent} L {loaded}",
             )
+
+
+def i11_money_once(books: Books) -> None:
+    """An order is carried out, or its money goes back: never both; a pass is earned on its card."""
+    world, orders = books.world, books.world.model.orders
+    world.checked["I11 money"] += 1
+    for number, booked, key in books.rows(
+        "SELECT b.id, b.key, a.key FROM bookings b JOIN actions a"
+        " ON b.key IN ('actions:' || a.id || ':back', 'actions:' || a.id || ':sold')"
+        " WHERE b.id > ? ORDER BY b.id", books._last_booking
+    ):  # fmt: skip
+        books._last_booking = number
+        order = int(key.removeprefix("web-"))
+        nobody_knows = world.nobody_knows(orders.all[order].card)
+        said = ""
+        if booked.endswith(":back"):
+            world.lived["order paid back"] += 1
+            said = orders.paid_back(order, world.now_s, nobody_knows)
+        else:
+            orders.all[order].is_earned = True
+        if booked.endswith(":sold") and not orders.all[order].is_done and not nobody_knows:
+            said = f"order {order} is earned, and not on its card"
+        if said:
+            wrong(world, "I11", said)
 
 
 # Now and then ----------------------------------------------------------------------------

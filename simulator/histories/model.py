@@ -3,8 +3,8 @@
 It is told only what physically happened: what a chip holds after a card was presented, what the
 passenger saw, what people paid, which prices and lists a board switched to, which journals and
 chips were destroyed or copied. It imports nothing of ours, so that it can disagree with every
-program. `wrong` collects (invariant, sentence). What a ride costs: model_fares.py; what follows for
-the books: model_books.py.
+program. `wrong` collects (invariant, sentence). What a ride costs: model_fares.py; what was bought
+on the web: model_orders.py; what follows for the books: model_books.py.
 
 Source: trust.md 4.2 (gate rule), 4.3, 4.4, 4.6, 4.7.
 """
@@ -12,8 +12,9 @@ Source: trust.md 4.2 (gate rule), 4.3, 4.4, 4.6, 4.7.
 from typing import NamedTuple
 
 from simulator.histories.model_fares import Fares
+from simulator.histories.model_orders import WEB_PASS, Orders
 
-LOAD, PASS, UNBLOCK, WEB = "load", "pass", "unblock", "web"  # WEB: carried out by gates
+LOAD, PASS, UNBLOCK, ONLINE = "load", "pass", "unblock", "online"  # ONLINE: done by gates
 GRACE_S, GRACE_MIN_S = 15, 9
 GREEN, UNKNOWN = "green", "HOLD_AGAIN"
 PAID_NOW = ("ACCEPTED",)
@@ -37,6 +38,7 @@ class Tx(NamedTuple):
     blocks: int
     at_s: int
     k: int = 0  # the action it did, as its card counts them; 0 = none
+    did: str = ""  # what its record says it did
 
     @property
     def writer(self) -> tuple[int, int]:
@@ -69,7 +71,8 @@ class Model:
         self.chips: dict[int, Chip] = {}
         self.by_writer: dict[Writer, Tx] = {}
         self.by_place: dict[tuple[int, int], set[Writer]] = {}  # (card, n) -> who wrote there
-        self.paid: dict[int, list[Order]] = {}  # card -> action 1, 2 ...
+        self.paid: dict[int, list[Order]] = {}  # card -> action 1, 2 ...; of the web what was done
+        self.orders = Orders()
         self.doubtful: set[int] = set()  # cards of which there are copies or older images
         self.unshown: dict[tuple[int, int], int] = {}
         self.wrong_clocks: dict[int, int] = {}  # device -> until when its journeys are not judged
@@ -113,15 +116,15 @@ class Model:
         """Forget an action that an older image has not had."""
         if tx.actions:
             order = self.paid[tx.card][chip.a]
-            if order.kind == PASS:
+            if order in chip.passes:
                 chip.passes.remove(order)
             elif order.kind == UNBLOCK:
                 chip.free = max(0, chip.b - 1)
 
-    def sold(self, card: int, order: Order, k: int = 0) -> int:
-        """Take an order that was paid for, before all from `k` on if given; return its number."""
-        self.paid[card].insert(k - 1 if k else len(self.paid[card]), order)
-        return k or len(self.paid[card])
+    def sold(self, card: int, order: Order) -> int:
+        """Take an order that was paid for at the counter; return its number."""
+        self.paid[card].append(order)
+        return len(self.paid[card])
 
     # What happens to boards -------------------------------------------------------------
 
@@ -139,7 +142,7 @@ class Model:
     # What a presentation does -----------------------------------------------------------
 
     def presented(self, chip: int, device: int, is_gate: bool, purse: int, n: int, b: int, a: int,
-                  wrote: tuple[int, int], at_s: int) -> Tx | None:  # fmt: skip
+                  wrote: tuple[int, int], at_s: int, did: str = "") -> Tx | None:  # fmt: skip
         """Compare a chip with what it held before; return the commit that happened, if one did."""
         was = self.chips[chip]
         after, before = (purse, n, b, a), (was.purse, was.n, was.b, was.a)
@@ -148,7 +151,7 @@ class Model:
                 self._wrong("I1", f"chip {chip}: {before} became {after} without a transaction")
             return None
         tx = Tx(chip, was.card, n, device, wrote[1], purse - was.purse, a - was.a, b - was.b, at_s,
-                a if a > was.a else 0)  # fmt: skip
+                a if a > was.a else 0, did)  # fmt: skip
         if n != was.n + 1:
             self._wrong("I2", f"chip {chip}: counter went from {was.n} to {n} in one presentation")
         if wrote[0] != device:
@@ -159,8 +162,10 @@ class Model:
             self._wrong("I1", f"chip {chip}: {before} became {after}")
         if not tx.actions and tx.cents > 0:
             self._wrong("I1", f"chip {chip}: {tx.cents} cents came from nowhere")
-        if tx.actions:
-            self._served(tx, was, a, b, is_gate)
+        if tx.actions and is_gate:
+            self._carried_out(tx, was, a)
+        elif tx.actions:
+            self._served(tx, was, a, b)
         if tx.blocks and tx.card not in self.listed:
             self._wrong("block", f"chip {chip}: blocked by {device}, nobody listed this card")
         if self.is_ride(tx) and was.txs and self._again(tx, was.txs[-1]):
@@ -230,16 +235,28 @@ class Model:
         soon = tx.at_s - last.at_s < GRACE_MIN_S and last.device == tx.device
         return owed and soon and tx.device not in self.wrong_clocks
 
-    def _served(self, tx: Tx, chip: Chip, k: int, b: int, is_gate: bool) -> None:
+    def _carried_out(self, tx: Tx, chip: Chip, k: int) -> None:
+        """Take an action of a gate: something bought on the web, or nothing in its stead."""
+        paid, has_copies = self.paid[tx.card], tx.card in self.doubtful
+        at_s = -1 if tx.device in self.wrong_clocks else tx.at_s
+        bought, said = self.orders.carried_out(tx.card, tx.did, tx.cents, at_s, has_copies)
+        if said:
+            self._wrong("I11", f"card {tx.card + 1}: action {k}: {said}")
+        order = Order(ONLINE, 0)
+        if bought is not None and bought.kind == WEB_PASS:
+            order = Order(ONLINE, bought.cents, bought.from_s, bought.until_s)
+            chip.passes.append(order)
+        if k > len(paid) or not has_copies:
+            paid.insert(k - 1, order)
+
+    def _served(self, tx: Tx, chip: Chip, k: int, b: int) -> None:
         paid = self.paid[tx.card]
         if k > len(paid):
             self._wrong("I11", f"card {tx.card + 1}: action {k} was never paid for")
             return
         order = paid[k - 1]
-        if is_gate and tx.card in self.doubtful:  # what waits for one chip may have moved on
-            order = next((o for o in paid if o[:2] == (WEB, tx.cents)), order)
-        wanted = order.cents if order.kind in (LOAD, WEB) else 0
-        if tx.cents != wanted or is_gate != (order.kind == WEB):
+        wanted = order.cents if order.kind == LOAD else 0
+        if tx.cents != wanted or order.kind == ONLINE:
             self._wrong("I11", f"card {tx.card + 1}: action {k}: {tx.cents} of {wanted} cents")
         if order.kind == PASS:
             chip.passes.append(order)

@@ -7,7 +7,7 @@ against. Source: trust.md 4.3, 4.4, 4.7.
 
 from typing import Any
 
-from simulator.histories.model import PASS
+from simulator.histories.model import ONLINE, PASS
 
 Writer = tuple[int, int]  # device, seq
 
@@ -40,13 +40,19 @@ def charged(model: Any, unheard: set[Writer], known: set[Writer]) -> dict[int, i
 def passes(model: Any, unheard: set[Writer], known: set[Writer]) -> int:
     """Return what was paid for passes that are on cards."""
     done = {(tx.card, tx.k) for tx in _all_posted(model, unheard, known) if tx.actions}
-    orders = [model.paid[card][k - 1] for card, k in done if 0 < k <= len(model.paid[card])]
-    return sum(order.cents for order in orders if order.kind == PASS)
+    found = [(card, model.paid[card][k - 1]) for card, k in done if 0 < k <= len(model.paid[card])]
+    # What a copy did is earned when it is told, and stays so when the other story comes.
+    doubtful = [b for b in model.orders.all if b.card in model.doubtful]
+    online = [o.cents for card, o in found if o.kind == ONLINE and card not in model.doubtful]
+    online += [bought.cents for bought in doubtful if bought.is_earned]
+    return sum(online) + sum(order.cents for _, order in found if order.kind == PASS)
 
 
 def cash(model: Any) -> int:
     """Return all that was ever paid."""
-    return sum(order.cents for orders in model.paid.values() for order in orders)
+    paid = [order for orders in model.paid.values() for order in orders]
+    counters = sum(order.cents for order in paid if order.kind != ONLINE)
+    return counters + int(model.orders.cents())
 
 
 def purses(model: Any) -> int:

@@ -17,7 +17,7 @@ from simulator.field import Tear
 from simulator.histories.boards import Board, Desk, Gate
 from simulator.histories.chips import Chip
 from simulator.histories.events import Event
-from simulator.histories.model import LOAD, PASS, WEB
+from simulator.histories.model import LOAD, PASS
 from simulator.histories.model import Order as Wanted
 from simulator.histories.places import DESK
 from simulator.histories.prices import HOME, SEASON, START_S, day_on_walls
@@ -86,15 +86,13 @@ def load(world: World, event: Event) -> None:
 
 
 def waits_elsewhere(world: World, card: int) -> bool:
-    """Say whether a load that was bought on the web is the next thing for this card."""
-    done, paid = world.model.chips[card].a, world.model.paid[card]
-    return done < len(paid) and paid[done].kind == WEB
+    """Say whether something bought on the web for this card is neither on it nor paid back."""
+    return bool(world.model.orders.open(card))
 
 
 def pay(world: World, card: int, order: Wanted) -> None:
     """Take the money; the order waits until it is on the card."""
-    before = world.model.chips[card].a + 1 if waits_elsewhere(world, card) else 0
-    k = world.model.sold(card, order, before)
+    k = world.model.sold(card, order)
     action = FIRST_ACTION + 100 * card + k
     now = START_S + world.now_s
     world.orders[card].append(k)
@@ -242,7 +240,7 @@ def _committed(world: World, visit: Presentation) -> None:
     world.hear(board)
     tx = world.model.presented(
         chip.number, board.device, isinstance(board, Gate),
-        held.purse, held.n, held.b, held.a, (held.device, held.seq), world.now_s,
+        held.purse, held.n, held.b, held.a, (held.device, held.seq), world.now_s, held.did,
     )  # fmt: skip
     if tx is not None:
         visit.txs.append(tx)
@@ -251,7 +249,7 @@ def _committed(world: World, visit: Presentation) -> None:
 def _note(world: World, board: Board, tx: Any) -> None:
     """Count what every set of histories must have."""
     if isinstance(board, Gate) and tx.actions:
-        world.lived["load carried out by a gate"] += 1
+        world.lived[f"{tx.did} carried out by a gate"] += 1
     elif tx.blocks:
         world.lived["card blocked"] += 1
     elif isinstance(board, Gate) and board.area != HOME:

@@ -25,7 +25,7 @@ from simulator.histories.inland import Inland
 from simulator.histories.model import Model
 from simulator.histories.model_visitors import Visitors
 from simulator.histories.options import Options
-from simulator.histories.places import CARDS_MAX, DESK, card_name, edge_name, gate_device
+from simulator.histories.places import CARDS_MAX, DESK, GATES_MAX, card_name, edge_name, gate_device
 from simulator.histories.prices import AREAS, HOME, PRICES, START_S
 from simulator.histories.town import (
     EPOCH,
@@ -109,6 +109,8 @@ class World:
             edge = edge_name(number % self.options.edges)
             area = AREAS[number % self.options.areas]
             keyring.provision(gate_device(number), EPOCH, area, OPERATOR, edge)
+        for number in range(self.options.gates, GATES_MAX):
+            keyring.register.refuse_device(gate_device(number), EPOCH)  # there is none in this town
         uids = [chip.uid for chip in self.chips]
         found = zip(keyring.pseudonyms(uids), self.chips, strict=True)
         self.cards_of = {pseudonym: chip.card for pseudonym, chip in found}
@@ -229,6 +231,15 @@ class World:
         if self.inland.service is None:
             self.say("ledger", "starts again")
             self.inland.start()
+
+    def nobody_knows(self, card: int) -> bool:
+        """Say whether what gates did to a card cannot be known inland any more.
+
+        It has copies, or a journal is gone in which an action of it stands: its money waits then.
+        """
+        mine = [tx for tx in self.model.by_writer.values() if tx.card == card and tx.actions]
+        gone = [tx for tx in mine if tx.device in self.lost and tx.writer not in self.books.entries]
+        return card in self.model.doubtful or bool(gone)
 
     # Boards ---------------------------------------------------------------------------
 

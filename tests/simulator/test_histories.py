@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from simulator import sim
-from simulator.histories import model, model_books, model_fares, model_visitors
+from simulator.histories import model, model_books, model_fares, model_orders, model_visitors
 from simulator.histories.canary import CANARIES, planted
 from simulator.histories.card_faults import CARD_FAULTS
 from simulator.histories.dock_faults import DOCK_FAULTS
@@ -32,7 +32,7 @@ FIXED, FULL = 40, 200
 TAPS, FULL_TAPS = 60, 120
 EASY = ("intent-late", "silence-is-yes", "one-cent-more", "half-a-list", "lower-actions",
         "half-the-way-further")  # fmt: skip
-ORACLE = (model, model_books, model_fares, model_visitors)
+ORACLE = (model, model_books, model_fares, model_orders, model_visitors)
 INVARIANTS = [f"I{number}" for number in range(1, 17)]
 
 
