@@ -29,6 +29,10 @@ TOUCHED = (
     f" LEFT JOIN ({STATES}) s ON s.pending = p.id WHERE e.received <= ?"
     " AND (s.pending IS NULL OR s.eq = 1 OR (s.p = 1 AND s.v = 1))"
     " UNION SELECT card FROM kept_detail"
+    # A dispute (`backend_sync/sales`) is open until it is refused, or its goodwill has ended.
+    " UNION SELECT d.card FROM disputes d WHERE NOT EXISTS (SELECT 1 FROM dispute_steps s"
+    " LEFT JOIN action_states a ON a.action = s.action WHERE s.dispute = d.id"
+    " AND (s.step = 'refused' OR (s.step = 'accepted' AND a.ended = 1)))"
 )
 TICKET_CASES = (
     "SELECT ticket FROM ticket_twice UNION SELECT t.ticket FROM ticket_taps t"

@@ -43,6 +43,13 @@ kept_detail = Table(  # a dispute touches these cards: their detail stays
     word_column("reason", 200),
 )
 
+card_uses = Table(  # the day after a card's newest folded entry: dormancy asks, nobody else
+    "card_uses",
+    metadata,
+    Column("card", Big, ForeignKey("cards.id"), primary_key=True, autoincrement=False),
+    number_column("used"),  # s since 2020, 00:00 UTC
+)
+
 folds = append_only(
     Table(
         "folds",

@@ -54,6 +54,13 @@ class BooksChanged(FoldRefused):
     """The books are not as they were sealed: folding would cover it up."""
 
 
+KEEP_USES = (
+    "INSERT INTO card_uses (card, used) SELECT e.card, (max(e.received) / 86400 + 1) * 86400"
+    " FROM fold_slots f JOIN entries e ON e.id = f.id WHERE e.card IS NOT NULL GROUP BY e.card"
+    " ON CONFLICT (card) DO UPDATE SET used = excluded.used WHERE excluded.used > card_uses.used"
+)
+
+
 def horizon(now: int, weeks: int = WEEKS) -> int:
     """Return the time up to which detail is folded. Raises: FoldRefused below 13 weeks."""
     if weeks < WEEKS_MIN:
@@ -111,6 +118,7 @@ def fold(database: Database, until: int, now: int, currency: str = "EUR") -> Sel
 def _fold(database: Database, until: int, now: int, found: Selected, currency: str) -> None:
     _keep_checkpoints(database)
     _keep_chains(database)
+    database.execute(KEEP_USES)
     for table in CHANGED:
         _triggers(database, table, False)
     _fold_postings(database, now, currency)

@@ -221,8 +221,12 @@ class Disputes:
         return str(rows[0][0]) if rows else ""
 
     def _entry(self, card: int, name: tuple[int, int, int]) -> int:
-        sql = "SELECT id, card FROM held_entries WHERE device = ? AND epoch = ? AND seq = ?"
+        sql = "SELECT id, card, slot FROM held_entries WHERE device = ? AND epoch = ? AND seq = ?"
         rows = self.database.rows(sql, name)
+        if rows and not bytes(rows[0][2]):
+            raise DisputeRefused(
+                f"seq {name[2]} of device {name[0]} is folded: its detail was kept for its weeks"
+            )
         if not rows or rows[0][1] != card:
             found = "is another card's or nobody's" if rows else "is not held"
             raise DisputeRefused(f"seq {name[2]} of device {name[0]} {found}; wanted card {card}'s")

@@ -33,6 +33,7 @@ STATES = (UNANNOUNCED, ANNOUNCED, DUE, HELD_BACK)
 DORMANT, USED, ASKED, CLAIMED = "dormant", "used", "asked", "claimed"
 LAST_USED = (
     "SELECT card, max(received) FROM entries WHERE card IS NOT NULL GROUP BY card",
+    "SELECT card, max(used) FROM card_uses GROUP BY card",  # of entries that are folded
     "SELECT card, max(time) FROM issues GROUP BY card",
     "SELECT card, max(received) FROM actions GROUP BY card",
     "SELECT card, max(received) FROM slips GROUP BY card",

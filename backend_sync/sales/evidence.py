@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backend_sync.ledger.chains import folded_to
 from backend_sync.ledger.decoding import body_of
 from backend_sync.ports import OK, Keyring
 from backend_sync.sales import till_evidence
 from backend_sync.sales.shift_journal import ShiftName, is_sold_load, open_slots, slots_of
 from backend_sync.sales.till_evidence import check_till
 from backend_sync.storage.database import Database
-from card_layouts.records.chain import chain_start
 from card_layouts.records.entries import ACTION, CASH_SALE, SHIFT, TYPE_NAMES
 from card_layouts.records.entries_all import layout_of
 from card_layouts.records.slot import SLOT_HEADER
@@ -152,8 +152,8 @@ def _entries(keyring: Keyring, name: ShiftName, slots: list[Any]) -> list[dict[s
 def chains_of(database: Database, name: ShiftName, first: int, last: int) -> tuple[bytes, bytes]:
     """Return H before the first and behind the last slot, over what the ledger holds."""
     rows = database.rows("SELECT first_seq FROM devices WHERE device = ? AND epoch = ?", name[:2])
-    chain, before = bytes(chain_start(*name[:2])), b""
-    at = rows[0][0] if rows else 0
+    seq, chain = folded_to(database, name[:2], rows[0][0] if rows else 1)
+    at, before = seq + 1, b""
     while at <= last:
         upto = min(at + WALK - 1, last)
         for seq, _, _, slot in slots_of(database, name, at, upto):

@@ -268,3 +268,16 @@ def test_the_commands_open_list_export_and_check(tmp_path, capsys):
     assert "holds: 2 sealed entries" in capsys.readouterr().out
     (tmp_path / "case.json").write_text("{")
     assert main(["dispute", "check", file]) == 2 and "no JSON" in capsys.readouterr().err
+
+
+@pytest.mark.requirement("X-9", "D24")
+def test_nothing_of_a_disputed_card_is_folded_until_its_case_is_over(world, desk):
+    world.clock.now += 200 * DAY_S
+    world.ledger.fold(13)
+    kept = desk.evidence("d1")
+    assert [entry["type"] for entry in kept["entries"]] == ["INTENT", "OUTCOME"]
+    assert dispute_evidence.check(kept) == []
+    desk.refuse("d1", "the card was read at that gate", "anna")
+    assert world.ledger.fold(13).slots > 0
+    with pytest.raises(DisputeRefused, match="is folded"):
+        desk.open("d2", "charge", desk.card, desk.ride, "again", "clerk")

@@ -168,3 +168,17 @@ def test_the_commands_state_report_announce_and_book(tmp_path, capsys):
     assert main(["dormant", "announce", place, "--by", "anna"]) == 0
     assert main(["dormant", "return", place, "--card", str(card)]) == 0
     assert main(["dormant", "return", place, "--card", "none"]) == 1
+
+
+@pytest.mark.requirement("D24")
+def test_a_card_whose_rides_were_folded_is_not_dormant_before_its_time(world, desk):
+    world.clock.now += YEARS_S - 60 * DAY_S
+    world.devices[2].tap(world.cards[0], 300)
+    world.devices[2].tap(world.cards[0], 300)
+    world.post()
+    world.clock.now += 200 * DAY_S
+    assert world.ledger.fold(13).slots > 0
+    assert desk.report() == [], "it was used 200 days ago"
+    world.clock.now += YEARS_S - 198 * DAY_S
+    (row,) = desk.report()
+    assert row.state == "to announce" and row.cents == LOADED - 600
