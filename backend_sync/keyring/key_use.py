@@ -8,6 +8,7 @@ Source: X-14; trust.md 6.1.
 
 import sqlite3
 from hashlib import sha256
+from shlex import quote
 from typing import NamedTuple
 
 from backend_sync.ports import ApprovalRefused, Approvals, Clock
@@ -75,6 +76,6 @@ class KeyUses:
 def _how_to_ask(sentence: str, authority: int) -> str:
     return (
         "the use of a key takes two people: ask with `tornello register propose --kind key"
-        f" --authority {authority} --amount 1 --content '{sentence}'`; when another has approved it"
+        f" --authority {authority} --amount 1 --content {quote(sentence)}`; when another approved it"
         " (`tornello register approve --proposal N`), do this again with --proposal N"
     )
