@@ -76,6 +76,6 @@ class KeyUses:
 def _how_to_ask(sentence: str, authority: int) -> str:
     return (
         "the use of a key takes two people: ask with `tornello register propose --kind key"
-        f" --authority {authority} --amount 1 --content {quote(sentence)}`; when another approved it"
+        f" --authority {authority} --amount 1 --content {quote(sentence)}`; when one approved it"
         " (`tornello register approve --proposal N`), do this again with --proposal N"
     )
