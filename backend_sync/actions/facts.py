@@ -104,6 +104,9 @@ class Facts:
             self.slots[line.card].setdefault(line.k, []).append(line)
         self.told: dict[int, list[Told]] = defaultdict(list)  # by card
         self._read_entries(database, wanted)
+        self._folded = dict(
+            map(tuple, database.rows_in("SELECT card, a FROM checkpoints WHERE card IN {}", wanted))
+        )
         self.done: dict[int, int] = defaultdict(int)  # a of each card
         self.done.update(
             (row[0], row[1])
@@ -176,7 +179,8 @@ class Facts:
         It may be any order of this card, if the books were put back to an older copy since.
         """
         told = {told.k for told in self.told[card]}
-        return any(k not in told for k in range(1, self.done[card] + 1))
+        folded = self._folded.get(card, 0)
+        return any(k not in told for k in range(folded + 1, self.done[card] + 1))
 
     def newest(self, card: int, k: int) -> Line:
         """Return the line of an action number that lists have: the highest version."""

@@ -201,7 +201,8 @@ def _resolve_anew(
     for intent in stay:
         intent.bits, intent.news = _kept(intent), []
     _write(database, before, books, list(cards.values()), stay, gone)
-    _write_actions(database, told, cards.keys())
+    # What a folded entry told of a card's actions cannot be counted again.
+    _write_actions(database, told, cards.keys() - before.checkpoints.keys())
 
 
 def _repeat_what_is_no_entry(
@@ -328,7 +329,7 @@ def _write(
 def _write_actions(database: Database, told: Iterable[Told], cards: Iterable[int]) -> None:
     """Count again how many actions each card was seen to have done (`action_book.py`)."""
     database.run("DELETE FROM card_actions WHERE card = ?", [(card,) for card in cards])
-    seen = []
+    seen: list[tuple[int, int]] = []
     for one in told:
         payload, kind = one.opened.payload, one.opened.type
         if one.card is not None and kind in OPENING:

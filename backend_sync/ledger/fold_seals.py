@@ -16,8 +16,8 @@ from backend_sync.ledger.verify_chain import FOLDED, fold_digest, keys_of, rows_
 from backend_sync.storage.database import Database
 
 # What a fold deletes from or changes; `seals` itself is not sealed.
-TABLES = ("alarms", "entries", "pendings", "postings", "quarantine", "resolutions",
-          "ticket_results", "ticket_taps", "withdrawn")  # fmt: skip
+TABLES = ("action_entries", "alarms", "entries", "pendings", "postings", "quarantine",
+          "resolutions", "ticket_results", "ticket_taps", "withdrawn")  # fmt: skip
 PAGE = 200
 
 

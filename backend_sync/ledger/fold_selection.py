@@ -1,15 +1,16 @@
 """Which old detail may be folded: of cards that no open intent, fork or dispute touches.
 
-Fills two temporary tables: `fold_commits` (pendings of rides, blocks and accesses) and
-`fold_slots` (entries: those, their OUTCOMEs, what only looked at such a card, tourist tickets).
-What was loaded and sold stays: it is the account's bookkeeping. So does a commit that rule X
-lapsed: late evidence still posts it. Source: decisions.md D24.
+Fills two temporary tables: `fold_commits` (pendings of rides, blocks, accesses and counters' loads)
+and `fold_slots` (entries: those, their OUTCOMEs, what only looked at such a card, tourist tickets).
+What a web order or a sale of a product did stays: their money may still be asked for. So does a
+commit that rule X lapsed: late evidence still posts it. Source: decisions.md D24.
 """
 
 from typing import NamedTuple
 
 from backend_sync.ledger.report import STATES
 from backend_sync.storage.database import Database
+from card_layouts.cards.card_layout import KIND_LOAD
 from card_layouts.records.entries import (
     ACCESS,
     BLOCK,
@@ -22,6 +23,15 @@ from card_layouts.records.entries import (
 )
 
 COMMITS = f"({INTENT}, {BLOCK}, {ACCESS})"
+# Loads whose orders nobody keeps (the web shop's are numbered from 2^29 on), of cards that did no
+# action without an entry: `actions` must know of each which it was.
+LOADS = (
+    "SELECT x.id FROM action_entries x JOIN pendings q ON q.id = x.id"
+    " LEFT JOIN checkpoints c ON c.card = x.card"
+    f" WHERE q.kind = {KIND_LOAD} AND x.action < {1 << 29} AND coalesce("
+    "(SELECT max(y.k) - count(DISTINCT y.k) FROM action_entries y WHERE y.card = x.card"
+    " AND y.k > coalesce(c.a, 0)), c.a, 0) = coalesce(c.a, 0)"
+)
 LOOKS = f"({REFUSAL}, {OBS}, {INSPECTION})"
 # Cards with an old commit that nobody knows the end of, or that is contradicted.
 TOUCHED = (
@@ -66,7 +76,7 @@ def select(database: Database, until: int) -> Selected:
     database.execute(
         "INSERT INTO fold_commits SELECT p.id, p.card FROM pendings p JOIN entries e ON e.id = p.id"
         f" LEFT JOIN ({STATES}) s ON s.pending = p.id"
-        f" WHERE e.received <= ? AND e.type IN {COMMITS}"
+        f" WHERE e.received <= ? AND (e.type IN {COMMITS} OR p.id IN ({LOADS}))"
         " AND p.card NOT IN (SELECT id FROM fold_touched)"
         " AND (s.p = 1 OR s.v = 1 OR p.id IN (SELECT entry FROM displaced))",
         (until,),

@@ -24,6 +24,7 @@ checkpoints = Table(  # the newest folded commit of a card; one row, so that it 
     number_column("l"),
     bytes_column("h"),
     number_column("b"),
+    number_column("a"),  # actions up to this one are told of, though their entries are folded
 )
 
 folded_chains = Table(  # H behind the newest folded slot below the watermark

@@ -1,4 +1,4 @@
-"""Folds old detail: of rides that nobody disputes any more a checkpoint is left, and the money.
+"""Folds old detail: of rides and loads that nobody disputes a checkpoint is left, and the money.
 
 The commits of a card, their evidence and the bytes of their slots go; its account keeps one line in
 place of the lines of those rides, which stay for the settlement without their card. Entries keep
@@ -33,13 +33,13 @@ IN_SLOTS = "IN (SELECT id FROM fold_slots)"
 MINE = (  # lines of folded commits on their cards, and those of earlier folds
     f"(pending {IN_COMMITS} OR rule = '{FOLD}') AND account IN (SELECT card FROM fold_commits)"
 )
-CHANGED = ("entries", "pendings", "resolutions", "withdrawn", "postings", "alarms", "quarantine",
-           "ticket_taps", "ticket_results", "seals")  # fmt: skip
+CHANGED = (*fold_seals.TABLES, "seals")
 FORGET = (
     *(f"DELETE FROM {name} WHERE pending {IN_COMMITS}"
       for name in ("choices", "differences", "waiting_taps", "open_intents", "withdrawn",
                    "resolutions")),
     f"DELETE FROM pendings WHERE id {IN_COMMITS}",
+    f"DELETE FROM action_entries WHERE id {IN_COMMITS}",
     f"DELETE FROM ticket_results WHERE tap {IN_SLOTS}",
     f"DELETE FROM ticket_taps WHERE id {IN_SLOTS}",
     f"UPDATE entries SET card = NULL, slot = {{empty}} WHERE id {IN_SLOTS}",
@@ -137,7 +137,9 @@ def _fold(database: Database, until: int, now: int, found: Selected, currency: s
 def _keep_checkpoints(database: Database) -> None:
     """Keep where each card stood at its newest folded commit."""
     rows = database.rows(
-        f"SELECT p.card, p.n, p.d, p.l, p.h, p.b FROM fold_commits f JOIN pendings p ON p.id = f.id"
+        "SELECT p.card, p.n, p.d, p.l, p.h, p.b, coalesce((SELECT max(a.k) FROM action_entries a"
+        f" WHERE a.card = p.card AND a.id {IN_COMMITS}), 0)"
+        " FROM fold_commits f JOIN pendings p ON p.id = f.id"
         f" JOIN ({STATES}) s ON s.pending = p.id WHERE s.p = 1 AND s.v = 0 AND s.eq = 0"
         " ORDER BY p.card, p.n"
     )
@@ -146,7 +148,9 @@ def _keep_checkpoints(database: Database) -> None:
         checkpoints,
         list(newest.values()),
         "ON CONFLICT (card) DO UPDATE SET n = excluded.n, d = excluded.d, l = excluded.l,"
-        " h = excluded.h, b = excluded.b WHERE excluded.n > checkpoints.n",
+        " h = excluded.h, b = excluded.b,"
+        " a = CASE WHEN excluded.a > checkpoints.a THEN excluded.a ELSE checkpoints.a END"
+        " WHERE excluded.n > checkpoints.n",
     )
 
 

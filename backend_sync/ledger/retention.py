@@ -25,7 +25,7 @@ REASON_LENGTH = 200
 
 def add_command(commands: Any, clock: Clock) -> None:
     """Add `retention` to the subcommands of `tornello ledger`."""
-    words = "fold detail of rides that is old; without --apply: what would be folded"
+    words = "fold detail of rides and loads that is old; without --apply: what would be folded"
     parser = commands.add_parser("retention", help=words, description=words)
     parser.set_defaults(run=_retention, clock=clock)
     parser.add_argument("place", nargs="?", default="ledger.db", help="folder, file or URL")
@@ -61,8 +61,8 @@ def _said(found: Selected, until: int, done: bool) -> Answer:
     words = "folded" if done else "would be folded (--apply does it)"
     day = datetime.fromtimestamp(to_unix(until), UTC).date()
     lines = [
-        f"what was received up to {day}: {found.commits:,} rides and blocks of {found.cards:,}"
-        f" cards, {found.slots:,} slots: {words}",
+        f"what was received up to {day}: {found.commits:,} rides, blocks and loads of"
+        f" {found.cards:,} cards, {found.slots:,} slots: {words}",
         f"{found.cards_kept:,} cards are kept whole: an intent, a contradiction or a dispute",
     ]
     return 0, {**found._asdict(), "until": until, "folded": done}, lines

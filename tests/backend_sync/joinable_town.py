@@ -1,7 +1,7 @@
 """A town of card holders written into the real ledger, link service and customer register.
 
 The worst case on purpose: cards are handed out in the order of their numbers, everybody is
-registered on the day of the first load at the same desk, and the ledger still holds eight weeks in
+registered on the day of the first load at the same desk, and the ledger still holds thirteen weeks in
 full detail. `truth` is what only the town knows: which customer holds which card.
 """
 
@@ -16,7 +16,7 @@ from tests.backend_sync.service_desk import NOON, Desk
 
 GROUPS = ("", "student", "senior", "school", "disabled")  # proof = rider group in the ledger
 TOWNS = 10
-WINDOW_DAYS = 56  # trust.md section 5: the ledger keeps a tap's detail for eight weeks
+WINDOW_DAYS = 91  # the ledger folds what is older than thirteen weeks (D24)
 CENTS = (1000, 2000, 2000, 3000, 5000)
 GROUP_POSTED = 5000  # slots in one posting group
 

@@ -67,7 +67,7 @@ WORKING = {
     *("holdings", "waiting_taps", "choices", "differences"),
     *("card_actions", "device_times", "action_carriers", "action_states"),
     *("card_sightings", "device_leases", "earlier_leases"),
-    *("checkpoints", "folded_chains", "kept_detail"),
+    *("checkpoints", "folded_chains", "kept_detail", "card_uses"),
 }
 
 
