@@ -5,27 +5,62 @@ A pinned history (tests/simulator/pinned/NAME.json) must fail with its bug and h
 
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
+from typing import Any
 from unittest.mock import patch
 
+from card_layouts.records.slot import SLOT_BYTES
 from edge_agent import app as edge_app
 from firmware import station_services, tap_ticket
+from firmware.journal_mount import MountedJournal
+from simulator.histories import agreement
+
+Plant = Callable[[ExitStack], None]
 
 
-def _unexplained(stack: ExitStack) -> None:
-    stack.enter_context(patch.object(edge_app, "explained", lambda _: nullcontext()))
+def _instead(owner: Any, name: str, value: Any) -> Plant:
+    """Return what puts `value` in the place of `owner.name`."""
+
+    def plant(stack: ExitStack) -> None:
+        stack.enter_context(patch.object(owner, name, value))
+
+    return plant
 
 
-def _no_trip(stack: ExitStack) -> None:
-    stack.enter_context(patch.object(tap_ticket, "TRIP_NONE", -1))
-
-
-def _written_over(stack: ExitStack) -> None:
-    stack.enter_context(patch.object(station_services, "free_place", lambda _, slot, __: slot))
+def _made_sure_in_place(self: Any, newest: int, torn: list[int], was_wiped: bool) -> None:
+    """Wipe the last slot at once if it is torn, else program it again, wiped before or not."""
+    last = self._index - 1
+    if last >= 0:
+        place = self._blocks.slot_place(self._ordinal, last)
+        if last in torn:
+            self._flash.program(place, bytes(SLOT_BYTES))
+        elif last == newest:
+            self._program_slot(place)
 
 
 # Name -> what was wrong, and how it comes back.
-MENDED: dict[str, tuple[str, Callable[[ExitStack], None]]] = {
-    "unexplained": ("a damaged edge database ends the agent", _unexplained),
-    "no-trip": ("a gate that stands on no trip takes no tourist ticket", _no_trip),
-    "written-over": ("a pass is sold over one that still runs", _written_over),
+MENDED: dict[str, tuple[str, Plant]] = {
+    "unexplained": (
+        "a damaged edge database ends the agent",
+        _instead(edge_app, "explained", lambda _: nullcontext()),
+    ),
+    "no-trip": (
+        "a gate that stands on no trip takes no tourist ticket",
+        _instead(tap_ticket, "TRIP_NONE", -1),
+    ),
+    "written-over": (
+        "a pass is sold over one that still runs",
+        _instead(station_services, "free_place", lambda _, slot, __: slot),
+    ),
+    "half-wiped": (
+        "an entry whose wiping was cut is taken for sound, and all after it are lost",
+        _instead(MountedJournal, "_make_sure", _made_sure_in_place),
+    ),
+    "hole": (
+        "a dead block makes a gate offer entries that it has forgotten, and no others",
+        _instead(MountedJournal, "_reaches", lambda *_: True),
+    ),
+    "old-image": (
+        "(in the checker) a gate's word about an older image of a card is called wrong",
+        _instead(agreement, "_shows_another", lambda *_: False),
+    ),
 }

