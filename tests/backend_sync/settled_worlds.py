@@ -88,7 +88,8 @@ class Settled(World):
                         "authority": authority})[:36]  # fmt: skip
         h0 = record_h(issuer.k_chain, uid + b"\0", first)
         row = {"uid": uid, "layout": 1, "state": STATE_VERIFIED, "authority": authority,
-               "serial": index, "generation": 1, "device": issuer.number, "h0": h0, "limit": 30_000}  # fmt: skip
+               "serial": index, "generation": 1, "device": issuer.number,
+               "h0": h0, "limit": 30_000}  # fmt: skip
         self.ledger.import_issues([ISSUE.pack(row)])
         return Plastic(uid, first + h0)
 
