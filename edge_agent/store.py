@@ -121,6 +121,8 @@ def explained(path: Path) -> Iterator[None]:
         if not found:
             raise  # our mistake, not the disk's
         raise StoreRefused(f"{path}: {DAMAGED} ({found})") from error
+    except UnicodeDecodeError as error:  # a message of SQLite that quotes what is damaged
+        raise StoreRefused(f"{path}: {DAMAGED} ({error.reason})") from error
     except sqlite3.DatabaseError as error:
         name = getattr(error, "sqlite_errorname", "") or ""
         hint = next((hint for start, hint in HINTS if name.startswith(start)), str(error))
@@ -135,7 +137,7 @@ def damage(path: Path) -> str:
     connection = sqlite3.connect(path)
     try:
         said = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         return str(error)
     finally:
         connection.close()

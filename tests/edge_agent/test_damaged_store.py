@@ -67,3 +67,14 @@ def test_a_damaged_index_is_the_files_fault_and_a_broken_rule_in_a_sound_file_ou
         with store.immediate() as connection:
             connection.execute(row, (body,))
     store.close()
+
+
+@pytest.mark.requirement("T17", "D20")
+def test_a_schema_that_is_no_text_any_more_is_refused_with_the_same_sentence(tmp_path):
+    path = tmp_path / "edge.db"
+    Store(path).close()
+    held = path.read_bytes()
+    assert held.count(b"CREATE TABLE runs") == 1
+    path.write_bytes(held.replace(b"CREATE TABLE runs", b"CREATE\x9bTABLE runs"))
+    with pytest.raises(StoreRefused, match="it is damaged: stop the agent"):
+        Store(path)
