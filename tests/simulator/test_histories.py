@@ -7,9 +7,11 @@ import secrets
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
+from backend_sync.actions import facts
 from simulator import sim
 from simulator.histories import model, model_books, model_fares, model_orders, model_visitors
 from simulator.histories.canary import CANARIES, planted
@@ -141,6 +143,22 @@ def test_loads_bought_on_the_web_are_carried_out_by_gates_whatever_lists_an_edge
     found = play(options)
     assert found.violation == "" and found.injected["actions-old"]
     assert found.lived["load carried out by a gate"] > 3
+
+
+@pytest.mark.requirement("I11", "D9", "D16")
+def test_restored_books_pay_nothing_back_that_a_gate_may_have_loaded():
+    """Without what they know of forgotten lists: "2002 cents went back, and are on the card"."""
+    options = draw_options(12, 60)
+    faults = {name: options.faults[name] for name in options.faults if name != "page-corrupted"}
+    faults["ledger-restored"] = 250
+    options = options._replace(
+        online=10, days=2, keep_days=30, cards=min(4, options.cards), faults=faults
+    )
+    with patch.object(facts, "forgotten_until", lambda database: 0):
+        assert play(options).invariant == "I11"
+    found = play(options)
+    assert found.violation == "" and found.injected["ledger-restored"] == 2
+    assert found.lived["order paid back"] and found.lived["order withdrawn"]
 
 
 def test_a_failure_among_hundreds_of_events_shrinks_to_a_dozen():
