@@ -182,6 +182,12 @@ class Layout:
 
     def _place(self, name):
         # Bit and width in one small integer: a tuple would cost an allocation in every put.
+        if Plan is not None:
+            if self._plan is None:
+                self._plan = Plan(self)
+            found = self._plan.places.get(name)
+            if found is not None:
+                return found
         fields = self.fields
         bit = 0
         if name != "free" and name != "spare":

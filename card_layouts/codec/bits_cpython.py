@@ -1,4 +1,4 @@
-"""The reading half of a bit table where integers may be wide: the ledger's side, CPython only.
+"""The reading half of a bit table where memory is no concern: the ledger's side, CPython only.
 
 One `int.from_bytes` of the whole record and one shift a field: several times faster than going
 byte by byte, and never on a board (its romfs image leaves `*_cpython.py` out).
@@ -17,6 +17,8 @@ class Plan:
             for bit, width, name in rows
             if width <= 30
         ]
+        # As `Layout._place` says it: bit and width in one number.
+        self.places = {name: bit << 12 | width for bit, width, name in reversed(rows)}
         self.strings = [
             (name, bit // 8, (bit + width) // 8) for bit, width, name in rows if width > 30
         ]

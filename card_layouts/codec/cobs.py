@@ -11,22 +11,22 @@ RUN_MAX = 254  # bytes that follow the code FF
 
 def encode(data):
     """Return `data` stuffed: never a 00 in it, at least one byte long."""
-    out = bytearray(1)
-    code_at = 0
-    for byte in data:
-        if len(out) - code_at > RUN_MAX:
-            # FF means 254 bytes and no zero after them.
-            out[code_at] = 255
-            code_at = len(out)
-            out.append(0)
-        if byte:
-            out.append(byte)
-        else:
-            out[code_at] = len(out) - code_at
-            code_at = len(out)
-            out.append(0)
-    out[code_at] = len(out) - code_at
-    return bytes(out)
+    data = bytes(data)
+    out = bytearray()
+    at = 0
+    while True:
+        zero = data.find(b"\0", at)
+        end = zero if zero >= 0 else len(data)
+        # FF means 254 bytes and no zero after them; the last run needs nobody to say so.
+        while end - at > RUN_MAX or (end - at == RUN_MAX and zero >= 0):
+            out.append(255)
+            out.extend(data[at : at + RUN_MAX])
+            at += RUN_MAX
+        out.append(end - at + 1)
+        out.extend(data[at:end])
+        if zero < 0:
+            return bytes(out)
+        at = zero + 1
 
 
 def decode(data):

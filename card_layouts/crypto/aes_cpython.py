@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC, ECB
@@ -20,7 +22,11 @@ class aes:
             raise ValueError("mode")
         if mode == 2 and (iv is None or len(iv) != 16):
             raise ValueError("IV")
-        self._cipher = Cipher(AES(bytes(key)), ECB() if mode == 1 else CBC(bytes(iv or b"")))
+        self._cipher: Cipher[ECB] | Cipher[CBC]
+        if mode == 1:
+            self._cipher = _ecb(bytes(key))
+        else:
+            self._cipher = Cipher(AES(bytes(key)), CBC(bytes(iv or b"")))
         self._encryptor: CipherContext | None = None
         self._decryptor: CipherContext | None = None
 
@@ -39,6 +45,12 @@ class aes:
                 raise ValueError("can't encrypt & decrypt")
             self._decryptor = self._cipher.decryptor()
         return _run(self._decryptor, src, dst)
+
+
+@lru_cache(maxsize=256)
+def _ecb(key: bytes) -> Cipher[ECB]:
+    """Return the cipher of a key: most are used for a block or two, again and again."""
+    return Cipher(AES(key), ECB())
 
 
 def _run(context: CipherContext, src: Buffer, dst: bytearray | memoryview | None) -> Buffer:
