@@ -62,7 +62,7 @@ def _key_first(replace: Callable[[Any, str, Any], None]) -> None:
 
 
 def _trusting(replace: Callable[[Any, str, Any], None]) -> None:
-    replace(Journal, "_make_sure", lambda self, place, payload: payload)
+    replace(Journal, "_make_sure", lambda self, newest, torn, was_wiped: None)
 
 
 def _outcome_before(replace: Callable[[Any, str, Any], None]) -> None:
