@@ -8,7 +8,7 @@ from backend_sync.keyring.local import LocalKeyring
 from backend_sync.ledger.verify_chain import verify_chain
 from backend_sync.ports import KeyringRefused
 from card_layouts.packages.action_list import LINE_BYTES
-from simulator.tap_world import NOW, PURSE, OnCard
+from simulator.tap_world import EPOCH, NOW, PURSE, OnCard
 from tests.backend_sync.action_worlds import (
     AUTHORITY,
     CENTS,
@@ -191,3 +191,24 @@ def test_a_keyring_that_is_a_copy_itself_never_begins_a_chain_of_before(tmp_path
         keys.add(ring.assembly.action_keys.key(ring.assembly.action_keys.generation()))
         ring.close()
     assert len(keys) == 3
+
+
+def test_leases_with_keys_of_earlier_lists_are_told_to_restored_books(tmp_path):
+    ring = action_keyring(tmp_path / "keyring")
+
+    def lease(number, not_after, **more):
+        values = {"device": 4711, "epoch": EPOCH, "lease": number, "not_after": not_after}
+        ring.assemble("lease", {**values, **more})
+
+    now = ring.assemble("action_key", {"day": 9})["generation"]
+    lease(1, 9000)  # without K_act it opens no list
+    lease(2, 7000, generation=now)
+    lease(3, 6000, generation=now)
+    assert ring.assemble("earlier_leases", {}) == []
+    ring.restored()
+    assert ring.assemble("earlier_leases", {}) == [[4711, EPOCH, 3, 7000]]
+    lease(4, 9500, generation=ring.assemble("action_key", {})["generation"])
+    assert ring.assemble("earlier_leases", {}) == [[4711, EPOCH, 3, 7000]]
+    ring.restored()
+    assert ring.assemble("earlier_leases", {}) == [[4711, EPOCH, 4, 9500]]
+    ring.close()

@@ -226,25 +226,6 @@ def test_acknowledgements_hold_for_device_and_edge_and_no_other(ring):
 
 
 @pytest.mark.requirement("D16")
-def test_leases_with_keys_of_earlier_lists_are_told_to_restored_books(ring):
-    def lease(number, not_after, **more):
-        values = {"device": 4711, "epoch": 1, "lease": number, "not_after": not_after}
-        ring.assemble("lease", {**values, **more})
-
-    now = ring.assemble("action_key", {"day": 9})["generation"]
-    lease(1, 9000)  # without K_act it opens no list
-    lease(2, 7000, generation=now)
-    lease(3, 6000, generation=now)
-    assert ring.assemble("earlier_leases", {}) == []
-    ring.restored()
-    assert ring.assemble("earlier_leases", {}) == [[4711, 1, 3, 7000]]
-    lease(4, 9500, generation=ring.assemble("action_key", {})["generation"])
-    assert ring.assemble("earlier_leases", {}) == [[4711, 1, 3, 7000]]
-    ring.restored()
-    assert ring.assemble("earlier_leases", {}) == [[4711, 1, 4, 9500]]
-
-
-@pytest.mark.requirement("D16")
 def test_a_restored_ledger_acknowledges_with_a_higher_incarnation(ring):
     assert ring.restored() == 2
     values = {"device": 4711, "epoch": 1, "seq": 9, "H": bytes(32), "time": sd.NOW}
