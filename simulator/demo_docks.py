@@ -18,7 +18,9 @@ from simulator.demo_show import Show
 from simulator.services import Services
 from simulator.world import World
 
-PATIENCE_S = 60.0
+# A connection that died in silence (a pulled cable) is noticed after 45 s, one and a half keepalives;
+# then up to 8 s until the next attempt, a resend that was put off, and a busy machine.
+PATIENCE_S = 150.0
 LOOK_S = 0.05
 FRESH_S = 6 * 3600  # a lease made for this night, not for the one before
 STATED = ("tariff", "hotlist", "overlay", "actions", "lease")
