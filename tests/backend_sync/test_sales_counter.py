@@ -81,7 +81,8 @@ def test_cash_is_rounded_to_coins_and_a_card_is_not(counter):
     counter.sell(season(counter, 1))
     counter.sell(season(counter, 2, paid="card"))
     assert balances(counter) == {"CASH:counter:5": -5500, "CASH:counter:card": -5502,
-                                 "PREPAID:1": 5502, "PREPAID:2": 5502, "ROUNDING:244": -2}  # fmt: skip
+                                 "PREPAID:1": 5502, "PREPAID:2": 5502,
+                                 "ROUNDING:244": -2}  # fmt: skip
 
 
 @pytest.mark.requirement("W-65", "W-66", "W-67")
