@@ -8,6 +8,7 @@ from contextlib import ExitStack, nullcontext
 from typing import Any
 from unittest.mock import patch
 
+from backend_sync.actions import facts
 from card_layouts.records.slot import SLOT_BYTES
 from edge_agent import app as edge_app
 from firmware import station_services, tap_ticket
@@ -37,12 +38,17 @@ def _made_sure_in_place(self: Any, newest: int, torn: list[int], was_wiped: bool
             self._program_slot(place)
 
 
+def _forgotten_lists(stack: ExitStack) -> None:
+    stack.enter_context(patch.object(facts, "forgotten_until", lambda database: 0))
+
+
 # Name -> what was wrong, and how it comes back.
 MENDED: dict[str, tuple[str, Plant]] = {
     "unexplained": (
         "a damaged edge database ends the agent",
         _instead(edge_app, "explained", lambda _: nullcontext()),
     ),
+    "forgotten-lists": ("restored books pay back what a gate may still load", _forgotten_lists),
     "no-trip": (
         "a gate that stands on no trip takes no tourist ticket",
         _instead(tap_ticket, "TRIP_NONE", -1),
