@@ -18,8 +18,8 @@ from simulator.demo_show import Show
 from simulator.services import Services
 from simulator.world import World
 
-# A connection that died in silence (a pulled cable) is noticed after one and a half keepalives, 45 s;
-# then up to 8 s until the next attempt, a resend that was put off, and a busy machine.
+# A connection that died in silence (a pulled cable) is noticed after one and a half keepalives,
+# 45 s; then up to 8 s until the next attempt, a resend that was put off, and a busy machine.
 PATIENCE_S = 150.0
 LOOK_S = 0.05
 FRESH_S = 6 * 3600  # a lease made for this night, not for the one before
