@@ -14,8 +14,8 @@ from tests import figures, import_rules
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("card_layouts", "firmware", "edge_agent", "backend_sync", "auditor", "tests")
 MODELS = (
-    *("desfire_card", "ultralight_c", "pn532*", "iso_dep*", "field", "air", "vpcd"),
-    "desfire_host",
+    *("desfire_card", "ultralight_c", "readers/pn532*", "readers/iso_dep*", "readers/air"),
+    *("field", "readers/vpcd", "desfire_host"),
 )
 BY_NAME_AT_RUN_TIME = {"import_module", "__import__", "exec", "eval", "run_path", "run_module"}
 
@@ -86,9 +86,12 @@ def test_independence_of_the_card_and_reader_models_from_the_terminal():
         ("desfire_card/ciphers.py", "from card_layouts.crypto.cmac import cmac"),
         ("desfire_card/__init__.py", "import firmware.tap"),
         ("ultralight_c/card.py", "def late():\n    from card_layouts.crypto import triple_des\n"),
-        ("iso_dep.py", "from tests import figures"),
+        ("readers/iso_dep.py", "from tests import figures"),
         ("prng.py", "from card_layouts.codec import bits"),  # known to air.py only
-        ("pn532_frames.py", "from simulator.reader import DirectReader"),  # which knows CardLost
+        (
+            "readers/pn532_frames.py",
+            "from simulator.reader import DirectReader",
+        ),  # which knows CardLost
         ("field.py", "import importlib\nimportlib.import_module('card_' + 'layouts')"),
         ("desfire_card/state.py", "from ..reader import DirectReader"),
     ],
@@ -107,4 +110,4 @@ def test_independence_is_lost_by_one_planted_import(tmp_path, file, line):
 def test_independence_is_looked_for_in_every_model_there_is():
     """A model that is moved or renamed must not fall out of the check."""
     names = {path.relative_to(ROOT / "simulator").as_posix() for path in models(ROOT)}
-    assert {"desfire_card/card.py", "ultralight_c/card.py", "pn532.py", "iso_dep.py"} <= names
+    assert {"desfire_card/card.py", "ultralight_c/card.py", "readers/pn532.py"} <= names

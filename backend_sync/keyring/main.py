@@ -58,9 +58,7 @@ def _parser() -> argparse.ArgumentParser:
 
     init = _command(commands, "init", _init, "make the key file and an empty register")
     init.add_argument("--authority", type=asking.number, action="append", default=[], metavar="N")
-    init.add_argument(
-        "--aid", type=int, default=0, help="16 function bits of the application id"
-    )
+    init.add_argument("--aid", type=int, default=0, help="16 function bits of the application id")
     init.add_argument(
         "--masters", type=Path, metavar="FILE", help="of `tornello card ceremony join`; else drawn"
     )

@@ -12,7 +12,7 @@ import sys
 
 from firmware.tools.build_image import ROOT, ImageError
 
-SIMULATOR = "simulator.workbench"
+SIMULATOR = "simulator.bench.workbench"
 
 
 def smallest_heap_kib() -> int:

@@ -23,7 +23,7 @@ from firmware.journal_block import JournalDamaged, slot_holds
 from firmware.journal_errors import JournalFull
 from simulator.cuts.stage import DOUBLED, LOST, MOUNT, STUCK, WRONG, Complaint, Stage
 from simulator.flash import BLOCK_BYTES, Flash
-from simulator.tap_world import ratcheted
+from simulator.worlds.tap_world import ratcheted
 
 DEVICE, EPOCH, BLOCKS = 4711, 2, 4
 K_FIRST = block_key(device_key(b"root" * 8, DEVICE, EPOCH))

@@ -27,8 +27,8 @@ from firmware.updates import Updates
 from simulator.cuts.stage import LOST, MIXED, MOUNT, STUCK, WRONG, Complaint, Flow, Stage
 from simulator.flash import BLOCK_BYTES, Flash
 from simulator.prng import Prng
-from simulator.small_tariffs import count_tariff
-from simulator.tap_world import AUTHORITY, EPOCH, GATE_A, NOW, ROOT_KEY, Watch
+from simulator.worlds.small_tariffs import count_tariff
+from simulator.worlds.tap_world import AUTHORITY, EPOCH, GATE_A, NOW, ROOT_KEY, Watch
 
 BLOCKS = 4  # of the journal, from block 1 on
 SLOT_BLOCKS = 2  # of one slot of a package; slot A from block 5 on

@@ -14,7 +14,7 @@ from firmware.journal_block import JournalDamaged
 from firmware.journal_errors import JournalFull
 from simulator.cuts.stage import DOUBLED, LOST, MOUNT, WRONG, Complaint, Flow, Stage
 from simulator.flash import Flash
-from simulator.vehicle_world import OTHER_DRIVER, OTHER_PIN, PIN, SIGN_ON, Vehicle
+from simulator.worlds.vehicle_world import OTHER_DRIVER, OTHER_PIN, PIN, SIGN_ON, Vehicle
 
 SELL, SELL_TWO = "sell 1 0 0 0 1", "sell 2 0 24576 0 2"
 VOID, VOID_TWO = "void 3 1", "void 4 2"

@@ -29,7 +29,6 @@ from simulator.desfire_card import DesfireCard, Transcript
 from simulator.field import COMMIT
 from simulator.flash import Flash, FlashPowerLost
 from simulator.prng import Prng
-from simulator.tap_world import BLOCKS, GATE_A, Device, OnCard
 from simulator.tears.flow import Flow as CardFlow
 from simulator.tears.flow import Scene
 from simulator.tears.terminals import (
@@ -41,8 +40,9 @@ from simulator.tears.terminals import (
     Validator,
     journal_complaints,
 )
-from simulator.ticket_gate import TicketGate, ticket
 from simulator.ultralight_c import UltralightC
+from simulator.worlds.tap_world import BLOCKS, GATE_A, Device, OnCard
+from simulator.worlds.ticket_gate import TicketGate, ticket
 
 LATER_S = 20  # between power on and the next try: longer than the grace of a re-tap
 SEQ_MASK = (1 << 26) - 1

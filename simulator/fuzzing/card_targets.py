@@ -37,8 +37,8 @@ from card_layouts.crypto.triple_des_cpython import TripleDes
 from card_layouts.packages.hotlist_builder import build_base
 from card_layouts.packages.hotlist_layout import HOT_BLOCK
 from firmware import tap_ticket
-from simulator.bench_board import AID, AUTHORITY, NOW, master
-from simulator.bench_cards import flat_tariff, make_cards
+from simulator.bench.board import AID, AUTHORITY, NOW, master
+from simulator.bench.cards import flat_tariff, make_cards
 from simulator.desfire_card import DesfireCard
 from simulator.desfire_card.image import DataFile, RecordFile, ValueFile
 from simulator.fuzzing.link_targets import shared_work
@@ -50,8 +50,8 @@ from simulator.fuzzing.shared.readers import reader_of
 from simulator.fuzzing.shared.sealed_card import FILE_NUMBERS
 from simulator.fuzzing.target import Work, must
 from simulator.prng import Prng
-from simulator.ticket_world import Station as TicketDesk
 from simulator.ultralight_c import Image, UltralightC
+from simulator.worlds.ticket_world import Station as TicketDesk
 
 FLOWS = range(len(b.FLOWS))
 STATUSES = (0x00, 0x0B, 0x0C, 0x0E, 0x1C, 0x1E, 0x40, 0x7E, 0x9D, 0x9E, 0xA0, 0xA1, 0xAE, 0xAF,

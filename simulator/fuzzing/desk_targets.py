@@ -24,7 +24,6 @@ from edge_agent.counter.explain import explain_card
 from edge_agent.counter.explain_page import COLUMNS, render
 from edge_agent.drivers import pcsc_frames as pcsc
 from edge_agent.ports import DESFIRE, ULTRALIGHT, CardFound
-from simulator import tap_world
 from simulator.desfire_card import DesfireCard
 from simulator.fuzzing.card_targets import STATUSES, _Tape, sold
 from simulator.fuzzing.mutation import BYTES, in_parts
@@ -33,6 +32,7 @@ from simulator.fuzzing.target import Work, must
 from simulator.prng import Prng
 from simulator.random_card import RandomCard
 from simulator.ultralight_c import UltralightC
+from simulator.worlds import tap_world
 
 UID = bytes.fromhex("04e23930510111")
 ATS = bytes.fromhex("067577810280")

@@ -9,7 +9,6 @@ from edge_agent.counter.card_source import card_of_bytes
 from edge_agent.counter.explain import explain_card
 from edge_agent.counter.explain_page import COLUMNS, render
 from edge_agent.counter.image_writing import image_text
-from simulator import ticket_world
 from simulator.desfire_card.image_json import image_to_json
 from simulator.dump_writers import farebot_json, flipper, metrodroid_json, new_xml, old_xml
 from simulator.fuzzing.card_targets import image
@@ -18,6 +17,7 @@ from simulator.fuzzing.target import Operation, Work, must
 from simulator.fuzzing.text import ALL_TEXT, TREE
 from simulator.random_card import RandomCard
 from simulator.ultralight_c.image_json import image_to_json as ticket_to_json
+from simulator.worlds import ticket_world
 
 WHERE = "fuzzed"
 EXPLAINED_EVERY = 4  # an explanation costs ten times what reading does

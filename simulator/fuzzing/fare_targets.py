@@ -10,8 +10,8 @@ from simulator.fuzzing.link_targets import shared_work
 from simulator.fuzzing.mutation import BYTES, EDGES, WIDE_EDGES
 from simulator.fuzzing.target import Work, must
 from simulator.prng import Prng
-from simulator.product_tariff import BEST, CHILD, FLEX, RIDES, SENIOR, VALUE, product_tariff
-from simulator.small_tariffs import count_tariff
+from simulator.worlds.product_tariff import BEST, CHILD, FLEX, RIDES, SENIOR, VALUE, product_tariff
+from simulator.worlds.small_tariffs import count_tariff
 
 AUTHORITY, DAY = 244, 2400
 SECONDS = DAY * 86_400 + 36_000

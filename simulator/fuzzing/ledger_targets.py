@@ -28,7 +28,7 @@ from simulator.fuzzing.shared.sealed import KEY
 from simulator.fuzzing.target import Work, must
 from simulator.fuzzing.text import TEXT, TREE
 from simulator.prng import Prng
-from simulator.small_tariffs import count_tariff
+from simulator.worlds.small_tariffs import count_tariff
 
 NOW = 200_000_000
 

@@ -25,8 +25,8 @@ from simulator.fuzzing.shared import lines
 from simulator.fuzzing.shared.parts import join_parts, split_parts
 from simulator.fuzzing.shared.sealed import KEY, UIDS
 from simulator.fuzzing.target import Work, must
-from simulator.pn532 import Pn532
 from simulator.prng import Prng
+from simulator.readers.pn532 import Pn532
 
 PRIVATE = Ed25519PrivateKey.from_private_bytes(lines.SIGNER_SEED)
 PUBLIC = PRIVATE.public_key().public_bytes_raw()

@@ -26,7 +26,7 @@ from card_layouts.settlement import batch as settled
 from card_layouts.settlement.ciphertext import read_runs, write_run
 from card_layouts.settlement.lines import NO_SLOT, RIDE, Line, decode_line, encode_line
 from card_layouts.settlement.openings import decode_openings, encode_openings
-from simulator.demo_system import TARIFFS
+from simulator.demo.system import TARIFFS
 from simulator.fuzzing.config_targets import TOML_WORDS, Folder, file_work
 from simulator.fuzzing.mutation import BYTES, in_fields
 from simulator.fuzzing.register_targets import BATCH

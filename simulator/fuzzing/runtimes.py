@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from simulator.board_process import BoardFailed, micropython_path
+from simulator.boards.board_process import BoardFailed, micropython_path
 from simulator.fuzzing.mutation import case_of
 from simulator.fuzzing.shared import verdict as shared_verdict
 from simulator.fuzzing.shared.readers import reader_of

@@ -20,7 +20,7 @@ from backend_sync.tariffs.losses import report
 from backend_sync.tariffs.source import TariffFault
 from backend_sync.tariffs.tariff_text import tariff_text
 from backend_sync.tariffs.when import time_zone
-from simulator.demo_system import TARIFFS
+from simulator.demo.system import TARIFFS
 from simulator.fuzzing.config_targets import TOML_WORDS, Folder
 from simulator.fuzzing.mutation import BYTES, in_parts
 from simulator.fuzzing.shared.parts import join_parts, split_parts

@@ -1,6 +1,11 @@
 """The commands of `./tornello sim` about histories."""
 
-from simulator import sim_canary, sim_explain, sim_hash, sim_replay, sim_run, sim_shrink
+from simulator.commands import canary as sim_canary
+from simulator.commands import explain as sim_explain
+from simulator.commands import hash as sim_hash
+from simulator.commands import replay as sim_replay
+from simulator.commands import run as sim_run
+from simulator.commands import shrink as sim_shrink
 
 PARTS = (
     ("run", sim_run, "histories of a whole small system under faults, every invariant checked"),

@@ -22,7 +22,7 @@ from backend_sync.tariffs.model import (
 )
 from backend_sync.tariffs.package_writer import write_package
 from card_layouts.cards.zones import zones_run
-from simulator.small_tariffs import small_feed
+from simulator.worlds.small_tariffs import small_feed
 
 HOME, AWAY = 244, 245  # two authorities; all cards are of the first
 AREAS = (HOME, AWAY)

@@ -28,8 +28,8 @@ from simulator.histories.prices import DAY_S, HOME, PRICES, SINGLE, START_S
 from simulator.histories.town import ISSUED_BEFORE_S, town
 from simulator.histories.world import World
 from simulator.prng import Prng
-from simulator.ticket_world import Station
 from simulator.ultralight_c import Image, UltralightC
+from simulator.worlds.ticket_world import Station
 
 FIRST_UID = 0x04AA00BB00CC00
 TICKET_DAYS, TICKET_CENTS = 7, 1600

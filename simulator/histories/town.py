@@ -21,6 +21,8 @@ from firmware.journal_provision import provision
 from firmware.partitions import FLASH_BYTES
 from firmware.tools.provision import as_text
 from simulator.clock import WorldClock
+from simulator.demo.issuing import IssuingOffice
+from simulator.demo.passengers import PLAIN, Rider
 from simulator.desfire_card import Image
 from simulator.flash import BLOCK_BYTES, Flash
 from simulator.histories.places import (
@@ -34,8 +36,6 @@ from simulator.histories.places import (
     journal_blocks,
 )
 from simulator.histories.prices import AREAS, DAY_S, HOME, START_S, tariff_body
-from simulator.issuing import IssuingOffice
-from simulator.passengers import PLAIN, Rider
 from simulator.prng import Prng
 
 AUTHORITY, OPERATOR, EPOCH = HOME, 12, 0

@@ -22,7 +22,7 @@ from backend_sync.ledger import Ledger
 from backend_sync.ports import KeyringRefused
 from backend_sync.storage.disk import RESTORE_KEYRING, DiskRefused, in_words
 from card_layouts.fares.mounted import Tariff
-from simulator.ledger_traffic import AUTHORITY, FIRST_SECOND, VERSION, Traffic
+from simulator.bench.ledger_traffic import AUTHORITY, FIRST_SECOND, VERSION, Traffic
 
 ENTRIES, GROUP = 1000, 25
 CARDS, DEVICES = 60, 5

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from simulator.desfire_card import DesfireCard, Image, Transcript, image_to_json
 from simulator.prng import Prng
-from simulator.tap_world import OnCard
 from simulator.tears.terminals import Terminal
 from simulator.ultralight_c.tearing import Torn
+from simulator.worlds.tap_world import OnCard
 
 OLD, NEW, MIXED, SAME = "old", "new", "mixed", "same"
 

@@ -21,7 +21,10 @@ from card_layouts.records.entries_tap import REASON_LISTED
 from firmware.station import Order
 from firmware.station_services import Load, Product, Refund, Unblock
 from simulator.desfire_card import DesfireCard, Image
-from simulator.tap_world import (
+from simulator.tears.flow import Flow, Scene, fresh
+from simulator.tears.taps import BLOCK_G
+from simulator.tears.terminals import Inspector, KeyDesk, Terminal, Validator
+from simulator.worlds.tap_world import (
     AID,
     GATE_A,
     STATION,
@@ -31,9 +34,6 @@ from simulator.tap_world import (
     OnCard,
     new_card,
 )
-from simulator.tears.flow import Flow, Scene, fresh
-from simulator.tears.taps import BLOCK_G
-from simulator.tears.terminals import Inspector, KeyDesk, Terminal, Validator
 
 ORDER = Order(501, 2, 1, 1500, CHANNEL_COUNTER)
 RIGHT = P_SLOT.pack(

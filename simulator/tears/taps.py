@@ -22,11 +22,13 @@ from firmware.station_services import Product
 from firmware.tap import Tap
 from simulator.desfire_card import DesfireCard, Image, Transcript
 from simulator.field import answer_lost
-from simulator.product_tariff import BEST as BEST_PRODUCT
-from simulator.product_tariff import CAP_30, product_tariff
-from simulator.product_tariff import SEASON as SEASON_PRODUCT
-from simulator.small_tariffs import mounted
-from simulator.tap_world import (
+from simulator.tears.flow import MIXED, NEW, Flow, Scene, fresh
+from simulator.tears.terminals import Validator
+from simulator.worlds.product_tariff import BEST as BEST_PRODUCT
+from simulator.worlds.product_tariff import CAP_30, product_tariff
+from simulator.worlds.product_tariff import SEASON as SEASON_PRODUCT
+from simulator.worlds.small_tariffs import mounted
+from simulator.worlds.tap_world import (
     AUTHORITY,
     FARE,
     GATE_A,
@@ -39,9 +41,7 @@ from simulator.tap_world import (
     OnCard,
     new_card,
 )
-from simulator.tears.flow import MIXED, NEW, Flow, Scene, fresh
-from simulator.tears.terminals import Validator
-from simulator.waiting_actions import action_list, waiting
+from simulator.worlds.waiting_actions import action_list, waiting
 
 GATE_C = GATE_B + 1
 RIDES = (KIND_DEBIT, KIND_PASS, KIND_ACTIVATION)

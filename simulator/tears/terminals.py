@@ -19,10 +19,10 @@ from firmware.station_services import Load
 from simulator.desfire_card import DesfireCard
 from simulator.field import Field, Tear
 from simulator.reader import DirectReader
-from simulator.tap_world import AID, KEY_VERSION, Device, Keys, OnCard, Random
-from simulator.ticket_world import NOW as TICKET_NOW
-from simulator.ticket_world import Gate
 from simulator.ultralight_c import UltralightC
+from simulator.worlds.tap_world import AID, KEY_VERSION, Device, Keys, OnCard, Random
+from simulator.worlds.ticket_world import NOW as TICKET_NOW
+from simulator.worlds.ticket_world import Gate
 
 OPENING = ("INTENT", "ACTION", "BLOCK")
 # What a person was told: it is done (a gate is open), nothing happened, nobody knows yet.

@@ -7,18 +7,18 @@ from card_layouts.cards.tourist_ticket import Ticket, is_prepared, open_ticket
 from card_layouts.errors import LayoutError, SealError
 from simulator.desfire_card import Transcript
 from simulator.prng import Prng
-from simulator.tap_world import (
-    GATE_A,
-    GATE_B,
-)
 from simulator.tears.flow import MIXED, NEW, OLD, Flow, Scene
 from simulator.tears.terminals import Terminal, TicketGate
-from simulator.ticket_world import KEYS as TICKET_KEYS
-from simulator.ticket_world import UID as TICKET_UID
-from simulator.ticket_world import sold
 from simulator.ultralight_c import Image as TicketImage
 from simulator.ultralight_c import UltralightC, tearing
 from simulator.ultralight_c import image_to_json as ticket_to_json
+from simulator.worlds.tap_world import (
+    GATE_A,
+    GATE_B,
+)
+from simulator.worlds.ticket_world import KEYS as TICKET_KEYS
+from simulator.worlds.ticket_world import UID as TICKET_UID
+from simulator.worlds.ticket_world import sold
 
 
 class TicketTap(Flow):

@@ -14,7 +14,7 @@ from card_layouts.packages.manifest import ACTIONS, LEASE
 from card_layouts.records.entries import CONFIG as CONFIG_TYPE
 from card_layouts.records.entries_device import CONFIG, CONFIG_SWITCHED
 from card_layouts.records.entries_service import ACT_LOAD
-from simulator.tap_world import (
+from simulator.worlds.tap_world import (
     AUTHORITY,
     CLUSTER,
     EPOCH,

@@ -16,7 +16,7 @@ from card_layouts.records.slot import SLOT_BYTES
 from firmware.station import Order
 from firmware.tap import Tap
 from firmware.tap_decide import Pricing
-from simulator.tap_world import (
+from simulator.worlds.tap_world import (
     AUTHORITY,
     EPOCH,
     GATE_A,

@@ -1,8 +1,8 @@
 """A town of card holders written into the real ledger, link service and customer register.
 
 The worst case on purpose: cards are handed out in the order of their numbers, everybody is
-registered on the day of the first load at the same desk, and the ledger still holds thirteen weeks in
-full detail. `truth` is what only the town knows: which customer holds which card.
+registered on the day of the first load at the same desk, and the ledger still holds thirteen
+weeks in full detail. `truth` is what only the town knows: which customer holds which card.
 """
 
 from random import Random

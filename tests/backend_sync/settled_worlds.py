@@ -38,7 +38,7 @@ from card_layouts.settlement.ciphertext import read_runs, write_run
 from card_layouts.settlement.lines import LINE_BYTES
 from card_layouts.settlement.merkle import Tree
 from card_layouts.settlement.witness import Witness
-from simulator.demo_system import TARIFFS, TOWN_FEED
+from simulator.demo.system import TARIFFS, TOWN_FEED
 from tests.backend_sync.builders import ISSUER_DEVICE, Plastic, World
 
 TOWN, FERRY = 1, 2

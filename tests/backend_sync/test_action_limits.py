@@ -16,10 +16,10 @@ from backend_sync.tariffs.package_writer import write_package
 from card_layouts.crypto.kdf import next_action_key
 from card_layouts.packages.lease import check_lease, unwrap_key
 from card_layouts.records.entries_service import ACT_LOAD, ACT_PRODUCT, ACT_UNBLOCK
-from simulator.demo_system import TARIFFS as SHIPPED
-from simulator.demo_system import TOWN_FEED
-from simulator.small_tariffs import mounted
-from simulator.tap_world import AUTHORITY, EPOCH, GATE_A, NOW, UID
+from simulator.demo.system import TARIFFS as SHIPPED
+from simulator.demo.system import TOWN_FEED
+from simulator.worlds.small_tariffs import mounted
+from simulator.worlds.tap_world import AUTHORITY, EPOCH, GATE_A, NOW, UID
 from tests.backend_sync.action_worlds import DAY_S, Shop
 
 

@@ -14,7 +14,7 @@ from card_layouts.packages.action_list_builder import lines_that_fit
 from card_layouts.records.entries_service import ACT_LOAD, ACT_NOTHING, ACT_PRODUCT
 from simulator.desfire_card import Cut
 from simulator.field import Tear, answer_lost, commit_lost
-from simulator.tap_world import FARE, NOW, PURSE, OnCard
+from simulator.worlds.tap_world import FARE, NOW, PURSE, OnCard
 from tests.backend_sync.action_worlds import CENTS, DAY_S, HOUR, LEASED_TO, Shop
 from tests.firmware.product_worlds import SEASON
 

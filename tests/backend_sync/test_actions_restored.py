@@ -8,7 +8,7 @@ from backend_sync.keyring.local import LocalKeyring
 from backend_sync.ledger.verify_chain import verify_chain
 from backend_sync.ports import KeyringRefused
 from card_layouts.packages.action_list import LINE_BYTES
-from simulator.tap_world import EPOCH, NOW, PURSE, OnCard
+from simulator.worlds.tap_world import EPOCH, NOW, PURSE, OnCard
 from tests.backend_sync.action_worlds import (
     AUTHORITY,
     CENTS,

@@ -6,8 +6,8 @@ from backend_sync.ledger import Sale
 from card_layouts.answers import ACCEPTED, LOAD_AGAIN
 from card_layouts.records.entries_service import ACT_ADJUST, ACT_NOTHING
 from simulator.field import answer_lost, commit_lost
-from simulator.tap_world import AUTHORITY, NOW, PURSE, UID, OnCard
-from simulator.waiting_actions import action_list, waiting
+from simulator.worlds.tap_world import AUTHORITY, NOW, PURSE, UID, OnCard
+from simulator.worlds.waiting_actions import action_list, waiting
 from tests.backend_sync.audited_worlds import Town, assert_mirrored, audited, enter, post
 
 pytestmark = pytest.mark.requirement("W-143", "D9", "D21", "I11", "I1")

@@ -12,7 +12,7 @@ from card_layouts.errors import LayoutError
 from simulator.desfire_card import DesfireCard
 from simulator.field import answer_lost, commit_lost
 from simulator.prng import Prng
-from simulator.tap_world import GATE_A, GATE_B, NOW, STATION
+from simulator.worlds.tap_world import GATE_A, GATE_B, NOW, STATION
 from tests.backend_sync.audited_worlds import (
     BLIND,
     BLIND_GATE,

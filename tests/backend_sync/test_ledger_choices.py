@@ -13,8 +13,8 @@ from card_layouts.cards.card_layout import CARD_GROUP, G, S
 from card_layouts.fares.repeat import DIFFERENT, PRICE_ONLY, SAME, UNRATED
 from card_layouts.records import entries as types
 from card_layouts.records.entries_tap import INTENT
-from simulator import product_tariff as p
-from simulator.tap_world import AUTHORITY, NOW
+from simulator.worlds import product_tariff as p
+from simulator.worlds.tap_world import AUTHORITY, NOW
 from tests.backend_sync.audited_worlds import (
     BLIND,
     BLIND_GATE,

@@ -7,9 +7,9 @@ import pytest
 
 from backend_sync.ledger.main import main
 from card_layouts.records.entries_tap import OUTCOME_ABORTED
-from simulator.product_tariff import product_tariff
-from simulator.small_tariffs import count_tariff, mounted
-from simulator.tap_world import NOW
+from simulator.worlds.product_tariff import product_tariff
+from simulator.worlds.small_tariffs import count_tariff, mounted
+from simulator.worlds.tap_world import NOW
 from tests.backend_sync.audited_worlds import Town, open_keyring, open_ledger, post
 from tests.backend_sync.builders import AUTHORITY, World
 from tests.backend_sync.test_ledger_money import rated

@@ -7,7 +7,7 @@ from card_layouts.cards.card_layout import KIND_ADJUST, KIND_PASS, KIND_REFUND, 
 from card_layouts.cards.zones import zone_bit
 from card_layouts.records import entries as types
 from card_layouts.records.entries_tap import CALL_NONE, TRIP_NONE
-from simulator.small_tariffs import count_tariff, mounted
+from simulator.worlds.small_tariffs import count_tariff, mounted
 from tests.backend_sync.builders import AUTHORITY, OPERATOR, World
 
 

@@ -24,11 +24,13 @@ from card_layouts.records.chain import chain_start
 from card_layouts.tickets.single import Code, encode_code, pack_single, single_message
 from firmware.journal import Journal
 from firmware.partitions import FLASH_BYTES, JOURNAL_BLOCKS, JOURNAL_FIRST
-from simulator.demo_system import TARIFFS, TOWN_FEED
+from simulator.bench.workbench import AUTHORITY as BENCH_AUTHORITY
+from simulator.bench.workbench import DEVICE, Workbench, paper_code
+from simulator.demo.system import TARIFFS, TOWN_FEED
 from simulator.flash import Flash
-from simulator.small_tariffs import mounted
-from simulator.tap_world import AUTHORITY, FARE, FARE_TWO, NOW
-from simulator.vehicle_world import (
+from simulator.worlds.small_tariffs import mounted
+from simulator.worlds.tap_world import AUTHORITY, FARE, FARE_TWO, NOW
+from simulator.worlds.vehicle_world import (
     ADULT,
     CHILD,
     CHILD_FARE,
@@ -41,8 +43,6 @@ from simulator.vehicle_world import (
     single_tariff,
     ticket_seed_of,
 )
-from simulator.workbench import AUTHORITY as BENCH_AUTHORITY
-from simulator.workbench import DEVICE, Workbench, paper_code
 from tests.backend_sync.builders import FixedClock, LocalKeyring, World
 
 TARIFF = {(AUTHORITY, VERSION): mounted(single_tariff())}

@@ -7,8 +7,8 @@ import pytest
 from backend_sync.ledger.differences import differences
 from card_layouts.answers import ACCEPTED
 from card_layouts.cards.card_layout import FILE_S, S
-from simulator import product_tariff as p
-from simulator.tap_world import AID, NOW
+from simulator.worlds import product_tariff as p
+from simulator.worlds.tap_world import AID, NOW
 from tests.backend_sync.audited_worlds import (
     TARIFFS,
     Town,

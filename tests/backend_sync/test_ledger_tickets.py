@@ -24,8 +24,8 @@ from card_layouts.records.entries_tap import (
 )
 from firmware.journal import Journal
 from firmware.partitions import FLASH_BYTES, JOURNAL_BLOCKS, JOURNAL_FIRST
+from simulator.bench.workbench import ACK_LOST, AUTHORITY, DEVICE, HOUR_MS, Workbench
 from simulator.flash import Flash
-from simulator.workbench import ACK_LOST, AUTHORITY, DEVICE, HOUR_MS, Workbench
 from tests.backend_sync.builders import AUTHORITY as AREA
 from tests.backend_sync.builders import FixedClock, World
 

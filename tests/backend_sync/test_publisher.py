@@ -22,7 +22,7 @@ from card_layouts.packages.manifest import (
     check_envelope,
 )
 from card_layouts.tickets.single import read_certificate
-from simulator.small_tariffs import count_tariff
+from simulator.worlds.small_tariffs import count_tariff
 from tests.backend_sync import sealed_devices as sd
 
 DAY = day_of(sd.NOW)

@@ -11,7 +11,7 @@ from backend_sync.tariffs.book import read_tariff
 from backend_sync.tariffs.gtfs import read_feed
 from backend_sync.tariffs.package_writer import write_package
 from card_layouts.cards.card_layout import G
-from simulator.demo_system import TARIFFS, TOWN_FEED
+from simulator.demo.system import TARIFFS, TOWN_FEED
 from tests.backend_sync.settled_worlds import DAY, FERRY, MORNING, TOWN, Settled, package
 
 HOUR, PIER = 3600, 30  # the ferry's stop in the feed

@@ -14,9 +14,9 @@ from backend_sync.tariffs.book import read_tariff
 from backend_sync.tariffs.gtfs import read_feed
 from backend_sync.tariffs.package_writer import write_package
 from card_layouts.cards.card_layout import P_SLOT
-from simulator.demo_system import TARIFFS as SHIPPED
-from simulator.demo_system import TOWN_FEED
-from simulator.small_tariffs import mounted
+from simulator.demo.system import TARIFFS as SHIPPED
+from simulator.demo.system import TOWN_FEED
+from simulator.worlds.small_tariffs import mounted
 from tests.backend_sync.builders import AUTHORITY, World
 
 DEVICE, CLERK, MONTH = 31, 5, 2

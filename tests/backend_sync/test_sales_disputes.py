@@ -25,7 +25,7 @@ from card_layouts.answers import ACCEPTED as TAP_ACCEPTED
 from card_layouts.cards.card_layout import KIND_ADJUST
 from card_layouts.records import entries as types
 from card_layouts.records.entries_service import ACT_ADJUST
-from simulator.tap_world import NOW
+from simulator.worlds.tap_world import NOW
 from tests.backend_sync.action_worlds import DAY_S, HOUR, Shop
 from tests.backend_sync.builders import AUTHORITY, OPERATOR, World
 from tests.backend_sync.registers_world import RegistersWorld

@@ -17,9 +17,9 @@ from card_layouts.fares import inputs as i
 from card_layouts.fares.engine import rate
 from card_layouts.fares.sales_terms import ROUNDING_NAMES, SalesTerms
 from card_layouts.fares.singles import price_single
-from simulator.demo_system import TARIFFS as SHIPPED
-from simulator.demo_system import TOWN_FEED
-from simulator.small_tariffs import mounted
+from simulator.demo.system import TARIFFS as SHIPPED
+from simulator.demo.system import TOWN_FEED
+from simulator.worlds.small_tariffs import mounted
 from tests.backend_sync.builders import World
 from tests.backend_sync.test_sales_counter import balances, load, opened, season
 

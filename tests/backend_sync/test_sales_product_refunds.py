@@ -18,10 +18,10 @@ from card_layouts.answers import ACCEPTED
 from card_layouts.cards.card_layout import P_SLOT, ZONES_ALL
 from card_layouts.records.entries_service import ACT_PRODUCT
 from card_layouts.records.entries_tap import HOW_NOT_SENT, OUTCOME_ABORTED
-from simulator.demo_system import TARIFFS as SHIPPED
-from simulator.demo_system import TOWN_FEED
-from simulator.small_tariffs import mounted
-from simulator.tap_world import NOW
+from simulator.demo.system import TARIFFS as SHIPPED
+from simulator.demo.system import TOWN_FEED
+from simulator.worlds.small_tariffs import mounted
+from simulator.worlds.tap_world import NOW
 from tests.backend_sync.action_worlds import HOUR, Shop
 from tests.backend_sync.builders import AUTHORITY, World
 from tests.backend_sync.registers_world import RegistersWorld

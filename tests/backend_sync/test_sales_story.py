@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulator.story_cash_up import CashUpStory
+from simulator.stories.cash_up import CashUpStory
 
 
 @pytest.mark.requirement("T18")

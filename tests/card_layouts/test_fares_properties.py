@@ -15,9 +15,9 @@ from card_layouts.fares.engine import activate, rate
 from card_layouts.fares.package import RESIDENT_MAX, u16
 from card_layouts.fares.repeat import DIFFERENT, PRICE_ONLY, SAME, UNRATED, Repeater
 from card_layouts.records.entries_tap import INTENT
-from simulator import bench_fares
-from simulator.board_process import micropython_path
-from simulator.fare_questions import questions
+from simulator.bench import fares as bench_fares
+from simulator.bench.fare_questions import questions
+from simulator.boards.board_process import micropython_path
 from tests.card_layouts.fare_world import World, intent_of, mounted, shipped, write
 
 READS_MAX = 40  # issue 4

@@ -16,7 +16,7 @@ from simulator.desfire_card.meter import Transcript
 from simulator.field import Field, Tear
 from simulator.prng import Prng
 from simulator.reader import DirectReader
-from simulator.tap_world import AID, ISSUER, UID, Keys, recipe
+from simulator.worlds.tap_world import AID, ISSUER, UID, Keys, recipe
 from tests import figures
 
 

@@ -10,7 +10,8 @@ from card_layouts.crypto.triple_des_cpython import TripleDes
 from card_layouts.errors import LayoutError, SealError
 from simulator.desfire_card import Cut
 from simulator.field import Tear
-from simulator.ticket_world import (
+from simulator.ultralight_c import differences
+from simulator.worlds.ticket_world import (
     HEADER,
     KEYS,
     MASTER,
@@ -24,7 +25,6 @@ from simulator.ticket_world import (
     sold,
     torn_kinds,
 )
-from simulator.ultralight_c import differences
 from tests import figures
 
 pytestmark = pytest.mark.requirement("W-89", "W-94", "X-3")

@@ -12,7 +12,8 @@ from card_layouts.errors import SealError
 from card_layouts.records.entries_tap import OUTCOME_ABORTED, OUTCOME_COMMITTED, OUTCOME_ORPHAN
 from simulator.field import Tear
 from simulator.prng import Prng
-from simulator.ticket_world import (
+from simulator.ultralight_c import UltralightC, image_to_json, tearing
+from simulator.worlds.ticket_world import (
     KEYS,
     NOW,
     UID,
@@ -24,7 +25,6 @@ from simulator.ticket_world import (
     torn_kinds,
     transcript_of_a_tap,
 )
-from simulator.ultralight_c import UltralightC, image_to_json, tearing
 from tests import figures
 
 pytestmark = pytest.mark.requirement("W-89", "W-94", "D30")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from card_layouts.cards import tourist_ticket as t
 from card_layouts.cards.ulc_layout import check_ulc_slot, seal_ulc_slot
 from card_layouts.errors import LayoutError, RangeError, SealError
-from simulator.ticket_world import DAY, HEADER, KEYS, NOW, UID, ZONE, Gate, recipe, sold
+from simulator.worlds.ticket_world import DAY, HEADER, KEYS, NOW, UID, ZONE, Gate, recipe, sold
 
 pytestmark = pytest.mark.requirement("W-89", "W-94")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulator.bad_line import BadLine
+from simulator.lines.bad_line import BadLine
 from tests import figures
 from tests.edge_agent.soft_board import SoftBoard
 from tests.edge_agent.test_system import PREFIX, World

@@ -6,12 +6,12 @@ import pytest
 
 from edge_agent.counter import cli
 from edge_agent.counter.card_diff import differences
-from simulator import tap_world, ticket_world
 from simulator.desfire_card.image import DataFile, ValueFile
 from simulator.desfire_card.image_json import image_to_json
 from simulator.prng import Prng
 from simulator.random_card import RandomCard
 from simulator.ultralight_c.image_json import image_to_json as ticket_to_json
+from simulator.worlds import tap_world, ticket_world
 from tests.edge_agent.test_card_explain import card_of, ticket_of
 
 pytestmark = pytest.mark.requirement("W-95", "W-26")

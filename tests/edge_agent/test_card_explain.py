@@ -24,10 +24,11 @@ from edge_agent.counter.card_source import card_of_bytes
 from edge_agent.counter.explain import explain_card
 from edge_agent.counter.explain_fields import card_number, explain_layout, on_day, weekdays, zones
 from edge_agent.counter.explain_page import COLUMNS, WRONG, Section, dump_lines, render
-from simulator import sim, tap_world, ticket_world
+from simulator.commands import main as sim
 from simulator.desfire_card.image_json import image_to_json
 from simulator.random_card import RandomCard, listing
 from simulator.ultralight_c.image_json import image_to_json as ticket_to_json
+from simulator.worlds import tap_world, ticket_world
 
 pytestmark = pytest.mark.requirement("W-95", "W-93", "W-26")
 TABLES = (S, P_HEADER, P_SLOT, T, J, G)

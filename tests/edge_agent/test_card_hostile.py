@@ -11,10 +11,10 @@ from edge_agent.counter.explain import explain_card
 from edge_agent.counter.explain_page import COLUMNS, render
 from edge_agent.counter.image_writing import image_text
 from edge_agent.counter.import_formats import import_dump
-from simulator import ticket_world
 from simulator.desfire_card.image_json import image_to_json
 from simulator.prng import Prng
 from simulator.ultralight_c.image_json import image_to_json as ticket_to_json
+from simulator.worlds import ticket_world
 from tests.edge_agent.dump_writers import farebot_json, flipper, metrodroid_json
 from tests.edge_agent.test_card_explain import transit_image
 from tests.edge_agent.test_card_import import random_card

@@ -20,7 +20,7 @@ from card_layouts.cards.issue import ISSUE, STATE_SPOILT, STATE_VERIFIED
 from simulator.desfire_card import Cut
 from simulator.desfire_card.image import CardKey
 from simulator.field import Tear
-from simulator.ticket_world import blank as blank_ticket
+from simulator.worlds.ticket_world import blank as blank_ticket
 from tests import figures
 from tests.edge_agent.issue_world import AUTHORITY, FIRST, Office, blank, one_by_one
 from tests.outside_packages import ROOT

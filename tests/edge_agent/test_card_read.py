@@ -5,7 +5,7 @@ import json
 import pytest
 
 from edge_agent.counter import cli
-from simulator import tap_world, ticket_world
+from simulator.worlds import tap_world, ticket_world
 from tests.edge_agent.issue_world import Office, blank, one_by_one
 from tests.edge_agent.table_reader import TableReader, desk_of, desk_with
 

@@ -9,11 +9,11 @@ from card_layouts.cards.card_layout import aid_bytes
 from edge_agent.counter import card_dump, explain
 from edge_agent.counter.card_source import add_source_options, card_of_bytes, read_card
 from edge_agent.counter.desk import CounterError
-from simulator import tap_world, ticket_world
 from simulator.desfire_card import DesfireCard, image_from_json
 from simulator.prng import Prng
 from simulator.random_card import RandomCard
 from simulator.ultralight_c import Image, UltralightC
+from simulator.worlds import tap_world, ticket_world
 from tests.edge_agent.table_reader import desk_with
 from tests.edge_agent.test_card_explain import TABLES, card_of, names_of, ticket_of, told
 

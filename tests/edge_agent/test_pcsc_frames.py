@@ -11,11 +11,11 @@ from card_layouts.crypto.triple_des_cpython import TripleDes
 from edge_agent.drivers import pcsc_frames as f
 from edge_agent.ports import DESFIRE, OTHER, ULTRALIGHT
 from simulator.field import Field
-from simulator.pcsc_storage import STORAGE_ATR, StorageCard
-from simulator.pn532 import Pn532
-from simulator.pn532_frames import encode_frame
-from simulator.ticket_world import UID, blank
-from simulator.vpcd import ATR
+from simulator.readers.pcsc_storage import STORAGE_ATR, StorageCard
+from simulator.readers.pn532 import Pn532
+from simulator.readers.pn532_frames import encode_frame
+from simulator.readers.vpcd import ATR
+from simulator.worlds.ticket_world import UID, blank
 from tests.simulator.card_builders import AID, card, data_file
 
 pytestmark = pytest.mark.requirement("W-94")

@@ -24,9 +24,9 @@ from edge_agent.counter.ticket_paper import write_image
 from edge_agent.counter.ticket_places import minute_of_wall
 from edge_agent.counter.ticket_register import TicketRegister
 from edge_agent.drivers.code_images import NoCode, read_code_image
-from simulator.small_tariffs import count_tariff, mounted
-from simulator.tap_world import AUTHORITY, FARE, FARE_TWO, NOW
-from simulator.vehicle_world import CHILD_FARE, NIGHT_FEE, Vehicle, single_tariff
+from simulator.worlds.small_tariffs import count_tariff, mounted
+from simulator.worlds.tap_world import AUTHORITY, FARE, FARE_TWO, NOW
+from simulator.worlds.vehicle_world import CHILD_FARE, NIGHT_FEE, Vehicle, single_tariff
 from tests.vectors import make_singles as maker
 
 KIOSK = 900

@@ -14,7 +14,7 @@ from backend_sync.tariffs.network import derive
 from backend_sync.tariffs.package_writer import write_package
 from card_layouts.fares import engine
 from card_layouts.fares import inputs as i
-from simulator.fare_questions import questions
+from simulator.bench.fare_questions import questions
 from tests import figures
 from tests.card_layouts.fare_world import write
 from tests.fares import compare

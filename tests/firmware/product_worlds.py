@@ -18,9 +18,9 @@ from card_layouts.cards.card_layout import (
 )
 from firmware.station import Order
 from firmware.station_services import Product
-from simulator import product_tariff as p
-from simulator.small_tariffs import mounted
-from simulator.tap_world import (
+from simulator.worlds import product_tariff as p
+from simulator.worlds.small_tariffs import mounted
+from simulator.worlds.tap_world import (
     AUTHORITY,
     GATE_A,
     GATE_B,

@@ -11,9 +11,9 @@ from firmware.journal import Journal
 from firmware.package_slots import BLOCK_BYTES, HEAD_BYTES
 from firmware.partitions import FLASH_BYTES, JOURNAL_BLOCKS, JOURNAL_FIRST, PACKAGES
 from firmware.tools.build_image import build_image
+from simulator.bench.workbench import HOUR_MS, LOAD, Workbench
 from simulator.field import answer_lost, commit_lost
 from simulator.flash import Flash
-from simulator.workbench import HOUR_MS, LOAD, Workbench
 
 pytestmark = [pytest.mark.system, pytest.mark.requirement("W-143", "D9", "I11", "D4")]
 PURSE, FARE = 2000, 240

@@ -25,14 +25,14 @@ from firmware.journal import Journal
 from firmware.partitions import FLASH_BYTES, JOURNAL_BLOCKS, JOURNAL_FIRST
 from firmware.tools.board_command import HEAP_KIB
 from firmware.tools.build_image import ROOT, build_image
-from simulator.control import STOP
+from simulator.bench.workbench import ACK_LOST, HOUR_MS, Workbench, paper_code, smallest_heap_kib
+from simulator.boards.control import STOP
 from simulator.desfire_card import Cut, DesfireCard
 from simulator.field import Tear, answer_lost, commit_lost
 from simulator.flash import Flash
 from simulator.prng import Prng
 from simulator.ultralight_c import UltralightC
-from simulator.vehicle_world import SIGN_ON, pieces
-from simulator.workbench import ACK_LOST, HOUR_MS, Workbench, paper_code, smallest_heap_kib
+from simulator.worlds.vehicle_world import SIGN_ON, pieces
 
 pytestmark = pytest.mark.system
 WRITE_RECORD = 0x3B

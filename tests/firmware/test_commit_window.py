@@ -10,8 +10,8 @@ import pytest
 from card_layouts.answers import ACCEPTED, HOLD_AGAIN
 from simulator.desfire_card import Cut
 from simulator.field import Tear, answer_lost
-from simulator.tap_world import Device, new_card
-from simulator.ticket_gate import TicketGate, ticket
+from simulator.worlds.tap_world import Device, new_card
+from simulator.worlds.ticket_gate import TicketGate, ticket
 
 SMALL_INT_MAX = (1 << 30) - 1  # of a 32-bit MicroPython
 OURS = ("/card_layouts/", "/firmware/")

@@ -12,7 +12,7 @@ from firmware.configuration import keys_of, profile_of, publics_of, read_configu
 from firmware.configuration_text import DEPTH_MAX, NUMBER_MAX, read_text
 from firmware.tools.board_command import board_command
 from firmware.tools.build_image import build_image
-from simulator.board_process import micropython_path
+from simulator.boards.board_process import micropython_path
 from simulator.fuzzing.config_targets import provisioned
 
 pytestmark = pytest.mark.requirement("D1", "D10", "T23")

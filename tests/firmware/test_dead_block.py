@@ -14,8 +14,8 @@ from simulator.histories.boards import IMAGE_HASH, VERSION, Gate
 from simulator.histories.places import FIRST_GATE
 from simulator.histories.prices import AREAS
 from simulator.prng import Prng
-from simulator.tap_world import GATE_B, NOW
-from simulator.vehicle_world import ADULT, Vehicle
+from simulator.worlds.tap_world import GATE_B, NOW
+from simulator.worlds.vehicle_world import ADULT, Vehicle
 from tests.firmware.package_builders import envelope_of
 from tests.firmware.test_updates import ONE, TARIFF, Board
 

@@ -8,7 +8,7 @@ from simulator.histories.boards import Gate
 from simulator.histories.places import FIRST_GATE
 from simulator.histories.prices import AREAS
 from simulator.prng import Prng
-from simulator.tap_world import NOW, new_card
+from simulator.worlds.tap_world import NOW, new_card
 
 
 def out_of_heap(_uid):

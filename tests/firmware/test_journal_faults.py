@@ -22,7 +22,7 @@ from simulator.flash import (
     FlashFault,
     FlashPowerLost,
 )
-from simulator.tap_world import FARE, PURSE, Device, OnCard, new_card
+from simulator.worlds.tap_world import FARE, PURSE, Device, OnCard, new_card
 from tests.firmware.journal_builders import (
     BLOCKS,
     REFUSAL,

@@ -7,7 +7,7 @@ import pytest
 
 from firmware.tools.build_image import build_image
 from firmware.tools.bundling import Apart, bundle, bundles
-from simulator.board_process import micropython_path
+from simulator.boards.board_process import micropython_path
 
 SOURCE = """
 KNOWN = {"by_text": 1}

@@ -12,11 +12,11 @@ from firmware.drivers.pn532 import Pn532
 from firmware.ports import MANY
 from simulator.desfire_card import Cut, DesfireCard
 from simulator.field import Field, Tear
-from simulator.pn532 import Pn532 as Chip
-from simulator.pn532_frames import ACK, TO_HOST, encode_frame
 from simulator.prng import Prng
-from simulator.ticket_gate import ticket
-from simulator.ticket_world import KEYS
+from simulator.readers.pn532 import Pn532 as Chip
+from simulator.readers.pn532_frames import ACK, TO_HOST, encode_frame
+from simulator.worlds.ticket_gate import ticket
+from simulator.worlds.ticket_world import KEYS
 
 UID = bytes.fromhex("04112233445566")
 OTHER_UID = bytes.fromhex("04665544332211")

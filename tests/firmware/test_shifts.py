@@ -24,8 +24,8 @@ from firmware.partitions import SOLD_BLOCKS, SOLD_FIRST, USED_BLOCKS, USED_FIRST
 from firmware.shifts import LOCKED_MS
 from simulator.field import commit_lost
 from simulator.flash import DEAD
-from simulator.tap_world import FARE, FARE_TWO, NOW, Device, lease, new_card
-from simulator.vehicle_world import (
+from simulator.worlds.tap_world import FARE, FARE_TWO, NOW, Device, lease, new_card
+from simulator.worlds.vehicle_world import (
     ADULT,
     CHILD,
     CHILD_FARE,

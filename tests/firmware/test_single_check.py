@@ -14,8 +14,8 @@ from card_layouts.tickets.single import (
 from firmware.flash_rows import FlashRows
 from firmware.partitions import USED_BLOCKS, USED_FIRST
 from simulator.flash import BLOCK_BYTES
-from simulator.tap_world import AUTHORITY, GATE_A, GATE_B, NOW, lease, new_card
-from simulator.vehicle_world import (
+from simulator.worlds.tap_world import AUTHORITY, GATE_A, GATE_B, NOW, lease, new_card
+from simulator.worlds.vehicle_world import (
     LINE_SINGLE,
     OTHER_AUTHORITY,
     OTHER_SEED,

@@ -6,8 +6,8 @@ from card_layouts.tickets.single import Code
 from firmware.flash_rows import FlashRows
 from firmware.partitions import SOLD_BLOCKS, SOLD_FIRST, USED_BLOCKS, USED_FIRST
 from simulator.flash import BLOCK_BYTES, TORN_QUARTERS, Flash, FlashCut, FlashPowerLost
-from simulator.tap_world import GATE_B
-from simulator.vehicle_world import Vehicle
+from simulator.worlds.tap_world import GATE_B
+from simulator.worlds.vehicle_world import Vehicle
 from tests import figures
 
 ORDER = "sell 5 0 0 0 1"

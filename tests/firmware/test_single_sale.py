@@ -12,8 +12,8 @@ from firmware import journal_counters
 from firmware.journal import Journal
 from firmware.package_checks import package_checks
 from firmware.partitions import FLASH_BYTES, PACKAGES
-from simulator.small_tariffs import mounted
-from simulator.tap_world import (
+from simulator.worlds.small_tariffs import mounted
+from simulator.worlds.tap_world import (
     AUTHORITY,
     BLOCKS,
     EPOCH,
@@ -24,7 +24,7 @@ from simulator.tap_world import (
     lease,
     new_card,
 )
-from simulator.vehicle_world import (
+from simulator.worlds.vehicle_world import (
     ADULT,
     CHILD,
     CHILD_FARE,

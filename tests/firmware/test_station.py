@@ -20,7 +20,10 @@ from card_layouts.records import entries_tap as e
 from card_layouts.records.entries_service import ACT_LOAD
 from firmware.station import Order
 from simulator.field import answer_lost, before_commit, commit_lost
-from simulator.tap_world import (
+from simulator.tears.drill import transcript
+from simulator.tears.positions import positions
+from simulator.tears.services import LoadFlow
+from simulator.worlds.tap_world import (
     GATE_A,
     LIMIT,
     PURSE,
@@ -32,10 +35,7 @@ from simulator.tap_world import (
     lease,
     new_card,
 )
-from simulator.tears.drill import transcript
-from simulator.tears.positions import positions
-from simulator.tears.services import LoadFlow
-from simulator.waiting_actions import action_list, waiting
+from simulator.worlds.waiting_actions import action_list, waiting
 from tests import figures
 
 ORDER = Order(77, 2, 1, 1500, CHANNEL_COUNTER)

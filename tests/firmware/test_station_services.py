@@ -37,7 +37,7 @@ from card_layouts.records.entries_tap import (
 )
 from firmware.station import Order
 from firmware.station_services import Product, Refund, Unblock
-from simulator.tap_world import (
+from simulator.worlds.tap_world import (
     AID,
     GATE_A,
     NOW,

@@ -38,7 +38,7 @@ from card_layouts.records.entries_tap import (
 )
 from simulator.desfire_card import Cut
 from simulator.field import Tear, answer_lost, before_commit, commit_lost
-from simulator.tap_world import (
+from simulator.worlds.tap_world import (
     EPOCH,
     FARE,
     FARE_TWO,

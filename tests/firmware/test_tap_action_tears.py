@@ -4,12 +4,12 @@ import pytest
 
 from card_layouts.answers import ACCEPTED
 from card_layouts.records import entries_tap as e
-from simulator.tap_world import GATE_A, PURSE, Device, OnCard, new_card
 from simulator.tears.drill import STORIES, Event, Findings, Played, transcript
 from simulator.tears.positions import positions
 from simulator.tears.taps import WebLoad
 from simulator.tears.terminals import journal_complaints
-from simulator.waiting_actions import action_list, waiting
+from simulator.worlds.tap_world import GATE_A, PURSE, Device, OnCard, new_card
+from simulator.worlds.waiting_actions import action_list, waiting
 from tests import figures
 
 pytestmark = pytest.mark.requirement("W-143", "D9", "I11", "T1", "I1", "D30")

@@ -38,9 +38,9 @@ from firmware.tap_actions import ACTIONS_PER_TAP
 from firmware.ui.loaded_text import LOADED
 from simulator.desfire_card import Cut
 from simulator.field import Tear, answer_lost, before_commit
-from simulator.product_tariff import product_tariff
-from simulator.small_tariffs import mounted
-from simulator.tap_world import (
+from simulator.worlds.product_tariff import product_tariff
+from simulator.worlds.small_tariffs import mounted
+from simulator.worlds.tap_world import (
     AID,
     AUTHORITY,
     FARE,
@@ -58,7 +58,7 @@ from simulator.tap_world import (
     lease,
     new_card,
 )
-from simulator.waiting_actions import LIST_GENERATION, action_list, waiting
+from simulator.worlds.waiting_actions import LIST_GENERATION, action_list, waiting
 
 pytestmark = pytest.mark.requirement("W-143", "D9", "I11")
 

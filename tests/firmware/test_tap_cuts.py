@@ -5,8 +5,8 @@ import pytest
 from card_layouts.answers import ACCEPTED, HOLD_AGAIN, opens
 from simulator.field import FOREVER, answer_lost, commit_lost, commit_torn
 from simulator.flash import TORN_QUARTERS, FlashCut, FlashPowerLost
-from simulator.tap_world import FARE, GATE_A, PURSE, Device, OnCard, new_card
 from simulator.tears.terminals import journal_complaints
+from simulator.worlds.tap_world import FARE, GATE_A, PURSE, Device, OnCard, new_card
 from tests import figures
 
 

@@ -19,7 +19,7 @@ from card_layouts.packages.hotlist_layout import HOT_BLOCK
 from card_layouts.records.entries_tap import REASON_LISTED
 from simulator.field import Field, answer_lost, commit_lost
 from simulator.reader import DirectReader
-from simulator.tap_world import (
+from simulator.worlds.tap_world import (
     EPOCH,
     ROOT_KEY,
     UID,

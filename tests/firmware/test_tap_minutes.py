@@ -13,7 +13,7 @@ from card_layouts.cards.card_layout import (
 from card_layouts.fares import inputs as i
 from card_layouts.fares.clock import end_minute
 from card_layouts.fares.repeat import PRICE_ONLY, Repeater
-from simulator import product_tariff as p
+from simulator.worlds import product_tariff as p
 from tests.firmware.product_worlds import DAY_S, HOUR_S, NOW, TARIFF, World
 
 HOURS = {"mechanism": M_TIMED, "product": p.HOURS, "length": 24, "zones": ZONES_ALL}

@@ -5,8 +5,8 @@ import pytest
 from card_layouts.answers import ACCEPTED, ALREADY_SHOWN
 from card_layouts.fares.repeat import DIFFERENT, PRICE_ONLY, Repeater
 from card_layouts.records.entries_tap import REASON_PASS_BACK, TERMINAL_BUS, TERMINAL_GATE
-from simulator.small_tariffs import count_tariff, mounted
-from simulator.tap_world import (
+from simulator.worlds.small_tariffs import count_tariff, mounted
+from simulator.worlds.tap_world import (
     AUTHORITY,
     FARE,
     FARE_TWO,

@@ -1,7 +1,7 @@
 """Passes, packs and caps at a real validator: what a tap writes, what it says, what it costs.
 
 The station sells, the gate taps, the simulated card is looked at past its keys; the tariff has one
-product of every kind (simulator/product_tariff.py). The service day of NOW is a Sunday.
+product of every kind (simulator/worlds/product_tariff.py). The service day of NOW is a Sunday.
 """
 
 import pytest
@@ -22,9 +22,9 @@ from card_layouts.cards.card_layout import (
 from card_layouts.fares import inputs as i
 from card_layouts.fares.repeat import PRICE_ONLY, UNRATED, Repeater
 from card_layouts.records.entries_tap import REASON_FUNDS
-from simulator import product_tariff as p
 from simulator.field import answer_lost
-from simulator.tap_world import (
+from simulator.worlds import product_tariff as p
+from simulator.worlds.tap_world import (
     NOW,
     PURSE,
     OnCard,

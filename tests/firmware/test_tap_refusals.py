@@ -21,7 +21,7 @@ from simulator.desfire_card import DesfireCard
 from simulator.field import answer_lost
 from simulator.flash import DEAD, FlashFault
 from simulator.prng import Prng
-from simulator.tap_world import (
+from simulator.worlds.tap_world import (
     AID,
     FARE,
     GATE_B,

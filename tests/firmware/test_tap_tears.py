@@ -11,13 +11,13 @@ from card_layouts.answers import (
     TAP_AGAIN,
     name_of,
 )
-from simulator.tap_world import FARE, PURSE, UID, Device, OnCard, new_card
 from simulator.tears.drill import Event, Findings, Played, transcript
 from simulator.tears.flows import FLOWS
 from simulator.tears.positions import positions
 from simulator.tears.search import explore, pairs, singles
 from simulator.tears.services import LoadFlow
 from simulator.tears.taps import Debit
+from simulator.worlds.tap_world import FARE, PURSE, UID, Device, OnCard, new_card
 from tests import figures
 
 # card.md section 5: positions of a flow, and in how many the card is the new one already. Of the

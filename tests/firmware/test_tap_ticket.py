@@ -16,10 +16,10 @@ from card_layouts.records import entries_tap as e
 from card_layouts.records.slot import INTENT_ROWS
 from simulator.desfire_card import Cut
 from simulator.field import Tear
-from simulator.tap_world import AUTHORITY, GATE_A, GATE_B, NOW, UID, NoHotlist, lease
-from simulator.ticket_gate import DAY, DAYS, TicketGate, slot_of, ticket
-from simulator.ticket_world import blank
 from simulator.ultralight_c import UltralightC
+from simulator.worlds.tap_world import AUTHORITY, GATE_A, GATE_B, NOW, UID, NoHotlist, lease
+from simulator.worlds.ticket_gate import DAY, DAYS, TicketGate, slot_of, ticket
+from simulator.worlds.ticket_world import blank
 
 pytestmark = pytest.mark.requirement("W-89", "W-90", "W-94")
 DAY_S = 86400
@@ -185,7 +185,7 @@ def test_a_ticket_with_its_last_count_is_used_up():
 
 def seal_for(card: UltralightC, counter):
     from card_layouts.cards.ulc_layout import seal_ulc_slot
-    from simulator.ticket_world import KEYS
+    from simulator.worlds.ticket_world import KEYS
 
     header = b"".join(card.image.user[page] for page in (4, 5, 6))
     slot = seal_ulc_slot({"start": NOW // 300}, KEYS[1], UID, header, counter)

@@ -12,10 +12,10 @@ from card_layouts.records.entries_tap import OUTCOME_ABORTED, OUTCOME_COMMITTED
 from simulator.desfire_card import Cut
 from simulator.field import Tear
 from simulator.flash import TORN_QUARTERS, Flash, FlashCut, FlashPowerLost
-from simulator.tap_world import GATE_A, GATE_B, NOW
-from simulator.ticket_gate import TicketGate, slot_of, ticket
-from simulator.ticket_world import positions, torn_kinds
 from simulator.ultralight_c import tearing
+from simulator.worlds.tap_world import GATE_A, GATE_B, NOW
+from simulator.worlds.ticket_gate import TicketGate, slot_of, ticket
+from simulator.worlds.ticket_world import positions, torn_kinds
 from tests import figures
 
 pytestmark = pytest.mark.requirement("W-89", "W-94", "T1", "D15", "D30")

@@ -3,9 +3,9 @@
 import threading
 
 from simulator.field import Field
-from simulator.pn532 import Pn532
-from simulator.pn532_pty import Pn532Pty
-from simulator.vpcd import FIRST_PORT, VpcdLine, pump_all
+from simulator.readers.pn532 import Pn532
+from simulator.readers.pn532_pty import Pn532Pty
+from simulator.readers.vpcd import FIRST_PORT, VpcdLine, pump_all
 
 POLL_S = 0.05
 

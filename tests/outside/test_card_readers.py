@@ -5,10 +5,10 @@ The conversations are the ones of firmware and counter; nothing here knows how t
 
 import pytest
 
-from simulator import ticket_world
 from simulator.desfire_card import DesfireCard
 from simulator.prng import Prng
-from simulator.tap_world import FARE, UID, OnCard
+from simulator.worlds import ticket_world
+from simulator.worlds.tap_world import FARE, UID, OnCard
 from tests.outside.readers import ServedPn532
 
 SCRIPT = "counter_session.py"

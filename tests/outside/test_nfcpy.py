@@ -9,11 +9,11 @@ import pytest
 from card_layouts.cards.conversation import converse
 from card_layouts.cards.ultralight_c import Session
 from card_layouts.crypto.triple_des_cpython import TripleDes
-from simulator.air import Air, Noise
 from simulator.desfire_card.image import Application
 from simulator.field import Field
 from simulator.prng import Prng
 from simulator.reader import DirectReader
+from simulator.readers.air import Air, Noise
 from tests import figures
 from tests.outside.readers import ServedPn532
 from tests.simulator.card_builders import AID, UID, card, data_file, value_file

@@ -6,7 +6,7 @@ import pytest
 
 from simulator.desfire_card import DesfireCard
 from simulator.prng import Prng
-from simulator.tap_world import UID
+from simulator.worlds.tap_world import UID
 from tests.outside.readers import ServedPn532
 
 pytestmark = pytest.mark.requirement("D4", "D7")

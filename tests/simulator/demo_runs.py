@@ -9,14 +9,14 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = ("simulator.demo", "edge_agent", "backend_sync")
+PROGRAMS = ("simulator.demo.main", "edge_agent", "backend_sync")
 LIMIT_S = 150
 
 
 def start(*arguments, **environment):
     """Start a demo without a window; returns the process."""
     return subprocess.Popen(
-        [sys.executable, "-m", "simulator.demo", "--headless", "--json", *map(str, arguments)],
+        [sys.executable, "-m", "simulator.demo.main", "--headless", "--json", *map(str, arguments)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         stdin=subprocess.DEVNULL,

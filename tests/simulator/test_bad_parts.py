@@ -8,9 +8,9 @@ import threading
 
 import pytest
 
-from simulator.cable import SHORE, Cable, NoCable
-from simulator.demo_faults import Asked, Faults, in_words
-from simulator.mqtt_line import DOUBLED, FATES, LATE, LOST, MqttLine
+from simulator.demo.faults import Asked, Faults, in_words
+from simulator.lines.cable import SHORE, Cable, NoCable
+from simulator.lines.mqtt_line import DOUBLED, FATES, LATE, LOST, MqttLine
 from tests import figures
 from tests.simulator import demo_runs
 

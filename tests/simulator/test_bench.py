@@ -8,16 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from simulator import bench, bench_journal, bench_settlement, bench_tap
-from simulator.bench_row import Row, rows_as_json
-from simulator.bench_taps import run_taps
+from simulator.bench import journal as bench_journal
+from simulator.bench import main as bench
+from simulator.bench import settlement as bench_settlement
+from simulator.bench import tap as bench_tap
+from simulator.bench.row import Row, rows_as_json
+from simulator.bench.taps import run_taps
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def run_bench(*arguments):
     return subprocess.run(
-        [sys.executable, "-m", "simulator.bench", *arguments],
+        [sys.executable, "-m", "simulator.bench.main", *arguments],
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -56,7 +59,7 @@ def test_a_driver_that_programs_twice_makes_the_journal_row_fail():
 def test_micropython_sends_the_card_the_same_bytes_as_cpython(twenty_taps, tmp_path):
     bench_tap.compile_into(tmp_path)
     (tmp_path / "recording").write_bytes(twenty_taps.recording)
-    command = [bench_tap.micropython_path(), "-m", "simulator.bench_replay", "recording", "20"]
+    command = [bench_tap.micropython_path(), "-m", "simulator.bench.replay", "recording", "20"]
     done = subprocess.run(
         command,
         cwd=tmp_path,

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from simulator.demo_system import TARIFFS, TOWN_FEED
+from simulator.demo.system import TARIFFS, TOWN_FEED
 from tests.simulator.demo_runs import ROOT, assert_reconciled, command, play
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from edge_agent.counter.silicon_answers import EVIDENCE
 from edge_agent.counter.silicon_trials import trials
+from simulator.commands.main import main
 from simulator.desfire_card import image_from_json, image_to_json, transaction
 from simulator.desfire_trials import KEYS, run_trial
 from simulator.prng import Prng
-from simulator.sim import main
 from simulator.tears.plants import commit_unmarked
 from tests import figures
 from tests.simulator.card_builders import AID, card, value_file

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from simulator import sim
+from simulator.commands import main as sim
 from simulator.fuzzing.engine import run_target
 from simulator.fuzzing.mutation import case_of
 from simulator.fuzzing.plants import PLANTS

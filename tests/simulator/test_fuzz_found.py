@@ -11,7 +11,7 @@ from simulator.fuzzing.shared.lines import DEVICE, EPOCH
 from simulator.fuzzing.shared.parts import join_parts, split_parts
 from simulator.fuzzing.target import outcome_of
 from simulator.fuzzing.targets import NAMES
-from simulator.small_tariffs import count_tariff
+from simulator.worlds.small_tariffs import count_tariff
 
 pytestmark = pytest.mark.requirement("T23")
 DEEP = b"[" * 3000

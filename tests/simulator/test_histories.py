@@ -12,7 +12,8 @@ from unittest.mock import patch
 import pytest
 
 from backend_sync.actions import facts
-from simulator import sim
+from simulator.commands import main as sim
+from simulator.commands.canary import search
 from simulator.histories import model, model_books, model_fares, model_orders, model_visitors
 from simulator.histories.canary import CANARIES, planted
 from simulator.histories.card_faults import CARD_FAULTS
@@ -25,7 +26,6 @@ from simulator.histories.play import play
 from simulator.histories.shrink import shrink
 from simulator.histories.violations import VIOLATIONS, fires
 from simulator.histories.world_faults import WORLD_FAULTS
-from simulator.sim_canary import search
 from tests import figures
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,7 +71,16 @@ def test_many_more_histories_hold(seed):
 def test_the_same_seed_gives_the_same_hash_in_every_process():
     said = set()
     for hash_seed in ("0", "4711"):
-        command = [sys.executable, "-m", "simulator.sim", "hash", "--seed", "5", "--taps", "40"]
+        command = [
+            sys.executable,
+            "-m",
+            "simulator.commands.main",
+            "hash",
+            "--seed",
+            "5",
+            "--taps",
+            "40",
+        ]
         env = {**os.environ, "PYTHONHASHSEED": hash_seed}
         said.add(subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True).stdout)
     (line,) = said

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.air import Air, Garbled, Noise, Planned, crc_a
 from simulator.field import Field
-from simulator.iso_dep import BlockCounts, IsoDepCard
-from simulator.iso_dep_reader import BlocksLost, IsoDepReader
-from simulator.pn532 import Pn532
-from simulator.pn532_frames import ACK, encode_frame
 from simulator.prng import Prng
+from simulator.readers.air import Air, Garbled, Noise, Planned, crc_a
+from simulator.readers.iso_dep import BlockCounts, IsoDepCard
+from simulator.readers.iso_dep_reader import BlocksLost, IsoDepReader
+from simulator.readers.pn532 import Pn532
+from simulator.readers.pn532_frames import ACK, encode_frame
 from tests import figures
 from tests.simulator.card_builders import card, value_file
 

@@ -7,8 +7,8 @@ from backend_sync.keyring.local import LocalKeyring
 from card_layouts.crypto.kdf import block_key, device_key
 from card_layouts.records import entries
 from card_layouts.records.slot import Sealer
-from simulator import bench_ledger
-from simulator.ledger_traffic import AUTHORITY, Traffic
+from simulator.bench import ledger as bench_ledger
+from simulator.bench.ledger_traffic import AUTHORITY, Traffic
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import os
 import pytest
 
 from simulator.field import Field, answer_lost, commit_lost
-from simulator.pn532 import Pn532, rising_edges
-from simulator.pn532_frames import ACK, NACK, SYNTAX_ERROR, FrameParser, encode_frame
-from simulator.pn532_pty import Pn532Pty
+from simulator.readers.pn532 import Pn532, rising_edges
+from simulator.readers.pn532_frames import ACK, NACK, SYNTAX_ERROR, FrameParser, encode_frame
+from simulator.readers.pn532_pty import Pn532Pty
 from tests.simulator.card_builders import UID, card, value_file
 
 pytestmark = pytest.mark.requirement("D7")

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from simulator import demo, stories
-from simulator.story_lost_card import LostCardStory
-from simulator.story_refund import RefundStory
+from simulator.demo import main as demo
+from simulator.stories import main as stories
+from simulator.stories.lost_card import LostCardStory
+from simulator.stories.refund import RefundStory
 from tests.backend_sync.conftest import ledger_url, postgresql  # noqa: F401 - fixtures
 
 

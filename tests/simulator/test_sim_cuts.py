@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from simulator import sim
+from simulator.commands import main as sim
 from simulator.cuts.drill import drill
 from simulator.cuts.flows import FLOWS
 from simulator.cuts.plants import PLANTS

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from simulator import gate_parts, sim, tap_histories
-from simulator.gate_log import ROWS, SETTINGS, GateLog, GateLogError, Settings
-from simulator.gate_report import GateReport, clock
-from simulator.sim_gate import Gate
+from simulator.commands import main as sim
+from simulator.commands.gate import Gate
+from simulator.gate import parts as gate_parts
+from simulator.gate.log import ROWS, SETTINGS, GateLog, GateLogError, Settings
+from simulator.gate.report import GateReport, clock
+from simulator.tap_model import histories as tap_histories
 from simulator.workers import Workers
 from tests import figures
 
@@ -96,7 +98,16 @@ def test_a_mutant_of_the_model_makes_the_gate_fail_with_a_line_that_replays_it(t
 @pytest.mark.requirement("D28")
 def test_ctrl_c_keeps_what_was_done_and_says_how_to_go_on(tmp_path):
     kept = tmp_path / "kept"
-    command = [sys.executable, "-m", "simulator.sim", "gate", "--only", "model", "--jobs", "2"]
+    command = [
+        sys.executable,
+        "-m",
+        "simulator.commands.main",
+        "gate",
+        "--only",
+        "model",
+        "--jobs",
+        "2",
+    ]
     process = subprocess.Popen(
         [*command, "--keep", str(kept)], cwd=ROOT, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,

@@ -6,7 +6,7 @@ import platform
 
 import pytest
 
-from simulator import sim
+from simulator.commands import main as sim
 from simulator.kills.at_random import drill_at_random
 from simulator.kills.drill import drill
 from simulator.kills.plants import PLANTS

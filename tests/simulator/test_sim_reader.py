@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from simulator.commands.main import main
 from simulator.desfire_card import FileStorage
-from simulator.pcsc_storage import STORAGE_ATR
-from simulator.pn532_frames import ACK, encode_frame
-from simulator.sim import main
+from simulator.readers.pcsc_storage import STORAGE_ATR
+from simulator.readers.pn532_frames import ACK, encode_frame
+from simulator.readers.vpcd import ATR, CardSlot
 from simulator.ultralight_c import FileStorage as UltralightStorage
-from simulator.vpcd import ATR, CardSlot
 from tests.simulator.card_builders import UID, card, value_file
 from tests.simulator.ultralight_reader import card as ultralight
 
@@ -60,7 +60,7 @@ def started():
 
     def start(*options):
         process = subprocess.Popen(
-            [sys.executable, "-m", "simulator.sim", "reader", *options],
+            [sys.executable, "-m", "simulator.commands.main", "reader", *options],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -175,7 +175,15 @@ def test_when_pcscd_goes_it_says_so(capsys):
         listener.settimeout(30)
         port = listener.getsockname()[1]
         process = subprocess.Popen(
-            [sys.executable, "-m", "simulator.sim", "reader", "--pcsc", "--port", str(port)],
+            [
+                sys.executable,
+                "-m",
+                "simulator.commands.main",
+                "reader",
+                "--pcsc",
+                "--port",
+                str(port),
+            ],
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulator.sim import main
+from simulator.commands.main import main
 
 
 @pytest.mark.requirement("D19")

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from simulator import sim
+from simulator.commands import main as sim
 from simulator.tears.plants import PLANTS
 from simulator.tears.search import pairs
 from tests import figures

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulator import story_webshop
+from simulator.stories import webshop as story_webshop
 from tests.simulator.demo_runs import play
 
 GOOD = {

@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from simulator import tap_model as m
+from simulator.tap_model import model as m
 
 TAPS = 4
 

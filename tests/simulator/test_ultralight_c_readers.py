@@ -5,12 +5,12 @@ import pytest
 from card_layouts.cards.conversation import LOST, CardLost, converse
 from card_layouts.cards.ultralight_c import FACTORY_KEY, NakError, Session
 from card_layouts.crypto.triple_des_cpython import TripleDes
-from simulator.air import crc_a
 from simulator.desfire_card import Cut
 from simulator.field import Field, Tear
-from simulator.pn532 import Pn532
-from simulator.pn532_frames import ACK, encode_frame
 from simulator.reader import MANY, DirectReader
+from simulator.readers.air import crc_a
+from simulator.readers.pn532 import Pn532
+from simulator.readers.pn532_frames import ACK, encode_frame
 from tests.simulator.card_builders import card as desfire
 from tests.simulator.ultralight_reader import UID, card
 

@@ -2,7 +2,7 @@
 
 Asks and blocks until it is answered, so a board's time moves only when it waits (D19). Requests
 and answers stand in buffers made once: the traced reader asks inside the commit window.
-The wire is told in simulator/control.py. Wire, both ways: one length byte, then that many bytes.
+The wire is told in simulator/boards/control.py. Both ways: one length byte, then that many bytes.
 """
 
 ANSWER_BYTES = 255

@@ -22,7 +22,7 @@ from firmware.station_services import Load, Product, Refund, Unblock
 from firmware.tap import Tap
 from firmware.tap_card import Refused, Seen, open_card
 from firmware.tap_ticket import TicketTap
-from simulator.bench_board import (
+from simulator.bench.board import (
     AID,
     GENERATION,
     LEASE,
@@ -34,7 +34,7 @@ from simulator.bench_board import (
     mounted,
     reader_of,
 )
-from simulator.bench_board import PROFILE as BENCH_PROFILE
+from simulator.bench.board import PROFILE as BENCH_PROFILE
 from simulator.fuzzing.shared.flash import BLOCK_BYTES, MemoryFlash
 
 BLOCKS = 3

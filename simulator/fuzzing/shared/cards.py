@@ -9,7 +9,7 @@ from card_layouts.cards.conversation import LOST, LOST_UNSENT, CardLost
 from card_layouts.cards.tourist_ticket import ticket_keys
 from card_layouts.cards.ultralight_c import AUTHENTICATE, MORE, RANDOM_BYTES, READ
 from card_layouts.crypto.triple_des import TripleDes
-from simulator.bench_board import master
+from simulator.bench.board import master
 from simulator.fuzzing.shared.board import FLOWS, KEY_CHANGE, TICKET, UID, Board, is_commit
 from simulator.fuzzing.shared.parts import split_parts
 from simulator.fuzzing.shared.sealed_card import FILE_NUMBERS, SealedCard

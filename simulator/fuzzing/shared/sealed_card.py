@@ -9,7 +9,7 @@ from card_layouts.cards.desfire import AUTHENTICATE_AES, session_key
 from card_layouts.cards.desfire_channel import CBC, MORE, Channel, card_crc
 from card_layouts.crypto.aes import aes
 from card_layouts.crypto.an10922 import card_key
-from simulator.bench_board import AID, GENERATION, master
+from simulator.bench.board import AID, GENERATION, master
 from simulator.fuzzing.shared.board import UID
 
 SELECT, COMMIT, ABORT, VERSION_OF_KEY = 0x5A, 0xC7, 0xA7, 0x64

@@ -15,8 +15,8 @@ from card_layouts.crypto.triple_des_cpython import TripleDes
 from edge_agent.drivers.card_readers import open_reader
 from edge_agent.ports import ManyCards, ReaderError
 from firmware.station import Order
-from simulator import tap_world, ticket_world
 from simulator.prng import Prng
+from simulator.worlds import tap_world, ticket_world
 
 PATIENCE_MS = 20_000
 

@@ -1,0 +1,1 @@
+"""`./tornello bench`: measured rows, each with its reference and limit."""

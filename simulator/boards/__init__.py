@@ -1,0 +1,1 @@
+"""A validator as a MicroPython process, and the world around it."""

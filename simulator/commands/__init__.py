@@ -1,0 +1,1 @@
+"""`./tornello sim ...`: one module a command."""

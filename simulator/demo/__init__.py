@@ -1,0 +1,1 @@
+"""`./tornello demo`: the story of a week, the programs it runs, and who cheats."""

@@ -1,0 +1,1 @@
+"""`./tornello demo --story NAME`: short stories about money, each with its equalities."""
