@@ -228,7 +228,7 @@ def seal_slot(k_block: bytes, device: int, epoch: int, seq: int) -> tuple[bytes,
 def block_page(k_block: bytes) -> bytes:
     """Return a block's first page, ordinal 5, other fields from their names."""
     layout = _layout("records.slot", "BLOCK_HEADER")
-    values = _mixed(layout) | {"magic": 0x544A, "layout": 1, "records": 30, "ordinal": 5}
+    values = _mixed(layout) | {"magic": 0x544A, "layout": 2, "records": 30, "ordinal": 5}
     copy = k_block + zlib.crc32(k_block).to_bytes(4, "big")
     head = bytes.fromhex(pack_as_text(layout, values))[:209]
     return head + zlib.crc32(head).to_bytes(4, "big") + copy + copy + b"\xff" * 3
