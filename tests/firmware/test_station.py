@@ -119,6 +119,7 @@ def test_a_blocked_or_killed_card_takes_no_money(action, reason):
     assert OnCard(card).purse == PURSE
 
 
+@pytest.mark.requirement("W-109")
 def test_a_station_needs_a_clock_and_a_right_to_load():
     counter = station(lease=lease(rights=1))
     assert counter.load(new_card(), ORDER) == e.REASON_LEASE

@@ -191,6 +191,7 @@ def test_the_record_announced_is_the_record_written():
         }
 
 
+@pytest.mark.requirement("W-109")
 def test_every_service_needs_its_right():
     device = station(lease=lease(rights=RIGHT_LOAD))
     for what in (Product(0, RIGHT), Refund(), Unblock()):

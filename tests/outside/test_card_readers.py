@@ -34,7 +34,7 @@ def made_loaded_and_used(said, card):
     assert OnCard(card).state()[0] == 2000 - FARE
 
 
-@pytest.mark.requirement("D5", "X-3")
+@pytest.mark.requirement("D5", "X-3", "W-110", "W-111")
 def test_a_card_is_made_loaded_and_used_over_pcsc(in_reader, pcscd, session, program):
     card = blank()
     with in_reader(card):
@@ -68,6 +68,7 @@ def test_cards_in_two_readers_are_many_cards(in_reader, session):
         assert session(SCRIPT, "pcsc", "many")[1:] == ["found: many cards"]
 
 
+@pytest.mark.requirement("W-110", "W-111")
 def test_a_card_is_made_loaded_and_used_over_nfcpy(session, program):
     card = blank()
     with ServedPn532(card) as reader:
