@@ -25,10 +25,11 @@ def load_launcher():
 
 @pytest.fixture
 def fresh_copy(tmp_path):
-    """The launcher and its locks in an empty folder: nothing installed yet."""
+    """The launcher, its locks and a demo's folder: nothing installed yet, nothing to run."""
     for name in ("tornello", *(path.name for path in ROOT.glob("requirements*.lock"))):
         shutil.copy(ROOT / name, tmp_path)
-    (tmp_path / "firmware").mkdir()
+    for name in ("firmware", "simulator"):
+        (tmp_path / name).mkdir()
     shutil.copy(ROOT / "firmware" / "stubs.txt", tmp_path / "firmware")
     return tmp_path
 
@@ -66,6 +67,17 @@ def test_a_slip_of_the_fingers_gets_the_nearest_command(fresh_copy):
     done = say(fresh_copy, "dmeo")
     assert done.returncode == 2
     assert done.stderr == "tornello: there is no command 'dmeo'.  Did you mean: ./tornello demo\n"
+
+
+def test_a_copy_without_what_a_command_needs_names_what_to_copy(fresh_copy):
+    (fresh_copy / "requirements.lock").unlink()
+    done = say(fresh_copy, "verify-settlement", "somewhere")
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"tornello: 'verify-settlement' needs auditor and requirements.lock, which {fresh_copy} "
+        "does not hold.  Copy that from the whole project, beside this launcher.\n"
+    )
+    assert not (fresh_copy / ".tools").exists()  # nothing is installed for what cannot start
 
 
 def test_without_python3_venv_it_says_what_to_install(fresh_copy):
@@ -116,3 +128,5 @@ def test_a_new_lock_takes_the_packages_of_the_tests_from_nobody(tmp_path):
     assert launcher.kept(launcher.RUN) == launcher.RUN
     launcher.stamp_of(launcher.TEST).write_text("an older lock's digest")
     assert launcher.kept(launcher.RUN) == launcher.TEST
+    launcher.ROOT = tmp_path  # a part of the tree copied with its .venv, without the tests' lock
+    assert launcher.kept(launcher.RUN) == launcher.RUN
