@@ -21,6 +21,14 @@ from card_layouts.packages.manifest import ACTIONS
 ACTIONS_LIFE_S = 7 * 86_400
 
 
+class Leased(NamedTuple):
+    """A lease that goes out: it lets its device use lists from `oldest` on, until `leased_to`."""
+
+    lease: int
+    oldest: int
+    leased_to: int
+
+
 class Waiting(Protocol):
     """What is needed of the actions themselves."""
 
@@ -33,8 +41,8 @@ class Waiting(Protocol):
     def listed(self, version: int, generation: int) -> None:
         """Note durably that list `version` has the lines that `lines` returned last."""
 
-    def given(self, device: int, epoch: int, version: int, leased_to: int) -> None:
-        """Note durably that a device may get this list, and a lease until then."""
+    def given(self, device: int, epoch: int, version: int, lease: Leased | None) -> None:
+        """Note durably that a device may get this list, and this lease if it gets one."""
 
 
 class Current(NamedTuple):
@@ -65,7 +73,7 @@ class ActionPackages:
         self.current = Current(0, 0, 0, "", ())
         self.chain = 0
         self.bodies: dict[int, bytes] = {}
-        self.carried: dict[tuple[int, int], int] = {}
+        self.carried: dict[tuple[int, int], Leased | None] = {}
 
     def refresh(self, now: int) -> None:
         """Make a new list if the lines changed, the key's chain did, or the last one is old."""
@@ -97,13 +105,13 @@ class ActionPackages:
             self.bodies[authority] = bytes(self.keyring.assemble("actions", request))
         return self.bodies[authority]
 
-    def given(self, device: int, epoch: int, leased_to: int) -> None:
-        """Take note of who gets the newest list; durable with `save`."""
-        self.carried[device, epoch] = leased_to
+    def given(self, device: int, epoch: int, lease: Leased | None) -> None:
+        """Take note of who gets the newest list, and by which lease; durable with `save`."""
+        self.carried[device, epoch] = lease
 
     def save(self) -> None:
-        for (device, epoch), leased_to in self.carried.items():
-            self.waiting.given(device, epoch, self.current.version, leased_to)
+        for (device, epoch), lease in self.carried.items():
+            self.waiting.given(device, epoch, self.current.version, lease)
         self.carried = {}
 
     def _take_up(self, lines: Sequence[Mapping[str, Any]], digest: str) -> None:

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from backend_sync.action_packages import ACTIONS_LIFE_S, ActionPackages, Waiting
+from backend_sync.action_packages import ACTIONS_LIFE_S, ActionPackages, Leased, Waiting
 from backend_sync.catalogue import Catalogue, CatalogueError, Contents, Listed, TariffBody
 from backend_sync.package_versions import PackageVersions
 from backend_sync.ports import Clock, Keyring, KeyringRefused
@@ -137,8 +137,8 @@ class Packages:
             packages += self._action_list(device["authority"])
         lease = self._lease(device, packages)
         if self.actions is not None and device["kind"] in CARRYING:
-            leased_to = lease.manifest["expires"] if lease is not None else 0
-            self.actions.given(device["device"], device["epoch"], leased_to)
+            leased = self._leased(lease) if lease is not None else None
+            self.actions.given(device["device"], device["epoch"], leased)
         if certificate is not None:
             packages.append(certificate)
         return packages if lease is None else [*packages, lease]
@@ -309,6 +309,11 @@ class Packages:
         package = self._made(Package(name, manifest, body), {"of": made_of, "fields": fields})
         self.leases[name] = package
         return package
+
+    def _leased(self, lease: Package) -> Leased:
+        """Return what the ledger notes of a lease."""
+        oldest = self.versions.extra[lease.name]["fields"].get("v_actions", 0)
+        return Leased(lease.manifest["version"], oldest, lease.manifest["expires"])
 
     def _lease_again(self, name: str, manifest: dict[str, Any]) -> Package:
         body = bytes(self.keyring.assemble("lease", self.versions.extra[name]["fields"]))

@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from backend_sync.ledger.forgotten_lists import LEASE_MARGIN_S, forgotten_until
+from backend_sync.actions.holders import Holders, Line
+from backend_sync.ledger.forgotten_lists import forgotten_until
 from backend_sync.ledger.results import BITS, POSTED, state_of
 from backend_sync.storage.database import Database
 
@@ -34,19 +35,6 @@ def action_of(row: Sequence[Any]) -> Action:
     return Action._make([*row[:6], bytes(row[6]), *row[7:]])
 
 
-class Line(NamedTuple):
-    """One line of its card; `listed` is the first list with it, None before there was one."""
-
-    id: int
-    action: int
-    card: int
-    k: int
-    version: int
-    kind: int
-    valid_to: int
-    listed: int | None
-
-
 class Told(NamedTuple):
     """One ACTION entry and what all evidence about it says."""
 
@@ -56,16 +44,6 @@ class Told(NamedTuple):
     kind: int
     action: int
     state: int  # OPEN, POSTED, ... of results.py
-
-
-class Carrier(NamedTuple):
-    """A device that may hold the lists from one to another."""
-
-    first_list: int
-    last_list: int
-    first_made: int
-    leased_to: int
-    reported: int  # its time up to which every entry is held here
 
 
 class Facts:
@@ -94,8 +72,10 @@ class Facts:
         self.slots: dict[int, dict[int, list[Line]]] = defaultdict(dict)  # by card and k
         for row in sorted(
             database.rows_in(
-                "SELECT l.*, f.list FROM action_lines l LEFT JOIN action_listed f ON f.line = l.id"
-                " WHERE l.card IN {}",
+                "SELECT l.*, f.list, m.made, d.list FROM action_lines l"
+                " LEFT JOIN action_listed f ON f.line = l.id"
+                " LEFT JOIN action_lists m ON m.id = f.list"
+                " LEFT JOIN action_dropped d ON d.line = l.id WHERE l.card IN {}",
                 wanted,
             )
         ):
@@ -115,12 +95,12 @@ class Facts:
         for told in [told for rows in self.told.values() for told in rows]:
             if told.state == POSTED:
                 self.done[told.card] = max(self.done[told.card], told.k)
-        self._carriers = read_carriers(database)
+        self._database = database
+        self._holders: Holders | None = None  # read when somebody asks
         self._forgotten_until = forgotten_until(database)
-        self._seen: dict[int, int] = {}  # when the newest tap that is here was, by card
-        if self._forgotten_until:
-            sql = "SELECT card, at FROM card_sightings WHERE card IN {}"
-            self._seen.update(map(tuple, database.rows_in(sql, wanted)))
+        sql = "SELECT card, at FROM card_sightings WHERE card IN {}"
+        # When the newest tap that is here was, by card.
+        self._seen: dict[int, int] = dict(map(tuple, database.rows_in(sql, wanted)))
 
     def _read_entries(self, database: Database, cards: list[int]) -> None:
         rows = database.rows_in(
@@ -139,22 +119,14 @@ class Facts:
             self.told[told.card].append(told)
 
     def is_held(self, line: Line) -> bool:
-        """Say whether any device could still carry out this line, for all that is known.
-
-        A device that got it cannot once all its entries to beyond `valid_to` are here, for its
-        clock never goes back; or once the last lease that it can have has ended.
-        """
+        """Say whether any device could still carry out this line, for all that is known."""
         if line.listed is None:
             return False
-        if self.now <= line.valid_to:
+        if line.dropped is None and self.now <= line.valid_to:
             return True
-        return any(
-            carrier.last_list >= line.listed
-            and carrier.first_made <= line.valid_to
-            and carrier.reported <= line.valid_to
-            and carrier.leased_to + LEASE_MARGIN_S >= self.now
-            for carrier in self._carriers
-        )
+        if self._holders is None:
+            self._holders = Holders(self._database, self.now, self._seen)
+        return self._holders.may_carry(line)
 
     def may_run_forgotten(self) -> bool:
         """Say whether a device may still carry out lists that these books have forgotten."""
@@ -185,15 +157,3 @@ class Facts:
     def newest(self, card: int, k: int) -> Line:
         """Return the line of an action number that lists have: the highest version."""
         return max(self.slots[card][k], key=lambda line: line.version)
-
-
-def read_carriers(database: Database) -> list[Carrier]:
-    """Return every device that lists went out to, with how far its journal is held."""
-    rows = database.rows(
-        "SELECT c.first_list, c.last_list, l.made, c.leased_to,"
-        " CASE WHEN t.seq <= d.seq THEN t.at ELSE 0 END FROM action_carriers c"
-        " JOIN action_lists l ON l.id = c.first_list"
-        " LEFT JOIN device_times t ON t.device = c.device AND t.epoch = c.epoch"
-        " LEFT JOIN devices d ON d.device = c.device AND d.epoch = c.epoch"
-    )
-    return [Carrier._make([*row[:4], row[4] or 0]) for row in rows]

@@ -7,7 +7,8 @@ Source: trust.md 4.5; decisions.md D9.
 
 from typing import NamedTuple
 
-from backend_sync.actions.facts import Action, Facts, Line
+from backend_sync.actions.facts import Action, Facts
+from backend_sync.actions.holders import Line
 from backend_sync.actions.states import ENDED, runs
 from card_layouts.packages.action_list import LINES_PER_CARD_MAX
 from card_layouts.records.entries_service import ACT_NOTHING

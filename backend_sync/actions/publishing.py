@@ -8,11 +8,12 @@ It must not know packages, MQTT or keys. Source: trust.md 4.5; decisions.md D9, 
 from typing import Any
 
 from backend_sync.actions.desk import review, unreviewed
-from backend_sync.actions.facts import Action, Facts, Line
+from backend_sync.actions.facts import Action, Facts
+from backend_sync.actions.holders import Line
 from backend_sync.actions.limits import CHANNELS
 from backend_sync.actions.places import lines_now
 from backend_sync.actions.states import COUNTER, CREATED
-from backend_sync.actions.tables import action_listed, action_lists
+from backend_sync.actions.tables import action_dropped, action_listed, action_lists
 from backend_sync.ledger.books import Books
 from backend_sync.ledger.ledger import Ledger
 from card_layouts.cards.card_layout import P_SLOT
@@ -31,6 +32,21 @@ CARRIED = (
     " leased_to = CASE WHEN excluded.leased_to > action_carriers.leased_to"
     " THEN excluded.leased_to ELSE action_carriers.leased_to END"
 )
+LEASED = (
+    "INSERT INTO action_leases (device, epoch, lease, oldest, leased_to) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (device, epoch, lease) DO UPDATE SET"
+    " oldest = CASE WHEN excluded.oldest < action_leases.oldest"
+    " THEN excluded.oldest ELSE action_leases.oldest END,"
+    " leased_to = CASE WHEN excluded.leased_to > action_leases.leased_to"
+    " THEN excluded.leased_to ELSE action_leases.leased_to END"
+)
+REPLACED = (
+    "DELETE FROM action_leases WHERE device = ? AND epoch = ? AND lease < coalesce((SELECT s.lease"
+    " FROM device_leases s JOIN devices d ON d.device = s.device AND d.epoch = s.epoch"
+    " AND s.seq <= d.seq WHERE s.device = action_leases.device"
+    " AND s.epoch = action_leases.epoch), 0)"
+)
+STILL_LISTED = "SELECT line FROM action_listed WHERE line NOT IN (SELECT line FROM action_dropped)"
 ORDERS = "SELECT (SELECT coalesce(max(id), 0) FROM actions), (SELECT count(*) FROM action_cancels)"
 BOOKED = "SELECT coalesce(max(id), 0) FROM seals"
 NEW_ORDERS = (
@@ -40,6 +56,7 @@ NEW_ORDERS = (
 News = tuple[tuple[int, int], int, int, int]
 Waits = tuple[Line, dict[str, Any]]
 Carried = tuple[int, int]  # device, epoch
+Leased = tuple[int, int, int]  # a lease's number, the oldest list that it opens, its end
 
 
 class WaitingActions:
@@ -51,7 +68,8 @@ class WaitingActions:
         self._lines: list[Waits] = []
         self._late: set[int] = set()
         self._seen: News | None = None
-        self._carried: dict[Carried, tuple[int, int]] = {}
+        self._carried: dict[Carried, tuple[int, Leased | None]] = {}
+        self._listed: set[int] | None = None  # the lines of the newest list, None at first
 
     def lines(self, most: int) -> list[dict[str, Any]]:
         """Return what a list of at most `most` lines has now: ACTION_ENTRY's fields and "card".
@@ -99,8 +117,9 @@ class WaitingActions:
             books.database.insert(action_lists, [(version, generation, books.now)])
             fresh = [line for line, _ in self._lines if line.listed is None]
             books.database.insert(action_listed, [(line.id, version) for line in fresh])
+            self._note_dropped(books, version)
             review(books, {line.card for line in fresh})
-        listed = {line.id for line, _ in self._lines}
+        listed = self._listed = {line.id for line, _ in self._lines}
         for card, waits in self._by_card.items():
             self._by_card[card] = [
                 (
@@ -111,14 +130,27 @@ class WaitingActions:
             ]
         self._lines = [(line._replace(listed=line.listed or version), f) for line, f in self._lines]
 
-    def given(self, device: int, epoch: int, version: int, leased_to: int) -> None:
-        """Note that a device may get this list, and a lease that ends then."""
+    def _note_dropped(self, books: Books, version: int) -> None:
+        """Note which lines list `version` has not any more, and which it has again."""
+        before, listed = self._listed, {line.id for line, _ in self._lines}
+        if before is None:
+            before = {int(row[0]) for row in books.database.rows(STILL_LISTED)}
+        again = [(id,) for id in sorted(listed - before)]
+        books.database.run("DELETE FROM action_dropped WHERE line = ?", again)
+        gone = [(id, version) for id in sorted(before - listed)]
+        books.database.insert(action_dropped, gone)
+
+    def given(self, device: int, epoch: int, version: int, lease: Leased | None) -> None:
+        """Note that a device may get this list, and this lease if it gets one."""
         known = self._carried.get((device, epoch))
-        if known == (version, leased_to):
+        if known == (version, lease):
             return
         with self.ledger.books() as books:
+            leased_to = lease[2] if lease is not None else 0
             books.database.run(CARRIED, [(device, epoch, version, version, leased_to)])
-        self._carried[device, epoch] = version, leased_to
+            books.database.run(LEASED, [(device, epoch, *lease)] if lease is not None else [])
+            books.database.run(REPLACED, [(device, epoch)])
+        self._carried[device, epoch] = version, lease
 
     def _look(self, books: Books, whole: bool) -> None:
         """Review the cards with news, and note the lines that they have now."""

@@ -6,7 +6,8 @@ Between them stand the times in which nobody can know yet; no money goes back in
 Source: trust.md 4.5; decisions.md D9.
 """
 
-from backend_sync.actions.facts import Action, Facts, Line, Told
+from backend_sync.actions.facts import Action, Facts, Told
+from backend_sync.actions.holders import Line
 from backend_sync.ledger.results import POSTED, VOIDED
 from card_layouts.records.entries_service import ACT_NOTHING
 

@@ -2,8 +2,9 @@
 
 An action is ordered once. It stands as line (k, version) of its card; a higher version of the same
 k says NOTHING in its stead, and an action whose k something else has used gets another k: each of
-these is a row of `action_lines`, and none of them ever changes. `action_carriers` and
-`action_states` are worked out from the rest. Source: trust.md 4.5; decisions.md D9.
+these is a row of `action_lines`, and none of them ever changes. `action_dropped`,
+`action_carriers`, `action_leases` and `action_states` are worked out from the rest.
+Source: trust.md 4.5; decisions.md D9.
 """
 
 from sqlalchemy import Column, ForeignKey, PrimaryKeyConstraint, SmallInteger, Table
@@ -106,7 +107,26 @@ action_states = Table(
     number_column("seen"),  # the highest ACTION entry that was looked at
 )
 
+action_dropped = Table(  # lines that the newest list does not have any more
+    "action_dropped",
+    metadata,
+    Column("line", Big, ForeignKey("action_lines.id"), primary_key=True, autoincrement=False),
+    number_column("list"),  # the first one without it
+)
+
+action_leases = Table(  # leases that went out, but those that their device says it has replaced
+    "action_leases",
+    metadata,
+    number_column("device"),
+    number_column("epoch"),
+    number_column("lease"),
+    number_column("oldest"),  # LEASE.v_actions: with this lease a device refuses older lists
+    number_column("leased_to"),
+    PrimaryKeyConstraint("device", "epoch", "lease"),
+)
+
 ACTION_TABLES = (
     *(actions, action_cancels, action_lines, action_lists, action_listed),
     *(action_carriers, action_states),
 )
+ACTION_LEASES = (action_dropped, action_leases)

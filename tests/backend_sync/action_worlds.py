@@ -1,6 +1,6 @@
 """A town whose gates carry real action lists: sold at the desk, made by publisher and keyring."""
 
-from backend_sync.action_packages import ActionPackages
+from backend_sync.action_packages import ActionPackages, Leased
 from backend_sync.actions import desk, words
 from backend_sync.actions.desk import Order
 from backend_sync.actions.publishing import WaitingActions
@@ -127,7 +127,8 @@ class Shop:
         body = self.packages.body(AUTHORITY)
         current = self.packages.current
         for gate in gates:
-            self.packages.given(NUMBERS[gate], EPOCH, leased_to)
+            lease = Leased(self.leases + 1, current.version, leased_to)
+            self.packages.given(NUMBERS[gate], EPOCH, lease)
         self.packages.save()
         key = self._leased(gates, leased_to, current.generation)
         for gate in gates:

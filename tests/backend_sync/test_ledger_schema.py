@@ -66,6 +66,7 @@ WORKING = {
     *("accounts", "cards", "devices", "open_intents", "sightings", "early_outcomes", "settings"),
     *("holdings", "waiting_taps", "choices", "differences"),
     *("card_actions", "device_times", "action_carriers", "action_states"),
+    *("action_dropped", "action_leases"),
     *("card_sightings", "device_leases", "earlier_leases"),
     *("checkpoints", "folded_chains", "kept_detail", "card_uses"),
 }
