@@ -20,7 +20,7 @@ from backend_sync.ports import Clock
 from backend_sync.registers.approvals import RegisterApprovals
 from backend_sync.registers.opening import SQLITE, Registers, open_database
 from backend_sync.registers.refusals import CommandError, Refused
-from backend_sync.registers.rights import Scope, User
+from backend_sync.registers.rights import User, at_hand
 from backend_sync.registers.users import demand
 from backend_sync.storage.disk import DiskRefused
 
@@ -29,19 +29,22 @@ NUMBER_MOST = 10**15 - 1
 
 
 class Asker:
-    """A user who has signed in, and what the register says of him."""
+    """A user who has signed in, and what the register says of him; `second` agrees with him."""
 
-    def __init__(self, registers: Registers, user: User) -> None:
+    def __init__(self, registers: Registers, user: User, second: User | None = None) -> None:
         self.registers = registers
         self.user = user
+        self.second = second
 
     @property
     def name(self) -> str:
         return self.user.name
 
     def demand(self, right: str, authority: int) -> None:
-        """Raise Refused unless he may do this to what belongs to an authority (at his point)."""
-        demand(self.user, right, Scope(authority, point=self.user.scope.point))
+        """Raise Refused unless he, and who agrees, may do this to an authority's affairs."""
+        for user in (self.user, self.second):
+            if user is not None:
+                demand(user, right, at_hand(user, authority))
 
     def approvals(self, authority: int) -> RegisterApprovals:
         """Return what he may take of the proposals about an authority's affairs."""
@@ -56,12 +59,26 @@ def number(text: str) -> int:
     return found
 
 
-def add_options(parser: argparse.ArgumentParser, proposal: bool = False) -> None:
-    """Add --register, --by and --secret, and --proposal for what may take two people."""
+def add_options(
+    parser: argparse.ArgumentParser,
+    proposal: bool = False,
+    named: bool = False,
+    second: bool = False,
+) -> None:
+    """Add --register, --by and --secret: who asks.
+
+    `named`: also a folder that is bound to no register keeps his name. `second`: --second and
+    --second-secret of another who agrees here and now. `proposal`: --proposal, what he agreed to.
+    """
     words = "register of users; else the one that the folder is bound to"
     parser.add_argument("--register", default="", metavar="PLACE", help=words)
-    parser.add_argument("--by", default="", metavar="NAME", help="who asks")
+    words = "who does this" if named else "who asks"
+    parser.add_argument("--by", default="", metavar="NAME", required=named, help=words)
     parser.add_argument("--secret", type=Path, metavar="FILE", help="file: that user's secret")
+    if second:
+        parser.add_argument("--second", default="", metavar="NAME", help="who agrees to it")
+        words = "file: the secret of who agrees"
+        parser.add_argument("--second-secret", type=Path, metavar="FILE", help=words)
     if proposal:
         words = "what another person agreed to: tornello register propose"
         parser.add_argument("--proposal", type=number, default=0, metavar="N", help=words)
@@ -107,7 +124,7 @@ def asker(
     clock: Clock,
     random_bytes: Callable[[int], bytes] = os.urandom,
 ) -> Iterator[Asker | None]:
-    """Sign in who asks; None when no register is named and the folder is bound to none.
+    """Sign in who asks, and --second; None when no register is named and the folder bound to none.
 
     Raises: Refused, also for a register that cannot be opened.
     """
@@ -124,9 +141,13 @@ def asker(
     with registers:
         try:
             user = registers.users.sign_in(options.by, read_secret(options.secret, options.by))
+            second = None
+            if name := getattr(options, "second", ""):
+                secret = read_secret(options.second_secret, name, "--second-secret")
+                second = registers.users.sign_in(name, secret)
         except (CommandError, OSError, SQLAlchemyError, DiskRefused) as error:
             raise Refused(str(error)) from None
-        yield Asker(registers, user)
+        yield Asker(registers, user, second)
 
 
 def _opened(place: str, clock: Clock, random_bytes: Callable[[int], bytes]) -> Registers:
@@ -137,7 +158,7 @@ def _opened(place: str, clock: Clock, random_bytes: Callable[[int], bytes]) -> R
         raise Refused(f"the register of users cannot be opened: {said}") from None
 
 
-def read_secret(path: Path | None, name: str) -> str:
+def read_secret(path: Path | None, name: str, option: str = "--secret") -> str:
     """Return the first line of a file, or what the terminal's user types unseen.
 
     Raises: CommandError without a file and a terminal; OSError.
@@ -146,5 +167,5 @@ def read_secret(path: Path | None, name: str) -> str:
         lines = path.read_text(encoding="utf-8").splitlines()
         return lines[0] if lines else ""
     if not sys.stdin.isatty():
-        raise CommandError(f"no secret of {name}: name a file with --secret, or use a terminal")
+        raise CommandError(f"no secret of {name}: name a file with {option}, or use a terminal")
     return getpass.getpass(f"secret of {name}: ")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from backend_sync.ports import Clock
 from backend_sync.registers.refusals import Refused
-from backend_sync.registers.rights import Scope, User
+from backend_sync.registers.rights import Scope, User, at_hand
 from backend_sync.registers.tables import proposal_steps, proposals
 from backend_sync.registers.trail import Trail
 from backend_sync.registers.users import demand
@@ -90,7 +90,7 @@ class Proposals:
                 f"proposal: amount {amount} and {len(content)} characters of content; wanted an"
                 f" amount above 0 and 1 to {CONTENT_MOST} characters that say what will be done"
             )
-        demand(by, kind_of(kind).right, Scope(authority, point=by.scope.point))
+        demand(by, kind_of(kind).right, at_hand(by, authority))
         if kind == KEY:
             words = sha256(content.encode()).hexdigest()
             if digest not in ("", words):
@@ -122,7 +122,7 @@ class Proposals:
         """Use an approved proposal for exactly what it says, once. Raises: Refused."""
         with self.database.transaction():
             found = self.get(number)
-            demand(by, kind_of(kind).right, Scope(found.authority, point=by.scope.point))
+            demand(by, kind_of(kind).right, at_hand(by, found.authority))
             if found.state != APPROVED:
                 raise Refused(f"proposal {number} is {found.state}, wanted approved")
             if (found.kind, found.amount, found.digest) != (kind, amount, digest):

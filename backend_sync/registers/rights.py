@@ -140,6 +140,11 @@ def may(user: User, right: str, scope: Scope) -> bool:
     )
 
 
+def at_hand(user: User, authority: int) -> Scope:
+    """Return the scope of an authority's affairs where this user works: his operator, his point."""
+    return Scope(authority, user.scope.operator, user.scope.point)
+
+
 def covers(own: Scope, other: Scope) -> bool:
     """Say whether everything in `other` lies within `own`."""
     return all(mine in (0, "", theirs) for mine, theirs in zip(own, other, strict=True))

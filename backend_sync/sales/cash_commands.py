@@ -9,6 +9,7 @@ from typing import Any
 from backend_sync.ledger.place import Place
 from backend_sync.ledger.show import table
 from backend_sync.ports import Clock
+from backend_sync.registers import asking
 from backend_sync.sales.cash_up import LOSS, REPAID, SURPLUS, UNJUDGED, CashUp
 from backend_sync.sales.evidence import check, check_with, digest, read_evidence
 from backend_sync.sales.finding import DECIDED, Finding, judge, sentence
@@ -27,9 +28,14 @@ COMMANDS = (
     ("check", "check such a file: without a ledger, or again with PLACE and its keyring"),
     ("list", "every count and what became of it"),
 )
-
-
-WRITES = ("count", "pay-in", "decide", "loads", "close", "lost")
+RIGHTS = {
+    "count": "cash.take",
+    "pay-in": "cash.take",
+    "decide": "cash.take",
+    "loads": "cash.take",
+    "close": "sales.settle",
+    "lost": "cash.take",
+}  # of commands that write
 
 
 def add_commands(groups: Any, clock: Clock) -> None:
@@ -56,7 +62,6 @@ def add_commands(groups: Any, clock: Clock) -> None:
             sub.add_argument("--first", type=int, required=True, help="lowest missing seq")
             sub.add_argument("--last", type=int, required=True, help="highest missing seq")
             sub.add_argument("--words", required=True, help="why they are given up")
-            sub.add_argument("--second", required=True, help="who agrees")
         else:
             sub.add_argument("--shift", type=int, required=True, help="its number on the slip")
             sub.add_argument("--clerk", type=int, required=True, help="clerk or driver")
@@ -64,13 +69,12 @@ def add_commands(groups: Any, clock: Clock) -> None:
             sub.add_argument("--till", action="store_true", help=words)
         if name == "close":
             sub.add_argument("--last-slip", type=int, required=True, help="0: it printed none")
-        if name in WRITES:
-            sub.add_argument("--by", required=True, help="who does this")
+        if name in RIGHTS:
+            asking.add_options(sub, named=True, second=name in ("count", "decide", "lost"))
+            sub.set_defaults(right=RIGHTS[name])
             sub.add_argument("--authority", type=int, default=0, help="whose books these are")
         if name == "count":
             sub.add_argument("--cents", type=int, required=True, help="what lies on the table")
-        if name in ("count", "decide"):
-            sub.add_argument("--second", default="", help="who else was there")
         if name == "decide":
             sub.add_argument(
                 "--as", dest="decision", required=True, choices=(LOSS, REPAID, SURPLUS, UNJUDGED)

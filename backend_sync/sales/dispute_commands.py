@@ -11,7 +11,7 @@ from backend_sync.ledger.place import Place
 from backend_sync.ledger.show import table
 from backend_sync.ledger.statement import find_card
 from backend_sync.ports import Clock
-from backend_sync.sales.approval_options import add_approval
+from backend_sync.registers import asking
 from backend_sync.sales.dispute_evidence import check, check_with, digest
 from backend_sync.sales.disputes import ABOUT, DisputeRefused, Disputes, Status
 from backend_sync.sales.evidence import EvidenceFault
@@ -48,7 +48,8 @@ def add_commands(groups: Any, clock: Clock) -> None:
             sub.add_argument("--key", required=True, help="number of the case")
         if name in SPOKEN:
             sub.add_argument("--words", required=True, help="what is said, at most 200 characters")
-            sub.add_argument("--by", required=True, metavar="NAME", help="who does this")
+            asking.add_options(sub, proposal=name == "accept", named=True)
+            sub.set_defaults(right="")
         if name == "open":
             sub.add_argument("--about", required=True, choices=ABOUT)
             sub.add_argument("--card", required=True, help="account number or pseudonym")
@@ -56,7 +57,6 @@ def add_commands(groups: Any, clock: Clock) -> None:
             sub.add_argument("--entry", default="", metavar="DEVICE:EPOCH:SEQ", help=words)
         if name == "accept":
             sub.add_argument("--cents", type=int, required=True)
-            add_approval(sub, has_by=True)
         if name == "evidence":
             sub.add_argument("--to", type=Path, required=True, help="file to write")
 

@@ -8,6 +8,7 @@ from backend_sync.ledger.place import Place
 from backend_sync.ledger.show import table
 from backend_sync.ledger.statement import find_card
 from backend_sync.ports import Clock
+from backend_sync.registers import asking
 from backend_sync.sales.dormancy import Dormancy, DormancyRefused, Row
 from card_layouts.codec.timestamps import to_unix
 
@@ -33,9 +34,9 @@ def add_commands(groups: Any, clock: Clock) -> None:
         sub.add_argument("--json", action="store_true", help="as JSON")
         sub.add_argument("--authority", type=int, default=0, help="whose books these are")
         if name in ("policy", "announce"):
-            sub.add_argument("--by", required=True, metavar="NAME", help="who does this")
+            asking.add_options(sub, named=True, second=name == "policy")
+            sub.set_defaults(right="settlement.close")
         if name == "policy":
-            sub.add_argument("--second", required=True, metavar="NAME", help="who agrees")
             sub.add_argument("--issuer", type=int, required=True, help="authority of the cards")
             sub.add_argument("--months", type=int, required=True, help="without use, 12 or more")
             sub.add_argument("--notice-days", type=int, required=True,

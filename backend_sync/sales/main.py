@@ -1,7 +1,8 @@
 """`tornello sales ...`: what people do with money: sales, cash-up, cards that come back, disputes,
 dormant value.
 
-PLACE is a folder with ledger.db, a database file or a URL; the keyring lies beside it.
+PLACE is a folder with ledger.db, a database file or a URL; the keyring lies beside it. Where that
+folder is bound to a register of users, who does something signs in: --by NAME --secret FILE.
 Exit code 0 = done, nothing wrong; 1 = a difference, or it cannot be decided or booked; 2 = cannot
 be done.
 """
@@ -20,7 +21,7 @@ from backend_sync.ledger.books import BooksRefused
 from backend_sync.ledger.listing import ListingError
 from backend_sync.ledger.place import Place, PlaceError, reason
 from backend_sync.ports import ApprovalRefused, KeyringError
-from backend_sync.registers.asking import asker
+from backend_sync.registers.asking import Asker, asker
 from backend_sync.registers.refusals import Refused
 from backend_sync.sales import (
     cash_commands,
@@ -79,13 +80,27 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _answer(options: argparse.Namespace) -> Answer:
-    """Run the command; one that may take two people gets the register of who asks."""
+    """Run the command; where people do things, they sign in first (registers/asking.py)."""
     command: Callable[[argparse.Namespace], Answer] = options.run
-    if not hasattr(options, "proposal"):
+    options.approvals, options.demand = ONE_PERSON, _nothing
+    if not hasattr(options, "register"):
         return command(options)
     with asker(options, Place(options.place).folder, options.clock) as who:
-        options.approvals = who.approvals(options.authority) if who else ONE_PERSON
+        if who is not None:
+            options.approvals = who.approvals(options.authority)
+            options.demand = lambda authority: _demand(who, options.right, authority)
+            options.demand(getattr(options, "issuer", options.authority))
         return command(options)
+
+
+def _demand(who: Asker, right: str, authority: int) -> None:
+    """Raise Refused unless he may do it; what belongs to no authority is as his own's."""
+    if right:
+        who.demand(right, authority or who.user.scope.authority)
+
+
+def _nothing(authority: int) -> None:
+    """In a folder that is bound to no register names are only names."""
 
 
 def _parser() -> argparse.ArgumentParser:

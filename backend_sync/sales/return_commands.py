@@ -13,9 +13,8 @@ from backend_sync.ledger.place import Place
 from backend_sync.ledger.show import table
 from backend_sync.ledger.statement import find_card
 from backend_sync.ports import Clock
-from backend_sync.sales.approval_options import add_approval
+from backend_sync.registers import asking
 from backend_sync.sales.claims import REFUSED, Status
-from backend_sync.sales.four_eyes import ONE_PERSON
 from backend_sync.sales.returns import ReturnRefused, Returns
 
 LEASE_HOURS = 72  # as `lease.hours` of the ledger service
@@ -27,6 +26,13 @@ COMMANDS = (
     ("settle", "do what is due now for --key, or for all"),
     ("list", "every claim and where it stands"),
 )
+RIGHTS = {
+    "deposit": "sales.make",
+    "returned": "cards.serve",
+    "absent": "cards.block",
+    "lost": "cards.block",
+    "settle": "",  # what is due is paid; above the limit a proposal says who agreed
+}
 Answer = tuple[int, Any, list[str]]
 
 
@@ -47,14 +53,14 @@ def add_commands(groups: Any, clock: Clock) -> None:
         if name == "list":
             continue
         sub.add_argument("--key", required=name != "settle", default="", help="number of the case")
+        named = name in ("returned", "absent", "lost")
+        asking.add_options(sub, proposal=name == "settle", named=named)
+        sub.set_defaults(right=RIGHTS[name])
         if name == "settle":
-            add_approval(sub)
             continue
         sub.add_argument("--card", required=True, help="account number or pseudonym")
         if name == "deposit":
             sub.add_argument("--cents", type=int, required=True)
-        else:
-            sub.add_argument("--by", required=True, help="who does this")
         if name != "lost":
             sub.add_argument("--channel", default="counter", help="whose cash (%(default)s)")
         if name == "returned":
@@ -69,7 +75,7 @@ def add_commands(groups: Any, clock: Clock) -> None:
 
 def _deposit(options: argparse.Namespace) -> Answer:
     with _ledger(options) as ledger:
-        card = _card(ledger, options.card)
+        card = _card(ledger, options, options.card)
         new = _desk(ledger, options).take_deposit(options.key, card, options.cents, options.channel)
     return 0, {"new": new}, ["booked" if new else "was booked before"]
 
@@ -77,15 +83,16 @@ def _deposit(options: argparse.Namespace) -> Answer:
 def _returned(options: argparse.Namespace) -> Answer:
     with _ledger(options) as ledger:
         desk = _desk(ledger, options)
-        desk.returned(options.key, _card(ledger, options.card), options.action, options.channel,
-                      options.by)  # fmt: skip
+        card = _card(ledger, options, options.card)
+        desk.returned(options.key, card, options.action, options.channel, options.by)
         return _said({options.key: desk.settle(options.key)})
 
 
 def _absent(options: argparse.Namespace) -> Answer:
     with _ledger(options) as ledger:
         desk = _desk(ledger, options)
-        desk.absent(options.key, _card(ledger, options.card), options.channel, options.by)
+        card = _card(ledger, options, options.card)
+        desk.absent(options.key, card, options.channel, options.by)
         publish(ledger.database, Place(options.place).tariffs)
         return _said({options.key: desk.status(options.key)})
 
@@ -94,7 +101,7 @@ def _lost(options: argparse.Namespace) -> Answer:
     seasons = [_season(text) for text in options.season]
     with _ledger(options) as ledger:
         desk = _desk(ledger, options)
-        old, new = _card(ledger, options.card), _card(ledger, options.new_card)
+        old, new = (_card(ledger, options, text) for text in (options.card, options.new_card))
         desk.lost(options.key, old, new, options.by, seasons)
         publish(ledger.database, Place(options.place).tariffs)
         return _said({options.key: desk.status(options.key)})
@@ -143,12 +150,14 @@ def _ledger(options: argparse.Namespace) -> Any:
 
 
 def _desk(ledger: Ledger, options: argparse.Namespace) -> Returns:
-    approvals = getattr(options, "approvals", ONE_PERSON)
-    return Returns(ledger, options.lease_hours * 3600, approvals=approvals)
+    return Returns(ledger, options.lease_hours * 3600, approvals=options.approvals)
 
 
-def _card(ledger: Ledger, wanted: str) -> int:
+def _card(ledger: Ledger, options: argparse.Namespace, wanted: str) -> int:
+    """Return the card's account number, if who asks may do this to its issuer's cards."""
     found = find_card(ledger.database, wanted)
     if found is None:
         raise ReturnRefused(f"no card {wanted!r}; wanted account number or pseudonym")
+    issuer = ledger.database.value("SELECT issuer FROM cards WHERE id = ?", (found,))
+    options.demand(int(issuer))
     return found

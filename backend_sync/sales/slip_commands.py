@@ -8,7 +8,7 @@ from typing import Any
 from backend_sync.ledger.place import Place
 from backend_sync.ledger.show import table
 from backend_sync.ports import Clock
-from backend_sync.sales.approval_options import add_approval
+from backend_sync.registers import asking
 from backend_sync.sales.counter import Counter, Sale, SaleRefused
 from backend_sync.sales.fiscal import COLUMNS, FiscalChain, Slip, check_slips
 from backend_sync.sales.product_refunds import REFUSED, ProductRefunds, Status
@@ -58,7 +58,8 @@ def add_commands(groups: Any, clock: Clock) -> None:
             sub.add_argument("--total", type=int, required=True, help="of so many")
             words = "number under which the station takes it off; 0: at the card's next tap (0)"
             sub.add_argument("--action", type=int, default=0, help=words)
-            add_approval(sub)
+            asking.add_options(sub, proposal=True)
+            sub.set_defaults(right="")
         if name == "pay":
             sub.add_argument("--shift", type=int, required=True, help="of the clerk who pays")
 
