@@ -24,6 +24,7 @@ from card_layouts.records.entries_tap import (
     TRIP_NONE,
 )
 from card_layouts.records.slot import FLAG_LAST_OF_SHIFT
+from firmware.journal_errors import JournalFull
 
 SHIFT_MAX = (1 << 12) - 1
 COUNT_MAX = (1 << 16) - 1
@@ -69,6 +70,8 @@ def shift_steps(singles, word, rest):
             _say(singles, "run", driver)
     except Unsigned as unsigned:
         singles.tap.signals.signal("unsigned", "%d %s" % (driver, unsigned.why))
+    except JournalFull:  # a dead block took the room: what is not durable has not happened
+        singles.tap.signals.signal("unsigned", "%d %s" % (driver, name_of(REASON_JOURNAL_FULL)))
     return 0
 
 

@@ -21,6 +21,7 @@ from card_layouts.records.entries_tap import (
 )
 from card_layouts.tickets.single import LINES, SINGLE
 from firmware.flash_rows import FlashRows
+from firmware.journal_errors import JournalFull
 from firmware.partitions import SOLD_BLOCKS, SOLD_FIRST
 from firmware.single_orders import (
     ORDER_MAX,
@@ -58,6 +59,8 @@ def void_steps(singles, rest):
         _void(singles, order, ticket)
     except Unsold as unsold:
         singles.tap.signals.signal("unsold", "%d %s" % (order, unsold.why))
+    except JournalFull:  # a dead block took the room; an order without its entry voids nothing
+        singles.tap.signals.signal("unsold", "%d %s" % (order, name_of(REASON_JOURNAL_FULL)))
     return 0
 
 

@@ -24,7 +24,7 @@ from firmware.partitions import SOLD_BLOCKS, SOLD_FIRST, USED_BLOCKS, USED_FIRST
 from firmware.shifts import LOCKED_MS
 from simulator.field import commit_lost
 from simulator.flash import DEAD
-from simulator.worlds.tap_world import FARE, FARE_TWO, NOW, Device, lease, new_card
+from simulator.worlds.tap_world import BLOCKS, FARE, FARE_TWO, NOW, Device, lease, new_card
 from simulator.worlds.vehicle_world import (
     ADULT,
     CHILD,
@@ -35,6 +35,8 @@ from simulator.worlds.vehicle_world import (
     PIN,
     Vehicle,
 )
+
+FULL = "REFUSED_JOURNAL_FULL"
 
 
 @pytest.fixture
@@ -388,3 +390,34 @@ def test_worn_flash_that_remembers_no_use_accepts_no_ticket(bus):
     bus.flash._dead.update(dict.fromkeys(range(USED_FIRST, USED_FIRST + USED_BLOCKS), DEAD))
     assert bus.scan(bus.codes[0]) == "REFUSED_JOURNAL_FULL"
     assert "BARCODE" not in bus.names()
+
+
+def lose_the_journal(bus):
+    """Have every block of the journal take nothing any more."""
+    bus.flash._dead.update(dict.fromkeys(range(1, 1 + BLOCKS), DEAD))
+
+
+@pytest.mark.requirement("T16", "W-14")
+def test_flash_that_dies_before_a_shift_is_journalled_leaves_it_as_it_was_and_says_so(bus, parked):
+    bus.sell(1)
+    for vehicle in (bus, parked):
+        lose_the_journal(vehicle)
+    assert bus.sign_off() == f"unsigned {DRIVER} {FULL}"
+    assert bus.told("run") == f"unsigned {DRIVER} {FULL}"
+    assert bus.sign_on(OTHER_DRIVER, OTHER_PIN) == f"unsigned {OTHER_DRIVER} {FULL}"
+    assert parked.sign_on() == f"unsigned {DRIVER} {FULL}"
+    assert bus.journal.counters.values["driver"] == DRIVER
+    assert parked.journal.counters.values["driver"] == 0
+    assert [row["event"] for row in rows(bus, "SHIFT")] == [SHIFT_START]
+
+
+@pytest.mark.requirement("T16", "X-8")
+def test_flash_that_dies_before_a_void_is_journalled_voids_nothing_and_says_so(bus):
+    bus.sell(1)
+    owed = bus.journal.counters.values["cash"]
+    lose_the_journal(bus)
+    assert bus.void(2, 1) == f"unsold 2 {FULL}"
+    assert bus.journal.counters.values["cash"] == owed == FARE
+    bus.flash._dead.clear()
+    bus.boot()
+    assert bus.void(3, 1) == f"voided 3 1 {FARE}", "the ticket still stands"
