@@ -27,6 +27,7 @@ from card_layouts.records.entries_service import ACT_LOAD
 
 LOAD, PRODUCT, FEE = "load", "product", "fee"
 VOID, REFUND = "void", "refund"
+DEPOSIT, PAYOUT = "deposit", "payout"  # of a card: cash of the till, and no sale
 CASH, CARD = "cash", "card"
 CENTS_MAX = 65_535
 VOID_MINUTES = 10  # of a load or fee; a product's are in its tariff
@@ -111,8 +112,11 @@ class Counter:
                                    rounding=-sold.rounding)  # fmt: skip
             return self.enter(books, undone), True
 
-    def enter(self, books: Books, slip: Slip) -> Slip:
-        """Give the slip its number and mark, write it, move its money."""
+    def enter(self, books: Books, slip: Slip, account: str = "") -> Slip:
+        """Give the slip its number and mark, write it, move its money.
+
+        `account`: whose the money is then, of what is no sale; else what the slip sold or refunds.
+        """
         rows = self.database.rows(
             "SELECT place, fiscal FROM slips WHERE device = ? ORDER BY place DESC LIMIT 1",
             (slip.device,),
@@ -125,7 +129,7 @@ class Counter:
         payer = f"CASH:{slip.channel}:{slip.clerk if slip.paid == CASH else CARD}"
         given_back = slip.kind == REFUND
         waits = f"PREPAID:{slip.action}" if slip.action else f"FEES:{area}"
-        other = f"REV:{area}:0" if given_back else waits
+        other = account or (f"REV:{area}:0" if given_back else waits)
         sale = self._sale_of(slip.action) if given_back else None
         books.transfer(
             f"sales:slip:{slip.device}:{slip.place}", slip.kind.upper(),
@@ -139,15 +143,16 @@ class Counter:
     def _sale_of(self, action: int) -> int:
         return int(self.database.value("SELECT id FROM sales WHERE action = ?", (action,)))
 
+    def check_till(self, device: int, clerk: int, shift: int) -> None:
+        """Raise SaleRefused unless these can be a till, its clerk and his shift."""
+        _check_number("device", device, 1, (1 << 20) - 1)
+        _check_number("clerk", clerk, 0, (1 << 20) - 1)
+        _check_number("shift", shift, 0, 4095)
+
     def _check(self, sale: Sale, now: int) -> None:
-        for what, value, low, top in (
-            ("device", sale.device, 1, (1 << 20) - 1),
-            ("action", sale.action, int(sale.kind != FEE), (1 << 29) - 1),
-            ("cents", sale.cents, 1, CENTS_MAX), ("clerk", sale.clerk, 0, (1 << 20) - 1),
-            ("shift", sale.shift, 0, 4095),
-        ):  # fmt: skip
-            if type(value) is not int or not low <= value <= top:
-                raise SaleRefused(f"{what} {value!r}: wanted a number from {low} to {top}")
+        self.check_till(sale.device, sale.clerk, sale.shift)
+        _check_number("action", sale.action, int(sale.kind != FEE), (1 << 29) - 1)
+        _check_number("cents", sale.cents, 1, CENTS_MAX)
         check_key(sale.key)
         if sale.kind not in (LOAD, PRODUCT, FEE) or sale.paid not in (CASH, CARD):
             raise SaleRefused(
@@ -192,7 +197,7 @@ class Counter:
 
     def sold(self, device: int, place: int) -> Slip:
         found = self.find("device = ? AND place = ?", device, place)
-        if found is None or found.of:
+        if found is None or found.of or found.kind in (DEPOSIT, PAYOUT):
             raise SaleRefused(f"device {device}, slip {place}: no such sale")
         return found
 
@@ -231,6 +236,11 @@ class Counter:
                 f"key {before.key}: is slip {before.place} of device {before.device} with other"
                 " values; the first stands, nothing was changed"
             )
+
+
+def _check_number(what: str, value: int, low: int, top: int) -> None:
+    if type(value) is not int or not low <= value <= top:
+        raise SaleRefused(f"{what} {value!r}: wanted a number from {low} to {top}")
 
 
 def check_key(key: str) -> None:

@@ -16,6 +16,7 @@ from backend_sync.ports import Clock
 from backend_sync.registers import asking
 from backend_sync.sales.claims import REFUSED, Status
 from backend_sync.sales.returns import ReturnRefused, Returns
+from backend_sync.sales.till_cash import Till
 
 LEASE_HOURS = 72  # as `lease.hours` of the ledger service
 COMMANDS = (
@@ -56,6 +57,11 @@ def add_commands(groups: Any, clock: Clock) -> None:
         named = name in ("returned", "absent", "lost")
         asking.add_options(sub, proposal=name == "settle", named=named)
         sub.set_defaults(right=RIGHTS[name])
+        if name in ("deposit", "settle"):
+            words = "counter's till that takes or pays it, with --clerk and --shift; left out: cash"
+            sub.add_argument("--till", type=int, metavar="DEVICE", help=f"{words} of the channel")
+            sub.add_argument("--clerk", type=int, help="whose till it is")
+            sub.add_argument("--shift", type=int, help="of that clerk")
         if name == "settle":
             continue
         sub.add_argument("--card", required=True, help="account number or pseudonym")
@@ -75,8 +81,10 @@ def add_commands(groups: Any, clock: Clock) -> None:
 
 def _deposit(options: argparse.Namespace) -> Answer:
     with _ledger(options) as ledger:
-        card = _card(ledger, options, options.card)
-        new = _desk(ledger, options).take_deposit(options.key, card, options.cents, options.channel)
+        card, till = _card(ledger, options, options.card), _till(options)
+        new = _desk(ledger, options).take_deposit(
+            options.key, card, options.cents, options.channel, till
+        )
     return 0, {"new": new}, ["booked" if new else "was booked before"]
 
 
@@ -110,10 +118,12 @@ def _lost(options: argparse.Namespace) -> Answer:
 def _settle(options: argparse.Namespace) -> Answer:
     with _ledger(options) as ledger:
         desk = _desk(ledger, options)
-        if options.proposal and not options.key:
-            raise ReturnRefused("--proposal is about one claim: name it with --key")
-        one = {options.key: desk.settle(options.key, options.proposal)} if options.key else None
-        return _said(desk.settle_all() if one is None else one)
+        till = _till(options)
+        if options.key:
+            return _said({options.key: desk.settle(options.key, options.proposal, till)})
+        if options.proposal or till:
+            raise ReturnRefused("--proposal and --till are about one claim: name it with --key")
+        return _said(desk.settle_all())
 
 
 def _list(options: argparse.Namespace) -> Answer:
@@ -141,6 +151,15 @@ def _season(text: str) -> tuple[int, bytes]:
     if not 0 <= found[0] <= 3 or len(found[1]) != 25:
         raise ReturnRefused(f"--season {text[:20]!r}: wanted SLOT:HEX, slot 0 to 3 and 25 bytes")
     return found
+
+
+def _till(options: argparse.Namespace) -> Till | None:
+    given = (options.till, options.clerk, options.shift)
+    if given == (None, None, None):
+        return None
+    if None in given:
+        raise ReturnRefused("a clerk's till: wanted --till, --clerk and --shift, or none of them")
+    return Till(*given)
 
 
 def _ledger(options: argparse.Namespace) -> Any:

@@ -17,7 +17,7 @@ from backend_sync.actions.desk import Order
 from backend_sync.ledger.books import Books
 from backend_sync.ledger.forgotten_lists import LEASE_MARGIN_S
 from backend_sync.ledger.ledger import Ledger
-from backend_sync.ledger.listing import LISTED, Policy, by_person, decide
+from backend_sync.ledger.listing import LISTED, Policy, by_claim, decide
 from backend_sync.ports import ApprovalRefused, Approvals
 from backend_sync.sales.card_money import (
     CONTRADICTED,
@@ -30,9 +30,12 @@ from backend_sync.sales.card_money import (
     refund_on_card,
 )
 from backend_sync.sales.claims import OPEN_CLAIM, REFUSED, SETTLED, WAITS, Claim, Status
+from backend_sync.sales.counter import DEPOSIT as DEPOSIT_SLIP
+from backend_sync.sales.counter import PAYOUT, Counter
 from backend_sync.sales.dormancy import CLAIMED, revive
 from backend_sync.sales.four_eyes import ONE_PERSON, agree
 from backend_sync.sales.return_tables import KEY_LENGTH, claim_steps, claims, deposits
+from backend_sync.sales.till_cash import Cash, Till, take_cash
 from card_layouts.records.entries_service import ACT_LOAD, ACT_PRODUCT
 
 RETURNED, ABSENT, LOST = "returned", "absent", "lost"
@@ -65,11 +68,16 @@ class Returns:
         self.database = ledger.database
         self.lease_s = lease_s
         self.policy = policy or Policy()
+        self.counter = Counter(ledger)
 
-    def take_deposit(self, key: str, card: int, cents: int, channel: str) -> bool:
+    def take_deposit(
+        self, key: str, card: int, cents: int, channel: str, till: Till | None = None
+    ) -> bool:
         """Book a deposit, CASH to PLEDGE; False when this sale was booked before.
 
-        Raises: ReturnRefused for another sum than the card was issued for, or one that is held.
+        `till`: the clerk's who takes it, with a slip; else it is the channel's cash.
+        Raises: ReturnRefused for another sum than the card was issued for, or one that is held;
+        SaleRefused for a till that cannot be.
         """
         with self.ledger.books() as books:
             before = self.database.rows(
@@ -91,9 +99,9 @@ class Returns:
                 raise ReturnRefused(f"card {card}: {money.deposit_cents} cents are held for it")
             row = (self.database.next_id(deposits), _key(key), card, cents, channel, books.now)
             self.database.insert(deposits, [row])
-            area, cash = money.issuer, f"CASH:{channel}"
-            lines = [(cash, area, -cents), (pledge_of(money), area, cents)]
-            books.transfer(f"sales:deposit:{key}", "DEPOSIT", lines)
+            cash = Cash(f"sales:deposit:{key}", "DEPOSIT", key, DEPOSIT_SLIP, card, money.issuer,
+                        cents, channel, pledge_of(money))  # fmt: skip
+            take_cash(books, self.counter, cash, till)
         return True
 
     def returned(self, key: str, card: int, action: int, channel: str, by: str) -> bool:
@@ -128,10 +136,11 @@ class Returns:
                 self._step(books, claim, SEASON, turn, 0, number)
         return True
 
-    def settle(self, key: str, proposal: int = 0) -> Status:
+    def settle(self, key: str, proposal: int = 0, till: Till | None = None) -> Status:
         """Do whatever is due for a claim now, each step once; return where it stands.
 
-        What is above the limit waits until another person has agreed to it: `proposal`.
+        What is above the limit waits until another person has agreed to it: `proposal`. What is
+        paid comes out of the clerk's `till`, with a slip; else out of the channel's cash.
         Raises: ReturnRefused when there is no such claim, ApprovalRefused for a wrong proposal.
         """
         with self.ledger.books() as books:
@@ -140,9 +149,9 @@ class Returns:
                 books.write()  # value that was dormant is its holder's: he asks for it
             try:
                 if claim.kind == RETURNED:
-                    self._settle_returned(books, claim, proposal)
+                    self._settle_returned(books, claim, proposal, till)
                 elif books.now > claim.wait_until:
-                    self._settle_absent(books, claim, proposal)
+                    self._settle_absent(books, claim, proposal, till)
             except ApprovalRefused as refused:
                 if proposal:
                     raise
@@ -161,20 +170,14 @@ class Returns:
         return self._status(self._find(key), self.ledger.clock.utc_seconds())
 
     def _freeze(
-        self,
-        books: Books,
-        key: str,
-        kind: str,
-        card: int,
-        new_card: int | None,
-        channel: str,
+        self, books: Books, key: str, kind: str, card: int, new_card: int | None, channel: str,
         by: str,
-    ) -> bool:
+    ) -> bool:  # fmt: skip
         leased = self.database.value("SELECT coalesce(max(leased_to), 0) FROM action_carriers")
         until = max(books.now + self.lease_s, int(leased)) + LEASE_MARGIN_S
         if not self._open(books, key, kind, card, new_card, 0, channel, by, until):
             return False
-        decide(books, self.policy, [by_person(self.database, card, "block")], LISTED, by)
+        decide(books, self.policy, [by_claim(self.database, card)], LISTED, by)
         return True
 
     def _open(
@@ -199,12 +202,14 @@ class Returns:
         self.database.insert(claims, [row])
         return True
 
-    def _settle_returned(self, books: Books, claim: Claim, proposal: int) -> None:
+    def _settle_returned(
+        self, books: Books, claim: Claim, proposal: int, till: Till | None
+    ) -> None:
         done, cents = refund_on_card(self.database, claim.card, claim.action)
         if done != DONE or PAID in self._steps(claim):
             return
         money = self._known(claim.card)
-        area, cash = money.issuer, f"CASH:{claim.channel}"
+        area = money.issuer
         # The ledger's core has moved the value LIAB -> PAYOUT on the same evidence.
         if self._is_frozen(claim.card):
             # Its known value is that claim's by now: the refund goes back to where it came from.
@@ -213,31 +218,29 @@ class Returns:
             self._step(books, claim, PAID, 1, 0)
             return
         self._agree(books, claim, PAID, cents + money.deposit_cents, proposal)
-        books.transfer(f"sales:claim:{claim.id}:paid", "PAIDOUT",
-                       [(f"PAYOUT:{area}", area, -cents), (cash, area, cents)])  # fmt: skip
+        self._pay(books, claim, "paid", "PAIDOUT", area, cents, f"PAYOUT:{area}", till)
         self._step(books, claim, PAID, 1, cents)
         if money.deposit_cents:
             back = money.deposit_cents
-            books.transfer(f"sales:claim:{claim.id}:deposit", "DEPOSIT",
-                           [(pledge_of(money), area, -back), (cash, area, back)])  # fmt: skip
+            self._pay(books, claim, "deposit", "DEPOSIT", area, back, pledge_of(money), till)
             self._step(books, claim, DEPOSIT, 1, back)
 
-    def _settle_absent(self, books: Books, claim: Claim, proposal: int) -> None:
+    def _settle_absent(self, books: Books, claim: Claim, proposal: int, till: Till | None) -> None:
         money, steps = self._known(claim.card), self._steps(claim)
         known = money.balance_cents - money.suspense_cents
         first = PAID if claim.kind == ABSENT else MOVED
         if money.balance_cents < 0:
             # A debit that came too late: the bearer has been paid, the area bears it.
             turn = len(steps.get(LATE, [])) + 1
-            self._out(books, claim, money, LATE, turn, money.balance_cents)
+            self._out(books, claim, money, LATE, turn, money.balance_cents, till)
         elif first not in steps:
             self._agree(books, claim, first, max(known, 0), proposal)
-            self._out(books, claim, money, first, 1, max(known, 0))
+            self._out(books, claim, money, first, 1, max(known, 0), till)
         elif known > 0:
             # What was paid before counts: nobody stays below the limit by paying in parts.
             paid = sum(row[0] for step in (first, REST) for row in steps.get(step, []))
             self._agree(books, claim, REST, paid + known, proposal)
-            self._out(books, claim, money, REST, len(steps.get(REST, [])) + 1, known)
+            self._out(books, claim, money, REST, len(steps.get(REST, [])) + 1, known, till)
 
     def _agree(self, books: Books, claim: Claim, step: str, cents: int, proposal: int) -> None:
         """Return if so much may be paid or moved in all. Raises: ApprovalRefused."""
@@ -246,16 +249,30 @@ class Returns:
         agree(books, self.approvals, key, cents, proposal, *what)
 
     def _out(
-        self, books: Books, claim: Claim, money: CardMoney, step: str, turn: int, cents: int
-    ) -> None:
+        self, books: Books, claim: Claim, money: CardMoney, step: str, turn: int, cents: int,
+        till: Till | None,
+    ) -> None:  # fmt: skip
         """Take `cents` off the card's account: to the bearer, to his new card, or to LOSS."""
-        area, action = money.issuer, 0
-        other = f"LOSS:{area}" if step == LATE else f"CASH:{claim.channel}"
-        if cents and claim.kind == LOST and step != LATE:
-            action = self._carry(books, claim, ACT_LOAD, cents, f"{step}:{turn}")
-        books.transfer(f"sales:claim:{claim.id}:{step}:{turn}", step.upper(),
-                       [(money.name, area, -cents), (other, area, cents)])  # fmt: skip
+        area, action, name = money.issuer, 0, f"{step}:{turn}"
+        if step == LATE:
+            lines = [(money.name, area, -cents), (f"LOSS:{area}", area, cents)]
+            books.transfer(f"sales:claim:{claim.id}:{name}", step.upper(), lines)
+        else:
+            if cents and claim.kind == LOST:
+                action = self._carry(books, claim, ACT_LOAD, cents, name)
+            paid_at = None if claim.kind == LOST else till  # to a new card goes no cash
+            self._pay(books, claim, name, step.upper(), area, cents, money.name, paid_at)
         self._step(books, claim, step, turn, cents, action)
+
+    def _pay(
+        self, books: Books, claim: Claim, name: str, rule: str, area: int, cents: int,
+        account: str, till: Till | None,
+    ) -> None:  # fmt: skip
+        """Pay `cents` of an account for a claim, out of the clerk's till or the channel's cash."""
+        slip = f"claim-{claim.id}:{name}"
+        cash = Cash(f"sales:claim:{claim.id}:{name}", rule, slip, PAYOUT, claim.card, area, -cents,
+                    claim.channel, account)  # fmt: skip
+        take_cash(books, self.counter, cash, till)
 
     def _carry(
         self, books: Books, claim: Claim, kind: int, cents: int, turn: str, slot: int = 0,

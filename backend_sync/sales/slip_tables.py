@@ -18,7 +18,7 @@ slips = append_only(
         number_column("device"),  # the point of sale
         number_column("place"),  # 1, 2, 3 ... of this device
         word_column("key", KEY_LENGTH),  # the channel's own: sent again, it is one sale
-        word_column("kind"),  # load, product, void, refund
+        word_column("kind"),  # load, product, fee, void, refund, deposit, payout
         number_column("of"),  # the slip that a void or refund is about; 0 = a sale
         Column("card", Big, ForeignKey("cards.id"), nullable=True),
         number_column("action"),  # that brings it onto the card; 0 = none
