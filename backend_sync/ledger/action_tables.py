@@ -35,7 +35,7 @@ card_sightings = Table(  # the newest tap of each card that is held here, refuse
     "card_sightings",
     metadata,
     Column("card", Big, ForeignKey("cards.id"), primary_key=True, autoincrement=False),
-    number_column("at"),  # device time, s since 2020
+    number_column("at"),  # device time, never after its arrival; s since 2020
 )
 
 device_times = Table(  # the newest entry of each device that tells a time

@@ -102,7 +102,7 @@ class Ledger:
             tickets = TicketBook(self.database, now)
             singles = SingleBook(self.database, book, poster, self.rerater.tariffs)
             rides = RideBook(self.database, self.rerater.terms)
-            actions = ActionBook(self.database)
+            actions = ActionBook(self.database, now)
             products = ProductBook(self.database, book, poster)
             if found.fresh or found.equivocal:
                 books = (tickets, singles, rides, actions, products)

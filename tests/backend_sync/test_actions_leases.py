@@ -97,3 +97,17 @@ def test_a_purchase_that_comes_back_to_the_lists_is_waited_for_again(small):
     small.switch(0, NOW + HOUR)
     assert small.cancel(action) == "CANCELLING"
     assert small.review() == {action: "CANCELLING"}, "its newest lease opens a list with it"
+
+
+def test_a_clock_that_is_fast_has_not_seen_a_card_after_what_is_still_to_come(small):
+    action = small.order(days=60)
+    small.publish(0, 1)
+    small.cancel(action)
+    for days in (0, 16):
+        small.publish(0, 1, leased_to=LEASED_TO + days * DAY_S)
+    small.switch(0, NOW + 2 * HOUR)
+    small.town.gates[0].tap.actions = None
+    small.town.tap(LEASED_TO + 3 * DAY_S, 0)
+    small.post(of_others(small, GATE_B))
+    small.clock.now = LEASED_TO + 2 * DAY_S
+    assert small.states() == {action: "CANCELLING"}, "the other gate could load it after that tap"
