@@ -21,7 +21,7 @@ from backend_sync.ports import ApprovalRefused, Approvals
 from backend_sync.storage.database import Database
 from card_layouts.packages.hotlist_layout import G_MAX
 
-CLONE, MONEY, PERSON = "CLONE", "MONEY", "PERSON"
+CLONE, MONEY, PERSON, CLAIM = "CLONE", "MONEY", "PERSON", "CLAIM"
 LISTED, DISMISSED, UNLISTED = "listed", "dismissed", "unlisted"
 NONE, REFUSE, BLOCK = "none", "refuse", "block"
 ACTIONS = (NONE, REFUSE, BLOCK)
@@ -152,8 +152,11 @@ def _second(
 ) -> str:
     """Return who else agreed to the entries, "" while one person is enough. Raises: ListingError.
 
-    What he listed alone in the last day counts: a large list cut in pieces is a large list.
+    What he listed alone in the last day counts: a large list cut in pieces is a large list. A card
+    whose holder asks for its value does not: each has its claim, and must be frozen at once.
     """
+    if all(row.cause == CLAIM for row in chosen):
+        return ""
     approvals, count = agreement.approvals, len(chosen) + _alone(books, by)
     if count < policy.four_eyes_from and not (approvals and approvals.needed(KIND, count)):
         return ""
@@ -174,8 +177,8 @@ def _alone(books: Books, by: str) -> int:
     return int(
         books.database.value(
             'SELECT count(*) FROM listing_decisions WHERE decision = ? AND "by" = ?'
-            " AND second = '' AND received > ?",
-            (LISTED, by, books.now - DAY_SECONDS),
+            " AND second = '' AND cause <> ? AND received > ?",
+            (LISTED, by, CLAIM, books.now - DAY_SECONDS),
         )
     )
 
@@ -184,6 +187,11 @@ def by_person(database: Database, card: int, action: str) -> Proposal:
     """Return an entry that a person asks for, about a card without a case."""
     pseudonym, g = _next_generation(database, card, action)
     return Proposal(card, pseudonym, PERSON, 0, action, g, "by decision of a person")
+
+
+def by_claim(database: Database, card: int) -> Proposal:
+    """Return the block of a lost or absent card whose value is claimed."""
+    return by_person(database, card, BLOCK)._replace(cause=CLAIM, words="its value is claimed")
 
 
 def publish(database: Database, folder: Path) -> int:

@@ -14,7 +14,7 @@ listing_decisions = append_only(
         metadata,
         id_column(),
         Column("card", Big, ForeignKey("cards.id"), nullable=False, index=True),
-        word_column("cause"),  # CLONE, MONEY or PERSON
+        word_column("cause"),  # CLONE, MONEY, PERSON or CLAIM
         number_column("n"),  # the counter that the case is about; 0 = none
         word_column("decision"),  # listed, dismissed, unlisted
         word_column("action"),  # of the hotlist: refuse, block; "" unless listed

@@ -176,6 +176,15 @@ def test_a_large_list_cut_in_pieces_is_a_large_list(many, two):
     assert decide(many, by_hand(many, 1, 11)) == ""
 
 
+@pytest.mark.requirement("X-7", "X-14")
+def test_cards_claimed_as_lost_take_one_person_and_are_no_part_of_his_list(many):
+    for card in many.ledger.database.rows("SELECT id FROM cards ORDER BY id"):
+        assert decide(many, [listing.by_claim(many.ledger.database, card[0])]) == ""
+    assert decide(many, by_hand(many, 9)) == ""
+    with pytest.raises(ListingError, match="10 entries of one person within a day"):
+        decide(many, by_hand(many, 1))
+
+
 @pytest.mark.requirement("X-14")
 def test_who_was_stopped_after_the_approval_was_taken_lists_what_was_agreed(world, two):
     copy_and_spend(world)

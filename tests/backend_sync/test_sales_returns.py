@@ -149,7 +149,7 @@ def test_a_returned_card_is_sold_again_with_a_new_deposit(world, desk):
 def test_an_absent_card_is_paid_after_the_longest_lease_and_keeps_its_deposit(world, desk):
     desk.absent("a1", number(world), "kiosk", "clerk")
     rows = world.ledger.database.rows("SELECT cause, action, g FROM listing_decisions")
-    assert [tuple(row) for row in rows] == [("PERSON", "block", 1)]
+    assert [tuple(row) for row in rows] == [("CLAIM", "block", 1)]
     wait(world, WAIT_S - 2)
     assert desk.settle("a1").state == "waits" and balances(world)["LIAB0"] == LOADED
     wait(world, 2)
