@@ -9,6 +9,7 @@ from typing import Any
 from unittest.mock import patch
 
 from backend_sync.actions import facts
+from backend_sync.actions.publishing import WaitingActions
 from card_layouts.records.slot import SLOT_BYTES
 from edge_agent import app as edge_app
 from firmware import station_services, tap_ticket
@@ -49,6 +50,10 @@ MENDED: dict[str, tuple[str, Plant]] = {
         _instead(edge_app, "explained", lambda _: nullcontext()),
     ),
     "forgotten-lists": ("restored books pay back what a gate may still load", _forgotten_lists),
+    "old-leases": (
+        "a withdrawn order waits for a gate whose lease refuses every list with it",
+        _instead(WaitingActions, "_note_dropped", lambda *_: None),
+    ),
     "no-trip": (
         "a gate that stands on no trip takes no tourist ticket",
         _instead(tap_ticket, "TRIP_NONE", -1),
