@@ -1,7 +1,11 @@
 """Money of a withdrawn purchase goes back once no lease opens a list with it any more."""
 
 import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine
 
+from backend_sync.ledger.opening import MIGRATIONS
 from simulator.worlds.tap_world import FARE, GATE_A, GATE_B, NOW, PURSE
 from tests.backend_sync.action_worlds import CENTS, DAY_S, HOUR, LEASED_TO, Shop
 
@@ -111,3 +115,16 @@ def test_a_clock_that_is_fast_has_not_seen_a_card_after_what_is_still_to_come(sm
     small.post(of_others(small, GATE_B))
     small.clock.now = LEASED_TO + 2 * DAY_S
     assert small.states() == {action: "CANCELLING"}, "the other gate could load it after that tap"
+
+
+def test_leases_of_before_are_waited_for_as_if_they_opened_every_list(tmp_path):
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with create_engine(f"sqlite:///{tmp_path / 'old.db'}").begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0020")
+        connection.exec_driver_sql("INSERT INTO action_lists VALUES (4, 1, 500)")
+        connection.exec_driver_sql("INSERT INTO action_carriers VALUES (4711, 1, 4, 4, 900)")
+        command.upgrade(config, "head")
+        rows = connection.exec_driver_sql("SELECT * FROM action_leases").all()
+        assert [tuple(row) for row in rows] == [(4711, 1, (1 << 30) - 1, 0, 900)]
