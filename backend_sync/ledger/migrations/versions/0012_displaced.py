@@ -1,5 +1,6 @@
 """Several entries may have one number, and one of them counts (`displaced_tables.py`).
 
+For an entry forged ahead of the genuine one: `entries` loses the constraint that let the first win.
 SQLite cannot take a constraint away: the table of entries is written anew, row by row as it was.
 """
 

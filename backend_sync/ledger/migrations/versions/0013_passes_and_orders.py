@@ -1,4 +1,7 @@
-"""What passes brought and who carried them; orders to the bank (`backend_sync/settlement`)."""
+"""What passes brought and who carried them; orders to the bank (`settlement/tables.py`).
+
+For later batches, which correct how a pass was shared, and so that nothing is ordered paid twice.
+"""
 
 from alembic import op
 

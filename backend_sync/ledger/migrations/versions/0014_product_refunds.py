@@ -1,4 +1,7 @@
-"""Products given back, and who agreed (`backend_sync/sales/refund_tables.py`)."""
+"""Products given back, and who agreed (`backend_sync/sales/refund_tables.py`).
+
+`agreements` is for every payment that takes two people: refunds, payouts of cards, goodwill.
+"""
 
 from alembic import op
 

@@ -1,4 +1,7 @@
-"""Lists that restored books have forgotten (`backend_sync/ledger/action_tables.py`)."""
+"""Action lists that restored books have forgotten (`action_tables.py`, `forgotten_lists.py`).
+
+For books put back to an older copy: until no device can carry such a list out, no money goes back.
+"""
 
 from alembic import op
 

@@ -1,4 +1,7 @@
-"""Disputes and their steps (`backend_sync/sales/dispute_tables.py`)."""
+"""Disputes and their steps (`backend_sync/sales/dispute_tables.py`).
+
+For cases about rides, charges and loads; a goodwill itself is an action (revision 0007).
+"""
 
 from alembic import op
 

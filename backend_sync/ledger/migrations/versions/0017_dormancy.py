@@ -1,4 +1,7 @@
-"""Dormant value (`backend_sync/sales/dormancy_tables.py`)."""
+"""Dormant value: policies, notices, what moved (`backend_sync/sales/dormancy_tables.py`).
+
+For value that nobody uses, booked as breakage after its notice, and given back when it is used.
+"""
 
 from alembic import op
 

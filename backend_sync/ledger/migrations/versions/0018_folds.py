@@ -1,4 +1,7 @@
-"""Old detail is folded (`fold_tables.py`)."""
+"""Old detail is folded (`fold_tables.py`): checkpoints of cards, folds, detail kept for a dispute.
+
+For retention (D24): what is gone is said by a fold's row, which the chain of seals goes on over.
+"""
 
 from alembic import op
 

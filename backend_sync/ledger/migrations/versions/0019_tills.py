@@ -1,4 +1,8 @@
-"""Lost slots and closed tills (`backend_sync/sales/cash_tables.py`)."""
+"""Lost slots and closed tills (`backend_sync/sales/cash_tables.py`).
+
+For cash-up: a shift waits no more for slots that two people gave up, and a counter's till has an
+end. Counts and decisions are of revision 0008.
+"""
 
 from alembic import op
 

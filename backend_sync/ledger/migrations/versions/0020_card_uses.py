@@ -1,4 +1,7 @@
-"""When cards were last used whose entries are folded (`fold_tables.py`)."""
+"""The day each card was last used whose entries are folded (`fold_tables.py`).
+
+For dormant value (revision 0017): folding (0018) takes away the entries that told of the use.
+"""
 
 from alembic import op
 
