@@ -122,12 +122,23 @@ def _slot(text: str) -> tuple[int, int, int]:
 
 
 def _close(options: argparse.Namespace) -> Answer:
-    place = Place(options.place)
-    with place.ledger(SystemClock()) as ledger:
+    place, clock = Place(options.place), SystemClock()
+    _not_ahead(options.day, clock)
+    with place.ledger(clock) as ledger:
         closed = close_day(ledger, options.day, hashes_of(read_packages(place.tariffs)))
     words = "closed" if closed.fresh else "was closed before"
     lines = [f"batch {closed.number} {words}", *batch_lines(closed.values)]
     return 0, {"fresh": closed.fresh, **batch_values(closed)}, lines
+
+
+def _not_ahead(day: int, clock: SystemClock) -> None:
+    """Refuse a day that has not begun: batches only go forward, it would close all until then."""
+    ahead = day - clock.utc_seconds() // 86_400
+    if ahead > 0:
+        raise SettlementError(
+            f"service day {FIRST_DAY + timedelta(days=day)} begins {ahead} days from now; wanted"
+            " today or a day before: it would close every day until then, for good"
+        )
 
 
 def _list(options: argparse.Namespace) -> Answer:
@@ -207,5 +218,9 @@ def _wanted(database: Database, number: int | None) -> Closed:
     batches = every_batch(database)
     found = [c for c in batches if number is None or c.number == number]
     if not found:
-        raise PlaceError(f"no batch {number or ''}; there are {len(batches)}")
+        raise PlaceError(
+            f"no batch {number}; there are 1 to {len(batches)}"
+            if batches and number is not None
+            else "no service day was closed yet; `tornello settlement close` closes one"
+        )
     return found[-1]

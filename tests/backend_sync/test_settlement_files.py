@@ -131,6 +131,10 @@ def test_the_commands_close_show_and_verify(world, capsys):
     assert json.loads(capsys.readouterr().out)["sums"] == [780, 780, 780, 0]
     assert main(["show", place, "--number", "7"]) == 2
     assert main(["show", f"{place}/nothing.db"]) == 2
+    capsys.readouterr()
+    assert main(["close", place, "--day", "9999-12-31"]) == 1  # it would close all days for good
+    assert "wanted today or a day before" in capsys.readouterr().err
+    assert len(every_batch(world.ledger.database)) == 1
     with pytest.raises(SystemExit) as stopped:
         main(["close", place, "--day", "yesterday"])
     assert stopped.value.code == 2
