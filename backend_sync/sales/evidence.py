@@ -10,21 +10,20 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from backend_sync.ledger.chains import folded_to
 from backend_sync.ledger.decoding import body_of
 from backend_sync.ports import OK, Keyring
 from backend_sync.sales import till_evidence
+from backend_sync.sales.figure_evidence import figure_of, wrong_claim, wrong_figure
+from backend_sync.sales.finding import DECIDED, Count, Finding
 from backend_sync.sales.shift_journal import ShiftName, is_sold_load, open_slots, slots_of
 from backend_sync.sales.till_evidence import check_till
 from backend_sync.storage.database import Database
 from card_layouts.records.entries import ACTION, CASH_SALE, SHIFT, TYPE_NAMES
 from card_layouts.records.entries_all import layout_of
 from card_layouts.records.slot import SLOT_HEADER
-
-if TYPE_CHECKING:
-    from backend_sync.sales.finding import Count, Finding
 
 FORMAT = "tornello cash evidence 1"
 CHAINED_BYTES = 108  # of a slot: header and ciphertext
@@ -40,10 +39,10 @@ class EvidenceFault(ValueError):
 def evidence_of(
     database: Database,
     keyring: Keyring,
-    finding: "Finding",
+    finding: Finding,
     name: ShiftName,
     clerk: int,
-    counts: Sequence["Count"],
+    counts: Sequence[Count],
 ) -> dict[str, Any]:
     """Return the evidence about a clerk's shift as plain values.
 
@@ -57,15 +56,7 @@ def evidence_of(
         "format": FORMAT,
         **name._asdict(),
         "clerk": clerk,
-        "state": finding.state,
-        "doubts": [doubt.words for doubt in finding.doubts],
-        "counted": finding.counted,
-        "expected": finding.expected,
-        "difference": finding.difference,
-        "counts": [
-            {"turn": c.turn, "cents": c.cents, "by": c.by, "second": c.second, "at": c.received}
-            for c in counts
-        ],
+        **figure_of(finding, counts),
         "first_seq": first,
         "last_seq": last,
         "chain_before": before.hex(),
@@ -178,7 +169,7 @@ def _wrong_slots(evidence: dict[str, Any]) -> list[str]:
             break
         chain = hashlib.sha256(chain + slot).digest()
         at += 1
-    if not found and evidence["state"] == "decided":
+    if not found and evidence["state"] == DECIDED:
         if at != evidence["last_seq"] + 1:
             found.append(f"the slots end before seq {evidence['last_seq']}")
         elif chain.hex() != evidence["chain_after"]:
@@ -187,9 +178,8 @@ def _wrong_slots(evidence: dict[str, Any]) -> list[str]:
 
 
 def _wrong_sums(evidence: dict[str, Any]) -> list[str]:
-    if evidence["state"] != "decided":
-        claimed = evidence.get("difference") is not None or evidence.get("expected") is not None
-        return ["a figure is claimed although nothing was decided"] if claimed else []
+    if evidence["state"] != DECIDED:
+        return wrong_claim(evidence)
     sealed = {SLOT_HEADER.unpack(bytes.fromhex(text)[:12])["seq"]: _type_of(text)
               for text in evidence["slots"]}  # fmt: skip
     shown = {entry["seq"]: entry["type"] for entry in evidence["entries"]}
@@ -210,13 +200,7 @@ def _wrong_sums(evidence: dict[str, Any]) -> list[str]:
     loaded = set(evidence["loaded"])
     total += sum(entry["cents"] for entry in evidence["entries"]
                  if entry["type"] == TYPE_NAMES[ACTION] and entry["seq"] in loaded)  # fmt: skip
-    if total != evidence["expected"]:
-        found.append(f"the entries sum to {total} cents, the evidence says {evidence['expected']}")
-    if evidence["counts"] and evidence["counts"][-1]["cents"] != evidence["counted"]:
-        found.append("the last count is not what the evidence says was counted")
-    if evidence["counted"] - evidence["expected"] != evidence["difference"]:
-        found.append("counted less expected is not the difference")
-    return found
+    return found + wrong_figure(evidence, total, "entries")
 
 
 def _type_of(text: str) -> str:

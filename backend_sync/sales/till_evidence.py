@@ -6,15 +6,14 @@ key. Source: trust.md T18; X-15.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from backend_sync.sales.counter import CASH
+from backend_sync.sales.figure_evidence import figure_of, wrong_claim, wrong_figure
+from backend_sync.sales.finding import DECIDED, Count, Finding
 from backend_sync.sales.fiscal import COLUMNS, FIRST_MARK, FiscalChain, Slip
 from backend_sync.sales.shift_journal import ShiftName
 from backend_sync.storage.database import Database
-
-if TYPE_CHECKING:
-    from backend_sync.sales.finding import Count, Finding
 
 FORMAT = "tornello till evidence 1"
 WANTED = ("format", "device", "shift", "clerk", "state", "counted", "expected", "difference",
@@ -22,7 +21,7 @@ WANTED = ("format", "device", "shift", "clerk", "state", "counted", "expected", 
 
 
 def till_evidence_of(
-    database: Database, finding: "Finding", name: ShiftName, clerk: int, counts: Sequence["Count"]
+    database: Database, finding: Finding, name: ShiftName, clerk: int, counts: Sequence[Count]
 ) -> dict[str, Any]:
     """Return the evidence about a clerk's cash at a till as plain values; no card is named."""
     shift = finding.shift
@@ -40,15 +39,7 @@ def till_evidence_of(
         "device": name.device,
         "shift": name.shift,
         "clerk": clerk,
-        "state": finding.state,
-        "doubts": [doubt.words for doubt in finding.doubts],
-        "counted": finding.counted,
-        "expected": finding.expected,
-        "difference": finding.difference,
-        "counts": [
-            {"turn": c.turn, "cents": c.cents, "by": c.by, "second": c.second, "at": c.received}
-            for c in counts
-        ],
+        **figure_of(finding, counts),
         "mark_before": before[0][0] if before else FIRST_MARK,
         "slips": [{**Slip(*row[:-1])._asdict(), "mark": row[-1]} for row in rows],
     }
@@ -64,19 +55,11 @@ def check_till(evidence: dict[str, Any]) -> list[str]:
         if FiscalChain().mark(slip, mark) != row["mark"]:
             found.append(f"slip {slip.place} does not fit the one before")
         mark, place = row["mark"], slip.place
-    if evidence["state"] != "decided":
-        if evidence["expected"] is not None or evidence["difference"] is not None:
-            found.append("a figure is claimed although nothing was decided")
-        return found
+    if evidence["state"] != DECIDED:
+        return found + wrong_claim(evidence)
     total = sum(
         row["cents"] + row["rounding"]
         for row in evidence["slips"]
         if (row["shift"], row["clerk"], row["paid"]) == (evidence["shift"], evidence["clerk"], CASH)
     )
-    if total != evidence["expected"]:
-        found.append(f"the slips sum to {total} cents, the evidence says {evidence['expected']}")
-    if evidence["counted"] - evidence["expected"] != evidence["difference"]:
-        found.append("counted less expected is not the difference")
-    if evidence["counts"] and evidence["counts"][-1]["cents"] != evidence["counted"]:
-        found.append("the last count is not what the evidence says was counted")
-    return found
+    return found + wrong_figure(evidence, total, "slips")
