@@ -104,7 +104,7 @@ def test_the_key_of_lists_goes_on_once_a_day_and_leases_carry_it_wrapped(shop):
     assert found == {"generation": 1, "chain": 0}
     assert keys.key(1) == next_action_key(first) and keys.key(0) == first
     config = shop.ring.provision(GATE_A, EPOCH, AUTHORITY, 12, "edge")
-    request = {"device": GATE_A, "epoch": EPOCH, "lease": 1, "generation": 1}
+    request = {"device": GATE_A, "epoch": EPOCH, "lease": 1, "generation": 1, "not_after": 9}
     lease = check_lease(shop.ring.assemble("lease", request), config["cfg"])
     assert unwrap_key(config["wrap"], lease["K_act"]) == keys.key(1)
     keys.fresh()
