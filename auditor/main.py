@@ -4,7 +4,7 @@ From the signed batches, their lines, the tariff packages and the slots that the
 of it in DIR: signature, Merkle root, H of every device, a line for every slot that could earn, each
 price by its tariff, splits, tax, totals. Needs no ledger, no secret key and no database.
 
-Exit code 0 = the same to the cent, 1 = a difference (the first stands on top), 2 = cannot be read.
+Exit code 0 = the same to the cent, 1 = a difference (DIFFERS: the first), 2 = cannot be read.
 """
 
 import argparse
@@ -29,7 +29,10 @@ FINDINGS_SHOWN = 20
 
 def main(arguments: Sequence[str]) -> int:
     """Check one folder; print what was recomputed, or what differs."""
-    options = _parser().parse_args(list(arguments))
+    parser = _parser()
+    options = parser.parse_args(list(arguments))
+    if options.sample < 0:
+        parser.error(f"--sample {options.sample}: wanted a number from 1 on")
     try:
         folder = Folder(options.folder)
         public = public_key(options.public, "--public") if options.public else folder.public()

@@ -127,6 +127,13 @@ def test_the_first_difference_names_where_it_is(folder, capsys, name):
     assert f"DIFFERS: {words}" in capsys.readouterr().out
 
 
+def test_a_sample_below_nothing_is_wrong_use(folder, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([str(folder), "--sample", "-3"])
+    assert stopped.value.code == 2
+    assert "--sample -3: wanted a number from 1 on" in capsys.readouterr().err
+
+
 MISSING = {
     "no slots at all": (lambda folder: shutil.rmtree(folder / "ciphertext"), "no *.slots"),
     "no lines": (lambda folder: of(folder, 1)[1].unlink(), "lines-000001.bin: No such file"),
