@@ -130,3 +130,9 @@ def test_a_new_lock_takes_the_packages_of_the_tests_from_nobody(tmp_path):
     assert launcher.kept(launcher.RUN) == launcher.TEST
     launcher.ROOT = tmp_path  # a part of the tree copied with its .venv, without the tests' lock
     assert launcher.kept(launcher.RUN) == launcher.RUN
+
+
+def test_the_whole_tree_lacks_nothing_that_a_command_needs():
+    launcher = load_launcher()
+    for row in launcher.COMMANDS:
+        launcher.demand(row)
