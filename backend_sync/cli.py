@@ -13,6 +13,7 @@ COMMANDS = {
     "ledger": ("backend_sync.ledger.main", "reports on the ledger"),
     "sales": ("backend_sync.sales.main", "cash-up of clerks and drivers; evidence"),
     "register": ("backend_sync.registers.main", "cards and users: deliver, move, user, trail ..."),
+    "office": ("backend_sync.office.main", "pages of the ledger in a browser: serve, till"),
     "settlement": ("backend_sync.settlement.main", "close service days; statements, files"),
     "tariff": ("backend_sync.tariffs.main", "compile a tariff over a GTFS feed"),
 }

@@ -95,7 +95,7 @@ def test_names_say_a_subject():
 
 def test_locks_have_a_hash_for_every_package_and_no_address():
     locks = [path for path in tracked() if path.suffix == ".lock" or path.name == "stubs.txt"]
-    assert len(locks) == 5
+    assert len(locks) == 6
     for lock in locks:
         packages = (ROOT / lock).read_text().replace("\\\n", " ").splitlines()
         packages = [line for line in packages if line and not line.lstrip().startswith("#")]
@@ -106,11 +106,12 @@ def test_locks_have_a_hash_for_every_package_and_no_address():
 
 
 def test_every_lock_says_the_same_version_of_a_package():
-    runtime, test = (
+    runtime, office, test = (
         dict(re.findall(r"^(\S+)==(\S+)", (ROOT / name).read_text(), re.M))
-        for name in ("requirements.lock", "requirements-test.lock")
+        for name in ("requirements.lock", "requirements-office.lock", "requirements-test.lock")
     )
-    assert {name: test.get(name) for name in runtime} == runtime
+    assert {name: office.get(name) for name in runtime} == runtime
+    assert {name: test.get(name) for name in office} == office
 
 
 def test_tests_do_not_sleep_on_the_wall_clock():

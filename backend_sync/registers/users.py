@@ -121,6 +121,11 @@ class Users:
             raise Refused(f"user {name!r}: there is none of that name")
         return _user(row)
 
+    def secret_mark(self, name: str) -> str:
+        """Return what changes with a user's secret and tells nothing of it; "" without one."""
+        row = self._row(name)
+        return _mark_of(row[7]) if row else ""
+
     def seen_by(self, by: User) -> list[User]:
         """Return the users that `by` may see, by name."""
         rows = self.database.rows(f"SELECT {COLUMNS} FROM users ORDER BY name")
@@ -172,8 +177,12 @@ def subject_of(name: str) -> str:
 def content_of(row: Any) -> dict[str, Any]:
     """Return a user's row for the trail; of the secret only a digest, which tells nothing."""
     content = dict(zip(COLUMNS.split(", "), row, strict=True))
-    content["secret"] = sha256(row[7].encode()).hexdigest()[:16]
+    content["secret"] = _mark_of(row[7])
     return content
+
+
+def _mark_of(kept: str) -> str:
+    return sha256(kept.encode()).hexdigest()[:16]
 
 
 def _user(row: Any) -> User:

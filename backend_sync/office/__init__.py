@@ -1,0 +1,1 @@
+"""The office: pages of the ledger for authorities, operators and points of sale."""

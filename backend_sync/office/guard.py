@@ -1,0 +1,101 @@
+"""Stands before every page: size of a request, where it comes from, headers of the answer.
+
+A form of another site is refused by what browsers say of it (Sec-Fetch-Site, Origin), so pages need
+no tokens. Pure ASGI: it must not know users. Source: dependencies.md section 3; T20.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+BODY_MOST = 64 * 1024  # a form; nothing here takes a file
+SAFE = ("GET", "HEAD", "OPTIONS")
+HEADERS = (
+    ("content-security-policy",
+     "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none';"
+     " frame-ancestors 'none'"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("cache-control", "no-store"),
+)  # fmt: skip
+Message = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+Receive = Callable[[], Awaitable[Message]]
+
+
+class Guard:
+    """Wraps an ASGI application."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def sealed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), *_ENCODED]
+            await send(message)
+
+        headers = {name.decode("latin-1"): value.decode("latin-1")
+                   for name, value in scope["headers"]}  # fmt: skip
+        if scope["method"] not in SAFE:
+            if not is_own(headers):
+                await _refuse(sealed, 403, "This form was sent by another site. Nothing was done.")
+                return
+            body = await _body(headers, receive)
+            if body is None:
+                await _refuse(sealed, 413, f"Wanted a form of at most {BODY_MOST} bytes.")
+                return
+            receive = _again(body, receive)
+        await self.app(scope, receive, sealed)
+
+
+def is_own(headers: dict[str, str]) -> bool:
+    """Say whether a request that changes something comes from our own pages."""
+    said = headers.get("sec-fetch-site")
+    if said is not None:
+        return said == "same-origin"
+    origin = headers.get("origin", "")
+    return bool(origin) and urlsplit(origin).netloc == headers.get("host", "")
+
+
+async def _body(headers: dict[str, str], receive: Receive) -> bytes | None:
+    """Return the whole body, None when it is too long; reads no more than is allowed."""
+    declared = headers.get("content-length", "0")
+    if not declared.isdecimal() or int(declared[:12]) > BODY_MOST:
+        return None
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > BODY_MOST:
+            return None
+    return body
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that hands the body over once, then what comes from outside."""
+    waiting = [body]
+
+    async def once() -> Message:
+        if waiting:
+            return {"type": "http.request", "body": waiting.pop(), "more_body": False}
+        return await receive()
+
+    return once
+
+
+async def _refuse(send: Send, status: int, words: str) -> None:
+    kind = (b"content-type", b"text/plain; charset=utf-8")
+    await send({"type": "http.response.start", "status": status, "headers": [kind]})
+    await send({"type": "http.response.body", "body": words.encode()})
+
+
+_ENCODED = [(name.encode(), value.encode()) for name, value in HEADERS]

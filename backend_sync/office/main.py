@@ -1,0 +1,114 @@
+"""`tornello office ...`: pages of a ledger for authorities, operators and points of sale.
+
+PLACE is a folder with ledger.db, keyring and tariffs, bound to a register of users (`register
+bind`) or used with --register. `serve` runs until Ctrl+C or SIGTERM. Exit code 0 = done, 1 =
+refused by the register, 2 = cannot be done.
+"""
+
+import argparse
+import os
+import socket
+import sys
+from collections.abc import Sequence
+
+import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
+
+from backend_sync.clocks import SystemClock
+from backend_sync.ledger.place import Place, PlaceError, reason
+from backend_sync.office.app import make_app
+from backend_sync.office.opening import open_database
+from backend_sync.office.tills import Tills
+from backend_sync.registers import asking
+from backend_sync.registers.opening import Registers
+from backend_sync.registers.opening import open_database as open_register
+from backend_sync.registers.refusals import Refused
+from backend_sync.storage.disk import DiskRefused
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+NO_REGISTER = "no register of users: --register PLACE, or `tornello register bind` this folder"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one subcommand; return its exit code."""
+    options = _parser().parse_args(list(arguments))
+    try:
+        code: int = options.run(options)
+    except Refused as error:
+        print(f"office {options.command}: {error}", file=sys.stderr)
+        return 1
+    except (PlaceError, DiskRefused, OSError) as error:
+        print(f"office {options.command}: {error}", file=sys.stderr)
+        return 2
+    except SQLAlchemyError as error:
+        print(f"office {options.command}: {options.place}: {reason(error)}", file=sys.stderr)
+        return 2
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tornello office",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    words = "serve the pages; prints their address"
+    serve = commands.add_parser("serve", help=words, description=words)
+    serve.set_defaults(run=_serve)
+    serve.add_argument("place", nargs="?", default=".", help="folder of the ledger")
+    serve.add_argument("--register", default="", metavar="PLACE", help="register of users")
+    serve.add_argument("--port", type=int, default=8080, help="(%(default)s; 0: any that is free)")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen at (%(default)s)")
+    words = "a proxy before it speaks TLS: the cookie goes over TLS only, --host may be any"
+    serve.add_argument("--behind-tls", action="store_true", help=words)
+    words = "give a user of a point the device and clerk number that he sells under, for ever"
+    till = commands.add_parser("till", help=words, description=words)
+    till.set_defaults(run=_till)
+    till.add_argument("place", nargs="?", default=".", help="folder of the ledger")
+    till.add_argument("--user", required=True, metavar="NAME", help="who sells")
+    till.add_argument("--device", type=int, required=True, help="of the point; numbers its slips")
+    till.add_argument("--clerk", type=int, required=True, help="his number in the books")
+    asking.add_options(till)
+    return parser
+
+
+def _serve(options: argparse.Namespace) -> int:
+    """Listen first: a taken port is said before anything else happens."""
+    if options.host not in LOOPBACK and not options.behind_tls:
+        raise OSError(f"--host {options.host}: passwords would travel in clear; put a proxy with"
+                      " TLS before it and say --behind-tls")  # fmt: skip
+    place, clock = Place(options.place), SystemClock()
+    place.url()
+    register = asking.bound_to(place.folder) or options.register
+    if not register:
+        raise Refused(NO_REGISTER)
+    listener = socket.create_server(
+        (options.host, options.port),
+        family=socket.AF_INET6 if ":" in options.host else socket.AF_INET,
+    )
+    with (
+        listener,
+        Registers(open_register(register), clock, os.urandom) as registers,
+        open_database(place.folder) as database,
+    ):
+        app = make_app(place, registers, database, clock, os.urandom, options.behind_tls)
+        config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False,
+                                proxy_headers=False, lifespan="off")  # fmt: skip
+        host = f"[{options.host}]" if ":" in options.host else options.host
+        print(f"office: http://{host}:{listener.getsockname()[1]}/", flush=True)
+        uvicorn.Server(config).run(sockets=[listener])
+    return 0
+
+
+def _till(options: argparse.Namespace) -> int:
+    place, clock = Place(options.place), SystemClock()
+    place.url()
+    with asking.asker(options, place.folder, clock) as who:
+        if who is None:
+            raise Refused(NO_REGISTER)
+        user = who.registers.users.get(options.user)
+        with open_database(place.folder) as database:
+            till = Tills(database, clock).give(who.user, user, options.device, options.clerk)
+    print(f"user {user.name} sells at {till.point} as clerk {till.clerk} of device {till.device}")
+    return 0

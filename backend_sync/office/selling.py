@@ -1,0 +1,204 @@
+"""What a point sells over a page: the prices of its tariff, once by the form's key.
+
+Nothing here prices or books: prices are `sales/offered.py`'s, money and slips `sales/counter.py`'s.
+A price never comes from the form; the form says which one its reader saw, and another is refused.
+Source: W-65 to W-67, W-107, W-108, W-112, X-15.
+"""
+
+import re
+from hashlib import sha256
+from threading import Lock
+from typing import Any, NamedTuple
+
+from backend_sync.catalogue import every_tariff
+from backend_sync.ledger.place import Place
+from backend_sync.office.tills import Till
+from backend_sync.ports import Clock
+from backend_sync.registers.refusals import Refused
+from backend_sync.registers.rights import User, at_hand
+from backend_sync.registers.users import demand
+from backend_sync.sales.counter import LOAD, PRODUCT, Counter, Sale, SaleRefused
+from backend_sync.sales.fiscal import COLUMNS, Slip
+from backend_sync.sales.offered import Offer, in_force
+from backend_sync.storage.database import Database
+from card_layouts.fares.clock import service_day
+
+CHANNEL = "counter"
+ACTION_MOST = (1 << 29) - 1  # of counters and offices; the desk of actions numbers above
+SOLD_KINDS = ("pass", "pack")  # a purse or a price per use is nothing that a card is sold
+EUROS = re.compile(r"([0-9]{1,3})(?:[.,]([0-9]{2}))?")
+NUMBER = re.compile(r"[0-9]{1,15}")  # that a database can hold
+KEY = re.compile(r"[0-9a-f]{32}")
+LAST_SLIPS = 20
+
+
+class Choice(NamedTuple):
+    """One product at one price; `key` names it in a form."""
+
+    key: str
+    product: int
+    name: str
+    zones: str
+    group: str
+    length: int
+    unit: str
+    cents: int
+
+
+class Form(NamedTuple):
+    """What the seller wrote; `seen` is the price in cents that stood on his page."""
+
+    key: str
+    card: str
+    what: str  # "load", or the key of a choice
+    euros: str  # of a load
+    seen: str
+    paid: str
+    shift: str
+
+
+class SalesPoint:
+    """Sells for one ledger; opens its books for each sale, as every command does."""
+
+    def __init__(self, place: Place, clock: Clock) -> None:
+        self.place = place
+        self.clock = clock
+        self.turn = Lock()  # opening books for writing brings their tables up to date, once
+
+    def offer(self, authority: int) -> Offer | None:
+        """Return what an authority's tariff in force offers, None without one."""
+        tariffs = every_tariff(self.place.tariffs)
+        newest = [tariff for (area, _), tariff in sorted(tariffs.items()) if area == authority]
+        if not newest:
+            return None
+        day = service_day(newest[-1], self.clock.utc_seconds())
+        tariff = in_force(tariffs, authority, day)
+        return Offer(tariff, day) if tariff else None
+
+    def sell(self, user: User, till: Till, form: Form) -> Slip:
+        """Sell once; the same form again is the same slip. Raises: SaleRefused, Refused."""
+        if not KEY.fullmatch(form.key):
+            raise SaleRefused("this page is too old or was changed: begin a new sale")
+        key = f"office:{till.device}:{form.key}"
+        with self.turn, self.place.ledger(self.clock, till.authority) as ledger:
+            counter = Counter(ledger)
+            before = counter.find("key = ?", key)
+            card = _card_of(ledger.database, user, form.card)
+            product, cents = self._priced(till.authority, form)
+            action = before.action if before else _free_action(ledger.database, key)
+            kind, shift = PRODUCT if product else LOAD, _number(form.shift, "shift")
+            sale = Sale(key, till.device, kind, card, action, product, cents, form.paid, CHANNEL,
+                        till.clerk, shift)  # fmt: skip
+            return counter.sell(sale)[0]
+
+    def _priced(self, authority: int, form: Form) -> tuple[int, int]:
+        """Return (product, cents); product 0 is a load."""
+        if form.what == LOAD:
+            return 0, cents_of(form.euros)
+        offer = self.offer(authority)
+        found = [one for one in choices(offer) if one.key == form.what] if offer else []
+        if not found:
+            raise SaleRefused("this product is not sold any more at this price: begin a new sale")
+        if form.seen != str(found[0].cents):
+            raise SaleRefused(f"the price is {euros(found[0].cents)} by now: begin a new sale")
+        return found[0].product, found[0].cents
+
+
+def choices(offer: Offer) -> list[Choice]:
+    """Return what can be sold at a counter and has a price that holds all day."""
+    said = offer.said(CHANNEL)
+    groups = {group["group"]: group["name"] for group in said["groups"]}
+    found = []
+    for product in said["products"]:
+        if product["kind"] not in SOLD_KINDS or product["media"] != "card":
+            continue
+        if any(price["window"] >= 0 for price in product["prices"]):
+            continue  # which of its prices holds is a matter of the minute
+        for price in product["prices"]:
+            if price["cents"]:
+                found.append(_choice(product, price, groups))
+    return found
+
+
+def _choice(product: dict[str, Any], price: dict[str, Any], groups: dict[int, str]) -> Choice:
+    words = (product["product"], "+".join(price["zones"]), price["group"], price["length"])
+    key = sha256(repr(words).encode()).hexdigest()[:16]
+    group = groups.get(price["group"], str(price["group"]))
+    return Choice(key, product["product"], product["name"], words[1], group, price["length"],
+                  product["unit"], price["cents"])  # fmt: skip
+
+
+def load_limits(offer: Offer) -> list[tuple[str, int, int, int]]:
+    """Return (groups, least, most, step) in cents of what a counter loads."""
+    groups = {group["group"]: group["name"] for group in offer.said(CHANNEL)["groups"]}
+    return [
+        (", ".join(groups.get(group, str(group)) for group in row["groups"]),
+         row["least_cents"], row["most_cents"], row["step_cents"])
+        for row in offer.loads(CHANNEL)
+    ]  # fmt: skip
+
+
+def slip_of(database: Database, device: int, place: int) -> Slip | None:
+    """Return a slip of a device, None when there is none."""
+    sql = f"SELECT {COLUMNS} FROM slips WHERE device = ? AND place = ?"
+    rows = database.rows(sql, (device, place))
+    return Slip(*rows[0]) if rows else None
+
+
+def last_slips(database: Database, device: int) -> list[Slip]:
+    """Return the newest slips of a device, the newest first."""
+    sql = f"SELECT {COLUMNS} FROM slips WHERE device = ? ORDER BY place DESC LIMIT {LAST_SLIPS}"
+    return [Slip(*row) for row in database.rows(sql, (device,))]
+
+
+def last_shift(slips: list[Slip], clerk: int) -> int:
+    """Return the shift that a clerk sold in last; 1 when he sold nothing lately."""
+    return next((slip.shift for slip in slips if slip.clerk == clerk), 1)
+
+
+def cents_of(text: str) -> int:
+    """Return the cents of an amount such as 20, 20.00 or 20,00. Raises: SaleRefused."""
+    found = EUROS.fullmatch(text.strip())
+    if not found:
+        raise SaleRefused(f"amount {text[:20]!r}: wanted euros such as 20 or 20.00")
+    return 100 * int(found[1]) + int(found[2] or 0)
+
+
+def euros(cents: int) -> str:
+    return f"{'-' if cents < 0 else ''}{abs(cents) // 100}.{abs(cents) % 100:02d}"
+
+
+def _card_of(database: Database, user: User, wanted: str) -> int:
+    """Return the account number of a card that this user may sell to. Raises: SaleRefused.
+
+    A foreign card is no other than one that is not there: nobody tries numbers out.
+    """
+    text = wanted.strip()
+    rows = []
+    if NUMBER.fullmatch(text):
+        rows = database.rows("SELECT id, issuer FROM cards WHERE id = ?", (int(text),))
+    for card, issuer in rows:
+        try:
+            demand(user, "sales.make", at_hand(user, int(issuer)))
+        except Refused:
+            break
+        return int(card)
+    raise SaleRefused(f"card {text[:40]!r}: no card of yours has this account number")
+
+
+def _free_action(database: Database, key: str) -> int:
+    """Return a number that no sale and no card has used; the same again for the same key."""
+    first = int.from_bytes(sha256(key.encode()).digest()[:8], "big") % ACTION_MOST
+    for step in range(ACTION_MOST):
+        number = 1 + (first + step) % ACTION_MOST
+        used = [database.rows(f"SELECT 1 FROM {table} WHERE action = ? LIMIT 1", (number,))
+                for table in ("sales", "slips", "action_entries")]  # fmt: skip
+        if not any(used):
+            return number
+    raise SaleRefused(f"all action numbers up to {ACTION_MOST} are used up")
+
+
+def _number(text: str, what: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9):
+        raise SaleRefused(f"{what} {text[:20]!r}: wanted a number")
+    return int(text)
