@@ -12,7 +12,7 @@ from backend_sync.actions.desk import ActionRefused, Order
 from backend_sync.actions.limits import CHANNELS
 from backend_sync.ledger import show
 from backend_sync.ledger.place import Place
-from backend_sync.ledger.statement import find_card
+from backend_sync.ledger.statement import find_card, no_card
 from backend_sync.ports import Clock
 
 DAY_S = 86_400
@@ -62,7 +62,7 @@ def _create(options: argparse.Namespace) -> Answer:
     with place.ledger(options.clock) as ledger:
         card = find_card(ledger.database, options.card)
         if card is None:
-            return _refused(f"no card {options.card!r}; wanted account number or pseudonym")
+            return _refused(no_card(options.card))
         now = ledger.clock.utc_seconds()
         order = Order(
             options.key,
@@ -105,7 +105,7 @@ def _list(options: argparse.Namespace) -> Answer:
         if options.card:
             card = find_card(database, options.card)
             if card is None:
-                return _refused(f"no card {options.card!r}; wanted account number or pseudonym")
+                return _refused(no_card(options.card))
             where, values = f"{where} AND a.card = ?", (card,)
         rows = database.rows(
             "SELECT a.id FROM actions a JOIN action_states s ON s.action = a.id"

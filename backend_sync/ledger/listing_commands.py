@@ -14,7 +14,7 @@ from typing import Any
 from backend_sync.ledger import listing, show
 from backend_sync.ledger.listing import ALONE, Agreement, ListingError, Policy, Proposal
 from backend_sync.ledger.place import Place
-from backend_sync.ledger.statement import find_card
+from backend_sync.ledger.statement import find_card, no_card
 from backend_sync.ports import Clock
 from backend_sync.registers import asking
 from backend_sync.registers.asking import Asker
@@ -120,5 +120,5 @@ def _chosen(
 def _card(database: Database, name: str) -> int:
     card = find_card(database, name.strip())
     if card is None:
-        raise ListingError(f"no card {name.strip()!r}; wanted account number or pseudonym")
+        raise ListingError(no_card(name.strip()))
     return card

@@ -31,7 +31,7 @@ from backend_sync.ledger.place import Place, PlaceError, reason
 from backend_sync.ledger.recorded_taps import recorded_taps
 from backend_sync.ledger.replay import replay
 from backend_sync.ledger.singles import is_genuine, single_cases, single_figures
-from backend_sync.ledger.statement import find_card, statement
+from backend_sync.ledger.statement import find_card, no_card, statement
 from backend_sync.ledger.suspense import suspense
 from backend_sync.ledger.tickets import ticket_cases, ticket_figures
 from backend_sync.ports import KeyringError
@@ -151,7 +151,7 @@ def _card(options: argparse.Namespace) -> Answer:
     with _books(options) as database:
         number = find_card(database, options.card)
         if number is None:
-            raise CommandError(f"no card {options.card!r}; wanted account number or pseudonym")
+            raise CommandError(no_card(options.card))
         found = statement(database, number)
     commits = found["commits"]
     lines = [f"{name:17} {value}" for name, value in found.items() if name != "commits"]

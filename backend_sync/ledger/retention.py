@@ -13,7 +13,7 @@ from backend_sync.ledger import folding
 from backend_sync.ledger.fold_selection import Selected
 from backend_sync.ledger.fold_tables import kept_detail
 from backend_sync.ledger.place import Place, PlaceError
-from backend_sync.ledger.statement import find_card
+from backend_sync.ledger.statement import find_card, no_card
 from backend_sync.ports import Clock
 from backend_sync.registers import asking
 from backend_sync.storage.database import Database
@@ -72,7 +72,7 @@ def _keep(database: Database, options: argparse.Namespace) -> Answer:
     name = options.keep or options.release
     card = find_card(database, name)
     if card is None:
-        raise PlaceError(f"no card {name!r}; wanted account number or pseudonym")
+        raise PlaceError(no_card(name))
     if options.keep and not 0 < len(options.reason) <= REASON_LENGTH:
         raise PlaceError(f"--reason: wanted the dispute in 1 to {REASON_LENGTH} letters")
     with database.transaction():

@@ -21,14 +21,22 @@ NAMES = (
     "evidence",
 )
 
+NUMBER_DIGITS = 18  # what a database holds as a number
+
 
 def find_card(database: Database, wanted: str) -> int | None:
     """Return the account number of a card given as number or as the start of its pseudonym."""
-    if wanted.isdecimal() and database.rows("SELECT 1 FROM cards WHERE id = ?", (int(wanted),)):
-        return int(wanted)
+    number = int(wanted) if wanted.isdecimal() and len(wanted) <= NUMBER_DIGITS else 0
+    if number and database.rows("SELECT 1 FROM cards WHERE id = ?", (number,)):
+        return number
     rows = database.rows("SELECT id, pseudonym FROM cards")
     found = [row[0] for row in rows if len(wanted) >= 6 and row[1].hex().startswith(wanted.lower())]
     return found[0] if len(found) == 1 else None
+
+
+def no_card(wanted: str) -> str:
+    """Return the sentence that refuses what `find_card` did not find, or found more than once."""
+    return f"no card {wanted!r}; wanted account number or pseudonym"
 
 
 def statement(database: Database, card: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from backend_sync.catalogue import every_tariff
 from backend_sync.ledger.place import Place
 from backend_sync.ledger.show import table
-from backend_sync.ledger.statement import find_card
+from backend_sync.ledger.statement import find_card, no_card
 from backend_sync.ports import Clock
 from backend_sync.registers import asking
 from backend_sync.sales.dispute_evidence import check, check_with, digest
@@ -66,7 +66,7 @@ def _open(options: argparse.Namespace) -> Answer:
     with _ledger(options) as ledger:
         card = find_card(ledger.database, options.card)
         if card is None:
-            raise DisputeRefused(f"no card {options.card!r}; wanted account number or pseudonym")
+            raise DisputeRefused(no_card(options.card))
         new = Disputes(ledger).open(options.key, options.about, card, entry, options.words,
                                     options.by)  # fmt: skip
     return 0, {"new": new}, ["opened" if new else "was opened before"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from backend_sync.ledger.place import Place
 from backend_sync.ledger.show import table
-from backend_sync.ledger.statement import find_card
+from backend_sync.ledger.statement import find_card, no_card
 from backend_sync.ports import Clock
 from backend_sync.registers import asking
 from backend_sync.sales.dormancy import Dormancy, DormancyRefused, Row
@@ -87,7 +87,7 @@ def _return(options: argparse.Namespace) -> Answer:
     with _ledger(options) as ledger:
         card = find_card(ledger.database, options.card)
         if card is None:
-            raise DormancyRefused(f"no card {options.card!r}; wanted account number or pseudonym")
+            raise DormancyRefused(no_card(options.card))
         cents = Dormancy(ledger).give_back(card)
     return 0, {"card": card, "cents": cents}, [f"card {card}: {cents} cents are its own again"]
 

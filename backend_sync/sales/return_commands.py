@@ -11,7 +11,7 @@ from backend_sync.ledger.ledger import Ledger
 from backend_sync.ledger.listing import publish
 from backend_sync.ledger.place import Place
 from backend_sync.ledger.show import table
-from backend_sync.ledger.statement import find_card
+from backend_sync.ledger.statement import find_card, no_card
 from backend_sync.ports import Clock
 from backend_sync.registers import asking
 from backend_sync.sales.claims import REFUSED, Status
@@ -176,7 +176,7 @@ def _card(ledger: Ledger, options: argparse.Namespace, wanted: str) -> int:
     """Return the card's account number, if who asks may do this to its issuer's cards."""
     found = find_card(ledger.database, wanted)
     if found is None:
-        raise ReturnRefused(f"no card {wanted!r}; wanted account number or pseudonym")
+        raise ReturnRefused(no_card(wanted))
     issuer = ledger.database.value("SELECT issuer FROM cards WHERE id = ?", (found,))
     options.demand(int(issuer))
     return found

@@ -167,7 +167,9 @@ def test_the_commands_state_report_announce_and_book(tmp_path, capsys):
         assert words in capsys.readouterr().out
     assert main(["dormant", "announce", place, "--by", "anna"]) == 0
     assert main(["dormant", "return", place, "--card", str(card)]) == 0
-    assert main(["dormant", "return", place, "--card", "none"]) == 1
+    for nobody in ("none", "9" * 30):
+        assert main(["dormant", "return", place, "--card", nobody]) == 1
+        assert f"no card '{nobody}'; wanted account number" in capsys.readouterr().err
 
 
 @pytest.mark.requirement("D24")
