@@ -87,6 +87,7 @@ class Station(CardWriter):
         left = None
         if (seen.newest["a"] - order.k) & ACTION_MASK <= ACTION_MASK // 2:
             left = yield from self._record_of(seen, order.k)
+        yield from service.survey(self.session, seen)
         version = self.profile["key_version"]
         key = self.keys.card_key(K2, version, seen.uid)
         yield from self.session.authenticate(K2, key, random_bytes(16))

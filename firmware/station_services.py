@@ -9,6 +9,7 @@ that are its own; nothing is staged before `stage`. Source: card.md T1; SPEC.md 
 from collections import namedtuple
 
 from card_layouts.cards.card_layout import (
+    FILE_T,
     FILE_V,
     KILLED_B,
     KIND_ADJUST,
@@ -18,7 +19,9 @@ from card_layouts.cards.card_layout import (
     KIND_UNBLOCK,
     M_EMPTY,
     P_SLOT,
+    T_BYTES,
     S,
+    T,
 )
 from card_layouts.cards.directory import enter_right, free_place
 from card_layouts.cards.transit_app import block_steps, stage_load
@@ -60,6 +63,8 @@ COMMAND_CREDIT = 0x0C
 # What was paid for: `action` 30 bits, the id of the sale's action at the ledger; `k` the card's
 # action number, from 1; `version` of that k; `cents` of a load; `channel` a CHANNEL_... number.
 Order = namedtuple("Order", ("action", "k", "version", "cents", "channel"))
+
+DAY_S = 86400
 
 
 def carry_out(writer, seen, order, service, source):
@@ -115,6 +120,10 @@ class Load:
         """Return why this card may not have it, or 0."""
         return REASON_BLOCKED if seen.b > seen.head["u"] else 0
 
+    def survey(self, session, seen):
+        """Return the conversation that reads what else is needed under K1: nothing."""
+        return ()
+
     def read(self, session):
         """Return the conversation that reads what else is needed under K2: nothing."""
         return ()
@@ -167,11 +176,17 @@ class Product(Load):
         self.slot = slot
         self.bought = bought
         self.copy = copy
+        self.used = None  # the fields of T, if they were read
+
+    def survey(self, session, seen):
+        """Read file T, if only that can tell whether the slot is free: K2 may not (card.md)."""
+        if free_place(seen.head, self.slot, seen.time // DAY_S) != self.slot:
+            self.used = T.unpack((yield from session.read_data(FILE_T, 0, T_BYTES)))
 
     def refusal(self, seen):
         """No right is written over another that may still run; an empty one takes it away."""
         if P_SLOT.get(self.bought, "mechanism") != M_EMPTY:
-            place = free_place(seen.head, self.slot, seen.time // 86400)
+            place = free_place(seen.head, self.slot, seen.time // DAY_S, self.used)
             if place < 0:
                 return super().refusal(seen) or REASON_NO_PLACE
             if place != self.slot:

@@ -67,11 +67,13 @@ def run_actions(tap, seen, blocked):
         service = _service(tap, seen, line, blocked)
         if service is None:
             break
-        reason = service.refusal(seen)
-        if reason:
-            _refuse(tap, seen, reason)
-            break
         try:
+            if not proved:
+                yield from service.survey(tap.session, seen)
+            reason = service.refusal(seen)
+            if reason:
+                _refuse(tap, seen, reason)
+                break
             if not proved:
                 proved = True
                 if (yield from _actions_done(tap, seen, line["K"])) != line["k"] - 1:

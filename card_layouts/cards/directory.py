@@ -13,15 +13,22 @@ COUNTED = ("length", "travel_days", "trips_day")
 DIRECTORY = ("mechanism", "mechanism", "product", "product", "zones", "zones", "last", "last_day")
 
 
-def free_place(head, wanted, day):
+def free_place(head, wanted, day, usage=None):
     """Return the slot 0..3 that a right sold on `day` may take, `wanted` if it can; -1 if none.
 
     Nobody loses what was paid for: a slot is free if it is empty or its right's last service day is
-    over by every clock, two days after it in UTC. A right without a last day runs on.
+    over by every clock, two days after it in UTC. `usage`: the fields of T, if they were read; a
+    right from its first use on ends there, and without them one that has no last day runs on.
     """
     for slot in (wanted, 0, 1, 2, 3):
+        if head["d_mechanism%d" % slot] == M_EMPTY:
+            return slot
         last = head["d_last%d" % slot]
-        if head["d_mechanism%d" % slot] == M_EMPTY or 0 < last < day - 1:
+        if usage is not None and usage["t_k%d" % slot] == head["d_k%d" % slot]:
+            first = usage["t_start%d" % slot]
+            if first and usage["t_length%d" % slot]:
+                last = first + usage["t_length%d" % slot] - 1
+        if 0 < last < day - 1:
             return slot
     return -1
 

@@ -37,10 +37,10 @@ from firmware import dock as firmware_dock
 from firmware.card_writer import COMMITTED, NOT_SENT, UNKNOWN, CardWriter
 from firmware.journal import Journal
 from firmware.package_slots import PAGE_BYTES
+from firmware.receiving import Receiver
 from firmware.station import Station
 from firmware.tap import Tap
 from firmware.tap_decide import Pricing
-from firmware.updates import Updates
 from simulator.histories.canary_published import PUBLISHED
 from simulator.histories.mended import MENDED
 from simulator.histories.prices import HOME
@@ -288,7 +288,7 @@ def _any_version(check: Any) -> Any:
         newest = slots.newest() if slots is not None else None
         if newest is not None and manifest["version"] < newest.version:
             for package in slots.packages:
-                self._flash.program(package.place, bytes(PAGE_BYTES))
+                self.updates.flash.program(package.place, bytes(PAGE_BYTES))
             slots.packages = []
         return bool(check(self, manifest, manifest64))
 
@@ -366,7 +366,7 @@ CANARIES: dict[str, Canary] = {
     ),
     "any-chain": Canary("a board takes acknowledgements of other chains", _board_gullible),
     "any-version": Canary(
-        "a board installs older packages", _replace(Updates, "_check_offer", _any_version)
+        "a board installs older packages", _replace(Receiver, "_check_offer", _any_version)
     ),
     "erases-unacknowledged": Canary(
         "a full journal erases its oldest block",

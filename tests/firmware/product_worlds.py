@@ -70,8 +70,9 @@ class World:
             self.sell(slot, right)
         MADE.append(self)
 
-    def sell(self, slot, right):
-        """Sell one right at the station, as every sale goes."""
+    def sell(self, slot, right, at=NOW):
+        """Sell one right at the station at second `at`, as every sale goes."""
+        self.desk.watch.seconds = at
         order = Order(500 + self.actions, self.actions, 1, 0, CHANNEL_COUNTER)
         bought = P_SLOT.pack({"zones": ZONES_ALL, **right, "slot": slot, "k": self.actions})
         assert self.desk.present(self.card, order=order, service=Product(slot, bought)) == LOADED

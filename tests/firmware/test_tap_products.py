@@ -15,6 +15,7 @@ from card_layouts.cards.card_layout import (
     KIND_ACTIVATION,
     KIND_DEBIT,
     KIND_PASS,
+    M_EMPTY,
     ZONES_ALL,
     S,
     zone_bit,
@@ -122,16 +123,27 @@ def test_the_second_of_two_seasons_starts_when_the_first_is_over():
 def test_a_season_sold_into_the_slot_of_another_is_a_new_one():
     world = World(SEASON)
     for sale in range(1, 6):  # once around the two bits that number sales
-        at = NOW + 31 * sale * DAY_S
-        world.sell(0, SEASON)
+        at = NOW + 33 * sale * DAY_S
+        world.sell(0, SEASON, at)
         assert world.row(0) == (0, 0, 0, 0, 0, 0)
         assert world.rides(at) == [0] and world.newest["kind"] == KIND_ACTIVATION
         assert world.row(0) == (at // DAY_S, 30, 0, 0, 0, 0)
-    world.sell(0, FLEX)
-    for _ in range(4):  # four sales that nobody used come back to the same number
-        world.sell(0, SEASON)
-    assert world.rides(NOW + 190 * DAY_S) == [0]
+    world.sell(0, FLEX, NOW + 200 * DAY_S)
+    for _ in range(3):  # with the next one, sales that nobody used come back to the same number
+        world.sell(0, {"mechanism": M_EMPTY}, NOW + 200 * DAY_S)
+    world.sell(0, SEASON, NOW + 200 * DAY_S)
+    assert world.rides(NOW + 200 * DAY_S) == [0]
     assert world.newest["kind"] == KIND_ACTIVATION
+
+
+@pytest.mark.requirement("W-56")
+def test_a_season_goes_beside_one_that_still_runs_from_its_first_use():
+    world = World(SEASON)
+    world.rides(NOW)
+    world.sell(0, SEASON, NOW + 30 * DAY_S)
+    assert world.row(1) == (0, 0, 0, 0, 0, 0) and world.row(0)[0] == DAY
+    world.sell(0, SEASON, NOW + 31 * DAY_S)
+    assert world.row(0) == (0, 0, 0, 0, 0, 0)
 
 
 @pytest.mark.requirement("W-70", "D33")
