@@ -14,6 +14,7 @@ from backend_sync.ledger import show
 from backend_sync.ledger.place import Place
 from backend_sync.ledger.statement import find_card, no_card
 from backend_sync.ports import Clock
+from backend_sync.registers.asking import number
 
 DAY_S = 86_400
 Answer = tuple[int, Any, list[str]]
@@ -29,20 +30,20 @@ def add_command(commands: Any, clock: Clock) -> None:
     create.add_argument("--key", required=True, help="the channel's own number of the sale")
     create.add_argument("--card", required=True, help="account number or pseudonym")
     create.add_argument("--kind", choices=sorted(words.KINDS), default="load")
-    create.add_argument("--cents", type=int, required=True, help="paid, and loaded if a load")
+    create.add_argument("--cents", type=number, required=True, help="paid, and loaded if a load")
     create.add_argument("--channel", choices=sorted(CHANNELS), default="web")
-    create.add_argument("--days", type=int, default=30, help="how long it waits (%(default)s)")
-    create.add_argument("--slot", type=int, default=0, help="of a product")
+    create.add_argument("--days", type=number, default=30, help="how long it waits (%(default)s)")
+    create.add_argument("--slot", type=number, default=0, help="of a product")
     create.add_argument("--what", default="", help="of a product: P slot and J copy, 25 B in hex")
     create.add_argument("--reason", default="")
     cancel = _add(subs, "cancel", _cancel, "withdraw one; money back once it cannot be loaded")
-    cancel.add_argument("action", type=int)
+    cancel.add_argument("action", type=number)
     cancel.add_argument("--reason", default="")
     listed = _add(subs, "list", _list, "all that are not ended, or all")
     listed.add_argument("--all", action="store_true", help="those that are ended, too")
     listed.add_argument("--card", default="", help="of one card: account number or pseudonym")
     shown = _add(subs, "show", _show, "one, with its status")
-    shown.add_argument("action", type=int)
+    shown.add_argument("action", type=number)
 
 
 def _add(subs: Any, name: str, run: Any, sentence: str) -> argparse.ArgumentParser:

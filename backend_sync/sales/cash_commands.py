@@ -10,6 +10,7 @@ from backend_sync.ledger.place import Place
 from backend_sync.ledger.show import table
 from backend_sync.ports import Clock
 from backend_sync.registers import asking
+from backend_sync.registers.asking import number
 from backend_sync.sales.cash_up import LOSS, REPAID, SURPLUS, UNJUDGED, CashUp
 from backend_sync.sales.evidence import check, check_with, digest, read_evidence
 from backend_sync.sales.finding import DECIDED, Finding, judge, sentence
@@ -56,25 +57,25 @@ def add_commands(groups: Any, clock: Clock) -> None:
         sub.add_argument("place", nargs="?", default="ledger.db", help="folder, file or URL")
         if name == "list":
             continue
-        sub.add_argument("--device", type=int, required=True, help="number of the device")
-        sub.add_argument("--epoch", type=int, default=0, help="of its journal (0)")
+        sub.add_argument("--device", type=number, required=True, help="number of the device")
+        sub.add_argument("--epoch", type=number, default=0, help="of its journal (0)")
         if name == "lost":
-            sub.add_argument("--first", type=int, required=True, help="lowest missing seq")
-            sub.add_argument("--last", type=int, required=True, help="highest missing seq")
+            sub.add_argument("--first", type=number, required=True, help="lowest missing seq")
+            sub.add_argument("--last", type=number, required=True, help="highest missing seq")
             sub.add_argument("--words", required=True, help="why they are given up")
         else:
-            sub.add_argument("--shift", type=int, required=True, help="its number on the slip")
-            sub.add_argument("--clerk", type=int, required=True, help="clerk or driver")
+            sub.add_argument("--shift", type=number, required=True, help="its number on the slip")
+            sub.add_argument("--clerk", type=number, required=True, help="clerk or driver")
             words = "a counter's till: judged by its slips, not by a journal"
             sub.add_argument("--till", action="store_true", help=words)
         if name == "close":
-            sub.add_argument("--last-slip", type=int, required=True, help="0: it printed none")
+            sub.add_argument("--last-slip", type=number, required=True, help="0: it printed none")
         if name in RIGHTS:
             asking.add_options(sub, named=True, second=name in ("count", "decide", "lost"))
             sub.set_defaults(right=RIGHTS[name])
-            sub.add_argument("--authority", type=int, default=0, help="whose books these are")
+            sub.add_argument("--authority", type=number, default=0, help="whose books these are")
         if name == "count":
-            sub.add_argument("--cents", type=int, required=True, help="what lies on the table")
+            sub.add_argument("--cents", type=number, required=True, help="what lies on the table")
         if name == "decide":
             sub.add_argument(
                 "--as", dest="decision", required=True, choices=(LOSS, REPAID, SURPLUS, UNJUDGED)

@@ -122,3 +122,17 @@ def test_deposits_cards_and_disputes_take_who_signed_in(ledger):
     opened = ("dispute", "open", "--key", "c1", *card, "--about", "other", "--words", "why")
     assert ledger.run(*opened, "--by", "nobody", "--secret", ledger.secret)[0] == 1
     assert ledger.run(*opened, by="dora") == (0, "opened\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("cash-up", "show", "--device", "9" * 23, "--shift", "1", "--clerk", "1"),
+        ("cash-up", "show", "--device", "1", "--shift", "9" * 23, "--clerk", "1"),
+    ],
+)
+def test_a_number_that_no_database_holds_is_wrong_use(tmp_path, capsys, words):
+    with pytest.raises(SystemExit) as stopped:
+        main([*words, str(tmp_path)])
+    assert stopped.value.code == 2
+    assert "wanted a number of at most 15 digits" in capsys.readouterr().err
