@@ -6,6 +6,7 @@ refused by the register, 2 = cannot be done.
 """
 
 import argparse
+import contextlib
 import os
 import socket
 import sys
@@ -97,7 +98,8 @@ def _serve(options: argparse.Namespace) -> int:
                                 proxy_headers=False, lifespan="off")  # fmt: skip
         host = f"[{options.host}]" if ":" in options.host else options.host
         print(f"office: http://{host}:{listener.getsockname()[1]}/", flush=True)
-        uvicorn.Server(config).run(sockets=[listener])
+        with contextlib.suppress(KeyboardInterrupt):  # it has ended in order, and says so again
+            uvicorn.Server(config).run(sockets=[listener])
     return 0
 
 
