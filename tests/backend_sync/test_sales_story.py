@@ -5,7 +5,7 @@ import pytest
 from simulator.stories.cash_up import CashUpStory
 
 
-@pytest.mark.requirement("T18", "W-17", "R-23")
+@pytest.mark.requirement("T18", "W-17", "R-15", "R-23")
 def test_simulated_shifts_show_no_false_shortage_and_every_true_one(tmp_path, ledger_url):
     story(tmp_path, ledger_url, 1, 60)
 
