@@ -120,8 +120,10 @@ def _private_text(path: Path) -> str:
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
         text = path.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise KeyFileError(f"{path}: cannot be read: {error}") from None
+    except OSError as error:
+        raise KeyFileError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise KeyFileError(f"{path}: byte {error.start} is no ASCII text") from None
     if mode & 0o077:
         raise KeyFileError(f"{path}: mode {mode:04o} lets others read the keys, wanted 0600")
     return text

@@ -116,8 +116,12 @@ def _faults(path: Path, what: str, place: str = "") -> Iterator[None]:
         yield
     except ListFault:
         raise
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ListFault(f"{path}: not {what}{place}: {error!r}") from None
+    except KeyError as error:
+        raise ListFault(f"{path}: not {what}{place}: {error.args[0]} is missing") from None
+    except UnicodeDecodeError as error:
+        raise ListFault(f"{path}: not {what}{place}: byte {error.start} is no UTF-8") from None
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ListFault(f"{path}: not {what}{place}: {error}") from None
 
 
 def _number(row: Any, name: str, most: int) -> int:

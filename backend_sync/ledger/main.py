@@ -80,7 +80,11 @@ def _parser() -> argparse.ArgumentParser:
     for name, run, words in (
         ("report", _report, "every total, and the sentence about the money"),
         ("verify", _verify, "exit 1 unless nothing is lost, double or off balance"),
-        ("trial-balance", _trial_balance, "the accounts by kind; they sum to 0"),
+        (
+            "trial-balance",
+            _trial_balance,
+            "the accounts by kind; they sum to 0. Edited rows may do so too: see verify-chain",
+        ),
         ("card", _card, "one card, by account number or start of its pseudonym"),
         ("open", _open, "intents that wait for evidence and holds, by age"),
         ("gaps", _gaps, "what is held of each device, and what is missing"),

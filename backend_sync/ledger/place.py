@@ -78,8 +78,9 @@ class Place:
     @contextmanager
     def ledger(self, clock: Clock, authority: int = 0) -> Iterator[Ledger]:
         """Open the ledger for writing, with its keyring; close both."""
+        url = self.url()
         with closing(self.keyring()) as keyring:
             tariffs = every_tariff(self.tariffs)
-            ledger = Ledger(self.url(), clock, keyring, tariffs, authority)
+            ledger = Ledger(url, clock, keyring, tariffs, authority)
             with closing(ledger):
                 yield ledger

@@ -50,14 +50,12 @@ def main(arguments: Sequence[str]) -> int:
     except (SettlementError, BankRefused) as error:
         print(f"settlement {options.command}: {error}", file=sys.stderr)
         return 1
-    except (
-        PlaceError,
-        PartiesError,
-        KeyFileError,
-        KeyringError,
-        OSError,
-    ) as error:
+    except (PlaceError, PartiesError, KeyFileError, KeyringError) as error:
         print(f"settlement {options.command}: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        said = f"{error.filename}: {error.strerror}" if error.filename else error
+        print(f"settlement {options.command}: {said}", file=sys.stderr)
         return 2
     except SQLAlchemyError as error:
         said = reason(error)
@@ -82,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         ("export", _export, "batches, lines, tariffs and statements into a folder"),
         ("pay", _pay, "orders to the bank for what is outstanding; exit 1 while some cannot be"),
         ("open", _open, "hand over the seal keys of blocks that an auditor names"),
-        ("verify", _verify, "exit 1 unless every batch is what the books say"),
+        ("verify", _verify, "exit 1 unless batches are what the books say; edits: verify-chain"),
     ):
         sub = commands.add_parser(name, help=words, description=words)
         sub.set_defaults(run=run)
@@ -197,10 +195,19 @@ def _open(options: argparse.Namespace) -> Answer:
     place = Place(options.place)
     with place.books() as database, closing(place.keyring()) as keyring:
         found, absent = openings(database, keyring, options.slots)
-    write(options.to, found)
-    lines = [f"{options.to}: keys of {len(options.slots) - len(absent)} blocks; they show cards"]
+    held, lines = len(options.slots) - len(absent), []
+    if held:
+        _write_new(options.to, found)
+        lines = [f"{options.to}: keys of {held} blocks; they show cards"]
     lines += [f"not held: device {d} epoch {e} seq {s}" for d, e, s in absent]
     return int(bool(absent)), {"absent": absent}, lines
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    """Write what nobody has written there: keys that somebody waits for are not replaced."""
+    if path.exists() and path.read_bytes() != data:
+        raise SettlementError(f"{path}: holds something else; wanted the name of a new file")
+    write(path, data)
 
 
 def _verify(options: argparse.Namespace) -> Answer:

@@ -179,7 +179,7 @@ def test_a_wrong_choice_is_found_and_named_by_command(town, capsys):
     [
         ("{}", "not a list of batches"),
         ('[{"authority": 1, "batch": 2, "head": "00"}]', "S:"),
-        ('[{"authority": 1, "batch": 2}]', "KeyError('head')"),
+        ('[{"authority": 1, "batch": 2}]', "head is missing"),
         ("[1]", "not a list of batches"),
     ],
 )

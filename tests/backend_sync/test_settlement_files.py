@@ -140,6 +140,16 @@ def test_the_commands_close_show_and_verify(world, capsys):
     assert stopped.value.code == 2
 
 
+def test_a_place_without_a_ledger_or_without_keys_is_a_sentence(world, tmp_path, capsys):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert main(["close", str(empty), "--day", "2026-06-04"]) == 2
+    assert capsys.readouterr().err == f"settlement close: {empty / 'ledger.db'}: no such ledger\n"
+    assert main(["verify", str(world.folder)]) == 2  # the world's keys lie elsewhere
+    said = capsys.readouterr().err
+    assert "Errno" not in said and "keyring/keys.json: cannot be read: No such file" in said
+
+
 @pytest.mark.system
 @pytest.mark.requirement("D25", "T17")
 def test_closing_that_is_killed_at_any_moment_or_started_twice_closes_once(tmp_path):

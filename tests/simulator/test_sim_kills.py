@@ -20,7 +20,7 @@ pytestmark = [
 ]
 EVERY = 20  # boundaries, in the everyday tier
 # A ledger without transactions has 13,000 boundaries, and looks for ever at what is left of it.
-PLANT_EVERY = {"run-first": 300, "piecemeal": 5000, "told-early": 600}
+PLANT_EVERY = {"run-first": 300, "piecemeal": 3000, "told-early": 600}
 
 
 def said(capsys, *arguments):
