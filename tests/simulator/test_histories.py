@@ -32,8 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PINNED = Path(__file__).parent / "pinned"
 FIXED, FULL = 40, 200
 TAPS, FULL_TAPS = 60, 120
-EASY = ("intent-late", "silence-is-yes", "one-cent-more", "half-a-list", "lower-actions",
-        "half-the-way-further")  # fmt: skip
+EASY = ("intent-late", "silence-is-yes", "one-cent-more", "half-a-list", "half-the-way-further")
 ORACLE = (model, model_books, model_fares, model_orders, model_visitors)
 INVARIANTS = [f"I{number}" for number in range(1, 17)]
 
