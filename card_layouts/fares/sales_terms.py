@@ -4,9 +4,9 @@ It stands in the signed package behind what validators know. Nothing is priced h
 Source: requirements W-65 to W-67, W-98, W-107; tariff-model.md section 1 (L).
 """
 
-from card_layouts.errors import LayoutError
 from card_layouts.fares import sections as s
-from card_layouts.fares.package import DIRECTORY_BYTES, HEADER_BYTES, u16, u32
+from card_layouts.fares.package import u16, u32
+from card_layouts.fares.section_rows import read_rows
 
 ROUNDING_NAMES = ("half_up", "half_up_to_5", "half_up_to_10", "floor", "up_to_5", "up_to_10")
 
@@ -16,28 +16,7 @@ class SalesTerms:
 
     def __init__(self, package):
         self.package = package
-        self._rows = {}
-        head = bytearray(HEADER_BYTES)
-        package.read_into(0, head)
-        directory = bytearray(DIRECTORY_BYTES * head[7])
-        package.read_into(HEADER_BYTES, directory)
-        for at in range(0, len(directory), DIRECTORY_BYTES):
-            if s.SELLS <= directory[at] <= s.CARD_TERMS:
-                self._rows[directory[at]] = self._read(directory, at)
-
-    def _read(self, directory, at):
-        """Return the records of a section. Raises: LayoutError for another size."""
-        size, wanted = directory[at + 1], s.SIZES[directory[at]]
-        if size != wanted:
-            raise LayoutError(
-                "package.section %d: records of %d bytes, wanted %d" % (directory[at], size, wanted)
-            )
-        rows = []
-        for index in range(u16(directory, at + 2)):
-            row = bytearray(size)
-            self.package.read_into(u32(directory, at + 4) + index * size, row)
-            rows.append(row)
-        return rows
+        self._rows = read_rows(package, s.SELLS, s.CARD_TERMS)
 
     def sells(self, book, channel):
         """Return (products listed for a channel, {product: price table of its own there}).

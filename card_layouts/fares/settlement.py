@@ -8,7 +8,8 @@ Source: X-1, X-12; requirements R-21, R-27.
 from card_layouts.errors import LayoutError
 from card_layouts.fares import sections as s
 from card_layouts.fares.inputs import PAYER_HOLDER, PAYER_SPONSOR
-from card_layouts.fares.package import DIRECTORY_BYTES, HEADER_BYTES, u16, u32
+from card_layouts.fares.package import u16
+from card_layouts.fares.section_rows import read_rows
 
 REVENUE_NAMES = ("first_boarding", "per_leg", "per_km")
 PASSES_NAMES = ("by_use", "shares")
@@ -20,29 +21,7 @@ class Terms:
 
     def __init__(self, package):
         self.package = package
-        self._rows = {}
-        head = bytearray(HEADER_BYTES)
-        package.read_into(0, head)
-        directory = bytearray(DIRECTORY_BYTES * head[7])
-        package.read_into(HEADER_BYTES, directory)
-        for at in range(0, len(directory), DIRECTORY_BYTES):
-            section = directory[at]
-            if s.SETTLEMENT <= section <= s.OPERATORS:
-                self._rows[section] = self._read(directory, at)
-
-    def _read(self, directory, at):
-        """Return the records of a section. Raises: LayoutError for another size."""
-        size, wanted = directory[at + 1], s.SIZES[directory[at]]
-        if size != wanted:
-            raise LayoutError(
-                "package.section %d: records of %d bytes, wanted %d" % (directory[at], size, wanted)
-            )
-        rows = []
-        for index in range(u16(directory, at + 2)):
-            row = bytearray(size)
-            self.package.read_into(u32(directory, at + 4) + index * size, row)
-            rows.append(row)
-        return rows
+        self._rows = read_rows(package, s.SETTLEMENT, s.OPERATORS)
 
     def revenue(self, book):
         """Return (REVENUE_* of journeys, PASSES_* of what was paid before) of a book's index."""

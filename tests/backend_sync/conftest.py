@@ -1,15 +1,17 @@
 """Fixtures of the ledger's tests: a world on each of the two databases."""
 
+import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from sqlalchemy import make_url
 
 from backend_sync.ledger.verify_chain import verify_chain
 from tests.backend_sync.audited_worlds import open_keyring, open_ledger
 from tests.backend_sync.builders import World
 from tests.backend_sync.card_traces import traces
-from tests.backend_sync.ledger_databases import make_database, server_url
+from tests.backend_sync.ledger_databases import empty_ledger, make_database, server_url
 from tests.backend_sync.service_desk import Desk
 
 
@@ -23,10 +25,33 @@ def postgresql():
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def ledger_url(request, tmp_path):
+def bare_url(request, tmp_path):
+    """The URL of a database without any table."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'ledger.db'}"
+        return f"sqlite:///{tmp_path / 'bare.db'}"
     return make_database(request.getfixturevalue("postgresql"))
+
+
+@pytest.fixture(scope="session")
+def empty_file(tmp_path_factory):
+    made = tmp_path_factory.mktemp("empty") / "ledger.db"
+    empty_ledger(f"sqlite:///{made}")
+    return made
+
+
+@pytest.fixture(scope="session")
+def empty_copy(postgresql):
+    return make_url(empty_ledger(make_database(postgresql))).database
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request, tmp_path):
+    """The URL of a ledger that holds nothing yet."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("empty_file"), tmp_path / "ledger.db")
+        return f"sqlite:///{tmp_path / 'ledger.db'}"
+    server = request.getfixturevalue("postgresql")
+    return make_database(server, request.getfixturevalue("empty_copy"))
 
 
 @pytest.fixture

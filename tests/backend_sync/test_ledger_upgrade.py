@@ -36,17 +36,17 @@ def migrations():
 
 
 @pytest.fixture
-def old_url(ledger_url):
+def old_url(bare_url):
     """A database with the tables and rows of then, in SQLite and in PostgreSQL."""
     text = DUMP.read_text(encoding="utf-8")
-    if ledger_url.startswith("sqlite"):
-        plain = sqlite3.connect(ledger_url.removeprefix("sqlite:///"))
+    if bare_url.startswith("sqlite"):
+        plain = sqlite3.connect(bare_url.removeprefix("sqlite:///"))
         plain.executescript(text)
         plain.close()
-        return ledger_url
+        return bare_url
     plain = sqlite3.connect(":memory:")
     plain.executescript(text)
-    engine = create_engine(ledger_url)
+    engine = create_engine(bare_url)
     with engine.connect() as connection:
         config = migrations()
         config.attributes["connection"] = connection
@@ -63,7 +63,7 @@ def old_url(ledger_url):
         connection.commit()
     engine.dispose()
     plain.close()
-    return ledger_url
+    return bare_url
 
 
 def balances(url):

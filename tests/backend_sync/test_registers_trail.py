@@ -14,23 +14,15 @@ from backend_sync.registers.verify import head_of_all, verify
 from backend_sync.storage.append_only import books_of
 from tests import figures
 from tests.backend_sync.builders import AUTHORITY
-from tests.backend_sync.ledger_databases import make_database
 from tests.backend_sync.registers_world import SECRET, RegistersWorld, span
 
 BOOKS = ("card_documents", "proposal_steps", "proposals", "trail")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
-    if request.param == "postgresql":
-        return make_database(request.getfixturevalue("postgresql"))
-    return f"sqlite:///{tmp_path / 'registers.db'}"
-
-
 @pytest.fixture
-def lived(url):
+def lived(bare_url):
     """A register in which something of everything happened."""
-    world = RegistersWorld(url)
+    world = RegistersWorld(bare_url)
     live(world)
     yield world
     world.close()
@@ -163,19 +155,19 @@ def moved_and_killed(url, statement):
 
 @pytest.mark.system
 @pytest.mark.requirement("W-124")
-def test_a_bulk_move_killed_before_any_statement_is_whole_or_not_there(url):
-    world = RegistersWorld(url)
+def test_a_bulk_move_killed_before_any_statement_is_whole_or_not_there(bare_url):
+    world = RegistersWorld(bare_url)
     world.stocked(30)
     before = world.everything()
     world.close()
     statement = 1
-    while moved_and_killed(url, statement):
-        world.open(url)
+    while moved_and_killed(bare_url, statement):
+        world.open(bare_url)
         assert world.everything() == before, statement
         assert verify(world.database) == []
         world.close()
         statement += 1
-    world.open(url)
+    world.open(bare_url)
     assert [row[2:] for row in world.ranges()] == [
         ("at point", "point:kamppi"), ("in stock", "stock"), ("at point", "point:kamppi")
     ]  # fmt: skip

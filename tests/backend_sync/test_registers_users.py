@@ -20,9 +20,9 @@ AWAY = Scope(91, 8, "pasila", "otto")
 
 
 @pytest.fixture
-def world(ledger_url):
+def world(bare_url):
     """A register on each of the two databases, that is what its trail says at the end."""
-    with verified(ledger_url) as made:
+    with verified(bare_url) as made:
         yield made
 
 

@@ -8,7 +8,12 @@ from simulator.demo import main as demo
 from simulator.stories import main as stories
 from simulator.stories.lost_card import LostCardStory
 from simulator.stories.refund import RefundStory
-from tests.backend_sync.conftest import ledger_url, postgresql  # noqa: F401 - fixtures
+from tests.backend_sync.conftest import (  # noqa: F401 - fixtures
+    empty_copy,
+    empty_file,
+    ledger_url,
+    postgresql,
+)
 
 
 def told(story, folder, seed, cards, url=""):

@@ -1,15 +1,7 @@
-"""Alembic's entry: it runs on the connection the ledger hands over, never opens its own."""
-
-from alembic import context
+"""Alembic's entry: the tables of this module."""
 
 import backend_sync.ledger.book_tables  # noqa: F401 - in the same metadata
 from backend_sync.ledger.schema import metadata
+from backend_sync.storage.migrating import run
 
-context.configure(
-    connection=context.config.attributes["connection"],
-    target_metadata=metadata,
-    render_as_batch=True,
-    transactional_ddl=True,
-)
-with context.begin_transaction():
-    context.run_migrations()
+run(metadata)

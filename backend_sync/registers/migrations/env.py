@@ -1,14 +1,6 @@
-"""Alembic's entry: it runs on the connection that is handed over, never opens its own."""
-
-from alembic import context
+"""Alembic's entry: the tables of this module."""
 
 from backend_sync.registers.tables import metadata
+from backend_sync.storage.migrating import run
 
-context.configure(
-    connection=context.config.attributes["connection"],
-    target_metadata=metadata,
-    render_as_batch=True,
-    transactional_ddl=True,
-)
-with context.begin_transaction():
-    context.run_migrations()
+run(metadata)
