@@ -20,7 +20,7 @@ from backend_sync.tariffs.when import day
 from card_layouts.errors import LayoutError
 from card_layouts.fares import inputs as i
 from card_layouts.fares import sections as s
-from card_layouts.fares.package import Package, memory_reader
+from card_layouts.fares.package import DIRECTORY_BYTES, HEADER_BYTES, Package, memory_reader
 from card_layouts.fares.settlement import PASSES_NAMES, REVENUE_NAMES, Terms
 
 ROOT = SHIPPED.parents[2]
@@ -52,6 +52,16 @@ def test_the_signed_package_says_who_pays_and_who_gets(koivula):
     assert terms.vat(BOOKS["ferry"], 1, 2191) is None  # before its first rate
     with pytest.raises(LayoutError, match="no payer 9"):
         terms.payer(9)
+
+
+def test_records_of_another_size_are_refused_and_not_read_askew(koivula):
+    body = bytearray(koivula.body)
+    places = range(HEADER_BYTES, HEADER_BYTES + DIRECTORY_BYTES * body[7], DIRECTORY_BYTES)
+    (at,) = [at for at in places if body[at] == s.SETTLEMENT]
+    body[at + 1] += 1
+    package = Package(memory_reader(bytes(body)))
+    with pytest.raises(LayoutError, match=f"records of {body[at + 1]} bytes, wanted"):
+        Terms(package)
 
 
 @pytest.mark.requirement("X-12")
