@@ -1,4 +1,4 @@
-"""The office's wiring: its parts, its pages with the right that each needs, its errors as pages."""
+"""The office's wiring: its subjects, their pages with the right of each, its errors as pages."""
 
 import sys
 from collections.abc import Callable
@@ -12,28 +12,20 @@ from starlette.exceptions import HTTPException
 from backend_sync.keyring.keyfile import KeyFileError
 from backend_sync.ledger.books import BooksRefused
 from backend_sync.ledger.place import Place, PlaceError
-from backend_sync.office.gate import PUBLIC, SIGNED_IN, Gate, NotAllowed, SignInNeeded
+from backend_sync.office.gate import NotAllowed, SignInNeeded
 from backend_sync.office.guard import Guard
-from backend_sync.office.pages import Pages
-from backend_sync.office.sessions import Sessions
-from backend_sync.office.tills import Tills
+from backend_sync.office.pages.door import Door
+from backend_sync.office.pages.frame import Frame, Parts, Subject
+from backend_sync.office.pages.selling import Selling
+from backend_sync.office.pages.today import Today
 from backend_sync.ports import Clock, KeyringError
 from backend_sync.registers.opening import Registers
 from backend_sync.storage.database import Database
 from backend_sync.storage.disk import DiskRefused
 
-# method, path, right that it needs, method of `Pages`: a page that is not here does not exist
-ROUTES = (
-    ("GET", "/office.css", PUBLIC, "css"),
-    ("GET", "/sign-in", PUBLIC, "sign_in_form"),
-    ("POST", "/sign-in", PUBLIC, "sign_in"),
-    ("POST", "/sign-out", SIGNED_IN, "sign_out"),
-    ("GET", "/", SIGNED_IN, "home"),
-    ("GET", "/today", "usage.see", "today"),
-    ("GET", "/sell", "sales.make", "sell_form"),
-    ("POST", "/sell", "sales.make", "sell"),
-    ("GET", "/slips/{device}/{place}", "sales.make", "slip"),
-)
+# In the order of the menu; a subject that is not here does not exist.
+SUBJECTS: tuple[type[Subject], ...] = (Door, Today, Selling)
+ROUTES = tuple(route for subject in SUBJECTS for route in subject.ROUTES)
 # The world's fault: what was asked for can be asked again.
 FAULTS = (BooksRefused, DiskRefused, KeyFileError, KeyringError, PlaceError, SQLAlchemyError)
 
@@ -50,35 +42,39 @@ def make_app(
 
     `database` is office.db, `secure`: it is reached over TLS only.
     """
-    gate = Gate(registers, Sessions(database, clock, random_bytes), secure)
-    pages = Pages(place, gate, Tills(database, clock), clock, random_bytes)
+    menu = tuple(row for subject in SUBJECTS for row in subject.MENU)
+    frame = Frame(Parts(place, registers, database, clock, random_bytes, secure), menu)
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)  # pages are no interface
-    for method, path, right, name in ROUTES:
-        app.add_api_route(path, getattr(pages, name), methods=[method], response_model=None,
-                          response_class=HTMLResponse, include_in_schema=False,
-                          dependencies=[Depends(gate.need(right))])  # fmt: skip
-    _add_errors(app, pages)
-    return Guard(app)
+    bodies: dict[str, int] = {}
+    for subject in SUBJECTS:
+        pages = subject(frame)
+        bodies |= subject.BODIES
+        for method, path, right, name in subject.ROUTES:
+            app.add_api_route(path, getattr(pages, name), methods=[method], response_model=None,
+                              response_class=HTMLResponse, include_in_schema=False,
+                              dependencies=[Depends(frame.gate.need(right))])  # fmt: skip
+    _add_errors(app, frame)
+    return Guard(app, bodies)
 
 
-def _add_errors(app: FastAPI, pages: Pages) -> None:
+def _add_errors(app: FastAPI, frame: Frame) -> None:
     def sign_in_needed(_request: Request, _error: Exception) -> Response:
         return RedirectResponse("/sign-in", 303)
 
     def not_allowed(request: Request, error: Exception) -> Response:
-        return pages.shown(request, "message.html", 403, said="not_allowed", more=str(error))
+        return frame.message(request, "not_allowed", 403, str(error))
 
     def bad_form(request: Request, _error: Exception) -> Response:
-        return pages.shown(request, "message.html", 400, said="bad_form")
+        return frame.message(request, "bad_form", 400)
 
     def other(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return pages.shown(request, "message.html", error.status_code, said="no_page")
+        return frame.message(request, "no_page", error.status_code)
 
     def busy(request: Request, error: Exception) -> Response:
         words = str(error.__cause__ or error).strip()  # of a database without the values
         print(f"office: {request.url.path}: {words}", file=sys.stderr, flush=True)
-        return pages.shown(request, "message.html", 503, said="busy")
+        return frame.message(request, "busy", 503)
 
     app.add_exception_handler(SignInNeeded, sign_in_needed)
     app.add_exception_handler(NotAllowed, not_allowed)

@@ -4,11 +4,11 @@ A form of another site is refused by what browsers say of it (Sec-Fetch-Site, Or
 no tokens. Pure ASGI: it must not know users. Source: dependencies.md section 3; T20.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
-BODY_MOST = 64 * 1024  # a form; nothing here takes a file
+BODY_MOST = 64 * 1024  # a form; pages that take a file say how long it may be
 SAFE = ("GET", "HEAD", "OPTIONS")
 HEADERS = (
     ("content-security-policy",
@@ -27,10 +27,11 @@ Receive = Callable[[], Awaitable[Message]]
 
 
 class Guard:
-    """Wraps an ASGI application."""
+    """Wraps an ASGI application; `bodies` holds the paths that take more: {path: bytes at most}."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, bodies: Mapping[str, int] | None = None) -> None:
         self.app = app
+        self.bodies = dict(bodies or {})
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -48,9 +49,10 @@ class Guard:
             if not is_own(headers):
                 await _refuse(sealed, 403, "This form was sent by another site. Nothing was done.")
                 return
-            body = await _body(headers, receive)
+            most = self.bodies.get(scope["path"], BODY_MOST)
+            body = await _body(headers, receive, most)
             if body is None:
-                await _refuse(sealed, 413, f"Wanted a form of at most {BODY_MOST} bytes.")
+                await _refuse(sealed, 413, f"Wanted a form of at most {most} bytes.")
                 return
             receive = _again(body, receive)
         await self.app(scope, receive, sealed)
@@ -65,19 +67,19 @@ def is_own(headers: dict[str, str]) -> bool:
     return bool(origin) and urlsplit(origin).netloc == headers.get("host", "")
 
 
-async def _body(headers: dict[str, str], receive: Receive) -> bytes | None:
+async def _body(headers: dict[str, str], receive: Receive, most: int) -> bytes | None:
     """Return the whole body, None when it is too long; reads no more than is allowed."""
     declared = headers.get("content-length", "0")
-    if not declared.isdecimal() or int(declared[:12]) > BODY_MOST:
+    if not declared.isdecimal() or int(declared[:12]) > most:
         return None
-    body, more = b"", True
+    body, more = bytearray(), True
     while more:
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
-        if len(body) > BODY_MOST:
+        if len(body) > most:
             return None
-    return body
+    return bytes(body)
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

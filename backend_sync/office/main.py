@@ -20,12 +20,14 @@ from backend_sync.ledger.place import Place, PlaceError, reason
 from backend_sync.office.app import make_app
 from backend_sync.office.opening import open_database
 from backend_sync.office.tills import Tills
+from backend_sync.office.words import LANGUAGES, every_text, missing
 from backend_sync.registers import asking
 from backend_sync.registers.opening import Registers
 from backend_sync.registers.opening import open_database as open_register
 from backend_sync.registers.refusals import Refused
 from backend_sync.storage.disk import DiskRefused
 
+SHOWN_MOST = 10
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 NO_REGISTER = "no register of users: --register PLACE, or `tornello register bind` this folder"
 
@@ -63,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", default="127.0.0.1", help="address to listen at (%(default)s)")
     words = "a proxy before it speaks TLS: the cookie goes over TLS only, --host may be any"
     serve.add_argument("--behind-tls", action="store_true", help=words)
+    words = "count the texts of the pages by language; exit code 1 where one is missing"
+    translations = commands.add_parser("translations", help=words, description=words)
+    translations.set_defaults(run=_translations)
     words = "give a user of a point the device and clerk number that he sells under, for ever"
     till = commands.add_parser("till", help=words, description=words)
     till.set_defaults(run=_till)
@@ -114,3 +119,13 @@ def _till(options: argparse.Namespace) -> int:
             till = Tills(database, clock).give(who.user, user, options.device, options.clerk)
     print(f"user {user.name} sells at {till.point} as clerk {till.clerk} of device {till.device}")
     return 0
+
+
+def _translations(_options: argparse.Namespace) -> int:
+    lacking = missing()
+    for code, keys in lacking.items():
+        rest = f": {', '.join(keys[:SHOWN_MOST])}{' ...' if keys[SHOWN_MOST:] else ''}"
+        print(f"{LANGUAGES[code]:10} {len(keys)} missing{rest if keys else ''}")
+    count = sum(len(keys) for keys in lacking.values())
+    print(f"{len(lacking)} languages, {len(every_text())} texts, {count} missing")
+    return 1 if count else 0

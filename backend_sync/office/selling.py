@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from backend_sync.catalogue import every_tariff
 from backend_sync.ledger.place import Place
+from backend_sync.office.money import cents_of, euros
 from backend_sync.office.tills import Till
 from backend_sync.ports import Clock
 from backend_sync.registers.refusals import Refused
@@ -26,7 +27,6 @@ from card_layouts.fares.clock import service_day
 CHANNEL = "counter"
 ACTION_MOST = (1 << 29) - 1  # of counters and offices; the desk of actions numbers above
 SOLD_KINDS = ("pass", "pack")  # a purse or a price per use is nothing that a card is sold
-EUROS = re.compile(r"([0-9]{1,3})(?:[.,]([0-9]{2}))?")
 NUMBER = re.compile(r"[0-9]{1,15}")  # that a database can hold
 KEY = re.compile(r"[0-9a-f]{32}")
 LAST_SLIPS = 20
@@ -94,7 +94,7 @@ class SalesPoint:
     def _priced(self, authority: int, form: Form) -> tuple[int, int]:
         """Return (product, cents); product 0 is a load."""
         if form.what == LOAD:
-            return 0, cents_of(form.euros)
+            return 0, _load_cents(form.euros)
         offer = self.offer(authority)
         found = [one for one in choices(offer) if one.key == form.what] if offer else []
         if not found:
@@ -156,18 +156,6 @@ def last_shift(slips: list[Slip], clerk: int) -> int:
     return next((slip.shift for slip in slips if slip.clerk == clerk), 1)
 
 
-def cents_of(text: str) -> int:
-    """Return the cents of an amount such as 20, 20.00 or 20,00. Raises: SaleRefused."""
-    found = EUROS.fullmatch(text.strip())
-    if not found:
-        raise SaleRefused(f"amount {text[:20]!r}: wanted euros such as 20 or 20.00")
-    return 100 * int(found[1]) + int(found[2] or 0)
-
-
-def euros(cents: int) -> str:
-    return f"{'-' if cents < 0 else ''}{abs(cents) // 100}.{abs(cents) % 100:02d}"
-
-
 def _card_of(database: Database, user: User, wanted: str) -> int:
     """Return the account number of a card that this user may sell to. Raises: SaleRefused.
 
@@ -196,6 +184,13 @@ def _free_action(database: Database, key: str) -> int:
         if not any(used):
             return number
     raise SaleRefused(f"all action numbers up to {ACTION_MOST} are used up")
+
+
+def _load_cents(text: str) -> int:
+    try:
+        return cents_of(text)
+    except ValueError as error:
+        raise SaleRefused(str(error)) from None
 
 
 def _number(text: str, what: str) -> int:

@@ -10,7 +10,7 @@ from backend_sync.ledger.place import Place
 from backend_sync.office.app import ROUTES
 from backend_sync.office.gate import PUBLIC
 from backend_sync.office.sessions import IDLE_S, WHOLE_S
-from backend_sync.office.words import TEXTS
+from backend_sync.office.words import LANGUAGES, missing
 from backend_sync.registers.refusals import Refused
 from backend_sync.sales.fiscal import FiscalChain, check_slips
 from tests.backend_sync.office_world import CLERK, DEVICE, ORIGIN, PEOPLE, Office, figure
@@ -64,7 +64,11 @@ def test_every_page_carries_the_mark_of_a_right_and_one_without_is_found(shared)
 
 
 def test_only_signing_in_and_the_style_sheet_are_public():
-    assert {path for _, path, right, _ in ROUTES if right == PUBLIC} == {"/sign-in", "/office.css"}
+    assert {path for _, path, right, _ in ROUTES if right == PUBLIC} == {
+        "/sign-in",
+        "/office.css",
+        "/language",
+    }
 
 
 @pytest.mark.requirement("W-8", "W-9", "W-10", "W-11")
@@ -349,7 +353,16 @@ def test_the_command_gives_a_till_and_refuses_passwords_in_clear(office, capsys)
     assert "no such ledger" in capsys.readouterr().err
 
 
-def test_every_language_has_every_text():
-    for language, table in TEXTS.items():
-        assert table.keys() == TEXTS["en"].keys(), language
-        assert all(table.values()), language
+def test_every_text_stands_in_every_language():
+    assert missing() == {code: [] for code in LANGUAGES}
+
+
+def test_a_page_speaks_the_language_of_the_browser_and_then_the_chosen_one(shared):
+    client = shared.browser()
+    page = client.get("/sign-in", headers={"Accept-Language": "xx, sv-FI;q=0.9"}).text
+    assert '<html lang="sv">' in page and "Logga in" in page
+    for back, place in (("/sign-in", "/sign-in"), ("//evil.example", "/"), ("https://x", "/")):
+        answer = client.post("/language", data={"language": "fi", "back": back})
+        assert (answer.status_code, answer.headers["location"]) == (303, place)
+    assert "Kirjaudu" in client.get("/sign-in", headers={"Accept-Language": "sv"}).text
+    assert "set-cookie" not in client.post("/language", data={"language": "xx"}).headers

@@ -1,0 +1,1 @@
+"""The pages, a module a subject: what `app.py` joins into one table of routes."""

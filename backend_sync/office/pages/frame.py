@@ -1,0 +1,117 @@
+"""What every page stands in: the menu of its user, his language, the sheet of style.
+
+A subject is a class made from a `Frame`. Its `ROUTES` are rows (method, path, right, name of its
+method), its `MENU` rows (right, path, key of the text), its `BODIES` the paths that take more than
+a form: {path: bytes at most}. No rule lives in a page: it reads its form, asks one service, and
+shows what came.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from backend_sync.ledger.place import Place
+from backend_sync.office.gate import Gate, Visit
+from backend_sync.office.money import euros
+from backend_sync.office.sessions import Sessions
+from backend_sync.office.tills import Tills
+from backend_sync.office.words import LANGUAGES, language_of, texts
+from backend_sync.ports import Clock
+from backend_sync.registers.opening import Registers
+from backend_sync.registers.rights import User
+from backend_sync.storage.database import Database
+
+HERE = Path(__file__).parent.parent
+KEY_BYTES = 16
+SEE_OTHER = 303
+LANGUAGE_COOKIE = "language"
+Route = tuple[str, str, str, str]
+MenuRow = tuple[str, str, str]
+
+
+class Parts(NamedTuple):
+    """What the office is made of; `random_bytes` gives the keys of forms."""
+
+    place: Place
+    registers: Registers
+    database: Database  # office.db
+    clock: Clock
+    random_bytes: Callable[[int], bytes]
+    secure: bool  # reached over TLS only
+
+
+class Frame:
+    """Shows pages; `menu` holds the rows of every subject, in order."""
+
+    def __init__(self, parts: Parts, menu: tuple[MenuRow, ...]) -> None:
+        self.parts = parts
+        self.place = parts.place
+        self.clock = parts.clock
+        self.menu = menu
+        sessions = Sessions(parts.database, parts.clock, parts.random_bytes)
+        self.gate = Gate(parts.registers, sessions, parts.secure)
+        self.tills = Tills(parts.database, parts.clock)
+        self.templates = Environment(
+            loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined
+        )
+        self.templates.filters["euros"] = euros
+
+    def shown(
+        self, request: Request, template: str, status: int = 200, **values: Any
+    ) -> HTMLResponse:
+        """Return a page; what a template names and nobody gave is an error, not a blank."""
+        visit: Visit | None = getattr(request.state, "visit", None)
+        user: User | None = visit.user if visit else None
+        language = language_of(
+            request.cookies.get(LANGUAGE_COOKIE, ""), request.headers.get("accept-language", "")
+        )
+        text = self.templates.get_template(template).render(
+            t=texts(language), lang=language, languages=LANGUAGES, user=user,
+            menu=self.menu_of(user), path=request.url.path, **values,
+        )  # fmt: skip
+        return HTMLResponse(text, status)
+
+    def message(self, request: Request, said: str, status: int = 200, more: str = "") -> Any:
+        """Return a page that says one thing: the text of key `said`, and `more` as it is."""
+        return self.shown(request, "message.html", status, said=said, more=more)
+
+    def menu_of(self, user: User | None) -> list[MenuRow]:
+        """Return the rows of the menu that a user has the right for."""
+        return [row for row in self.menu if user and row[0] in user.rights]
+
+    def form_key(self) -> str:
+        """Return a new key: a form that carries it is carried out once."""
+        return self.parts.random_bytes(KEY_BYTES).hex()
+
+
+class Subject:
+    """The pages of one subject."""
+
+    ROUTES: tuple[Route, ...] = ()
+    MENU: tuple[MenuRow, ...] = ()
+    BODIES: dict[str, int] = {}
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        self.place = frame.place
+        self.clock = frame.clock
+
+
+def visit_of(request: Request) -> Visit:
+    """Return who has signed in; only for pages that are not public."""
+    visit: Visit = request.state.visit
+    return visit
+
+
+def user_of(request: Request) -> User:
+    """Return the user who has signed in; only for pages that are not public."""
+    return visit_of(request).user
+
+
+def lead_to(path: str) -> RedirectResponse:
+    """Return an answer that leads to a page which can be loaded again and does nothing."""
+    return RedirectResponse(path, SEE_OTHER)
