@@ -50,7 +50,8 @@ def test_alone_it_lists_every_command_in_a_line_each(fresh_copy):
     commands = [row[0] for row in load_launcher().COMMANDS]
     for arguments in ((), ("--help",)):
         done = say(fresh_copy, *arguments)
-        listed = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")]
+        rows = [line[2:] for line in done.stdout.splitlines() if line.startswith("  ")]
+        listed = [row[:19].rstrip() for row in rows]
         assert (done.returncode, listed) == (0, commands)
     assert not (fresh_copy / ".tools").exists()  # asking costs nothing
 
