@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import RLock
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -44,6 +45,7 @@ class Place:
         self.place = place
         path = Path(place.removeprefix(SQLITE))
         self.folder = path if path.is_dir() else path.parent
+        self.turn = RLock()  # of threads that open the ledger: a keyring has one holder
 
     def url(self) -> str:
         """Return the database's URL. Raises: PlaceError when the file is not there."""
@@ -77,9 +79,9 @@ class Place:
 
     @contextmanager
     def ledger(self, clock: Clock, authority: int = 0) -> Iterator[Ledger]:
-        """Open the ledger for writing, with its keyring; close both."""
+        """Open the ledger for writing, with its keyring; close both. Threads take turns."""
         url = self.url()
-        with closing(self.keyring()) as keyring:
+        with self.turn, closing(self.keyring()) as keyring:
             tariffs = every_tariff(self.tariffs)
             ledger = Ledger(url, clock, keyring, tariffs, authority)
             with closing(ledger):
