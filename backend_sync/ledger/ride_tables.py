@@ -48,6 +48,9 @@ rides = append_only(
     )
 )
 
+# Reports ask for an authority's service days; new rides lie at its end, so it costs little.
+BY_DAY = Index("ix_rides_authority_day", rides.c.authority, rides.c.day)
+
 ride_postings = append_only(
     Table(
         "ride_postings",
