@@ -41,6 +41,7 @@ def main(arguments: Sequence[str]) -> int:
             print("\n".join(_sample(witness.names(), options.sample)))
             return 0
         checker = Checker(public, folder.packages(), witness)
+        checker.foresee(lines for _, _, lines in folder.each())
         reports, compared = [], 0
         for name, batch, lines in folder.each():
             try:
@@ -134,6 +135,8 @@ def _report_words(report: Report) -> list[str]:
         lines.append(f"{report.unpriced} lines whose price hangs on more than they say")
     if report.unread:
         lines.append(f"{report.unread} slots that nobody can open: the ledger's word")
+    if report.forged:
+        lines.append(f"{report.forged} slots are called forged: the ledger's word without a sample")
     for name in SHOWN:
         if body[name]:
             lines += [f"  {name}: {', '.join(COLUMNS[name])}"]
@@ -151,6 +154,7 @@ def _plain(report: Report) -> dict[str, Any]:
         "unpriced": report.unpriced,
         "on_trust": report.on_trust,
         "unread": report.unread,
+        "forged": report.forged,
         "findings": report.findings,
         "batch": {name: _hexed(value) for name, value in report.body.items()},
     }

@@ -1,14 +1,16 @@
 """Reads what came since the last batch as settlement lines, in the order of the tree.
 
-Lines are in order of (device, epoch, seq); those that no slot tells of come last. Nothing is
-added up here. Source: card_layouts/settlement/SPEC_SETTLEMENT.md; trust.md I10; decision D25.
+Lines are in order of (device, epoch, seq); those that no slot tells of come last. A slot that was
+found to be forged goes before what has its number now. Nothing is added up here.
+
+Source: card_layouts/settlement/SPEC_SETTLEMENT.md; trust.md I10; decision D25.
 """
 
 import heapq
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from backend_sync.ledger.results import BAD_SEAL, BITS, UNKNOWN_LAYOUT, state_of
+from backend_sync.ledger.results import BAD_SEAL, BITS, LATE_SEAL, UNKNOWN_LAYOUT, state_of
 from backend_sync.settlement.counter_sales import counter_lines
 from backend_sync.settlement.journeys import Journeys
 from backend_sync.storage.database import Database
@@ -29,7 +31,7 @@ RIDE = (
 )
 DISPLACED_HERE = "SELECT 1 FROM displaced d WHERE d.entry = r.id AND d.by <= ?"
 KEY_AT, KEY_END = 6, 16  # authority ... channel: the fields of Key
-Order = tuple[int, int, int, int]
+Order = tuple[Any, ...]
 
 
 class Window(NamedTuple):
@@ -72,12 +74,15 @@ class Gatherer:
             {ride for ride, sign in self.signs.items() if ride < first and sign}
             | {entry for entry in self.taken_back if entry < first}
         )
-        self.journeys = Journeys(database, window.entries, self.earlier)
+        self.forged = self._late_seals()
+        told = {entry for *_, entry in self.forged if entry}
+        self.journeys = Journeys(database, window.entries, sorted({*self.earlier} | told))
         self.bits = self._bits_of_unposted()
 
     def lines(self) -> Iterator[Gathered]:
         """Yield every line once, in order."""
-        by_order = heapq.merge(self._new(), self._later(), self._unread(), key=lambda row: row[0])
+        parts = (self._forged(), self._new(), self._later(), self._unread())
+        by_order = heapq.merge(*parts, key=lambda row: row[0])
         for _, gathered in by_order:
             yield gathered
         yield from self._others()
@@ -111,7 +116,9 @@ class Gatherer:
             yield self._ride(row, ln.SALE if row[1] == CASH_SALE else ln.RIDE)
 
     def _later(self) -> Iterator[tuple[Order, Gathered]]:
-        rows = self.database.rows_in(f"SELECT {RIDE} FROM rides r WHERE r.id IN {{}}", self.earlier)
+        told = {entry for *_, entry in self.forged}
+        others = [ride for ride in self.earlier if ride not in told]
+        rows = self.database.rows_in(f"SELECT {RIDE} FROM rides r WHERE r.id IN {{}}", others)
         yield from sorted((self._ride(row, ln.LATER) for row in rows), key=lambda row: row[0])
 
     def _ride(self, row: Any, kind: int) -> tuple[Order, Gathered]:
@@ -123,8 +130,44 @@ class Gatherer:
         key = Key._make((*row[KEY_AT:KEY_END], carried))
         return (device, epoch, seq, kind), Gathered(line, key, row[16], row[17], row[18], legs)
 
+    def _late_seals(self) -> list[tuple[int, int, int, bytes, int]]:
+        """Return (device, epoch, seq, hash, entry) of the slots found to be forged in this window.
+
+        `entry` is 0 unless an earlier batch was closed while the slot had its number.
+        """
+        rows = self.database.rows(
+            "SELECT q.device, q.epoch, q.seq, q.hash, coalesce(e.id, 0) FROM quarantine q"
+            " LEFT JOIN entries e ON e.device = q.device AND e.epoch = q.epoch"
+            " AND e.seq = q.seq AND e.hash = q.hash AND e.id < ?"
+            f" WHERE q.id BETWEEN ? AND ? AND q.reason = '{LATE_SEAL}'",
+            (self.window.entries[0], *self.window.quarantine),
+        )
+        return [(*row[:3], bytes(row[3]), row[4]) for row in rows]
+
+    def _forged(self) -> Iterator[tuple[Order, Gathered]]:
+        """Yield what was found to be forged: what a batch said of it is taken back."""
+        entries = sorted({entry for *_, entry in self.forged if entry})
+        rows = self.database.rows_in(f"SELECT {RIDE} FROM rides r WHERE r.id IN {{}}", entries)
+        rides = {row[0]: row for row in rows}
+        found = []
+        for device, epoch, seq, slot_hash, entry in self.forged:
+            row, digest = rides.get(entry), ln.digest_of(slot_hash)
+            state = ln.FORK if entry else ln.REFUSED
+            if row is None:
+                line = Line(ln.FORGED, state, 0, 0, device, epoch, seq, ln.NO_SLOT,
+                            bytes(ln.FACTS_BYTES), digest)  # fmt: skip
+                gathered = Gathered(line, None, 0, 0, 0, [])
+            else:
+                gathered = self._ride(row, ln.FORGED)[1]
+                gathered = gathered._replace(line=gathered.line._replace(digest=digest))
+            found.append(((device, epoch, seq, 0, digest), gathered))
+        yield from sorted(found, key=lambda row: row[0])
+
     def _became(self, ride: int, entry_type: int, kind: int) -> tuple[int, int]:
         """Return (sign, state) of a ride or sale."""
+        if kind == ln.FORGED:
+            counted = entry_type == CASH_SALE and ride in self.taken_back
+            return -1 if counted else self.signs.get(ride, 0), ln.FORK
         if entry_type == CASH_SALE:
             if kind == ln.LATER:
                 return -1, ln.FORK

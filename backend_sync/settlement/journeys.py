@@ -20,13 +20,15 @@ LEG = (
     "r.id, p.card, p.n, r.operator, r.charged_cents + r.billed_cents, r.device, r.epoch, r.seq,"
     " r.facts"
 )
+DISPLACED = "SELECT 1 FROM displaced d WHERE d.entry = r.id"
 RIDES = "FROM rides r JOIN pendings p ON p.id = r.id"
 WALK = (
     "WITH RECURSIVE walk(id, older, steps) AS ("
     " SELECT p.id, p.older, 0 FROM pendings p JOIN cards c ON c.newest = p.id WHERE c.id = ?"
     " UNION ALL SELECT p.id, p.older, w.steps + 1 FROM pendings p JOIN walk w ON p.id = w.older"
     f" WHERE w.steps < {STEPS_MAX})"
-    f" SELECT {LEG} {RIDES} JOIN walk w ON w.id = r.id WHERE p.n < ? ORDER BY p.n DESC LIMIT 1"
+    f" SELECT {LEG} {RIDES} JOIN walk w ON w.id = r.id WHERE p.n < ?"
+    f" AND NOT EXISTS ({DISPLACED}) ORDER BY p.n DESC LIMIT 1"
 )
 
 
@@ -68,7 +70,7 @@ class Journeys:
         cards = sorted({ride.card for ride in self.going_on.values()})
         for row in database.rows_in(
             f"SELECT {LEG} {RIDES} WHERE r.id BETWEEN {entries[0]} AND {entries[1]}"
-            " AND p.card IN {}",
+            f" AND p.card IN {{}} AND NOT EXISTS ({DISPLACED})",
             cards,
         ):
             self._by_card[row[1]].append(Ride(*row))

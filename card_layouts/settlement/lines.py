@@ -26,7 +26,8 @@ SALE = 2  # a CASH_SALE, likewise
 LATER = 3  # a slot of an earlier batch: became posted, or was taken back
 UNREAD = 4  # a slot that says it is an INTENT or CASH_SALE and is kept only as evidence
 OTHER = 5  # revenue no slot tells of: sold at counters, moved by a module of the ledger
-KIND_NAMES = ("", "ride", "sale", "later", "unread", "other")
+FORGED = 6  # a slot that has no number: a later block than its number's sealed it
+KIND_NAMES = ("", "ride", "sale", "later", "unread", "other", "forged")
 
 # What had become of it when the batch was closed.
 OPEN, POSTED, VOIDED, FORK, LAPSED, REFUSED = 0, 1, 2, 3, 4, 5
@@ -51,7 +52,7 @@ LINE = Layout("LINE", 120, table(
     "leg_device", 20,
     "free", 2,
     "leg_seq", 30,
-    "free", 48,
+    "digest", 48,
     "facts", 768,
 ))
 
@@ -80,6 +81,7 @@ _SECONDS = (1 << 30) - 1
 
 Slot = tuple[int, int, int]  # device, epoch, seq
 NO_SLOT: Slot = (0, 0, 0)
+NO_DIGEST = bytes(6)
 
 
 class Line(NamedTuple):
@@ -94,6 +96,7 @@ class Line(NamedTuple):
     seq: int
     leg: Slot
     facts: bytes  # 96 B
+    digest: bytes = NO_DIGEST  # FORGED: which of the slots with this number: `digest_of`
 
     @property
     def slot(self) -> Slot:
@@ -115,6 +118,7 @@ def encode_line(line: Line) -> bytes:
         | leg_epoch << 100
         | leg_device << 80
         | leg_seq << 48
+        | int.from_bytes(line.digest, "big")
     )
     return head.to_bytes(24, "big") + line.facts
 
@@ -135,11 +139,27 @@ def decode_line(data: bytes) -> Line:
         head >> 112 & _SECONDS,
         (head >> 80 & 0xFFFFF, head >> 100 & 63, head >> 48 & _SECONDS),
         bytes(data[24:]),
+        bytes(data[18:24]),
     )
-    known = RIDE <= line.kind <= OTHER and line.state < len(STATE_NAMES) and sign < 3
+    known = RIDE <= line.kind <= FORGED and line.state < len(STATE_NAMES) and sign < 3
+    known = known and (line.kind == FORGED or line.digest == NO_DIGEST)
     if not known or encode_line(line) != data:
         raise LayoutError("line: layout, kind, state or sign that nobody writes, or free bits set")
     return line
+
+
+def digest_of(slot_hash: bytes) -> bytes:
+    """Return what a FORGED line says of its slot, from SHA-256 of header and ciphertext."""
+    return slot_hash[: len(NO_DIGEST)]
+
+
+def order_of(line: Line) -> tuple[bool, int, int, int, int, bytes, bytes]:
+    """Return where a line stands among those of its batch: no two stand at one place.
+
+    What is forged goes before what has its number now.
+    """
+    rank = 0 if line.kind == FORGED else line.kind
+    return (line.kind == OTHER, *line.slot, rank, line.digest, b"" if line.type else line.facts)
 
 
 # Blanking ---------------------------------------------------------------------------------

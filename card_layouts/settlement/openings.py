@@ -26,8 +26,9 @@ from card_layouts.records.slot import (
     TAG_END,
 )
 from card_layouts.settlement import lines as ln
-from card_layouts.settlement.check import Checker, Standing
+from card_layouts.settlement.check import Checker
 from card_layouts.settlement.ciphertext import slot_names
+from card_layouts.settlement.reading import Standing
 
 Opening = tuple[int, int, int, bytes, bytes]  # device, epoch, seq, K_enc, K_mac
 KINDS = [int, int, int, bytes, bytes]
@@ -64,10 +65,15 @@ def check_openings(checker: Checker, rows: Sequence[Opening]) -> tuple[int, list
     compared, findings = 0, []
     for device, epoch, seq, k_enc, k_mac in rows:
         name = "device %d epoch %d seq" % (device, epoch)
-        opened = False
+        opened, first = False, None
         for at in range(seq - SLOTS_PER_BLOCK + 1, seq + SLOTS_PER_BLOCK):
             slot = checker.witness.slot(device, epoch, at)
             payload = open_slot(slot, k_enc, k_mac) if slot else None
+            if slot is not None and payload is not None:
+                first = at if first is None else first
+            if first is not None and _is_of_its_block(checker, (device, epoch, at), k_enc, k_mac):
+                # Its block began at or before its number: none before it can have sealed that.
+                findings.append("%s %d: called forged, but of its own number's block" % (name, at))
             if slot is None or payload is None:
                 continue
             opened = opened or at == seq
@@ -78,6 +84,11 @@ def check_openings(checker: Checker, rows: Sequence[Opening]) -> tuple[int, list
         if not opened:
             findings.append("%s %d: the keys that were handed over do not open it" % (name, seq))
     return compared, findings
+
+
+def _is_of_its_block(checker: Checker, slot: ln.Slot, k_enc: bytes, k_mac: bytes) -> bool:
+    """Return whether these keys open a slot of this number that a batch calls forged."""
+    return any(open_slot(one, k_enc, k_mac) for one in checker.witness.forged(*slot))
 
 
 def _compare(checker: Checker, slot: bytes, payload: bytes) -> tuple[int, str]:

@@ -7,13 +7,14 @@ Left out of the board's image. Source: SPEC_SETTLEMENT.md section 4; decisions D
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from card_layouts.records.chain import chain_next, chain_start
 from card_layouts.records.entries import CASH_SALE, INTENT
 from card_layouts.records.slot import check_crc
 from card_layouts.settlement.ciphertext import Run, slot_names
+from card_layouts.settlement.forged import Forgeries
 
 EARNING = (INTENT, CASH_SALE)
 Device = tuple[int, int]  # device, epoch
@@ -24,9 +25,10 @@ class Witness:
     """The slots of all edges."""
 
     def __init__(self) -> None:
+        self.forgeries = Forgeries()
         self._slots: dict[Device, dict[int, bytes]] = {}
         self._before: dict[Device, dict[int, bytes]] = {}  # H before a run, by its first seq
-        self._twice: dict[Device, list[int]] = {}
+        self._more: dict[Device, dict[int, list[bytes]]] = {}  # of a seq: all that were carried
 
     def add(self, run: Run) -> None:
         """Take a run that an edge carried; runs may come twice and overlap."""
@@ -36,46 +38,66 @@ class Witness:
         self._before.setdefault(name, {})[first] = h_before
         for seq, slot in enumerate(slots, first):
             if known.setdefault(seq, slot) != slot:
-                self._twice.setdefault(name, []).append(seq)
+                several = self._more.setdefault(name, {}).setdefault(seq, [known[seq]])
+                if slot not in several:
+                    several.append(slot)
 
     def devices(self) -> set[Device]:
         return set(self._slots)
 
-    def carried(self, device: int, epoch: int, seq: int) -> bool:
-        """Return whether an edge carried this slot."""
-        return seq in self._slots.get((device, epoch), {})
+    def slot(self, device: int, epoch: int, seq: int, batch: int | None = None) -> bytes | None:
+        """Return the slot that counted when `batch` was closed, None when it is not here.
 
-    def slot(self, device: int, epoch: int, seq: int) -> bytes | None:
-        """Return a slot as it was carried, None when it is not here."""
-        return self._slots.get((device, epoch), {}).get(seq)
+        `batch` None: when the last one was.
+        """
+        found = self._carried(device, epoch, seq)
+        return self.forgeries.counting((device, epoch, seq), found, batch)
+
+    def forged(self, device: int, epoch: int, seq: int) -> list[bytes]:
+        """Return the carried slots of a number that a batch calls forged."""
+        found = self._carried(device, epoch, seq)
+        return self.forgeries.called((device, epoch, seq), found)
+
+    def _carried(self, device: int, epoch: int, seq: int) -> list[bytes]:
+        several = self._more.get((device, epoch), {}).get(seq)
+        one = self._slots.get((device, epoch), {}).get(seq)
+        return several or ([one] if one is not None else [])
 
     def names(self) -> list[tuple[int, int, int]]:
         """Return (device, epoch, seq) of every slot that could earn, in order."""
         return sorted(
             (*name, seq)
             for name, slots in self._slots.items()
-            for seq, slot in slots.items()
-            if slot_names(slot)[0] in EARNING
+            for seq in slots
+            if (slot := self.slot(*name, seq)) and slot_names(slot)[0] in EARNING
         )
 
-    def check_chain(self, row: Row, before: Row | None) -> Iterator[str]:
-        """Yield what does not fit between the carried slots and H in a batch's row of a device."""
+    def check_chain(self, row: Row, rows_before: Sequence[Row], batch: int) -> Iterator[str]:
+        """Yield what does not fit between the carried slots and H in a batch's row of a device.
+
+        `rows_before` are those of the batches before, oldest first.
+        """
         device, epoch, seq, chain, _ = row
         name = "device %d epoch %d" % (device, epoch)
-        for twice in self._twice.get((device, epoch), []):
-            yield "%s seq %d: edges carried two different slots" % (name, twice)
+        for twice, several in sorted(self._more.get((device, epoch), {}).items()):
+            if len(self.forgeries.left((device, epoch, twice), several)) > 1:
+                yield "%s seq %d: edges carried two different slots" % (name, twice)
         slots = self._slots.get((device, epoch), {})
-        if before is not None and before[2] > seq:
-            yield "%s: stood at seq %d in the batch before, at %d now" % (name, before[2], seq)
+        if rows_before and rows_before[-1][2] > seq:
+            stood = rows_before[-1][2]
+            yield "%s: stood at seq %d in the batch before, at %d now" % (name, stood, seq)
             return
-        at, found = self._start(row, before)
+        # From where a slot was replaced on H is another one.
+        changed = self.forgeries.first_held((device, epoch), batch)
+        whole = [old for old in rows_before if changed is None or old[2] < changed]
+        at, found = self._start(row, whole[-1] if whole else None)
         if found is None:
             yield "%s seq 1-%d: no edge's slots are here" % (name, at)
             return
         while at < seq:
-            slot = slots.get(at + 1)
+            slot = self.slot(device, epoch, at + 1, batch)
             if slot is None:
-                held = [other for other in slots if other > at]
+                held = [other for other in slots if other > at + 1]
                 last = min([seq, *(other - 1 for other in held)])
                 yield "%s seq %d-%d: no edge's slots are here" % (name, at + 1, last)
                 return
@@ -86,17 +108,24 @@ class Witness:
                 name, seq, found.hex()[:16], bytes(chain).hex()[:16],
             )  # fmt: skip
 
-    def earning(self, row: Row, before: Row | None) -> dict[int, int]:
-        """Return {seq: type} of the slots that a batch must have lines of: new, and could earn."""
+    def earning(self, row: Row, before: Row | None, batch: int, replaced: set[int]) -> set[int]:
+        """Return the seqs that a batch must have lines of: new or `replaced`, and could earn."""
         now = _Covered(row)
         then = _Covered(before) if before is not None else None
-        found = {}
-        for seq, slot in self._slots.get((row[0], row[1]), {}).items():
-            kind = slot_names(slot)[0]
-            if kind in EARNING and now.has(seq) and not (then and then.has(seq)):
-                if check_crc(slot):
-                    found[seq] = kind
+        found = set()
+        for seq in self._slots.get((row[0], row[1]), {}):
+            is_new = not (then and then.has(seq)) or seq in replaced
+            if is_new and now.has(seq):
+                slot = self.slot(row[0], row[1], seq, batch)
+                if slot and slot_names(slot)[0] in EARNING and check_crc(slot):
+                    found.add(seq)
         return found
+
+    def absent(self, row: Row, batch: int, replaced: set[int]) -> list[int]:
+        """Return the seqs whose slot was called forged and that no other carried one has now."""
+        now = _Covered(row)
+        return [seq for seq in sorted(replaced)
+                if not now.has(seq) or self.slot(row[0], row[1], seq, batch) is None]  # fmt: skip
 
     def _start(self, row: Row, before: Row | None) -> tuple[int, bytes | None]:
         """Return (seq, H) to begin from: where the batch before ended, or the journal began.

@@ -31,12 +31,12 @@ from card_layouts.records import entries as types
 from card_layouts.records.chain import record_h
 from card_layouts.records.entries_service import PAID_CASH, ROUNDING_ZERO
 from card_layouts.records.entries_tap import CALL_NONE, STOP_NONE, TRIP_NONE
-from card_layouts.settlement import check
 from card_layouts.settlement.batch import encode_batch, encode_body
 from card_layouts.settlement.check import Checker
 from card_layouts.settlement.ciphertext import read_runs, write_run
 from card_layouts.settlement.lines import LINE_BYTES
 from card_layouts.settlement.merkle import Tree
+from card_layouts.settlement.reading import Reading
 from card_layouts.settlement.witness import Witness
 from simulator.demo.system import TARIFFS, TOWN_FEED
 from tests.backend_sync.builders import ISSUER_DEVICE, Plastic, World
@@ -204,10 +204,9 @@ class Settled(World):
     def check(self, checker=None):
         """Return the auditor's reports on every batch of this ledger."""
         checker, database = checker or self.checker(), self.ledger.database
-        return [
-            checker.check(encode_batch(c.body, c.signature), lines_of(database, c.number))
-            for c in every_batch(database)
-        ]
+        batches = [(c, lines_of(database, c.number)) for c in every_batch(database)]
+        checker.foresee(lines for _, lines in batches)
+        return [checker.check(encode_batch(c.body, c.signature), lines) for c, lines in batches]
 
     def findings(self):
         checker = self.checker()
@@ -230,7 +229,7 @@ def dishonest(world, records, signed=True, **changes):
     if not signed:
         return encode_batch(closed.body, closed.signature), lines
     checker = world.checker()
-    reading = check._Reading(checker, closed.values, world.tariffs)
+    reading = Reading(checker, closed.values, world.tariffs)
     reading.read(lines)
     reading.split()
     tree = Tree()
