@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from backend_sync.ledger.report import forks
 from backend_sync.ledger.rerating import VERDICT_NAMES
+from backend_sync.ledger.working_set import SEQ_SPAN
 from card_layouts.fares.repeat import DIFFERENT, UNRATED
 from card_layouts.records.entries import OBS
 from simulator.histories import model_books
@@ -31,7 +32,7 @@ def agreement(world: "World") -> None:
     claimed = {w for w, sides in seen.items() if "P" in sides}
     known = {w for w in claimed if not seen[w] & {"V", "E"}}  # E: two entries, one number
     cases = {(row["device"], row["seq"]) for row in forks(service.ledger.database)}
-    ahead = _inventions_are_cases(world, cases)
+    ahead = _inventions_are_cases(world, cases, unheard)
     _drained(world)
     _every_commit_posted(world, unheard)
     _cards_agree(world, report, unheard, known, ahead)
@@ -248,14 +249,17 @@ def _packages_arrived(world: "World") -> None:
             wrong(world, "arrived", f"card {card + 1}: order {orders[0]} of the web {said}")
 
 
-def _inventions_are_cases(world: "World", cases: set[Writer]) -> dict[int, int]:
-    """T6, T13: what a thief invented moves no money once its card was seen at that counter.
+def _inventions_are_cases(
+    world: "World", cases: set[Writer], unheard: set[Writer]
+) -> dict[int, int]:
+    """T6, T13: what a thief invented moves no money once the ledger was told of that counter.
 
     Until then it is a debit like any other, which the ledger's sums call unexplained: return the
     cents of those, card by card.
     """
     world.checked["inventions"] += 1
     ahead: dict[int, int] = {}
+    seen = set(world.books.rows("SELECT device, low FROM sightings"))
     for device, seq, pseudonym, n, cents in world.books.rows(
         "SELECT e.device, e.seq, c.pseudonym, p.n, (SELECT coalesce(sum(o.cents), 0) FROM postings"
         " o WHERE o.pending = p.id AND o.account = p.target)"
@@ -264,7 +268,10 @@ def _inventions_are_cases(world: "World", cases: set[Writer]) -> dict[int, int]:
         if (device, seq) not in world.invented or not cents:
             continue
         card = world.cards_of[bytes(pseudonym)]
-        if (device, seq) in cases or n <= _top(world, card):
+        # A commit whose journal is kept away, and which no other gate read, nobody tells of.
+        genuine = world.model.by_place.get((card, n), set())
+        told = genuine - unheard or any((w[0], w[1] % SEQ_SPAN) in seen for w in genuine)
+        if (device, seq) in cases or told:
             wrong(world, "T13", f"{cents} invented cents of entry {device}/{seq} are in the books")
         ahead[card] = ahead.get(card, 0) + cents
     return ahead
