@@ -1,0 +1,94 @@
+"""The document of the interfaces (OpenAPI 3.1): what the table of routes says, in its words.
+
+One operation a row; problems are declared once for all of them. The tests hold the answers to it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from backend_sync.api.problems import Problem, declared
+from backend_sync.api.routes import PUBLIC, Route
+
+TITLE = "Tornello, the ledger for machines"
+ABOUT = (
+    "Money is cents of the authority's currency (int), a second is UTC since 2020-01-01, a day is"
+    " ISO 8601. Every POST that changes books wants an Idempotency-Key: sent again with the same"
+    " body it is answered again. Lists go on with `after` = the `next` of the page before. Errors"
+    " are problem documents (RFC 9457)."
+)
+VERSION = "1.0.0"
+ONCE = {
+    "name": "Idempotency-Key", "in": "header", "required": True,
+    "description": "your own number of this request; the same again when it is sent again",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{8,64}$"},
+}  # fmt: skip
+KNOWN = {
+    "name": "If-None-Match", "in": "header", "required": False,
+    "description": "the ETag of what you have", "schema": {"type": "string"},
+}  # fmt: skip
+SECURITY = {"key": {"type": "http", "scheme": "bearer", "description": "a key, or a signed token"}}
+BINARY = {"schema": {"type": "string", "format": "binary"}}
+ETAG = {"ETag": {"schema": {"type": "string"}, "description": "of exactly this answer"}}
+
+
+def kinds_of_answers(route: Route) -> dict[str, Any]:
+    """Return what a row says of its body and answers, as FastAPI takes it."""
+    statuses = [406, 422, 429, 503]
+    statuses += [401, 403] if route.right != PUBLIC else []
+    statuses += [404] if "{" in route.path or route.once or route.answer is None else []
+    statuses += [400, 409, 413, 415] if route.method == "POST" else [413, 415]
+    statuses += [404] if route.handler in ("products", "card_code") else []
+    responses = declared(*sorted(set(statuses)))
+    extra: dict[str, Any] = {"x-interface": route.interface, "x-right": route.right}
+    extra["parameters"] = [ONCE] if route.once else []
+    if route.method == "GET":
+        extra["parameters"] = [KNOWN]
+        responses[304] = {"description": "You have it already"}
+        responses[route.status] = {"headers": ETAG}
+    if route.answer is None:
+        content = dict.fromkeys(route.media, BINARY)
+        responses[route.status] = {"description": route.summary, "content": content,
+                                   "headers": ETAG}  # fmt: skip
+    if route.takes:
+        extra["requestBody"] = {"required": True, "content": {route.takes: BINARY}}
+    if route.right != PUBLIC:
+        extra["security"] = [{"key": []}]
+    return {"response_model": route.answer, "responses": responses, "openapi_extra": extra}
+
+
+def describe(app: FastAPI, routes: Sequence[Route]) -> None:
+    """Let `app.openapi()` return the document."""
+
+    def document() -> dict[str, Any]:
+        if not app.openapi_schema:
+            app.openapi_schema = _document(app, routes)
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]
+
+
+def _document(app: FastAPI, routes: Sequence[Route]) -> dict[str, Any]:
+    said = get_openapi(title=TITLE, version=VERSION, openapi_version="3.1.0", description=ABOUT,
+                       routes=app.routes, servers=[{"url": "/"}])  # fmt: skip
+    parts = said.setdefault("components", {})
+    parts["securitySchemes"] = SECURITY
+    parts.setdefault("schemas", {})["Problem"] = Problem.model_json_schema()
+    for name in ("HTTPValidationError", "ValidationError"):
+        parts["schemas"].pop(name, None)
+    for operation in (one for path in said["paths"].values() for one in path.values()):
+        _tidy(operation)
+    assert sum(len(path) for path in said["paths"].values()) == len(routes)
+    return said
+
+
+def _tidy(operation: dict[str, Any]) -> None:
+    """Take out what FastAPI adds to answers that are no JSON, and say the kinds once."""
+    for status, answer in operation["responses"].items():
+        content = answer.get("content", {})
+        if status[0] == "2" and len(content) > 1:
+            content.pop("application/json", None)
+        if status == "304":
+            answer.pop("content", None)

@@ -1,0 +1,48 @@
+"""How often may somebody ask: by address, by key, and much less after wrong keys.
+
+Counted in this process, in a sliding window: D20 has one. Source: T20 (API4); dependencies.md 3.
+"""
+
+import math
+import time
+from typing import NamedTuple
+
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
+
+from backend_sync.api.problems import ApiError
+
+
+class Policy(NamedTuple):
+    """Requests in a time, as `limits` writes it."""
+
+    address: str = "3000/minute"
+    key: str = "1200/minute"
+    wrong: str = "30/minute"  # keys, tokens and codes that are none
+
+
+class Rates:
+    """Counts requests; `policy` says how many are too many."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self.items = {name: parse(text) for name, text in policy._asdict().items()}
+
+    def count(self, what: str, who: str) -> None:
+        """Count one request. Raises: ApiError 429 when it is too many."""
+        item = self.items[what]
+        if not self.limiter.hit(item, what, who):
+            self._refuse(item, what, who)
+
+    def test(self, what: str, who: str) -> None:
+        """Raise ApiError 429 when one more would be too many; count nothing."""
+        item = self.items[what]
+        if not self.limiter.test(item, what, who):
+            self._refuse(item, what, who)
+
+    def _refuse(self, item: RateLimitItem, what: str, who: str) -> None:
+        # The counters' own clock: it measures waiting, and stamps nothing.
+        wait = max(1, math.ceil(self.limiter.get_window_stats(item, what, who)[0] - time.time()))
+        raise ApiError(429, f"more than {item} by one {what}; wait {wait} s and ask again",
+                       {"Retry-After": str(wait)})  # fmt: skip

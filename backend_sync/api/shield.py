@@ -1,0 +1,103 @@
+"""Stands before every request: how long it may be, headers of the answer, a line in the log.
+
+Pure ASGI: it must not know users. The line names the route, never the address that was asked: no
+number of a card gets into a log. Source: T20, T22.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+from backend_sync.api.problems import problem
+from backend_sync.api.routes import BODY_MOST
+from backend_sync.ports import Clock
+
+HEADERS = (
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"strict-transport-security", b"max-age=31536000"),
+)
+Message = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+Receive = Callable[[], Awaitable[Message]]
+
+
+class Shield:
+    """Wraps the interfaces; `bodies` holds the paths that take more: {path: bytes at most}."""
+
+    def __init__(
+        self, app: Any, bodies: Mapping[str, int], clock: Clock, log: Callable[[str], None]
+    ) -> None:
+        self.app = app
+        self.bodies = dict(bodies)
+        self.clock = clock
+        self.log = log
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began, said = self.clock.monotonic_ms(), {"status": 0}
+
+        async def sealed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                said["status"] = message["status"]
+                given = list(message.get("headers", []))
+                if not any(name == b"cache-control" for name, _ in given):
+                    given.append((b"cache-control", b"no-store"))
+                message["headers"] = [*given, *HEADERS]
+            await send(message)
+
+        try:
+            await self._passed(scope, receive, sealed)
+        finally:
+            self.log(json.dumps(self._line(scope, said["status"], began)))
+
+    async def _passed(self, scope: Message, receive: Receive, send: Send) -> None:
+        most = self.bodies.get(scope["path"], BODY_MOST)
+        body = await _body(scope, receive, most)
+        if body is None:
+            detail = f"body: wanted at most {most} bytes; nothing was read or changed"
+            await problem(413, detail, scope["path"])(scope, receive, send)
+            return
+        await self.app(scope, _again(body, receive), send)
+
+    def _line(self, scope: Message, status: int, began: int) -> dict[str, Any]:
+        route, caller = scope.get("route"), scope.get("state", {}).get("caller")
+        return {
+            "time": self.clock.utc_seconds(), "method": scope["method"][:10],
+            "route": getattr(route, "path", ""), "status": status,
+            "ms": self.clock.monotonic_ms() - began,
+            "user": caller.user.name if caller else "", "key": caller.key if caller else "",
+        }  # fmt: skip
+
+
+async def _body(scope: Message, receive: Receive, most: int) -> bytes | None:
+    """Return the whole body, None when it is too long; reads no more than is allowed."""
+    declared = next((v for name, v in scope["headers"] if name == b"content-length"), b"0")
+    if not declared.isdigit() or int(declared[:12]) > most:
+        return None
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            break
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > most:
+            return None
+    return bytes(body)
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that hands the body over once, then what comes from outside."""
+    waiting = [body]
+
+    async def once() -> Message:
+        if waiting:
+            return {"type": "http.request", "body": waiting.pop(), "more_body": False}
+        return await receive()
+
+    return once
