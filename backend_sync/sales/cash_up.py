@@ -20,7 +20,7 @@ from backend_sync.sales.cash_tables import (
     lost_slots,
     till_closings,
 )
-from backend_sync.sales.complete_evidence import lost_ranges, sale_of
+from backend_sync.sales.complete_evidence import damaged, lost_ranges, sale_of
 from backend_sync.sales.evidence import digest, evidence_of
 from backend_sync.sales.finding import (
     DECIDED,
@@ -237,7 +237,7 @@ class CashUp:
         return cents
 
     def missing(self, device: int, epoch: int) -> ranges.Ranges:
-        """Return what is missing of a journal between slots that are held."""
+        """Return what is missing of a journal between slots that are held, or came damaged."""
         rows = self.database.rows(
             "SELECT first_seq, seq, held, head_seq FROM devices WHERE device = ? AND epoch = ?",
             (device, epoch),
@@ -245,7 +245,9 @@ class CashUp:
         if not rows:
             return []
         first_seq, seq, held, head = rows[0]
-        return ranges.holes(ranges.parse(held), max(seq + 1, first_seq or 1), head)
+        holes = ranges.holes(ranges.parse(held), max(seq + 1, first_seq or 1), head)
+        bad = damaged(self.database, ShiftName(device, epoch, 0), first_seq or 1, head)
+        return ranges.joined(holes, [(number, number) for number, _ in bad])
 
     def _counted(self, name: ShiftName, clerk: int) -> list[Count]:
         counts = counts_of(self.database, name, clerk, self._shift(name))

@@ -69,10 +69,8 @@ def _holes(database: Database, shift: Shift) -> list[Doubt]:
     lost = lost_ranges(database, shift.name)
     inside = [row for row in lost if row[1] >= shift.first_seq and row[0] <= shift.last_seq]
     found = [
-        Doubt(False, f"{_numbers([row])} of device {device} are lost for ever, as two people have"
-                     " decided: nobody is charged with what they held")
-        for row in inside if ranges.less(missing, [row]) != missing
-    ]  # fmt: skip
+        _lost_for_ever(shift.name, row) for row in inside if ranges.less(missing, [row]) != missing
+    ]
     # What two people gave up stands in no later shift's way.
     left = ranges.less(missing, lost)
     if left or not missing:
@@ -87,25 +85,51 @@ def lost_ranges(database: Database, name: ShiftName) -> list[tuple[int, int]]:
     return [(int(first), int(last)) for first, last in database.rows(sql, name[:2])]
 
 
+def damaged(database: Database, name: ShiftName, first: int, last: int) -> list[tuple[int, str]]:
+    """Return (seq, reason) of slots of which nothing but bytes that do not open has come."""
+    reasons = ", ".join(f"'{reason}'" for reason in ONLY_BYTES)
+    rows = database.rows(
+        "SELECT DISTINCT q.seq, q.reason FROM quarantine q LEFT JOIN held_entries e"
+        " ON e.device = q.device AND e.epoch = q.epoch AND e.seq = q.seq"
+        " WHERE q.device = ? AND q.epoch = ? AND q.seq BETWEEN ? AND ? AND e.id IS NULL"
+        f" AND q.reason IN ({reasons}) ORDER BY q.seq, q.reason",
+        (*name[:2], first, last),
+    )
+    return [(int(seq), reason) for seq, reason in rows]
+
+
+def _lost_for_ever(name: ShiftName, row: tuple[int, int]) -> Doubt:
+    words = f"{_numbers([row])} of device {name.device} are lost for ever, as two people have"
+    return Doubt(False, f"{words} decided: nobody is charged with what they held")
+
+
 def _numbers(rows: list[tuple[int, int]]) -> str:
     return ", ".join(f"seq {a}..{b}" if b > a else f"seq {a}" for a, b in rows)
 
 
 def _quarantined(database: Database, shift: Shift) -> list[Doubt]:
+    name, device = shift.name, shift.name.device
+    lost = lost_ranges(database, name)
+    bad = damaged(database, name, shift.first_seq, shift.last_seq)
+    # What came damaged may come once more, until two people give it up.
+    given_up = [row for row in lost if any(row[0] <= seq <= row[1] for seq, _ in bad)]
+    found = [_lost_for_ever(name, row) for row in given_up]
+    found += [
+        Doubt(True, f"seq {seq} of device {device} is quarantined: {reason}")
+        for seq, reason in bad if not ranges.contains(given_up, seq)
+    ]  # fmt: skip
     rows = database.rows(
-        "SELECT q.seq, q.reason, e.id, coalesce(c.issued, 0) FROM quarantine q"
+        "SELECT DISTINCT q.seq, q.reason, coalesce(c.issued, 0) FROM quarantine q"
         " LEFT JOIN held_entries e ON e.device = q.device AND e.epoch = q.epoch AND e.seq = q.seq"
         " LEFT JOIN cards c ON c.id = e.card"
         " WHERE q.device = ? AND q.epoch = ? AND q.seq BETWEEN ? AND ? ORDER BY q.seq, q.reason",
-        (*shift.name[:2], shift.first_seq, shift.last_seq),
+        (*name[:2], shift.first_seq, shift.last_seq),
     )
-    return [
-        Doubt(reason in (*ONLY_BYTES, "UNKNOWN_CARD"),
-              f"seq {seq} of device {shift.name.device} is quarantined: {reason}")
-        for seq, reason, entry, issued in dict.fromkeys(map(tuple, rows))
-        if not (entry is not None and reason in ONLY_BYTES)
-        and not (issued and reason == "UNKNOWN_CARD")
-    ]  # fmt: skip
+    return found + [
+        Doubt(reason == "UNKNOWN_CARD", f"seq {seq} of device {device} is quarantined: {reason}")
+        for seq, reason, issued in rows
+        if reason not in ONLY_BYTES and not (issued and reason == "UNKNOWN_CARD")
+    ]
 
 
 def _suspended(database: Database, shift: Shift) -> list[Doubt]:

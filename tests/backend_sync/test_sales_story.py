@@ -11,6 +11,7 @@ def test_simulated_shifts_show_no_false_shortage_and_every_true_one(tmp_path, le
 
 
 @pytest.mark.full
+@pytest.mark.timeout(3000)
 @pytest.mark.requirement("T18")
 def test_ten_thousand_shifts_show_no_false_shortage(tmp_path, ledger_url):
     found = story(tmp_path, ledger_url, 7, 10_000)

@@ -244,6 +244,35 @@ def test_a_shift_with_a_lost_slot_is_closed_at_nobodys_cost(world):
         desk.decide(first, CLERK, "loss", "anna", "alma")
 
 
+@pytest.mark.parametrize("place", [3, 5])
+def test_a_slot_that_only_came_damaged_is_given_up_as_one_that_never_came(world, place):
+    """5 is the end of the shift: without it the shift reaches to whatever is held."""
+    device = world.devices[1]
+    first = shift(device, SHIFT_START, first_ticket=1)
+    for ticket, cents in enumerate(PRICES, 1):
+        sell(device, ticket, cents)
+    last = shift(device, SHIFT_END, first_seq=first, first_ticket=1, next_ticket=4, tickets=3,
+                 cash=950)  # fmt: skip
+    shift(device, SHIFT_START, shift=SHIFT + 1, first_ticket=1)
+    whole = device.run(1, last + 1)
+    slots = list(whole[-1])
+    slots[place - 1] = bytes(20) + slots[place - 1][20:]
+    world.post((*whole[:-1], slots))
+    desk, name = CashUp(world.ledger), ShiftName(1, 0, SHIFT)
+    desk.count(name, CLERK, 940, "cashier")
+    desk.pay_in(name, CLERK, "cashier")
+    assert desk.judge(name, CLERK).state == WAITING
+    assert desk.missing(1, 0) == [(place, place)]
+    desk.give_up(1, 0, place, place, "flash worn out", "anna", "alma")
+    found = desk.judge(name, CLERK)
+    assert (found.state, found.difference) == (DOUBTFUL, None)
+    assert any("nobody is charged" in doubt.words for doubt in found.doubts)
+    sold = 950 - (0 if place == last else PRICES[place - 2])
+    assert desk.decide(name, CLERK, "unjudged", "anna", "alma") == abs(940 - sold)
+    world.post(device.run(place, place))
+    assert desk.judge(name, CLERK).difference == -10, "what is found is seen"
+
+
 @pytest.mark.parametrize(
     ("first", "last", "second", "words"),
     [
