@@ -1,0 +1,1 @@
+"""What authorities and operators are told in figures: one table, written in every form."""

@@ -1,0 +1,88 @@
+"""A table as plain values for a page, and as a fragment of HTML where everything is escaped."""
+
+from html import escape
+from typing import Any
+
+from backend_sync.reports.chart import chart
+from backend_sync.reports.definition import EACH
+from backend_sync.reports.table import TEXT, WORD, Column, Row, Table, when
+from backend_sync.reports.words import text_of, word
+
+LEFT = "left"
+RIGHT = "right"
+
+
+def as_values(table: Table, language: str = "en") -> dict[str, Any]:
+    """Return everything a page, or a PDF, shows of a table: texts in `language`, none escaped.
+
+    Shape: {title, about: [[word, text]], columns: [{name, label, align}], rows: [[text]],
+    totals: [text], notes: [text], empty: text or "", svg, language}.
+    """
+    about = [
+        [word(name, language), word(text, language) if name == EACH else text]
+        for name, text in table.about
+    ]
+    about += [[word("currency", language), table.currency]]
+    about += [[word("made_at", language), when(table.made_at)]]
+    return {
+        "language": language,
+        "title": word(f"report_{table.report}", language),
+        "about": about,
+        "columns": [
+            {"name": column.name, "label": word(column.name, language), "align": _align(column)}
+            for column in table.columns
+        ],
+        "rows": [_texts(table, row, language) for row in table.rows],
+        "totals": totals_of(table, language),
+        "notes": [word(note, language) for note in table.notes],
+        "empty": "" if table.rows else word("empty", language),
+        "svg": chart(table, language, table.report),
+        "page": word("page", language),
+    }
+
+
+def totals_of(table: Table, language: str = "en") -> list[str]:
+    """Return the texts of the row of totals, its first cell the word; none without a sum."""
+    totals = table.totals
+    if all(cell is None for cell in totals) or not table.rows:
+        return []
+    texts = _texts(table, totals, language)
+    return texts if texts[0] else [word("total", language), *texts[1:]]
+
+
+def as_html(table: Table, language: str = "en") -> str:
+    """Return a fragment: heading, how it was asked, chart, table. Nothing in it is markup."""
+    found = as_values(table, language)
+    about = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in found["about"])
+    notes = "".join(f"<p>{escape(note)}</p>" for note in found["notes"])
+    head = f"<h2>{escape(found['title'])}</h2><dl>{about}</dl>{notes}"
+    if found["empty"]:
+        return f'<section class="report">{head}<p>{escape(found["empty"])}</p></section>'
+    aligned = [column["align"] for column in found["columns"]]
+    labels = "".join(
+        f'<th scope="col" class="{side}">{escape(column["label"])}</th>'
+        for side, column in zip(aligned, found["columns"], strict=True)
+    )
+    rows = "".join(f"<tr>{_cells(row, aligned)}</tr>" for row in found["rows"])
+    totals = found["totals"]
+    foot = f"<tfoot><tr>{_cells(totals, aligned)}</tr></tfoot>" if totals else ""
+    return (
+        f'<section class="report">{head}<figure>{found["svg"]}</figure>'
+        f"<table><caption>{escape(found['title'])}</caption><thead><tr>{labels}</tr></thead>"
+        f"<tbody>{rows}</tbody>{foot}</table></section>"
+    )
+
+
+def _cells(row: list[str], aligned: list[str]) -> str:
+    return "".join(
+        f'<td class="{side}">{escape(text)}</td>' for side, text in zip(aligned, row, strict=True)
+    )
+
+
+def _align(column: Column) -> str:
+    return LEFT if column.type in (TEXT, WORD) else RIGHT
+
+
+def _texts(table: Table, row: Row, language: str) -> list[str]:
+    return [text_of(column, cell, language)
+            for column, cell in zip(table.columns, row, strict=True)]  # fmt: skip
