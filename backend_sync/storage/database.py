@@ -1,12 +1,13 @@
 """One connection, one writer: how the backend talks to SQLite and PostgreSQL.
 
-SQL is written once, with `?` for bound values. Hot statements go to the driver as they are; the
-two databases differ in how a transaction starts and in how a set of keys is handed over, and in
-nothing else. It must not know accounts or cards.
+SQL is written once, with `?` for bound values. Statements go to the driver as they are, on SQLite
+past SQLAlchemy: its own work costs several times SQLite's. The two databases differ in that, in how
+a transaction starts and in how a set of keys is handed over. It must not know accounts or cards.
 Source: decisions D20; limits.md section 4; dependencies.md section 4.
 """
 
 import json
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,11 +19,13 @@ from alembic.config import Config
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.pool import StaticPool
 
-from backend_sync.storage.disk import RESTORE_LEDGER, explain_errors
+from backend_sync.storage.disk import RESTORE_LEDGER, explain_errors, explained
 
 CHUNK = 500
 # One poster at a time, whatever the number of processes: numbers of rows are given out by it.
 LOCK = 0x546F726E
+# Deferred transactions that read and then write die of "database is locked".
+BEGIN_WRITING = "BEGIN IMMEDIATE"
 Row = Sequence[Any]
 
 
@@ -46,10 +49,13 @@ class Database:
         self, url: str, migrations: Path | None = None, restore: str = RESTORE_LEDGER
     ) -> None:
         self.url = url
-        read_only = migrations is None
-        self.engine = _engine(url, read_only, restore)
+        self.restore = restore
+        self._begin = "BEGIN" if migrations is None else BEGIN_WRITING
+        self.engine = _engine(url, migrations is None, restore)
         self.connection: Connection = self.engine.connect()
         self.sqlite = self.engine.dialect.name == "sqlite"
+        # SQLite's own connection under `connection`: they share its transactions.
+        self.driver: Any = self.connection.connection.driver_connection
         # Threads take turns: a transaction is one thread's, and so is what it has not committed.
         self.turn = RLock()
         self.witness: Witness | None = None
@@ -82,23 +88,30 @@ class Database:
 
     def rows(self, sql: str, values: Row = ()) -> list[Any]:
         """Return the rows of a query. Outside `transaction` it reads the last commit."""
-        with self.turn:
-            if self.connection.in_transaction():
-                return self._rows(sql, values)
-            with self.connection.begin():
-                return self._rows(sql, values)
+        with self._reading():
+            return self._rows(sql, values)
 
     def value(self, sql: str, values: Row = ()) -> Any:
         return self.rows(sql, values)[0][0]
 
     def run(self, sql: str, rows: Sequence[Row]) -> None:
         """Run one statement for each row of values."""
-        if rows:
-            self.connection.exec_driver_sql(self._dialect(sql), list(map(tuple, rows)))
+        if not rows:
+            return
+        if not self.sqlite:
+            self.connection.exec_driver_sql(_for_psycopg(sql), list(map(tuple, rows)))
+            return
+        try:
+            self.driver.executemany(sql, rows)
+        except sqlite3.Error as error:
+            raise explained(error, sql, self.engine.url.database, self.restore) from error
 
     def execute(self, sql: str, values: Row = ()) -> None:
         """Run one statement of any kind inside a transaction."""
-        self.connection.exec_driver_sql(self._dialect(sql), tuple(values))
+        if self.sqlite:
+            self._rows(sql, values)
+        else:
+            self.connection.exec_driver_sql(_for_psycopg(sql), tuple(values))
 
     def insert(self, table: Table, rows: Sequence[Row], extra: str = "") -> None:
         """Insert rows given in the order of the table's columns."""
@@ -112,12 +125,12 @@ class Database:
     def rows_in(self, sql: str, values: Iterable[Any]) -> list[Any]:
         """Return the rows of a query that ends in `IN {}`, for a set of single values."""
         wanted = list(values)
-        with self.turn:
-            if not self.connection.in_transaction():
-                with self.connection.begin():
-                    return self.rows_in(sql, wanted)
-        if not self.sqlite:
+        with self._reading():
+            if self.sqlite:
+                return self._rows_in_parts(sql, wanted)
             return self._rows(sql.replace("IN {}", "= ANY(?)"), (wanted,)) if wanted else []
+
+    def _rows_in_parts(self, sql: str, wanted: list[Any]) -> list[Any]:
         found: list[Any] = []
         for at in range(0, len(wanted), CHUNK):
             part = wanted[at : at + CHUNK]
@@ -145,11 +158,33 @@ class Database:
         """Return the number after the highest of a table."""
         return int(self.value(f"SELECT coalesce(max(id), 0) FROM {table.name}")) + 1
 
-    def _rows(self, sql: str, values: Row) -> list[Any]:
-        return list(self.connection.exec_driver_sql(self._dialect(sql), tuple(values)).fetchall())
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Read the transaction that is open, or the last commit."""
+        with self.turn:
+            if self.connection.in_transaction():
+                yield
+            elif not self.sqlite:
+                with self.connection.begin():
+                    yield
+            else:
+                self._rows(self._begin, ())
+                try:
+                    yield
+                finally:
+                    self.driver.rollback()
 
-    def _dialect(self, sql: str) -> str:
-        return sql if self.sqlite else sql.replace("%", "%%").replace("?", "%s")
+    def _rows(self, sql: str, values: Row) -> list[Any]:
+        if not self.sqlite:
+            return list(self.connection.exec_driver_sql(_for_psycopg(sql), tuple(values)))
+        try:
+            return self.driver.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise explained(error, sql, self.engine.url.database, self.restore) from error
+
+
+def _for_psycopg(sql: str) -> str:
+    return sql.replace("%", "%%").replace("?", "%s")
 
 
 def _engine(url: str, read_only: bool, restore: str) -> Engine:
@@ -180,8 +215,7 @@ def _engine(url: str, read_only: bool, restore: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        # Deferred transactions that read and then write die of "database is locked".
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN" if read_only else BEGIN_WRITING)
 
     return engine
 

@@ -8,6 +8,7 @@ import sqlite3
 
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError
 
 RESTORE_LEDGER = (
     "stop the service, put back the last backup and run `tornello keyring restored`: edges send"
@@ -41,6 +42,14 @@ def in_words(error: BaseException, restore: str) -> str:
         return ""
     hint = next((hint for start, hint in HINTS if name.startswith(start)), "")
     return f"{hint.format(restore=restore)} ({name})" if hint else ""
+
+
+def explained(error: sqlite3.Error, sql: str, path: str | None, restore: str) -> Exception:
+    """Return what to raise for an error of SQLite: SQLAlchemy's, or DiskRefused."""
+    words = in_words(error, restore)
+    if words:
+        return DiskRefused(f"{path}: {words}")
+    return DBAPIError.instance(sql, None, error, sqlite3.Error)
 
 
 def explain_errors(engine: Engine, restore: str) -> None:

@@ -10,7 +10,7 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,22 @@ class Never(threading.Event):
 
     def wait(self, timeout: float | None = None) -> bool:
         return self.is_set()
+
+
+class WatchedDriver:
+    """SQLite's connection, which says before each statement that it comes."""
+
+    def __init__(self, real: sqlite3.Connection, coming: Callable[[], None]) -> None:
+        self.real, self.coming = real, coming
+        self.rollback = real.rollback
+
+    def execute(self, sql: str, values: Sequence[Any]) -> sqlite3.Cursor:
+        self.coming()
+        return self.real.execute(sql, values)
+
+    def executemany(self, sql: str, rows: Sequence[Any]) -> sqlite3.Cursor:
+        self.coming()
+        return self.real.executemany(sql, rows)
 
 
 class Inland:
@@ -104,6 +120,7 @@ class Inland:
         self._noted.clear()
         database = self.service.ledger.database
         event.listen(database.engine, "before_cursor_execute", self._statement)
+        database.driver = WatchedDriver(database.driver, self._statement)
         self._wrap_commits(database)
         self.service.ledger.import_sales(self.sales)
         self.service.ledger.import_tickets(self.ticket_sales)

@@ -12,6 +12,7 @@ from backend_sync.registers.tables import metadata
 from backend_sync.registers.trail import every_row
 from backend_sync.registers.verify import head_of_all, verify
 from backend_sync.storage.append_only import books_of
+from simulator.histories.inland import WatchedDriver
 from tests import figures
 from tests.backend_sync.builders import AUTHORITY
 from tests.backend_sync.registers_world import SECRET, RegistersWorld, span
@@ -146,6 +147,8 @@ def moved_and_killed(url, statement):
                 os.kill(os.getpid(), signal.SIGKILL)
 
         event.listen(world.database.engine, "before_cursor_execute", count)
+        if world.database.sqlite:
+            world.database.driver = WatchedDriver(world.database.driver, count)
         event.listen(world.database.engine, "commit", count)
         world.cards.move(world.users.get("anna"), MOVED, "point:kamppi")
         os._exit(0)
