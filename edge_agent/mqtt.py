@@ -4,7 +4,8 @@ Connects in the background for ever; messages are confirmed to the broker only w
 them on disk; birth and last will are retained on `state`. No session outlives its connection: at
 each birth the agent says what it holds and sends again what is not acknowledged. A queue that the
 broker keeps comes first and all at once over each new connection, packages before the newest
-acknowledgement; over a line that is cut again and again nothing ever got past it.
+acknowledgement; over a line that is cut again and again nothing ever got past it. Nor does paho's
+own queue outlive its connection: it would send the old batches first, before it reads an answer.
 Source: dependencies.md findings 1, 2; architecture.md section 6.
 """
 
@@ -22,7 +23,7 @@ from edge_agent.config import BrokerConfig
 from edge_agent.ports import Message
 
 RECEIVED_MAX = 1000
-QUEUED_MAX = 16  # the outbox is the queue; paho's own is lost with the process
+QUEUED_MAX = 16  # the outbox is the queue
 KEEPALIVE_S = 30
 MIDS = 1 << 16  # numbers of messages of one connection
 log = logging.getLogger("edge.mqtt")
@@ -67,6 +68,7 @@ class MqttBroker:
                 config.keyfile or None,
                 tls_version=ssl.PROTOCOL_TLS_CLIENT,
             )
+        self._client.on_pre_connect = lambda client, _data: client.drop_out_messages()
         self._client.on_connect = self._on_connect
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect

@@ -3,7 +3,10 @@
 Only a verified acknowledgement (`downlink.py`) ends a flight. What the broker confirms means
 nothing: it may drop, double, reorder and delay. A flight that is not acknowledged in time is
 forgotten and cut anew from the store, later and later, with jitter so that a depot of edges does
-not shout in chorus. Source: decisions.md D17; dependencies.md findings 1, 2.
+not shout in chorus. A line that ends in the middle of what is in flight gets half of it next, and
+more with every acknowledgement: however short its connections live, something gets across, and the
+acknowledgement is not behind it in a queue. Source: decisions.md D17; dependencies.md findings 1,
+2; slow start as in RFC 5681 section 3.1.
 """
 
 from collections.abc import Sequence
@@ -22,6 +25,8 @@ from edge_agent.ports import Broker, Entropy
 from edge_agent.store import Store, StoreRefused
 
 FLIGHTS_MAX = 4
+WINDOW_MAX = FLIGHTS_MAX * BATCH_SLOTS_MAX  # slots in flight
+WINDOW_MIN = 16  # 2 KB: a line that ends before it is over carries no birth either
 RESEND_MS = 5000
 RESEND_MS_MAX = 60_000
 LINGER_MS = 200  # a lone entry waits so long for company
@@ -55,6 +60,7 @@ class Uplink:
         self.flights: list[Flight] = []
         self.sent = 0
         self.resends = 0
+        self._window = WINDOW_MAX
         self._tries = 0
         self._connections = 0
         self._seen = (-1, -1)
@@ -69,6 +75,8 @@ class Uplink:
         if self._broker.connections != self._connections:
             # A broker that was away may have forgotten everything it confirmed.
             self._connections = self._broker.connections
+            if self.flights:
+                self._window = max(WINDOW_MIN, self._flying() // 2)
             self.send_again()
         self._look()
         self._drop_late(now_ms)
@@ -104,9 +112,15 @@ class Uplink:
         if store.marks.rewinds != self._rewinds:
             self._rewinds = store.marks.rewinds
             self.flights = []
+        flying = self._flying()
         self.flights = [
             flight for flight in self.flights if not self._is_acknowledged(flight.pieces)
         ]
+        self._window = min(WINDOW_MAX, self._window + flying - self._flying())
+
+    def _flying(self) -> int:
+        """Return how many slots are in flight."""
+        return sum(_slot_count(flight.pieces) for flight in self.flights)
 
     def _is_acknowledged(self, pieces: tuple[Piece, ...]) -> bool:
         for piece in pieces:
@@ -126,8 +140,9 @@ class Uplink:
         """Return the next pieces for one batch: not in flight, at most 500 slots and 64 KiB."""
         chosen: list[Piece] = []
         slot_count = 0
+        slots_max = min(BATCH_SLOTS_MAX, self._window - self._flying())
         for piece in self._not_in_flight():
-            room = BATCH_SLOTS_MAX - slot_count
+            room = slots_max - slot_count
             while room and batch_bytes_max(len(chosen) + 1, slot_count + room) > BATCH_BYTES_MAX:
                 room -= 1
             if room <= 0:
@@ -149,7 +164,7 @@ class Uplink:
 
     def _lingers(self, pieces: tuple[Piece, ...], now_ms: int) -> bool:
         """Wait a moment for a fuller batch, but never let one wait twice."""
-        if sum(piece.last_seq - piece.first_seq + 1 for piece in pieces) >= BATCH_SLOTS_MAX // 2:
+        if _slot_count(pieces) >= min(BATCH_SLOTS_MAX // 2, self._window):
             self._linger_until_ms = None
             return False
         if self._linger_until_ms is None:
@@ -188,6 +203,10 @@ class Uplink:
                 f" {piece.device} are not what was stored; it is damaged: stop the agent and move"
                 " the file away, the validators still have what is not acknowledged"
             )
+
+
+def _slot_count(pieces: Sequence[Piece]) -> int:
+    return sum(piece.last_seq - piece.first_seq + 1 for piece in pieces)
 
 
 def _without(piece: Piece, taken: Piece) -> list[Piece]:
