@@ -14,10 +14,10 @@ MOSQUITTO = "listener {port} 127.0.0.1\nallow_anonymous true\nmessage_size_limit
 class LineWorld(World):
     """A world whose edge reaches its broker by a bad line; the broker is mosquitto if wanted."""
 
-    def __init__(self, folder, boards, seed, mosquitto=None):
+    def __init__(self, folder, boards, seed, mosquitto=None, **lives):
         super().__init__(folder, boards)
         self.mosquitto = mosquitto
-        self.line = BadLine(self.port, seed)
+        self.line = BadLine(self.port, seed, **lives)
         text = self.config.read_text()
         self.config.write_text(text.replace(f"port = {self.port}", f"port = {self.line.port}"))
         (folder / "mosquitto.conf").write_text(MOSQUITTO.format(port=self.port))
@@ -60,6 +60,17 @@ def test_a_line_that_is_cut_in_the_middle_of_batches_loses_and_doubles_nothing(w
     world.line.heal()
     status = world.wait("everything acknowledged", world.is_drained)
     assert status["quarantined"] == status["forged_acks"] == status["deleted"] == 0
+    all_arrived(world)
+    figures.add("connections cut in the middle of a batch", world.line.cuts)
+
+
+def test_a_line_that_never_lives_as_long_as_one_batch_brings_all_in_the_end(world):
+    """300 entries are a batch of 39 KB: it never got across, and was sent first each time."""
+    world = world([SoftBoard(3, entries=300)], 1, least=20_000, most=35_000)
+    world.start("broker")
+    world.start("edge")
+    world.wait("everything acknowledged", world.is_drained)
+    assert world.line.cuts > 0
     all_arrived(world)
     figures.add("connections cut in the middle of a batch", world.line.cuts)
 
