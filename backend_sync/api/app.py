@@ -121,7 +121,11 @@ class Door:
         before = await run_in_threadpool(self.once.begin, caller, request, body)
         if before is not None:
             return before
-        answer = await do(request)
+        try:
+            answer = await do(request)
+        except Exception:  # becomes a problem document behind this door
+            await run_in_threadpool(self.once.forget, caller, request)
+            raise
         await run_in_threadpool(self.once.end, caller, request, answer)
         return answer
 

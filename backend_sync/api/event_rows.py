@@ -17,7 +17,9 @@ from backend_sync.settlement.words import date_of
 from backend_sync.storage.database import Database
 from card_layouts.codec.timestamps import to_unix
 from card_layouts.records.entries import CASH_SALE as SALE
+from card_layouts.records.entries import TICKET
 from card_layouts.records.entries_service import CASH_SALE
+from card_layouts.records.entries_service import TICKET as TICKET_LAYOUT
 from card_layouts.records.entries_tap import INTENT, STOP_NONE, TRIP_NONE
 
 RIDES = (
@@ -30,6 +32,7 @@ RIDES = (
 )
 read_place = reader(INTENT, ("trip", "stop", "youths", "children"), 72, 96)
 read_sale = reader(CASH_SALE, ("time", "trip", "stop", *(f"l_count{at}" for at in range(4))), 0, 96)
+read_use = reader(TICKET_LAYOUT, ("time", "trip", "stop"), 0, 96)
 TIME_OF_BODY = 3
 
 
@@ -105,6 +108,8 @@ def _place(kind: int, facts: bytes) -> tuple[int, int, int, int]:
     if kind == SALE:
         at, trip, stop, *counts = read_sale(facts)
         return at, trip, stop, sum(counts)
+    if kind == TICKET:
+        return *read_use(facts), 1
     trip, stop, youths, children = read_place(facts)
     return read_body(facts)[TIME_OF_BODY], trip, stop, 1 + youths + children
 

@@ -59,18 +59,22 @@ class Once:
                         JSONResponse.media_type)  # fmt: skip
 
     def end(self, caller: Caller, request: Request, answer: Response) -> None:
-        """Keep the answer of a request that was done; a refusal changed nothing and is not kept."""
-        name, key = caller.user.name, key_of(request)
+        """Keep the answer of a request that was done."""
+        body = bytes(answer.body)
         with self.database.transaction():
-            if not 200 <= answer.status_code < 300:
-                self.database.run("DELETE FROM api_requests WHERE name = ? AND key = ?"
-                                  " AND status = 0", [(name, key)])  # fmt: skip
-                return
-            body = bytes(answer.body)
             self.database.run(
                 "UPDATE api_requests SET status = ?, answered = ?, answer = ?"
                 " WHERE name = ? AND key = ?",
-                [(answer.status_code, sha256(body).digest(), body, name, key)],
+                [(answer.status_code, sha256(body).digest(), body, caller.user.name,
+                  key_of(request))],
+            )  # fmt: skip
+
+    def forget(self, caller: Caller, request: Request) -> None:
+        """Give the key of a refused request back: it changed nothing."""
+        with self.database.transaction():
+            self.database.run(
+                "DELETE FROM api_requests WHERE name = ? AND key = ? AND status = 0",
+                [(caller.user.name, key_of(request))],
             )
 
 
