@@ -30,6 +30,8 @@ RIGHTS = (
     ("cash.take", "count the cash of drivers and conductors, and take it in"),
     ("sales.see", "see sales and settlements"),
     ("usage.see", "see usage events and reports"),
+    ("reports.make", "save queries of one's own, and schedule them"),
+    ("reports.approve", "put another person's query in production; release public statistics"),
     ("settlement.close", "close service days, make invoices"),
     ("customers.see", "see customers"),
     ("customers.change", "create and change customers, check identity and municipality"),
