@@ -1,0 +1,1 @@
+"""Operating data: versions of an operator's stops, routes, timetables and vehicle blocks."""
