@@ -11,7 +11,8 @@ from backend_sync.reports.table import CENTS, DAY, Cell, Table, month_of, order,
 from backend_sync.reports.words import text_of, word
 
 BARS_MOST = 16
-LABEL_W, BAR_W, VALUE_W, ROW_H, BAR_H, MARGIN = 150, 360, 130, 26, 16, 8
+LABEL_W, BAR_W, VALUE_W = 150, 360, 130
+HEAD_H, ROW_H, BAR_H, MARGIN = 30, 26, 16, 8
 LABEL_LETTERS = 22
 
 
@@ -27,7 +28,7 @@ def chart(table: Table, language: str = "en", name: str = "chart") -> str:
     unit = f" ({table.currency})" if value.type == CENTS else ""
     title = f"{word(value.name, language)}{unit} / {word(label.name, language)}"
     said = "; ".join(f"{text}: {figure}" for text, figure in texts)
-    height = ROW_H * len(bars) + 2 * MARGIN
+    height = HEAD_H + ROW_H * len(bars) + MARGIN
     width = LABEL_W + BAR_W + VALUE_W
     return "".join((
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img"'
@@ -35,6 +36,7 @@ def chart(table: Table, language: str = "en", name: str = "chart") -> str:
         ' font-size="13" font-family="sans-serif">',
         f"<title id={quoteattr(f'{name}-title')}>{escape(title)}</title>",
         f"<desc id={quoteattr(f'{name}-desc')}>{escape(said)}</desc>",
+        f'<text x="{LABEL_W}" y="17" font-weight="bold">{escape(title)}</text>',
         *_rows([n for _, n in bars], texts), "</svg>",
     ))  # fmt: skip
 
@@ -62,7 +64,7 @@ def _rows(values: Sequence[int], texts: Sequence[tuple[str, str]]) -> list[str]:
     most = max(*map(abs, values), 1)
     found = []
     for place, (value, (label, figure)) in enumerate(zip(values, texts, strict=True)):
-        top = MARGIN + place * ROW_H
+        top = HEAD_H + place * ROW_H
         wide = BAR_W * abs(value) / most
         look = 'fill="none" stroke="currentColor"' if value < 0 else 'fill-opacity="0.7"'
         if len(label) > LABEL_LETTERS:

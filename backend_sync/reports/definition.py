@@ -108,8 +108,8 @@ def run(
     return report.make(asked)._replace(made_at=now)
 
 
-def allowed(report: Report, user: User, authority: int = 0, operator: int = 0) -> Scope:
-    """Return the scope in which a user may see a report: his own, narrowed to what he names.
+def allowed(user: User, right: str, authority: int = 0, operator: int = 0) -> Scope:
+    """Return the scope in which a user has a right: his own, narrowed to what he names.
 
     Raises: ReportRefused.
     """
@@ -117,9 +117,9 @@ def allowed(report: Report, user: User, authority: int = 0, operator: int = 0) -
     if own.point or own.person:
         raise ReportRefused(f"{user.name} is bound to a point or person; reports are of neither")
     scope = Scope(authority or own.authority, operator or own.operator)
-    if not may(user, report.right, scope):
+    if not may(user, right, scope):
         raise ReportRefused(
-            f"{user.name} has no right {report.right!r} over authority {scope.authority}"
+            f"{user.name} has no right {right!r} over authority {scope.authority}"
             + (f", operator {scope.operator}" if scope.operator else "")
         )
     return scope

@@ -14,7 +14,7 @@ from backend_sync.reports.table import Table
 
 PAGE = Path(__file__).parent / "report.typ"
 ROWS_MOST = 5_000  # about a hundred pages; who wants more wants a spreadsheet
-ACROSS_FROM = 8  # columns
+ACROSS_FROM = 9  # columns
 
 
 def as_pdf(table: Table, language: str = "en") -> bytes:

@@ -143,6 +143,7 @@ def test_a_chart_tells_its_figures_to_who_cannot_see_it(tables, evil):
         assert root.get("role") == "img" and root.get("aria-labelledby") == "c-title c-desc"
         said = root.find(f"{space}desc").text
         drawn = [text.text for text in root.iter(f"{space}text")]
+        assert drawn.pop(0) == root.find(f"{space}title").text
         assert len(drawn) == 2 * len(list(root.iter(f"{space}rect"))) > 0
         assert all(figure in said for figure in drawn[1::2])
         assert not re.search(r"script|style=|href|#[0-9a-f]{3}", svg)
