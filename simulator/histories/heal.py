@@ -66,11 +66,14 @@ def finish(world: World) -> None:
     """One more transaction for every card: what was paid for, then a small load."""
     prng = Prng(world.options.seed).fork("heal")
     deliver(world)
+    brought = any(gate.device not in world.lost for gate in world.gates())
     for chip in world.chips[: world.options.cards]:
         people.serve(world, chip, None, prng)
         if world.model.is_blocked(chip.number):
             control_room.forgive(world, chip.card)
-        buys = people.waits_elsewhere(world, chip.card) and not world.nobody_knows(chip.card)
+        # What waits elsewhere is a transaction too, where a gate is left that can bring it.
+        waits = brought and people.waits_elsewhere(world, chip.card)
+        buys = waits and not world.nobody_knows(chip.card)
         if not buys and not world.orders[chip.card] and not world.model.is_blocked(chip.number):
             people.pay(world, chip.card, Order(LOAD, LAST_LOAD))
             people.serve(world, chip, None, prng)
