@@ -21,6 +21,7 @@ from backend_sync.actions.publishing import WaitingActions
 from backend_sync.catalogue import Catalogue, every_tariff
 from backend_sync.clocks import FileClock, SystemClock
 from backend_sync.config import Config, ConfigError, as_settings, read_config
+from backend_sync.edge_states import HELD_FILE, holdings
 from backend_sync.intake import Intake
 from backend_sync.keyring.remote import RemoteKeyring
 from backend_sync.ledger.ledger import Ledger
@@ -38,6 +39,7 @@ MESSAGES_AT_ONCE = 20
 IDLE_WAIT_MS = 200  # nothing in hand
 GROUP_WAIT_MS = 20  # a group is begun: how long to wait for one more batch before posting it
 PUBLISH_EVERY_MS = 500
+HELD_EVERY_MS = 1000  # what edges hold is written down so often at most
 AUDIT_AGAIN_MS = 30_000
 AUDITED_AT_ONCE = 100  # cards, each time nothing has come
 RETRY_SECONDS = 0.5
@@ -93,6 +95,8 @@ class Service:
         )
         self.publisher = Publisher(self.broker, self.keyring, self.clock, packages)
         self.status = StatusFile(config.status)
+        self.holdings = StatusFile(config.status.with_name(HELD_FILE))
+        self.states_came, self.held_at_ms = False, 0
         self.publish_at_ms = 0
         self.audited = self.audit_at_ms = 0
         self.audit_error = ""
@@ -118,6 +122,7 @@ class Service:
             for message in messages:
                 if message.topic.endswith(f"/{STATE}"):
                     self.publisher.take(message)
+                    self.states_came = True
                     self.publish_at_ms = 0
                 else:
                     self.intake.take(message)
@@ -178,7 +183,12 @@ class Service:
             "audit_error": self.audit_error,
             "publisher_error": self.publisher.last_error,
         }
-        self.status.write(status, self.clock.monotonic_ms(), at_once)
+        now_ms = self.clock.monotonic_ms()
+        self.status.write(status, now_ms, at_once)
+        if self.states_came and (at_once or now_ms >= self.held_at_ms):
+            held = holdings(self.publisher.held, self.publisher.online)
+            self.holdings.write(held, now_ms, at_once=True)
+            self.states_came, self.held_at_ms = False, now_ms + HELD_EVERY_MS
 
 
 def build(config: Config) -> Service:

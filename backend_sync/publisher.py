@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from backend_sync.catalogue import CatalogueError
-from backend_sync.edge_states import Edge, Holds, read_state
+from backend_sync.edge_states import Edge, Held, Holds, read_state
 from backend_sync.packages import Package, Packages
 from backend_sync.ports import Broker, Clock, Keyring, KeyringRefused, Message
 from backend_sync.topics import DOWN, topic
@@ -45,6 +45,7 @@ class Publisher:
         self.months: dict[Edge, tuple[int, int]] = {}  # (month of the keys sent, states before)
         self.states: dict[Edge, int] = {}  # how many came
         self.births: dict[Edge, str] = {}
+        self.held: dict[Edge, Held] = {}  # what each said last that it holds
         self.sealed: dict[tuple[int, int, str], tuple[dict[str, Any], bytes]] = {}
         self.published = 0
         self.last_error = ""
@@ -57,6 +58,8 @@ class Publisher:
             self.last_error = f"{type(error).__name__}: {error}"
         else:
             self.states[edge] = self.states.get(edge, 0) + 1
+            if holds is not None:
+                self.held[edge] = holds[0]
             if not is_online:
                 self.online.discard(edge)
                 self.births.pop(edge, None)

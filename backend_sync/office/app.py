@@ -14,17 +14,26 @@ from backend_sync.ledger.books import BooksRefused
 from backend_sync.ledger.place import Place, PlaceError
 from backend_sync.office.gate import NotAllowed, SignInNeeded
 from backend_sync.office.guard import Guard
+from backend_sync.office.pages.cards import Cards
+from backend_sync.office.pages.devices import Devices
 from backend_sync.office.pages.door import Door
 from backend_sync.office.pages.frame import Frame, Parts, Subject
+from backend_sync.office.pages.registers import Registers as RegisterPages
+from backend_sync.office.pages.sales import Sales
 from backend_sync.office.pages.selling import Selling
+from backend_sync.office.pages.settlement import Settlement
+from backend_sync.office.pages.tariffs import Tariffs
 from backend_sync.office.pages.today import Today
+from backend_sync.office.pages.trail import Trail
 from backend_sync.ports import Clock, KeyringError
 from backend_sync.registers.opening import Registers
 from backend_sync.storage.database import Database
 from backend_sync.storage.disk import DiskRefused
 
 # In the order of the menu; a subject that is not here does not exist.
-SUBJECTS: tuple[type[Subject], ...] = (Door, Today, Selling)
+SUBJECTS: tuple[type[Subject], ...] = (
+    *(Door, Today, Selling, Cards, Sales, Devices, Tariffs, Settlement, RegisterPages, Trail),
+)
 ROUTES = tuple(route for subject in SUBJECTS for route in subject.ROUTES)
 # The world's fault: what was asked for can be asked again.
 FAULTS = (BooksRefused, DiskRefused, KeyFileError, KeyringError, PlaceError, SQLAlchemyError)
@@ -62,7 +71,7 @@ def _add_errors(app: FastAPI, frame: Frame) -> None:
         return RedirectResponse("/sign-in", 303)
 
     def not_allowed(request: Request, error: Exception) -> Response:
-        return frame.message(request, "not_allowed", 403, str(error))
+        return frame.message(request, "not_allowed", 403, str(error).replace("|", ", "))
 
     def bad_form(request: Request, _error: Exception) -> Response:
         return frame.message(request, "bad_form", 400)

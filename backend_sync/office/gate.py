@@ -1,6 +1,6 @@
 """Who is asking, and may he: sign-in, and the mark of a right that every page carries.
 
-A page without a mark cannot be added (`routes.py`); what a page shows is bound to its user's scope
+A page without a mark cannot be added (`app.py`); what a page shows is bound to its user's scope
 by the page itself. Source: W-8..W-11, T20; dependencies.md section 3.
 """
 
@@ -33,6 +33,12 @@ class Visit(NamedTuple):
 
     user: User
     token: str
+
+
+def may_open(user: User, right: str) -> bool:
+    """Say whether a user may open a page of this right, or of one of several: "a|b"."""
+    own = at_hand(user, user.scope.authority)._replace(person=user.scope.person)
+    return any(may(user, one, own) for one in right.split("|"))
 
 
 class Gate:
@@ -76,9 +82,7 @@ class Gate:
                 return
             if visit is None:
                 raise SignInNeeded()
-            user = visit.user
-            own = at_hand(user, user.scope.authority)._replace(person=user.scope.person)
-            if right != SIGNED_IN and not may(user, right, own):
+            if right != SIGNED_IN and not may_open(visit.user, right):
                 raise NotAllowed(right)
 
         check.right = right  # type: ignore[attr-defined]

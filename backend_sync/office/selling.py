@@ -12,12 +12,11 @@ from typing import Any, NamedTuple
 
 from backend_sync.catalogue import every_tariff
 from backend_sync.ledger.place import Place
+from backend_sync.office.accounts import own_card
 from backend_sync.office.money import cents_of, euros
 from backend_sync.office.tills import Till
 from backend_sync.ports import Clock
-from backend_sync.registers.refusals import Refused
-from backend_sync.registers.rights import User, at_hand
-from backend_sync.registers.users import demand
+from backend_sync.registers.rights import User
 from backend_sync.sales.counter import LOAD, PRODUCT, Counter, Sale, SaleRefused
 from backend_sync.sales.fiscal import COLUMNS, Slip
 from backend_sync.sales.offered import Offer, in_force
@@ -27,7 +26,6 @@ from card_layouts.fares.clock import service_day
 CHANNEL = "counter"
 ACTION_MOST = (1 << 29) - 1  # of counters and offices; the desk of actions numbers above
 SOLD_KINDS = ("pass", "pack")  # a purse or a price per use is nothing that a card is sold
-NUMBER = re.compile(r"[0-9]{1,15}")  # that a database can hold
 KEY = re.compile(r"[0-9a-f]{32}")
 LAST_SLIPS = 20
 
@@ -157,21 +155,11 @@ def last_shift(slips: list[Slip], clerk: int) -> int:
 
 
 def _card_of(database: Database, user: User, wanted: str) -> int:
-    """Return the account number of a card that this user may sell to. Raises: SaleRefused.
-
-    A foreign card is no other than one that is not there: nobody tries numbers out.
-    """
-    text = wanted.strip()
-    rows = []
-    if NUMBER.fullmatch(text):
-        rows = database.rows("SELECT id, issuer FROM cards WHERE id = ?", (int(text),))
-    for card, issuer in rows:
-        try:
-            demand(user, "sales.make", at_hand(user, int(issuer)))
-        except Refused:
-            break
-        return int(card)
-    raise SaleRefused(f"card {text[:40]!r}: no card of yours has this account number")
+    """Return the account number of a card that this user may sell to. Raises: SaleRefused."""
+    card = own_card(database, user, "sales.make", wanted)
+    if card is None:
+        raise SaleRefused(f"card {wanted.strip()[:40]!r}: no card of yours has this account number")
+    return card
 
 
 def _free_action(database: Database, key: str) -> int:

@@ -7,11 +7,12 @@ where the day begins is found by halving, and nothing older is read. Source: W-5
 from typing import Any, NamedTuple
 
 from backend_sync.ledger.suspense import AGES, age_of
+from backend_sync.office.devices import LOOK_BACK as LOOK_BACK
+from backend_sync.office.devices import last_ride, newest_entry, own
 from backend_sync.registers.rights import Scope
 from backend_sync.storage.database import Database
 
 DAY_S = 86_400
-LOOK_BACK = 200  # entries of a device in which its operator is looked for
 SHOWN_MOST = 50
 
 
@@ -72,21 +73,13 @@ def first_since(database: Database, table: str, since: int) -> int:
     return low
 
 
-def _own(scope: Scope, table: str) -> tuple[str, tuple[int, ...]]:
-    """Return the condition that keeps a query within a scope, and its values."""
-    if scope.operator:
-        return (f"{table}.authority = ? AND {table}.operator = ?",
-                (scope.authority, scope.operator))  # fmt: skip
-    return f"{table}.authority = ?", (scope.authority,)
-
-
 def _rides(database: Database, scope: Scope, first: int) -> list[tuple[int, int, int, int]]:
     """Return the rides that came and count, by operator; what is open or void does not count."""
-    own, values = _own(scope, "r")
+    where, values = own(scope, "r")
     rows = database.rows(
         "SELECT r.operator, count(*), sum(r.charged_cents), sum(r.billed_cents) FROM rides r"
         " WHERE r.id >= ? AND (SELECT coalesce(sum(p.sign), 0) FROM ride_postings p"
-        f" WHERE p.ride = r.id) > 0 AND {own} GROUP BY r.operator ORDER BY r.operator",
+        f" WHERE p.ride = r.id) > 0 AND {where} GROUP BY r.operator ORDER BY r.operator",
         (first, *values),
     )
     return [(int(row[0]), int(row[1]), int(row[2]), int(row[3])) for row in rows]
@@ -95,9 +88,10 @@ def _rides(database: Database, scope: Scope, first: int) -> list[tuple[int, int,
 def _ages(database: Database, scope: Scope, now: int) -> dict[str, list[int]]:
     """Return {class of age: [count, cents]} of open intents; an operator's are his rides'."""
     if scope.operator:
-        own, values = _own(scope, "r")
+        where, values = own(scope, "r")
         sql = (
-            f"SELECT s.cents, s.since FROM suspense s JOIN rides r ON r.id = s.pending WHERE {own}"
+            "SELECT s.cents, s.since FROM suspense s JOIN rides r ON r.id = s.pending"
+            f" WHERE {where}"
         )
     else:
         sql = (
@@ -115,23 +109,12 @@ def _ages(database: Database, scope: Scope, now: int) -> dict[str, list[int]]:
 
 def _silent(database: Database, scope: Scope, now: int) -> list[Silent]:
     """Return the silent devices, the longest silent first; whose one is, its last ride says."""
-    own, values = _own(scope, "r")
     found: dict[int, Silent] = {}
     for device, epoch in database.rows("SELECT device, epoch FROM devices ORDER BY device, epoch"):
-        newest = database.rows(
-            "SELECT received FROM entries WHERE device = ? AND epoch = ? ORDER BY seq DESC LIMIT 1",
-            (device, epoch),
-        )
-        seconds = now - newest[0][0] if newest else 0
+        received = newest_entry(database, device, epoch)
+        seconds = now - received if received is not None else 0
         found.pop(device, None)  # a later epoch says how it is now
-        if seconds < DAY_S:
-            continue
-        rows = database.rows(
-            "SELECT r.operator FROM (SELECT id FROM entries WHERE device = ? AND epoch = ?"
-            f" ORDER BY seq DESC LIMIT {LOOK_BACK}) e JOIN rides r ON r.id = e.id WHERE {own}"
-            " LIMIT 1",
-            (device, epoch, *values),
-        )
-        if rows:
-            found[device] = Silent(int(device), int(rows[0][0]), int(seconds))
+        ride = last_ride(database, scope, device, epoch) if seconds >= DAY_S else None
+        if ride:
+            found[device] = Silent(int(device), ride[0], int(seconds))
     return sorted(found.values(), key=lambda silent: (-silent.seconds, silent.device))

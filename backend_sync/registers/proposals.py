@@ -144,6 +144,19 @@ class Proposals:
         rows = self.database.rows(f"SELECT {COLUMNS} FROM proposals ORDER BY id")
         return [self._standing(row) for row in rows]
 
+    def newest(self, before: int, count: int, authority: int) -> tuple[list[Proposal], int]:
+        """Return (the newest proposals numbered below `before`, where to go on or 0).
+
+        `before` 0: from the newest on; `authority` 0: of all.
+        """
+        rows = self.database.rows(
+            f"SELECT {COLUMNS} FROM proposals WHERE id < ? AND ? IN (0, authority)"
+            " ORDER BY id DESC LIMIT ?",
+            (before or 1 << 53, authority, count + 1),
+        )
+        found = [self._standing(row) for row in rows[:count]]
+        return found, found[-1].number if len(rows) > count else 0
+
     def _standing(self, row: Any) -> Proposal:
         found = standing(self.database, Proposal(*row))
         late = self.clock.utc_seconds() >= found.expires

@@ -1,7 +1,7 @@
 """The audit trail: who, when, what, before and after; each row's head is over the row before too.
 
 Who drops the triggers and edits a row contradicts its head; who makes all heads anew contradicts
-the head that somebody wrote down (`verify` prints it). It must not know what subjects are.
+the head that somebody wrote down (`verify` prints it). Of a subject it knows only whose it is.
 Source: X-14; trust.md section 5.
 """
 
@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from backend_sync.ports import Clock
+from backend_sync.registers.rights import Scope
 from backend_sync.registers.tables import trail
 from backend_sync.storage.database import Database, Row
 
@@ -98,3 +99,9 @@ def content_in(row: TrailRow) -> dict[str, Any]:
     """Return what the subject of a row was after it, or before when nothing came after."""
     content: dict[str, Any] = json.loads(row.after or row.before)
     return content
+
+
+def scope_of(content: Mapping[str, Any]) -> Scope:
+    """Return to whom the subject with this content belongs."""
+    operator, point = content.get("operator", 0), content.get("point", "")
+    return Scope(content["authority"], operator, point, content.get("person", ""))

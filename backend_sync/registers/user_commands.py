@@ -12,7 +12,7 @@ from backend_sync.registers.proposals import APPROVED, KINDS, REFUSED, Proposal
 from backend_sync.registers.refusals import Refused
 from backend_sync.registers.rights import Scope, User, may
 from backend_sync.registers.show import table, when
-from backend_sync.registers.trail import content_in, every_row
+from backend_sync.registers.trail import content_in, every_row, scope_of
 
 Answer = tuple[int, Any, list[str]]
 USER_COLUMNS = ("name", "role", "authority", "operator", "point", "person", "disabled", "rights")
@@ -161,7 +161,7 @@ def _trail(registers: Registers, by: User, options: argparse.Namespace) -> Answe
     rows = [
         row
         for row in every_row(registers.database)
-        if options.subject in ("", row.subject) and may(by, "trail.see", _scope_of(content_in(row)))
+        if options.subject in ("", row.subject) and may(by, "trail.see", scope_of(content_in(row)))
     ][-options.last :]
     names = ("row", "when (UTC)", "who", "what", "subject", "before", "after")
     cells = [
@@ -169,8 +169,3 @@ def _trail(registers: Registers, by: User, options: argparse.Namespace) -> Answe
     ]
     found = [{**row._asdict(), "head": row.head.hex()} for row in rows]
     return 0, found, table(names, cells, "no rows that you may see")
-
-
-def _scope_of(content: dict[str, Any]) -> Scope:
-    operator, point = content.get("operator", 0), content.get("point", "")
-    return Scope(content["authority"], operator, point, content.get("person", ""))

@@ -7,6 +7,7 @@ Source: trust.md I10; decisions D3, D25; X-1, X-2, X-12; W-23, W-41, W-59, W-77,
 """
 
 from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from backend_sync.ledger.ledger import Ledger
@@ -26,6 +27,7 @@ from card_layouts.settlement.merkle import Tree
 from card_layouts.settlement.totals import Totals
 
 Hashes = Mapping[tuple[int, int], bytes]  # (authority, version) -> SHA-256 of the package
+FIRST_DAY = date(2020, 1, 1)
 BOOKS = ("entries", "ride_postings", "postings", "quarantine")
 
 
@@ -86,6 +88,19 @@ def close_day(ledger: Ledger, day: int, hashes: Hashes) -> Closed:
         return _write(ledger, values, window, moved)
 
 
+def refuse_future(day: int, now: int) -> None:
+    """Refuse a day that has not begun: batches only go forward, it would close all until then.
+
+    Units: days and seconds since 2020. Raises: SettlementError.
+    """
+    ahead = day - now // 86_400
+    if ahead > 0:
+        raise SettlementError(
+            f"service day {FIRST_DAY + timedelta(days=day)} begins {ahead} days from now; wanted"
+            " today or a day before: it would close every day until then, for good"
+        )
+
+
 def newest(database: Database) -> Closed | None:
     """Return the last batch; None before the first."""
     found = _batches(database, "ORDER BY id DESC LIMIT 1")
@@ -100,6 +115,18 @@ def closed_on(database: Database, day: int) -> Closed:
 def every_batch(database: Database) -> list[Closed]:
     """Return all batches, oldest first."""
     return _batches(database, "ORDER BY id")
+
+
+def closed_pages(database: Database, before: int, count: int) -> list[Closed]:
+    """Return the newest batches, those numbered below `before` if it is not 0."""
+    below = before or (1 << 53)
+    return _batches(database, "WHERE id < ? ORDER BY id DESC LIMIT ?", (below, count))
+
+
+def closed_numbered(database: Database, number: int) -> Closed | None:
+    """Return one batch; None when there is none of that number."""
+    found = _batches(database, "WHERE id = ?", (number,))
+    return found[0] if found else None
 
 
 def lines_of(database: Database, number: int) -> bytes:

@@ -10,9 +10,12 @@ from backend_sync.office.app import make_app
 from backend_sync.office.opening import open_database
 from backend_sync.office.tills import Tills
 from backend_sync.registers.card_views import set_place
+from backend_sync.registers.cards import Span
 from backend_sync.registers.opening import MIGRATIONS, Registers
+from backend_sync.registers.passwords import PIN_ROLES
 from backend_sync.registers.rights import Scope, role_of
 from backend_sync.storage.database import Database
+from card_layouts.cards.card_number import card_number
 from tests.backend_sync.builders import FixedClock
 from tests.backend_sync.registers_world import CHEAP, SECRET
 from tests.backend_sync.settled_worlds import FERRY, MORNING, SENIOR, TOWN, Settled
@@ -30,6 +33,13 @@ PEOPLE = (
     ("fred", "sales point", FERRY, 0, "harbour"),
     ("dpo", "data protection officer", TOWN, 0, ""),
 )
+# One of every other role, named as it is; operator 10's or kamppi's where it is bound to one.
+OTHERS = ("passenger", "driver", "technical support", "customer support", "skier", "station",
+          "consortium", "region", "card circuit", "online shop", "end customer", "brand",
+          "distributor", "card maker", "issuing centre", "conductor", "dispatch point",
+          "transaction processing", "tariff department", "accountant")  # fmt: skip
+SUPPORT = ("customer support", "card circuit")  # bound to nobody: technical support adds them
+SERIALS = 1000  # of the cards in the register
 
 
 class Office:
@@ -67,7 +77,7 @@ class Office:
             made.ride(1, second, MORNING + 60, group=SENIOR)
             made.ride(3, third, MORNING + 100, area=FERRY, operator=20, stop=30)
             made.intent(1, fourth, MORNING + 200)
-            made.post()
+            made.settle()
         self.abroad = self.card = made.ledger.database.value("SELECT min(card) FROM issues")
         made.card_of(FERRY, 9)
         self.abroad = made.ledger.database.value(
@@ -87,6 +97,36 @@ class Office:
             self.registers.users.add(bosses[authority], name, role,
                                      Scope(authority, operator, point), role_of(role).rights,
                                      SECRET)  # fmt: skip
+        support = self.registers.found(0, "technical.support", SECRET)
+        for role in OTHERS:
+            name, made = role.replace(" ", "."), role_of(role)
+            if role == support.role:
+                continue
+            by = support if role in SUPPORT else bosses[TOWN]
+            scope = Scope(
+                TOWN if by is not support else 0, 10 if "operator" in made.bound_to else 0,
+                "kamppi" if "point" in made.bound_to else "",
+                name if "person" in made.bound_to else "",
+            )  # fmt: skip
+            self.registers.users.add(by, name, role, scope, made.rights, secret_of(role))
+        self._stock(bosses)
+
+    def _stock(self, bosses):
+        """Deliver ten cards to each authority: one with a customer, some at a point, the rest in
+        stock; ask for what takes two people."""
+        cards = self.registers.cards
+        for authority, point in ((TOWN, "kamppi"), (FERRY, "harbour")):
+            by = bosses[authority]
+            cards.deliver(by, Span(authority, SERIALS, SERIALS + 9), 17)
+            cards.move(by, [Span(authority, SERIALS, SERIALS + 9)], "stock")
+            cards.move(by, [Span(authority, SERIALS, SERIALS + 4)], f"point:{point}")
+            cards.become(by, [Span(authority, SERIALS, SERIALS)], "with customer")
+            set_place(self.registers.trail, by, authority, "stock", 8)
+            self.registers.proposals.propose(by, "refund", authority, 9_000, "Card lost, claim 7")
+
+    def number(self, authority=TOWN, place=0):
+        """Return the printed number of a card of the register; place 0 is with a customer."""
+        return card_number(authority, SERIALS + place)
 
     def user(self, name):
         return self.registers.users.get(name)
@@ -96,7 +136,8 @@ class Office:
 
     def client(self, name):
         made = self.browser()
-        answer = made.post("/sign-in", data={"name": name, "secret": SECRET})
+        secret = secret_of(self.user(name).role)
+        answer = made.post("/sign-in", data={"name": name, "secret": secret})
         assert answer.status_code == 303, answer.text
         return made
 
@@ -114,6 +155,10 @@ class Office:
     def close(self):
         self.database.close()
         self.registers.database.close()
+
+
+def secret_of(role):
+    return "4711" if role in PIN_ROLES else SECRET
 
 
 def figure(page, name):

@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from backend_sync.ledger.place import Place
-from backend_sync.office.gate import Gate, Visit
+from backend_sync.office.gate import Gate, Visit, may_open
 from backend_sync.office.money import euros
 from backend_sync.office.sessions import Sessions
 from backend_sync.office.tills import Tills
@@ -23,6 +23,8 @@ from backend_sync.office.words import LANGUAGES, language_of, texts
 from backend_sync.ports import Clock
 from backend_sync.registers.opening import Registers
 from backend_sync.registers.rights import User
+from backend_sync.registers.show import when
+from backend_sync.settlement.words import date_of
 from backend_sync.storage.database import Database
 
 HERE = Path(__file__).parent.parent
@@ -58,7 +60,7 @@ class Frame:
         self.templates = Environment(
             loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined
         )
-        self.templates.filters["euros"] = euros
+        self.templates.filters |= {"euros": euros, "when": when, "day": date_of}
 
     def shown(
         self, request: Request, template: str, status: int = 200, **values: Any
@@ -81,7 +83,7 @@ class Frame:
 
     def menu_of(self, user: User | None) -> list[MenuRow]:
         """Return the rows of the menu that a user has the right for."""
-        return [row for row in self.menu if user and row[0] in user.rights]
+        return [row for row in self.menu if user and may_open(user, row[0])]
 
     def form_key(self) -> str:
         """Return a new key: a form that carries it is carried out once."""
