@@ -106,10 +106,8 @@ def _medium(channel: str) -> str:
 def _place(kind: int, facts: bytes) -> tuple[int, int, int, int]:
     """Return (second, trip, stop, riders) of a ride's facts; its time is cut to the minute."""
     if kind == SALE:
-        at, trip, stop, *counts = read_sale(facts)
-        return at, trip, stop, sum(counts)
-    if kind == TICKET:
-        return *read_use(facts), 1
+        at, trip, stop, *_ = found = read_sale(facts)
+        return at, trip, stop, sum(found[3:])
     trip, stop, youths, children = read_place(facts)
     return read_body(facts)[TIME_OF_BODY], trip, stop, 1 + youths + children
 

@@ -11,10 +11,11 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Query, Request
 from fastapi.responses import Response
+from pydantic import Field
 
 from backend_sync.api.documents import document, kept
 from backend_sync.api.event_rows import Event, events, last_row
-from backend_sync.api.models import Model, Number, Paging
+from backend_sync.api.models import DIGITS, Model, Number, Paging
 from backend_sync.api.models import Query as Closed
 from backend_sync.api.paging import cursor, number_of
 from backend_sync.api.part import Part, caller_of
@@ -38,11 +39,11 @@ class Wanted(Paging):
 
 
 class File(Closed):
-    """Rows behind `first` up to `last`."""
+    """So many rows behind row `first`; a row of another's counts and is left out."""
 
     purpose: Purpose = "clearing"
     first: Number = 0
-    last: Number
+    count: Annotated[int, Field(ge=1, le=FILE_MOST), DIGITS] = FILE_MOST
     form: Literal["csv", "parquet"] = "csv"
 
 
@@ -75,13 +76,12 @@ class EventData(Part):
         return document(request, Events(items=items, next=more))
 
     def events_file(self, request: Request, page: Annotated[File, Query()]) -> Response:
-        if not page.first <= page.last <= page.first + FILE_MOST:
-            raise ApiError(422, f"query.last: wanted `first` to `first` + {FILE_MOST}")
         scope = caller_of(request).scope
         names = self._names(request, page.purpose)
         with self.place.books() as database:
-            found = events(database, names, page.first, page.last, scope.operator, FILE_MOST)
-        name = f"events-{scope.authority}-{page.first}-{page.last}"
+            last = page.first + page.count
+            found = events(database, names, page.first, last, scope.operator, FILE_MOST)
+        name = f"events-{scope.authority}-{page.first + 1}-{last}"
         if page.form == "parquet":
             return kept(request, _parquet(found), PARQUET, f"{name}.parquet")
         return kept(request, _csv(found), CSV, f"{name}.csv")

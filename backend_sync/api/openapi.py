@@ -30,6 +30,22 @@ KNOWN = {
     "description": "the ETag of what you have", "schema": {"type": "string"},
 }  # fmt: skip
 SECURITY = {"key": {"type": "http", "scheme": "bearer", "description": "a key, or a signed token"}}
+# What an answer leads to: operation: {operation: where its values stand}.
+_SLIP = {"device": "$response.body#/device", "place": "$response.body#/place"}
+_ORDER = {"action": "$response.body#/action"}
+_DAY = {"number": "$response.body#/items/0/number"}
+LINKS: dict[str, dict[str, dict[str, str]]] = {
+    "sell": {"sale": _SLIP, "void": _SLIP},
+    "order": {"order_status": _ORDER, "cancel_order": _ORDER},
+    "closed_days": {"statements": _DAY, "bills": _DAY, "journal": _DAY, "sums": _DAY},
+    "tariffs": {"tariff": {"version": "$response.body#/items/0/version"}},
+    "card_proof": {"card_events": {"header.Card-Proof": "$response.body#/proof"}},
+    "static_files": {"static_gtfs": {"authority": "$response.body#/items/0/authority"}},
+}
+CODE = {"card_proof": {"operationId": "card_proof",
+                       "requestBody": {"code": "$response.body#/code"}}}  # fmt: skip
+# What is asked for in a query or body may not be there.
+LISTS = ("sales", "closed_days", "events", "devices", "card_events", "products", "card_code")
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 ETAG = {"ETag": {"schema": {"type": "string"}, "description": "of exactly this answer"}}
 
@@ -38,9 +54,9 @@ def kinds_of_answers(route: Route) -> dict[str, Any]:
     """Return what a row says of its body and answers, as FastAPI takes it."""
     statuses = [406, 422, 429, 503]
     statuses += [401, 403] if route.right != PUBLIC else []
-    statuses += [404] if "{" in route.path or route.once or route.answer is None else []
+    found = "{" in route.path or route.once or route.answer is None
+    statuses += [404] if found or route.handler in LISTS else []
     statuses += [400, 409, 413, 415] if route.method == "POST" else [413, 415]
-    statuses += [404] if route.handler in ("products", "card_code") else []
     responses = declared(*sorted(set(statuses)))
     extra: dict[str, Any] = {"x-interface": route.interface, "x-right": route.right}
     extra["parameters"] = [ONCE] if route.once else []
@@ -52,6 +68,10 @@ def kinds_of_answers(route: Route) -> dict[str, Any]:
         content = dict.fromkeys(route.media, BINARY)
         responses[route.status] = {"description": route.summary, "content": content,
                                    "headers": ETAG}  # fmt: skip
+    links = {name: {"operationId": name, "parameters": values}
+             for name, values in LINKS.get(route.handler, {}).items()}  # fmt: skip
+    if links or route.handler == "card_code":
+        responses.setdefault(route.status, {})["links"] = links or CODE
     if route.takes:
         extra["requestBody"] = {"required": True, "content": {route.takes: BINARY}}
     if route.right != PUBLIC:

@@ -168,7 +168,7 @@ def _start(database: Database, card: int, after: int) -> int | None:
         return database.rows("SELECT newest FROM cards WHERE id = ?", (card,))[0][0]
     rows = database.rows("SELECT older FROM pendings WHERE id = ? AND card = ?", (after, card))
     if not rows:
-        raise ApiError(422, "query.after: no cursor of this card's list")
+        raise ApiError(404, "query.after: no cursor of this card's list")
     return rows[0][0]
 
 

@@ -28,5 +28,5 @@ def number_of(name: str, text: str) -> int:
         raw = b""
     number = int.from_bytes(raw[4:], "big")
     if len(raw) != 4 + ROOM or cursor(name, number) != text or number >= 1 << 62:
-        raise ApiError(422, "query.after: no cursor of this list; wanted the `next` of a page")
+        raise ApiError(404, "query.after: no cursor of this list; wanted the `next` of a page")
     return number

@@ -1,0 +1,179 @@
+"""Schemathesis asks every operation what the document says, and what it does not say.
+
+Expected: no server error, no answer that the document does not describe, no wrong value taken, no
+right value refused, nothing for who has no key.
+"""
+
+from collections import Counter
+from itertools import count
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.core.failures import FailureGroup
+from schemathesis.specs.openapi.checks import RejectedPositiveData
+
+from backend_sync.api.app import ROUTES
+from backend_sync.api.once import KEY
+from backend_sync.api.routes import BASE, PUBLIC
+from card_layouts.link.batches import encode_batch
+from card_layouts.records.entries import REFUSAL
+from tests import figures
+from tests.backend_sync.api.api_world import Api
+
+# Who asks, by the right of a route: somebody who finds something.
+ASKS = {"sales.make": "carl", "own.see": "wanda", "cards.serve": "dora", "customers.change": "dora",
+        "depot.exchange": "olli"}  # fmt: skip
+EACH, EACH_FULL, WANTED_FULL = 3, 300, 20_000
+OPERATIONS = {f"{row.method} {BASE}{row.path}": row for row in ROUTES}
+TESTED = OPERATIONS.keys() - {f"GET {BASE}/openapi.json"}  # schemathesis reads that one itself
+numbers = count(1)
+
+
+@schemathesis.serializer("application/cbor")
+def as_it_is(_context, value):
+    return value
+
+
+class Machines:
+    """The machines that ask; what they saw."""
+
+    def __init__(self, folder):
+        self.world = Api(folder)
+        self.world.close_day()
+        self.keys = {name: self.world.key(name) for name in {*ASKS.values(), "alma"}}
+        self.seen, self.wrong = Counter(), []
+        self.schema = schemathesis.openapi.from_asgi(f"{BASE}/openapi.json", self.world.app)
+        self.world.device.put(REFUSAL, {"uid": bytes((4,)) + bytes(6), "observed": bytes(44),
+                                        "reason": 1})  # fmt: skip
+        batch = encode_batch("edge-1", [self.world.device.run()])
+        bodies = st.one_of(st.just(batch), st.binary(max_size=64))
+        schemathesis.openapi.media_type("application/cbor", bodies)
+
+    def headers(self, label):
+        row = OPERATIONS[label]
+        if row.right == PUBLIC:
+            return {}
+        return {"Authorization": f"Bearer {self.keys[ASKS.get(row.right, 'alma')]}"}
+
+    def prepare(self, case):
+        """Let a case name a card that there is, and its own number where it has one that fits."""
+        if isinstance(case.body, dict) and case.meta.generation.mode == GenerationMode.POSITIVE:
+            # To JSON Schema 7.0 is an integer; money here is written as it is counted.
+            case.body |= {name: int(value) for name, value in case.body.items()
+                          if isinstance(value, float)}  # fmt: skip
+            case.body |= {"card": self.world.card} if "card" in case.body else {}
+        key = case.headers and case.headers.get("Idempotency-Key")
+        if key and OPERATIONS[case.operation.label].once and KEY.fullmatch(key):
+            case.headers["Idempotency-Key"] = f"case-{next(numbers):08}"
+
+    def check(self, case, answer):
+        self.seen[case.operation.label, answer.status_code] += 1
+        leave_out = []
+        if case.operation.label in (f"POST {BASE}/batches", f"GET {BASE}/events/file"):
+            # The document cannot say which bytes are a batch, nor whether pyarrow is there.
+            leave_out = [RejectedPositiveData]
+        try:
+            case.validate_response(answer)
+        except FailureGroup as found:
+            kept = [one for one in found.exceptions if type(one) not in leave_out]
+            self.wrong += [
+                (case.operation.label, answer.status_code, f"{one} {answer.text}") for one in kept
+            ]
+
+
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory):
+    made = Machines(tmp_path_factory.mktemp("machines"))
+    yield made
+    made.world.close()
+
+
+def ask_each(machines, times):
+    """Ask every operation so many times with right and with wrong values."""
+    rules = settings(max_examples=times, deadline=None, database=None, derandomize=True,
+                     suppress_health_check=list(HealthCheck), phases=[Phase.generate])  # fmt: skip
+    for found in machines.schema.get_all_operations():
+        operation = found.ok()
+        for mode in GenerationMode:
+            if mode == GenerationMode.NEGATIVE and operation.label == f"GET {BASE}/static":
+                continue  # it takes nothing, so nothing is wrong
+
+            @rules
+            @given(case=operation.as_strategy(generation_mode=mode))
+            def ask(case):
+                machines.prepare(case)
+                machines.check(case, case.call(headers=machines.headers(case.operation.label)))
+
+            ask()
+
+
+@pytest.mark.requirement("T20", "T21", "T23")
+def test_every_operation_answers_as_its_document_says(machines):
+    ask_each(machines, EACH)
+    assert machines.wrong == []
+    assert {label for label, _ in machines.seen} == TESTED
+    assert not [status for _, status in machines.seen if status >= 500]
+    figures.add("cases asked of /api/v1 by schemathesis", sum(machines.seen.values()))
+
+
+def test_a_planted_answer_that_the_document_does_not_say_is_found(machines):
+    route = next(one for one in machines.world.app.app.routes if one.path == f"{BASE}/me")
+    operation = machines.schema[f"{BASE}/me"]["GET"]
+    planted = machines.world.app.app.router.routes
+    before, machines.wrong = machines.wrong, []
+    index = planted.index(route)
+    try:
+        machines.world.app.app.add_api_route(f"{BASE}/me", lambda: {"user": 1}, methods=["GET"])
+        planted[index] = planted.pop()
+        case = operation.Case()
+        machines.check(case, case.call(headers=machines.headers(operation.label)))
+        assert any("schema" in words.lower() for _, _, words in machines.wrong)
+    finally:
+        planted[index], machines.wrong = route, before
+
+
+def state_machine(machines):
+    class Machine(machines.schema.as_state_machine()):
+        def before_call(self, case):
+            machines.prepare(case)
+
+        def get_call_kwargs(self, case):
+            return {"headers": machines.headers(case.operation.label)}
+
+        def validate_response(self, response, case, *_, **__):
+            machines.check(case, response)
+
+    return Machine
+
+
+def walk(machines, walks, steps):
+    """Let answers lead on to the next requests, so many times."""
+    state_machine(machines).run(
+        settings=settings(max_examples=walks, stateful_step_count=steps, deadline=None,
+                          database=None, derandomize=True, phases=[Phase.generate],
+                          suppress_health_check=list(HealthCheck))
+    )  # fmt: skip
+
+
+@pytest.mark.requirement("T20")
+def test_answers_lead_on_to_requests_that_are_answered_as_well(machines):
+    before = sum(machines.seen.values())
+    walk(machines, 6, 6)
+    assert machines.wrong == []
+    figures.add("of them one after another", sum(machines.seen.values()) - before)
+
+
+@pytest.mark.full
+@pytest.mark.requirement("T20", "T21", "T23")
+def test_twenty_thousand_cases_find_no_server_error_and_no_violation(machines):
+    machines.seen.clear()
+    ask_each(machines, EACH_FULL)
+    while sum(machines.seen.values()) < WANTED_FULL:
+        walk(machines, 100, 10)
+    assert machines.wrong == []
+    assert not [status for _, status in machines.seen if status >= 500]
+    assert {label for label, _ in machines.seen} == TESTED
+    figures.add("cases of the full run", sum(machines.seen.values()))
