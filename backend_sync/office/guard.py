@@ -27,7 +27,11 @@ Receive = Callable[[], Awaitable[Message]]
 
 
 class Guard:
-    """Wraps an ASGI application; `bodies` holds the paths that take more: {path: bytes at most}."""
+    """Wraps an ASGI application; `bodies` holds the paths that take a file: {path: bytes at most}.
+
+    A form is read here, before anything else; a file is not: its page asks first who sends it. So
+    that its length is known, it must be declared, and the server holds the sender to it.
+    """
 
     def __init__(self, app: Any, bodies: Mapping[str, int] | None = None) -> None:
         self.app = app
@@ -50,11 +54,15 @@ class Guard:
                 await _refuse(sealed, 403, "This form was sent by another site. Nothing was done.")
                 return
             most = self.bodies.get(scope["path"], BODY_MOST)
-            body = await _body(headers, receive, most)
-            if body is None:
+            if most > BODY_MOST:
+                fits = "transfer-encoding" not in headers and _declared(headers) <= most
+            else:
+                body = await _body(headers, receive, most)
+                fits = body is not None
+                receive = _again(body or b"", receive)
+            if not fits:
                 await _refuse(sealed, 413, f"Wanted a form of at most {most} bytes.")
                 return
-            receive = _again(body, receive)
         await self.app(scope, receive, sealed)
 
 
@@ -69,8 +77,7 @@ def is_own(headers: dict[str, str]) -> bool:
 
 async def _body(headers: dict[str, str], receive: Receive, most: int) -> bytes | None:
     """Return the whole body, None when it is too long; reads no more than is allowed."""
-    declared = headers.get("content-length", "0")
-    if not declared.isdecimal() or int(declared[:12]) > most:
+    if _declared(headers) > most:
         return None
     body, more = bytearray(), True
     while more:
@@ -80,6 +87,12 @@ async def _body(headers: dict[str, str], receive: Receive, most: int) -> bytes |
         if len(body) > most:
             return None
     return bytes(body)
+
+
+def _declared(headers: dict[str, str]) -> int:
+    """Return the length that a request says it has; more than anything where it says rubbish."""
+    text = headers.get("content-length", "0")
+    return int(text) if text.isdecimal() and len(text) <= 12 else 1 << 62
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
