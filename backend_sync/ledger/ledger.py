@@ -111,7 +111,7 @@ class Ledger:
             poster.alarms += late_seals.alarms_of(news, found.late)
             book.write()
             poster.write(list(work.by_id.values()), list(work.by_intent_id.values()))
-            tickets.write()
+            rides.note(tickets.write(found.displaced))
             singles.write()
             rides.write()
             actions.write()

@@ -179,6 +179,7 @@ class Reading:
             self._refuse(entry, BAD_VALUE)
             return
         self.tickets.take(entry)
+        self.rides.use(entry)
 
     def _accounts(self, entry: Entry, card: Card, body: Body) -> tuple[int, int]:
         """Return (source, target); equal when the commit moves no money."""

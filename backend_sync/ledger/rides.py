@@ -1,7 +1,8 @@
 """Writes down what a tap or sale was worth, without the card, while its entry is read.
 
-A row for every INTENT and CASH_SALE, whatever becomes of it; and a row each time a ride became or
-ceased to be posted, also for 0 cents: a day is closed over these. Nothing is decided here.
+A row for every INTENT, CASH_SALE and TICKET, whatever becomes of it; and a row each time a ride
+became or ceased to be posted, also for 0 cents: a day is closed over these. Nothing is decided
+here.
 Source: decisions.md D14, D25.
 """
 
@@ -12,9 +13,9 @@ from backend_sync.ledger.cards import Intent
 from backend_sync.ledger.results import POSTED, state_of
 from backend_sync.ledger.ride_tables import PAYER_LENGTH, ride_postings, rides
 from backend_sync.storage.database import Database, Row
-from card_layouts.settlement.lines import blank_intent, blank_sale
+from card_layouts.settlement.lines import blank_intent, blank_sale, blank_ticket
 from card_layouts.settlement.pricing import Answer, DayTerms
-from card_layouts.settlement.totals import Facts, billed, ride_facts, sale_facts
+from card_layouts.settlement.totals import Facts, billed, ride_facts, sale_facts, ticket_facts
 
 
 class RideBook:
@@ -39,6 +40,15 @@ class RideBook:
         payload = entry.opened.payload
         named = payer[:PAYER_LENGTH]
         self._add(entry, sale_facts(payload), named, None, blank_sale(payload))
+
+    def use(self, entry: Entry) -> None:
+        """Take a TICKET: paid beforehand, it moves nothing, and says who carried its holder."""
+        payload = entry.opened.payload
+        self._add(entry, ticket_facts(payload), "", None, blank_ticket(payload))
+
+    def note(self, signs: Iterable[tuple[int, int]]) -> None:
+        """Note uses of tickets that count from now on, or no longer do."""
+        self._signs += signs
 
     def settle(self, intents: Iterable[Intent]) -> None:
         """Note which rides became posted or ceased to be, by what was learned of them."""

@@ -7,7 +7,7 @@ taken back by itself. Results are a function of the set of entries. Source: card
 (facts 2 and 4); card-bits.md TICKET; trust.md 4.2, 4.3.
 """
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from backend_sync.ledger.accounts import CASH, REV, AccountBook
@@ -78,8 +78,12 @@ class TicketBook:
         )
         return {(row[0], row[1], row[2]): row[3] for row in rows}
 
-    def write(self) -> None:
-        """Write taps and results, and an alarm for each count that was used more than once."""
+    def write(self, displaced: Iterable[int]) -> list[tuple[int, int]]:
+        """Write taps and results, and an alarm for each count that was used more than once.
+
+        Return (tap, sign) of the uses that count from now on (1) or no longer do (-1); `displaced`
+        are taps among entries that are none any more.
+        """
         database = self.database
         database.insert(ticket_taps, self.taps)
         database.insert(ticket_results, self._news())
@@ -94,6 +98,28 @@ class TicketBook:
         number = database.next_id(alarms)
         news = [alarm for alarm in found if alarm.detail not in known]
         database.insert(alarms, [(number + i, *alarm, self.now) for i, alarm in enumerate(news)])
+        return self._changed(sorted(displaced))
+
+    def _changed(self, displaced: list[int]) -> list[tuple[int, int]]:
+        """Compare what is known of this group's tickets with what was noted of their taps."""
+        taps = sorted({row[0] for row in self.taps} | {row[0] for row in self.results})
+        told, shaken = self._tickets_of(taps), self._tickets_of(displaced)
+        rows = self.database.rows_in(
+            "SELECT t.id, t.ticket, u.state, coalesce((SELECT sum(s.sign) FROM ride_postings s"
+            " WHERE s.ride = t.id), 0) FROM ticket_taps t LEFT JOIN ticket_uses u ON u.id = t.id"
+            " WHERE t.ticket IN {}",
+            sorted(told | shaken),
+        )
+        found = []
+        for tap, ticket, state, noted in rows:
+            # What a use was told by may be folded: being open again needs a displaced entry.
+            if state != "open" or bytes(ticket) in shaken:
+                found.append((tap, (state == "used") - int(noted)))
+        return sorted((tap, sign) for tap, sign in found if sign)
+
+    def _tickets_of(self, taps: list[int]) -> set[bytes]:
+        rows = self.database.rows_in("SELECT ticket FROM ticket_taps WHERE id IN {}", taps)
+        return {bytes(row[0]) for row in rows}
 
     def _news(self) -> list[Row]:
         """Return the results without those that another OUTCOME of the same entry told before."""

@@ -15,7 +15,7 @@ from backend_sync.settlement.counter_sales import counter_lines
 from backend_sync.settlement.journeys import Journeys
 from backend_sync.storage.database import Database
 from card_layouts.fares.repeat import PASS_RULES
-from card_layouts.records.entries import CASH_SALE, INTENT
+from card_layouts.records.entries import CASH_SALE, TICKET
 from card_layouts.settlement import lines as ln
 from card_layouts.settlement.ciphertext import slot_names
 from card_layouts.settlement.lines import Line
@@ -24,6 +24,9 @@ from card_layouts.settlement.shares import Leg
 from card_layouts.settlement.totals import Key, carried_by, key_of, other_facts
 
 AT_ONCE = 5000
+TICKET_STATES = {
+    "open": ln.OPEN, "used": ln.POSTED, "not used": ln.VOIDED, "contradicted": ln.FORK,
+}  # fmt: skip
 RIDE = (
     "r.id, r.type, r.device, r.epoch, r.seq, r.facts, r.authority, r.operator, r.issuer, r.day,"
     " r.tariff, r.product, r.rider, r.concession, r.payer, r.channel, r.charged_cents,"
@@ -78,6 +81,9 @@ class Gatherer:
         told = {entry for *_, entry in self.forged if entry}
         self.journeys = Journeys(database, window.entries, sorted({*self.earlier} | told))
         self.bits = self._bits_of_unposted()
+        self.tickets = {row[0]: TICKET_STATES[row[1]] for row in database.rows(
+            "SELECT id, state FROM ticket_uses WHERE id BETWEEN ? AND ?", window.entries
+        )}  # fmt: skip
 
     def lines(self) -> Iterator[Gathered]:
         """Yield every line once, in order."""
@@ -126,7 +132,8 @@ class Gatherer:
         sign, state = self._became(ride, entry_type, kind)
         leg, legs = self.journeys.of(ride)
         line = Line(kind, state, sign, entry_type, device, epoch, seq, leg, bytes(facts))
-        carried = carried_by(bytes(facts)) if row[19] & 15 in PASS_RULES else 0
+        by_right = entry_type == TICKET or row[19] & 15 in PASS_RULES
+        carried = carried_by(entry_type, bytes(facts)) if by_right else 0
         key = Key._make((*row[KEY_AT:KEY_END], carried))
         return (device, epoch, seq, kind), Gathered(line, key, row[16], row[17], row[18], legs)
 
@@ -175,12 +182,23 @@ class Gatherer:
         sign = self.signs.get(ride, 0)
         if sign:
             return sign, ln.POSTED if sign > 0 else ln.FORK
+        if entry_type == TICKET:
+            return 0, self.tickets[ride]
         bits = self.bits.get(ride)
         return 0, ln.REFUSED if bits is None else state_of(bits)
 
     def _unread(self) -> Iterator[tuple[Order, Gathered]]:
-        """Yield slots that say they are an INTENT or CASH_SALE and that no key or table reads."""
-        found = {}
+        """Yield slots that say they could earn and that no key or table reads.
+
+        So are tickets' uses of before the books kept their facts.
+        """
+        found: dict[Order, Gathered] = {}
+        for device, epoch, seq in self.database.rows(
+            "SELECT device, epoch, seq FROM held_entries e WHERE id BETWEEN ? AND ?"
+            f" AND type = {TICKET} AND NOT EXISTS (SELECT 1 FROM rides r WHERE r.id = e.id)",
+            self.window.entries,
+        ):
+            found[device, epoch, seq, ln.UNREAD] = _unread_line(TICKET, device, epoch, seq)
         for device, epoch, seq, slot in self.database.rows(
             "SELECT q.device, q.epoch, q.seq, q.slot FROM quarantine q JOIN devices d"
             " ON d.device = q.device AND d.epoch = q.epoch WHERE q.id BETWEEN ? AND ?"
@@ -190,10 +208,8 @@ class Gatherer:
             self.window.quarantine,
         ):
             kind = slot_names(bytes(slot))[0]
-            if kind in (INTENT, CASH_SALE):
-                line = Line(ln.UNREAD, ln.REFUSED, 0, kind, device, epoch, seq, ln.NO_SLOT,
-                            bytes(ln.FACTS_BYTES))  # fmt: skip
-                found[device, epoch, seq, ln.UNREAD] = Gathered(line, None, 0, 0, 0, [])
+            if kind in ln.EARNING:
+                found[device, epoch, seq, ln.UNREAD] = _unread_line(kind, device, epoch, seq)
         yield from sorted(found.items())
 
     def _others(self) -> Iterator[Gathered]:
@@ -202,6 +218,12 @@ class Gatherer:
             key = key_of(facts, facts.seconds // DAY_SECONDS, sold.payer)
             owed = sold.billed if sold.payer else 0
             yield Gathered(sold.line, key, sold.cents, owed, facts.full, [])
+
+
+def _unread_line(kind: int, device: int, epoch: int, seq: int) -> Gathered:
+    facts = bytes(ln.FACTS_BYTES)
+    line = Line(ln.UNREAD, ln.REFUSED, 0, kind, device, epoch, seq, ln.NO_SLOT, facts)
+    return Gathered(line, None, 0, 0, 0, [])
 
 
 def stream(database: Database, sql: str, values: Any) -> Iterator[Any]:

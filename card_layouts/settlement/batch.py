@@ -14,8 +14,12 @@ from typing import Any
 from card_layouts.codec import cbor
 from card_layouts.crypto.ed25519_cpython import verify_native
 from card_layouts.errors import LayoutError, SealError
+from card_layouts.records.entries import CASH_SALE, INTENT
+from card_layouts.settlement import lines
 
-SCHEMA = 2
+SCHEMA = 3
+# Types of slots that get lines. Up to schema 2 tourist tickets had none.
+EARNING = {2: (INTENT, CASH_SALE), 3: lines.EARNING}
 DOMAIN = b"tornello settlement\0"
 KEY_ID_BYTES, SIGNATURE_BYTES, HASH_BYTES = 4, 64, 32
 
@@ -99,8 +103,8 @@ def decode_body(data: bytes) -> Body:
     for (name, kind), value in zip(FIELDS, found):
         if not isinstance(value, kind):
             raise LayoutError("batch.body.%s: %r, wanted %s" % (name, value, kind.__name__))
-    if found[0] != SCHEMA:
-        raise LayoutError("batch.body.schema: %d, wanted %d" % (found[0], SCHEMA))
+    if found[0] not in EARNING:
+        raise LayoutError("batch.body.schema: %d, wanted 2 or %d" % (found[0], SCHEMA))
     body = {name: value for (name, _), value in zip(FIELDS, found)}
     for name, kinds in ROWS.items():
         for place, row in enumerate(body[name]):

@@ -7,7 +7,7 @@ Left out of the board's image. Source: SPEC_SETTLEMENT.md section 6; decision D2
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from card_layouts.fares.mounted import Tariff
@@ -72,7 +72,7 @@ class Checker:
         reading = Reading(self, body, tariffs)
         reading.read(lines)
         for row in body["devices"]:
-            self._check_device(row, reading.here, reading.forged)
+            self._check_device(row, reading, b.EARNING[body["schema"]])
         self._check_named(body, reading.here)
         reading.split()
         if reading.tree.root() != body["root"] or reading.tree.count != body["lines"]:
@@ -131,9 +131,10 @@ class Checker:
                 self.find("tariff %d of authority %d: %s" % (version, authority, error))
         return found
 
-    def _check_device(self, row: list[Any], here: dict[Slot, int], forged: set[Slot]) -> None:
+    def _check_device(self, row: list[Any], reading: Reading, kinds: Sequence[int]) -> None:
         """Compare what the edges carried of a device with what the batch says of it."""
         device, epoch = row[:2]
+        here, forged = reading.here, reading.forged
         rows = self._rows.setdefault((device, epoch), [])
         before = self._row_before(device, epoch)
         for words in self.witness.check_chain(row, rows, self._number):
@@ -146,7 +147,7 @@ class Checker:
         told = {slot[2]: place for slot, place in here.items() if slot[:2] == (device, epoch)}
         missing = [
             seq
-            for seq in sorted(self.witness.earning(row, before, self._number, replaced))
+            for seq in sorted(self.witness.earning(row, before, self._number, replaced, kinds))
             if (device, epoch, seq) not in self.standing
         ]
         for low, high in _runs(missing):

@@ -1,8 +1,8 @@
 """A settlement line: one event that could earn, without anything that tells the card.
 
 A line of an INTENT or CASH_SALE holds the entry's payload with the card's fields blanked, so that
-the engine prices it again from the line alone. Seconds are kept
-only as far as a price asks for them. Left out of the board's image.
+the engine prices it again from the line alone; that of a TICKET says who carried which product.
+Seconds are kept only as far as a price asks for them. Left out of the board's image.
 Source: SPEC_SETTLEMENT.md section 1; decisions D14, D25; W-148.
 """
 
@@ -11,20 +11,22 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from card_layouts.cards.card_layout import G
+from card_layouts.cards.ulc_layout import ULC_HEADER
 from card_layouts.codec.bits import Layout, table
 from card_layouts.errors import LayoutError
 from card_layouts.records import entries
-from card_layouts.records.entries_service import CASH_SALE
+from card_layouts.records.entries_service import CASH_SALE, TICKET
 from card_layouts.records.entries_tap import INTENT
 
 LINE_LAYOUT = 1
 FACTS_BYTES = 96
 
 # What a line tells of. Numbers are never used twice.
-RIDE = 1  # an INTENT that came since the batch before
+EARNING = (entries.INTENT, entries.CASH_SALE, entries.TICKET)  # types of slots that get lines
+RIDE = 1  # an INTENT or TICKET that came since the batch before
 SALE = 2  # a CASH_SALE, likewise
 LATER = 3  # a slot of an earlier batch: became posted, or was taken back
-UNREAD = 4  # a slot that says it is an INTENT or CASH_SALE and is kept only as evidence
+UNREAD = 4  # a slot that says it is one of these and that is kept only as evidence
 OTHER = 5  # revenue no slot tells of: sold at counters, moved by a module of the ledger
 FORGED = 6  # a slot that has no number: a later block than its number's sealed it
 KIND_NAMES = ("", "ride", "sale", "later", "unread", "other", "forged")
@@ -182,6 +184,17 @@ _WAS_TIME = _BITS - sum(INTENT.find("was_time"))
 _WAS_ZONE = _BITS - sum(INTENT.find("was_start_zone"))
 _SALE_KEPT = _kept(CASH_SALE, [CASH_SALE.find(name) for name in ("clerk", "shift", "time")])
 _SALE_TIME = _BITS - sum(CASH_SALE.find("time"))
+_HEADER_AT = TICKET.find("header")[0]
+_OF_TICKET = [
+    TICKET.find(name)
+    for name in ("uid", "was_slot", "new_slot", "counter", "writes", "time", "shift")
+] + [
+    (_HEADER_AT + bit, width)
+    for name in ("layout", "days", "group", "zones", "sold", "channel", "activate_by", "price")
+    for bit, width in (ULC_HEADER.find(name),)
+]
+_TICKET_KEPT = _kept(TICKET, _OF_TICKET)
+_TICKET_TIME = _BITS - sum(TICKET.find("time"))
 
 
 def blank_intent(payload: bytes) -> bytes:
@@ -204,6 +217,17 @@ def blank_sale(payload: bytes) -> bytes:
     whole = int.from_bytes(payload, "big")
     seconds = whole >> _SALE_TIME & _SECONDS
     kept = whole & _SALE_KEPT | (seconds - seconds % 60) << _SALE_TIME
+    return kept.to_bytes(FACTS_BYTES, "big")
+
+
+def blank_ticket(payload: bytes) -> bytes:
+    """Return a TICKET's payload without what tells the ticket, its time floored to the minute.
+
+    Of the ticket's header authority and product stay.
+    """
+    whole = int.from_bytes(payload, "big")
+    seconds = whole >> _TICKET_TIME & _SECONDS
+    kept = whole & _TICKET_KEPT | (seconds - seconds % 60) << _TICKET_TIME
     return kept.to_bytes(FACTS_BYTES, "big")
 
 
@@ -235,8 +259,13 @@ def revenue_facts(
     )
 
 
+def blank(kind: int, payload: bytes) -> bytes:
+    """Return the payload of an entry of this type as a line holds it."""
+    if kind == entries.INTENT:
+        return blank_intent(payload)
+    return blank_sale(payload) if kind == entries.CASH_SALE else blank_ticket(payload)
+
+
 def is_blank(line: Line) -> bool:
     """Return whether the facts hold nothing that a line may not hold."""
-    if line.type == entries.INTENT:
-        return blank_intent(line.facts) == line.facts
-    return line.type != entries.CASH_SALE or blank_sale(line.facts) == line.facts
+    return line.type not in EARNING or blank(line.type, line.facts) == line.facts

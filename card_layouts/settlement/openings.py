@@ -15,7 +15,7 @@ from card_layouts.codec import cbor
 from card_layouts.crypto.aes import ECB, aes
 from card_layouts.crypto.cmac import cmac
 from card_layouts.errors import LayoutError
-from card_layouts.records.entries import CASH_SALE, INTENT, OUTCOME
+from card_layouts.records.entries import OUTCOME
 from card_layouts.records.entries_tap import OUTCOME as OUTCOME_LAYOUT
 from card_layouts.records.entries_tap import OUTCOME_ABORTED, OUTCOME_COMMITTED
 from card_layouts.records.slot import (
@@ -94,12 +94,12 @@ def _is_of_its_block(checker: Checker, slot: ln.Slot, k_enc: bytes, k_mac: bytes
 def _compare(checker: Checker, slot: bytes, payload: bytes) -> tuple[int, str]:
     """Return (1 if there is a line to compare with, what differs or "")."""
     kind, device, epoch, seq = slot_names(slot)
-    if kind in (INTENT, CASH_SALE):
+    if kind in ln.EARNING:
         standing = checker.standing.get((device, epoch, seq))
-        blank = ln.blank_intent if kind == INTENT else ln.blank_sale
         if standing is None:
             return 0, ""  # a later batch will tell of it
-        return 1, "" if standing.facts == blank(payload) else "its line says otherwise than it does"
+        is_told = standing.facts == ln.blank(kind, payload)
+        return 1, "" if is_told else "its line says otherwise than it does"
     if kind != OUTCOME:
         return 0, ""
     of = OUTCOME_LAYOUT.get(payload, "of")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from card_layouts.cards.card_layout import G
 from card_layouts.errors import LayoutError
 from card_layouts.fares.repeat import DIFFERENT, RATEABLE, SAME, UNRATED
-from card_layouts.records.entries import CASH_SALE, INTENT
+from card_layouts.records.entries import INTENT, TICKET
 from card_layouts.records.entries_service import CASH_SALE as SALE_LAYOUT
 from card_layouts.records.entries_tap import INTENT as INTENT_LAYOUT
 from card_layouts.settlement import batch as b
@@ -32,10 +32,10 @@ from card_layouts.settlement.totals import (
     Key,
     Totals,
     billed,
+    facts_of,
     key_of,
     other_facts,
     ride_facts,
-    sale_facts,
 )
 
 if TYPE_CHECKING:
@@ -136,8 +136,7 @@ class Reading:
             self.checker.replaced.setdefault(line.slot, []).append(was)
 
     def _add(self, line: Line, place: int) -> str:
-        is_sale = line.type == CASH_SALE
-        facts = sale_facts(line.facts) if is_sale else ride_facts(line.facts)
+        facts = facts_of(line.type, line.facts)
         answer = self._answer(line, facts.authority)
         payer = answer.payer
         key = key_of(facts, self.terms.day(facts.authority, facts.tariff, facts.seconds), payer)
@@ -172,6 +171,8 @@ class Reading:
         if found is None:
             if line.type == INTENT:
                 found = ride_answer(self.tariffs, authority, INTENT_LAYOUT.unpack(line.facts))
+            elif line.type == TICKET:
+                found = Answer(SAME, "")  # paid beforehand: it says who carried, not what it costs
             else:
                 sale = SALE_LAYOUT.unpack(line.facts)
                 found = sale_answer(self.tariffs, sale)
@@ -186,7 +187,7 @@ class Reading:
             return "the tariff does not price it so: " + _words_of(line)
         if answer.verdict == UNRATED:
             rateable = line.type != INTENT or G.get(line.facts, "kind") in RATEABLE
-            facts = ride_facts(line.facts) if line.type == INTENT else sale_facts(line.facts)
+            facts = facts_of(line.type, line.facts)
             if not rateable and facts.charged:
                 return "it takes money and is no ride: " + _words_of(line)
             if rateable and not candidates(self.tariffs, facts.authority, facts.tariff)[1]:
@@ -246,7 +247,7 @@ def _refused_forged(line: Line, before: Standing | None) -> str:
 
 
 def _words_of(line: Line) -> str:
-    facts = ride_facts(line.facts) if line.type == INTENT else sale_facts(line.facts)
+    facts = facts_of(line.type, line.facts)
     return "charged %d of %d cents, rule %d.%d, zones %04x, group %d, tariff %d of authority %d" % (
         facts.charged, facts.full, facts.product, facts.rule & 15, facts.zones, facts.group,
         facts.tariff, facts.authority,

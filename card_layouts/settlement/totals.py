@@ -12,10 +12,13 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from card_layouts.cards.card_layout import G
+from card_layouts.cards.ulc_layout import ULC_HEADER
 from card_layouts.codec.bits import Layout
 from card_layouts.fares.inputs import SLOTS
 from card_layouts.fares.repeat import PASS_RULES
-from card_layouts.records.entries_service import CASH_SALE, PAID_CASH, ROUNDING_ZERO
+from card_layouts.records.entries import CASH_SALE as SALE_TYPE
+from card_layouts.records.entries import INTENT as INTENT_TYPE
+from card_layouts.records.entries_service import CASH_SALE, PAID_CASH, ROUNDING_ZERO, TICKET
 from card_layouts.records.entries_tap import INTENT
 from card_layouts.settlement.lines import REVENUE
 from card_layouts.settlement.passes import (
@@ -80,6 +83,13 @@ _SALE = _places(
 )  # fmt: skip
 
 
+_HEADER_AT = TICKET.find("header")[0]
+_TICKET = _places(TICKET, ("authority", "operator", "tariff", "group", "time"), 0, 96) + [
+    (TICKET.size * 8 - _HEADER_AT - bit - width, (1 << width) - 1)
+    for bit, width in map(ULC_HEADER.find, ("authority", "product"))
+]
+
+
 def ride_facts(payload: bytes) -> Facts:
     """Return the facts of an INTENT's payload, whole or blanked."""
     body = int.from_bytes(payload[7:36], "big")
@@ -95,9 +105,30 @@ def ride_facts(payload: bytes) -> Facts:
                  amount, reduction, rule, transfers, seconds, "", carried)  # fmt: skip
 
 
-def carried_by(payload: bytes) -> int:
+def ticket_facts(payload: bytes) -> Facts:
+    """Return the facts of a TICKET's payload: no cents, but who carried a product paid before.
+
+    In another authority's area it is no product of that area's.
+    """
+    whole = int.from_bytes(payload, "big")
+    authority, operator, tariff, group, seconds, issuer, product = [
+        whole >> at & mask for at, mask in _TICKET
+    ]
+    at_home = product if issuer == authority else 0
+    return Facts(authority, operator, issuer, tariff, at_home, group, 0, 0, 0, 0, 0, 0, 0, seconds,
+                 "", product)  # fmt: skip
+
+
+def facts_of(kind: int, payload: bytes) -> Facts:
+    """Return the facts of an entry of this type: INTENT, CASH_SALE, TICKET."""
+    if kind == INTENT_TYPE:
+        return ride_facts(payload)
+    return sale_facts(payload) if kind == SALE_TYPE else ticket_facts(payload)
+
+
+def carried_by(kind: int, payload: bytes) -> int:
     """Return the issuer's number of the pass or pack that carried a ride; 0 = none did."""
-    return ride_facts(payload).carried
+    return facts_of(kind, payload).carried
 
 
 def _carried(payload: bytes, product: int, at_home: int) -> int:

@@ -11,12 +11,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from card_layouts.records.chain import chain_next, chain_start
-from card_layouts.records.entries import CASH_SALE, INTENT
 from card_layouts.records.slot import check_crc
 from card_layouts.settlement.ciphertext import Run, slot_names
 from card_layouts.settlement.forged import Forgeries
+from card_layouts.settlement.lines import EARNING
 
-EARNING = (INTENT, CASH_SALE)
 Device = tuple[int, int]  # device, epoch
 Row = list[Any]  # of a batch's devices: device, epoch, seq, H, held
 
@@ -108,8 +107,10 @@ class Witness:
                 name, seq, found.hex()[:16], bytes(chain).hex()[:16],
             )  # fmt: skip
 
-    def earning(self, row: Row, before: Row | None, batch: int, replaced: set[int]) -> set[int]:
-        """Return the seqs that a batch must have lines of: new or `replaced`, and could earn."""
+    def earning(
+        self, row: Row, before: Row | None, batch: int, replaced: set[int], kinds: Sequence[int]
+    ) -> set[int]:
+        """Return the seqs that a batch must have lines of: new or `replaced`, of these types."""
         now = _Covered(row)
         then = _Covered(before) if before is not None else None
         found = set()
@@ -117,7 +118,7 @@ class Witness:
             is_new = not (then and then.has(seq)) or seq in replaced
             if is_new and now.has(seq):
                 slot = self.slot(row[0], row[1], seq, batch)
-                if slot and slot_names(slot)[0] in EARNING and check_crc(slot):
+                if slot and slot_names(slot)[0] in kinds and check_crc(slot):
                     found.add(seq)
         return found
 
