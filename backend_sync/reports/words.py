@@ -53,6 +53,8 @@ TEXTS = {
     "month": ("month", "kuukausi", "månad", "mese", "месяц"),
     "made_at": ("made at", "laadittu", "skapad", "creato il", "составлено"),
     "currency": ("currency", "valuutta", "valuta", "valuta", "валюта"),
+    "k": ("least cards in a cell", "kortteja vähintään", "minst kort i en cell",
+          "carte per cella almeno", "карт в ячейке не меньше"),
     "page": ("page", "sivu", "sida", "pagina", "страница"),
     "name": ("name", "nimi", "namn", "nome", "название"),
     "version": ("version", "versio", "version", "versione", "версия"),
