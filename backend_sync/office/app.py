@@ -18,6 +18,7 @@ from backend_sync.office.pages.cards import Cards
 from backend_sync.office.pages.devices import Devices
 from backend_sync.office.pages.door import Door
 from backend_sync.office.pages.frame import Frame, Parts, Subject
+from backend_sync.office.pages.operating import OperatingPages
 from backend_sync.office.pages.registers import Registers as RegisterPages
 from backend_sync.office.pages.sales import Sales
 from backend_sync.office.pages.selling import Selling
@@ -32,7 +33,8 @@ from backend_sync.storage.disk import DiskRefused
 
 # In the order of the menu; a subject that is not here does not exist.
 SUBJECTS: tuple[type[Subject], ...] = (
-    *(Door, Today, Selling, Cards, Sales, Devices, Tariffs, Settlement, RegisterPages, Trail),
+    *(Door, Today, Selling, Cards, Sales, Devices, Tariffs, OperatingPages),
+    *(Settlement, RegisterPages, Trail),
 )
 ROUTES = tuple(route for subject in SUBJECTS for route in subject.ROUTES)
 # The world's fault: what was asked for can be asked again.
