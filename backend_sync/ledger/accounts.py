@@ -23,9 +23,11 @@ BREAKAGE = "BREAKAGE"  # per issuer: dormant value, by stated policy
 PAYOUT = "PAYOUT"  # per area: refunded to bearers
 ROUNDING = "ROUNDING"  # per area: cash rounding
 GOODWILL = "GOODWILL"  # per area: given in a dispute
+BANK = "BANK"  # per authority: what statements of its bank moved, negative = came in
+PAID = "PAID"  # per area and operator: what its bank paid of REV, negative
 KINDS = (
     *(CASH, PREPAID, LIAB, PLEDGE, REV, CONCESSION, CLEARING, VAT, FEES, LOSS, UNALLOCATED),
-    *(BREAKAGE, PAYOUT, ROUNDING, GOODWILL),
+    *(BREAKAGE, PAYOUT, ROUNDING, GOODWILL, BANK, PAID),
 )
 # A card's accounts are opened with the card: a name of these that is not there is no card.
 CARD_KINDS = (f"{LIAB}:", f"{UNALLOCATED}:card:")

@@ -1,4 +1,4 @@
-"""What is still to be paid and collected: all statements so far, less all orders to a bank so far.
+"""What is still to be paid and collected: all statements, less orders to banks and what they say.
 
 So nothing is paid twice, what a correction took back is taken off the next payment, and whose
 account is not known yet loses nothing. Authorities pay each other what is left of both directions.
@@ -9,6 +9,7 @@ from collections import defaultdict
 from typing import NamedTuple
 
 from backend_sync.settlement.close import every_batch
+from backend_sync.settlement.received import settled_beside_orders
 from backend_sync.settlement.statements import statements
 from backend_sync.storage.database import Database
 from card_layouts.fares.settlement import HOLDER
@@ -39,4 +40,8 @@ def outstanding(database: Database) -> list[Due]:
         "SELECT authority, party, sum(cents) FROM bank_lines GROUP BY authority, party"
     ):
         left[authority, party] -= int(cents)
+    for authority, party, cents in settled_beside_orders(database):
+        left[authority, party] += cents
+        if party.startswith("authority-"):  # both sides of it are outstanding again
+            left[int(party.partition("-")[2]), f"authority-{authority}"] -= cents
     return [Due(*name, cents) for name, cents in sorted(left.items()) if cents]

@@ -21,9 +21,19 @@ from backend_sync.keyring.keyfile import KeyFileError
 from backend_sync.ledger.place import Place, PlaceError, reason
 from backend_sync.ledger.show import money, table
 from backend_sync.ports import KeyringError
+from backend_sync.registers.refusals import Refused
+from backend_sync.settlement import bank_commands
 from backend_sync.settlement.bank import BankRefused, order, write_orders
 from backend_sync.settlement.bills import Bill, bills
-from backend_sync.settlement.close import Closed, SettlementError, close_day, every_batch
+from backend_sync.settlement.camt import CamtFault
+from backend_sync.settlement.close import (
+    FIRST_DAY,
+    Closed,
+    SettlementError,
+    close_day,
+    every_batch,
+    refuse_future,
+)
 from backend_sync.settlement.export import (
     export,
     export_statements,
@@ -34,10 +44,12 @@ from backend_sync.settlement.export import (
 )
 from backend_sync.settlement.holds import differences
 from backend_sync.settlement.parties import PartiesError, read_parties
+from backend_sync.settlement.received import StatementRefused
+from backend_sync.settlement.references import account_party, reference_of
 from backend_sync.settlement.words import batch_lines, batch_values, date_of, equality
 from backend_sync.storage.database import Database
+from backend_sync.storage.disk import DiskRefused
 
-FIRST_DAY = date(2020, 1, 1)
 Answer = tuple[int, Any, list[str]]  # exit code, JSON, lines for people
 
 
@@ -47,10 +59,10 @@ def main(arguments: Sequence[str]) -> int:
     run: Callable[[argparse.Namespace], Answer] = options.run
     try:
         code, found, lines = run(options)
-    except (SettlementError, BankRefused) as error:
+    except (SettlementError, BankRefused, StatementRefused, Refused) as error:
         print(f"settlement {options.command}: {error}", file=sys.stderr)
         return 1
-    except (PlaceError, PartiesError, KeyFileError, KeyringError) as error:
+    except (PlaceError, PartiesError, CamtFault, DiskRefused, KeyFileError, KeyringError) as error:
         print(f"settlement {options.command}: {error}", file=sys.stderr)
         return 2
     except OSError as error:
@@ -101,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         if name == "pay":
             sub.add_argument("--parties", type=Path, required=True, metavar="FILE",
                              help="whose account is which")  # fmt: skip
+    bank_commands.add_commands(commands, SystemClock())
     return parser
 
 
@@ -121,22 +134,12 @@ def _slot(text: str) -> tuple[int, int, int]:
 
 def _close(options: argparse.Namespace) -> Answer:
     place, clock = Place(options.place), SystemClock()
-    _not_ahead(options.day, clock)
+    refuse_future(options.day, clock.utc_seconds())
     with place.ledger(clock) as ledger:
         closed = close_day(ledger, options.day, hashes_of(read_packages(place.tariffs)))
     words = "closed" if closed.fresh else "was closed before"
     lines = [f"batch {closed.number} {words}", *batch_lines(closed.values)]
     return 0, {"fresh": closed.fresh, **batch_values(closed)}, lines
-
-
-def _not_ahead(day: int, clock: SystemClock) -> None:
-    """Refuse a day that has not begun: batches only go forward, it would close all until then."""
-    ahead = day - clock.utc_seconds() // 86_400
-    if ahead > 0:
-        raise SettlementError(
-            f"service day {FIRST_DAY + timedelta(days=day)} begins {ahead} days from now; wanted"
-            " today or a day before: it would close every day until then, for good"
-        )
 
 
 def _list(options: argparse.Namespace) -> Answer:
@@ -158,8 +161,15 @@ def _show(options: argparse.Namespace) -> Answer:
 
 def _bills(options: argparse.Namespace) -> Answer:
     with Place(options.place).books() as database:
-        found = bills(database, _wanted(database, options.number))
-    return 0, [bill._asdict() for bill in found], table(Bill._fields, found)
+        closed = _wanted(database, options.number)
+        found = bills(database, closed)
+    # What the holder writes into his payment: one reference for all his products of the batch.
+    names = (*Bill._fields, "reference")
+    rows = [
+        (*bill, reference_of(closed.number, account_party(bill.authority, bill.account)))
+        for bill in found
+    ]
+    return 0, [dict(zip(names, row, strict=True)) for row in rows], table(names, rows)
 
 
 def _export(options: argparse.Namespace) -> Answer:

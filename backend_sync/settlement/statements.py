@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from backend_sync.ledger.show import money, table
 from backend_sync.settlement.close import Closed
+from backend_sync.settlement.references import reference_of
 from backend_sync.settlement.words import date_of, dated
 from card_layouts.settlement.batch import COLUMNS
 
@@ -34,12 +35,20 @@ class Statement(NamedTuple):
     due: int
     tables: dict[str, list[list[Any]]]
 
+    @property
+    def reference(self) -> str:
+        """Return what a payer writes into his payment; "" for who pays nothing by himself."""
+        is_payer = self.party.startswith("payer-") and self.due < 0
+        return reference_of(self.batch, self.party) if is_payer else ""
+
     def as_json(self) -> bytes:
         tables = {
             name: [dict(zip(COLUMNS[name], row, strict=True)) for row in rows]
             for name, rows in self.tables.items()
         }
         found = {**self._asdict(), "tables": tables}
+        if self.reference:
+            found["reference"] = self.reference
         return (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode()
 
     def as_text(self) -> bytes:
@@ -48,6 +57,7 @@ class Statement(NamedTuple):
             f"Statement of {self.party}: batch {self.batch}, service day {self.day}",
             f"{side}: {money(abs(self.due))} {self.currency}",
         ]
+        lines += [f"reference: {self.reference}"] if self.reference else []
         for name, rows in self.tables.items():
             shown = [
                 [money(cell) if column in CENTS else cell

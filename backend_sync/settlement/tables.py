@@ -17,6 +17,7 @@ from backend_sync.storage.columns import (
 )
 
 CODE_LENGTH, PARTY_LENGTH = 64, 96
+REFERENCE_LENGTH, WORDS_LENGTH = 140, 200
 
 settlement_batches = append_only(
     Table(
@@ -125,3 +126,48 @@ bank_lines = append_only(
 )
 
 BANK_BOOKS = (bank_orders, bank_lines)
+
+# What banks said: every booked line once, whatever files tell of it, and whom it paid.
+bank_statements = append_only(
+    Table(
+        "bank_statements",
+        metadata,
+        id_column(),
+        word_column("digest", 64),  # SHA-256 of the file
+        number_column("received"),
+        UniqueConstraint("digest"),
+    )
+)
+bank_movements = append_only(
+    Table(
+        "bank_movements",
+        metadata,
+        id_column(),
+        Column("statement", Big, ForeignKey("bank_statements.id"), nullable=False),
+        word_column("key", 64),  # the bank's own name of the line, hashed
+        number_column("authority"),  # whose account
+        number_column("cents"),  # above 0: it came in
+        number_column("day"),  # booked; 0 = not said
+        word_column("reference", REFERENCE_LENGTH),  # the first one; never a name or a text
+        word_column("target", PARTY_LENGTH),  # what it pays; "" = a case for a person
+        word_column("party", PARTY_LENGTH),
+        number_column("settles"),  # cents of what is outstanding that an order had not taken
+        UniqueConstraint("key"),
+        Index(None, "target"),
+    )
+)
+bank_decisions = append_only(
+    Table(
+        "bank_decisions",
+        metadata,
+        id_column(),
+        Column("movement", Big, ForeignKey("bank_movements.id"), nullable=False),
+        word_column("party", PARTY_LENGTH),  # "" = none of ours
+        word_column("words", WORDS_LENGTH),
+        word_column("by_user", 64),
+        number_column("decided"),
+        UniqueConstraint("movement"),
+    )
+)
+
+STATEMENT_BOOKS = (bank_statements, bank_movements, bank_decisions)
