@@ -2,7 +2,9 @@
 
 paho's thread only puts messages into a bounded queue; all work happens in the caller's loop. A
 full queue drops a message: edges send again until the ledger's own acknowledgement arrives, so a
-PUBACK promises nothing and a drop costs time only. Source: architecture.md section 6, D17.
+PUBACK promises nothing and a drop costs time only. So does what a connection's end left in paho's
+queue: sent first over the next one, it would fill a line that is cut again and again for ever.
+Source: architecture.md section 6, D17.
 """
 
 import queue
@@ -82,6 +84,7 @@ class MqttBroker:
         )
         self.client.max_queued_messages_set(OUT_QUEUE_MESSAGES)
         self.client.reconnect_delay_set(1, RECONNECT_SECONDS_MAX)
+        self.client.on_pre_connect = lambda client, userdata: client.drop_out_messages()
         self.client.on_connect = self._on_connect
         self.client.on_disconnect = self._on_disconnect
         self.client.on_message = self._on_message
