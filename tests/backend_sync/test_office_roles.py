@@ -15,6 +15,7 @@ from backend_sync.office.app import ROUTES
 from backend_sync.office.gate import PUBLIC
 from backend_sync.registers.rights import ROLES, Scope
 from tests.backend_sync.office_world import DEVICE, FERRY, OTHERS, PEOPLE, TOWN, Office
+from tests.backend_sync.operating.planners import three_owners
 
 TABLE = Path(__file__).with_name("roles.csv")
 USERS = {role: name for name, role, authority, operator, _ in PEOPLE
@@ -42,6 +43,7 @@ def office(tmp_path_factory):
         ("spare.ferry", other, Scope(FERRY, 20, "", "spare.ferry")),
     ):
         users.add(by, name, "driver", scope, ("own.see", "sales.make"), "4711")
+    assert three_owners(made.folder, made.clock) == [1, 2, 3]
     yield made
     made.close()
 
@@ -68,6 +70,10 @@ def objects(office):
                                 ("foreign", 3, "operator-2-20")):  # fmt: skip
         found["/devices/{number}", name] = (f"/devices/{device}", None)
         found["/settlement/{number}/{party}.{form}", name] = (f"/settlement/1/{party}.txt", None)
+    for version, name in enumerate(("own", "other operator", "foreign"), 1):
+        for end in ("", "/zip", "/force"):
+            path = f"/operating/{version}{end}"
+            found["/operating/{version}" + end, name] = (path, {"seen": 9, "from_day": "2026-06-04"})
     for name, user in (("own", "spare"), ("other operator", "spare.eleven"),
                        ("foreign", "spare.ferry")):  # fmt: skip
         found["/users/{name}", name] = (f"/users/{user}", None)
@@ -149,7 +155,7 @@ def test_nothing_of_another_area_or_operator_stands_on_a_page_of_ones_own(office
                "olli": ("otto", "spare.eleven", "ferry", "harbour", "carl"),
                "ferry": ("carl", "kamppi", "olli", str(office.number()))}  # fmt: skip
     pages = ("/today", "/cards", "/sales", "/sales/shifts", "/devices", "/tariffs", "/settlement",
-             "/settlement/1", "/stock", "/users", "/proposals", "/trail")  # fmt: skip
+             "/settlement/1", "/operating", "/stock", "/users", "/proposals", "/trail")  # fmt: skip
     for name, marks in foreign.items():
         client = office.client(name)
         for path in pages:

@@ -8,7 +8,7 @@ from backend_sync.operating.records import Owner
 from backend_sync.registers.rights import Scope
 from tests.backend_sync.builders import FixedClock
 from tests.backend_sync.feed_files import SMALL, archive
-from tests.backend_sync.settled_worlds import MORNING, TOWN
+from tests.backend_sync.settled_worlds import FERRY, MORNING, TOWN
 
 TODAY = datetime.date(2026, 6, 4)  # a Thursday, of MORNING
 TOMORROW = TODAY + datetime.timedelta(days=1)
@@ -69,3 +69,14 @@ class Planning:
         files = sorted(path.name for path in (self.folder / "operating").glob("*")
                        if path.name != "lock")  # fmt: skip
         return rows, files
+
+
+def three_owners(folder, clock):
+    """Upload a version of each of three operators, two of one area; return their ids."""
+    found = []
+    with open_operating(folder, clock) as operating:
+        for owner in (TEN, ELEVEN, Owner(FERRY, 20)):
+            agency = f"agency_id,agency_name,agency_timezone\n{owner.operator},B,Europe/Helsinki\n"
+            body = io.BytesIO(zipped(folder, **TOWN_FEED, agency=agency))
+            found.append(operating.upload(owner.scope(), "planner", owner, body).id)
+    return found

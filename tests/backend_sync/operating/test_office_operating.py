@@ -106,8 +106,9 @@ def test_versions_of_others_are_no_other_than_missing_ones(office):
         assert "No version has been uploaded" in client.get(HOME).text
         assert "No version has been uploaded" in client.get(f"{HOME}?operator=10").text
     # An operator uploads for himself, whatever his form says.
-    mine = upload(office, otto, operator="10", agency="agency_id,agency_name,agency_timezone\n"
-                  "2,Otto,Europe/Helsinki\n", routes="route_id,route_short_name\nr,1\n")  # fmt: skip
+    agency = "agency_id,agency_name,agency_timezone\n2,Otto,Europe/Helsinki\n"
+    mine = upload(office, otto, operator="10", agency=agency,
+                  routes="route_id,route_short_name\nr,1\n")  # fmt: skip
     assert mine.status_code == 303
     assert rows_of(office.client("otto").get(HOME).text, "versions")[0][0] == "1"
     # Their authority sees both, and maintains them.
