@@ -73,7 +73,8 @@ def objects(office):
     for version, name in enumerate(("own", "other operator", "foreign"), 1):
         for end in ("", "/zip", "/force"):
             path = f"/operating/{version}{end}"
-            found["/operating/{version}" + end, name] = (path, {"seen": 9, "from_day": "2026-06-04"})
+            form = {"seen": 9, "from_day": "2026-06-04"}
+            found["/operating/{version}" + end, name] = (path, form)
     for name, user in (("own", "spare"), ("other operator", "spare.eleven"),
                        ("foreign", "spare.ferry")):  # fmt: skip
         found["/users/{name}", name] = (f"/users/{user}", None)
