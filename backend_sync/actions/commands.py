@@ -49,7 +49,7 @@ def add_command(commands: Any, clock: Clock) -> None:
 def _add(subs: Any, name: str, run: Any, sentence: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = subs.add_parser(name, help=sentence, description=sentence)
     parser.set_defaults(run=run)
-    parser.add_argument("--place", default="ledger.db", help="folder, file or URL of the ledger")
+    parser.add_argument("place", nargs="?", default="ledger.db", help="folder, file or URL")
     parser.add_argument("--json", action="store_true", help="as JSON")
     return parser
 

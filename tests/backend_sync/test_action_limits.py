@@ -133,7 +133,7 @@ def test_the_commands_sell_show_list_and_cancel(tmp_path, koivula, capsys):
     (tmp_path / "tariffs" / "town.ttar").write_bytes(body[:6] + bytes([AUTHORITY]) + body[7:])
 
     def run(*words, code=0):
-        assert main(["action", *words, "--place", str(tmp_path), "--json"]) == code
+        assert main(["action", words[0], str(tmp_path), *words[1:], "--json"]) == code
         return json.loads(capsys.readouterr().out)
 
     sell = ("create", "--key", "web-7", "--card", str(shop.card), "--cents")
