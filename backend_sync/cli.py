@@ -14,6 +14,7 @@ COMMANDS = {
     "sales": ("backend_sync.sales.main", "cash-up of clerks and drivers; evidence"),
     "register": ("backend_sync.registers.main", "cards and users: deliver, move, user, trail ..."),
     "office": ("backend_sync.office.main", "pages of the ledger in a browser: serve, till"),
+    "report": ("backend_sync.reports.main", "figures as text, PDF, Excel: list, run, saved ..."),
     "api": ("backend_sync.api.main", "interfaces for machines: key, openapi, publish"),
     "settlement": ("backend_sync.settlement.main", "close service days; statements, files"),
     "tariff": ("backend_sync.tariffs.main", "compile a tariff over a GTFS feed"),

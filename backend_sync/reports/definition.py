@@ -125,6 +125,12 @@ def allowed(user: User, right: str, authority: int = 0, operator: int = 0) -> Sc
     return scope
 
 
+def demand_whole(user: User, right: str, authority: int) -> None:
+    """Raise ReportRefused unless a user has a right over a whole authority, no operator's part."""
+    if not may(user, right, Scope(authority)):
+        raise ReportRefused(f"{user.name} has no right {right!r} over the whole of {authority}")
+
+
 def _check_scope(report: Report, scope: Scope) -> None:
     if not scope.authority:
         raise ReportRefused(f"report {report.name}: of which authority? wanted its number")

@@ -14,6 +14,8 @@ from backend_sync.reports.open_lines import SALE_STANDS
 from backend_sync.reports.table import Cell, Chart, Row, Table, columns, grouped, order
 from card_layouts.records.entries import CASH_SALE
 
+# CROSS JOIN: SQLite keeps this order; else it walks all pendings to look few intents up.
+WAITING = "open_intents o CROSS JOIN pendings p LEFT JOIN rides r ON r.id = o.pending"
 WEEK_S = 7 * 86_400
 QUIET_S = 86_400
 STATES = ("good", "quiet", "gaps", "quarantined")
@@ -22,9 +24,9 @@ STATES = ("good", "quiet", "gaps", "quarantined")
 def suspense(asked: Asked) -> Table:
     """Announced commits without evidence, by age and device: money that is still where it was."""
     rows = asked.database.rows(
-        "SELECT s.since, s.device, coalesce(r.operator, 0), s.cents FROM suspense s"
-        " JOIN pendings p ON p.id = s.pending LEFT JOIN rides r ON r.id = s.pending"
-        " WHERE p.authority = ?", (asked.scope.authority,),
+        "SELECT o.since, o.device, coalesce(r.operator, 0), p.cents"
+        f" FROM {WAITING} WHERE p.id = o.pending AND o.bits = 0 AND p.authority = ?",
+        (asked.scope.authority,),
     )  # fmt: skip
     operator = asked.scope.operator or int(asked.values[OPERATOR])
     rows = [row for row in rows if operator in (0, row[2])]  # a load has no operator
@@ -119,7 +121,7 @@ def _operator_of(asked: Asked, device: int, epoch: int) -> int | None:
     own, values = asked.own("r")
     rows = asked.database.rows(
         "SELECT r.operator FROM (SELECT id FROM entries WHERE device = ? AND epoch = ?"
-        f" ORDER BY seq DESC LIMIT {LOOK_BACK}) e JOIN rides r ON r.id = e.id WHERE {own} LIMIT 1",
+        f" ORDER BY seq DESC LIMIT {LOOK_BACK}) n JOIN rides r ON r.id = n.id WHERE {own} LIMIT 1",
         (device, epoch, *values),
     )
     return int(rows[0][0]) if rows else None

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from backend_sync.ports import Clock
 from backend_sync.registers.rights import User
 from backend_sync.reports.days import Days
-from backend_sync.reports.definition import ReportRefused, allowed
+from backend_sync.reports.definition import ReportRefused, demand_whole
 from backend_sync.reports.query import Query, parse
 from backend_sync.reports.table import FIRST_DAY, month_of
 from backend_sync.reports.tables import saved_queries, saved_steps
@@ -58,8 +58,8 @@ class SavedQueries:
 
     def save(self, by: User, authority: int, name: str, query: Query) -> Saved:
         """Keep a query as the next version of a name; the same again is the version it was."""
-        allowed(by, MAKE, authority)
-        allowed(by, query.of.right, authority)
+        demand_whole(by, MAKE, authority)
+        demand_whole(by, query.of.right, authority)
         if not NAME.fullmatch(name):
             raise ReportRefused(f"{name[:70]!r}: wanted a name of a-z, 0-9 and -, at most 64")
         with self.database.transaction():
@@ -76,7 +76,7 @@ class SavedQueries:
 
     def produce(self, by: User, authority: int, name: str, version: int) -> Saved:
         """Put a version in production; who made it cannot. Raises: ReportRefused."""
-        allowed(by, APPROVE, authority)
+        demand_whole(by, APPROVE, authority)
         with self.database.transaction():
             found = self.version(authority, name, version)
             if found.made_by == by.name:
@@ -90,13 +90,13 @@ class SavedQueries:
 
     def withdraw(self, by: User, authority: int, name: str) -> None:
         """Take a query out of production."""
-        allowed(by, APPROVE, authority)
+        demand_whole(by, APPROVE, authority)
         with self.database.transaction():
             self._step(self._produced(authority, name), WITHDRAWN, by)
 
     def schedule(self, by: User, authority: int, name: str, every: str) -> None:
         """Let a query in production be due every day, week or month; "" = no more."""
-        allowed(by, MAKE, authority)
+        demand_whole(by, MAKE, authority)
         if every and every not in EVERY:
             raise ReportRefused(f"{every[:20]!r}: wanted {', '.join(EVERY)}")
         with self.database.transaction():

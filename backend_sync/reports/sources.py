@@ -12,6 +12,7 @@ from backend_sync.office.today import LOOK_BACK, first_since
 from backend_sync.reports.by_day import POSTED
 from backend_sync.reports.definition import Asked
 from backend_sync.reports.open_lines import SALE_STANDS
+from backend_sync.reports.running import WAITING
 from backend_sync.reports.table import CENTS, COUNT, DAY, NUMBER, TEXT, WORD
 from card_layouts.records.entries import CASH_SALE
 
@@ -94,10 +95,7 @@ def _taken(asked: Asked, sign: str, day: int) -> int:
 
 
 def _suspense(asked: Asked) -> Bound:
-    sql = (
-        "FROM suspense s JOIN pendings p ON p.id = s.pending LEFT JOIN rides r ON r.id = s.pending"
-        " WHERE p.authority = ?"
-    )
+    sql = f"FROM {WAITING} WHERE p.id = o.pending AND o.bits = 0 AND p.authority = ?"
     if asked.scope.operator:
         return Bound(f"{sql} AND r.operator = ?", (asked.scope.authority, asked.scope.operator))
     return Bound(sql, (asked.scope.authority,))
@@ -152,8 +150,8 @@ SOURCES = {
     ),
     "suspense": Source(
         "sales.see", 0, _suspense,
-        {"operator": Piece(NUMBER, "r.operator"), "device": Piece(NUMBER, "s.device")},
-        {"waiting": Piece(COUNT, "count(*)"), "waiting_cents": Piece(CENTS, "sum(s.cents)")},
+        {"operator": Piece(NUMBER, "r.operator"), "device": Piece(NUMBER, "o.device")},
+        {"waiting": Piece(COUNT, "count(*)"), "waiting_cents": Piece(CENTS, "sum(p.cents)")},
     ),
     "devices": Source(
         "usage.see", 0, _devices,

@@ -14,7 +14,7 @@ from backend_sync.ports import Clock
 from backend_sync.registers.rights import User
 from backend_sync.reports.by_day import POSTED
 from backend_sync.reports.days import Days
-from backend_sync.reports.definition import ReportRefused, allowed
+from backend_sync.reports.definition import ReportRefused, demand_whole
 from backend_sync.reports.saved import APPROVE
 from backend_sync.reports.suppression import TOTAL, Count, Counts, withheld
 from backend_sync.reports.table import Row, Table, columns, date_of
@@ -69,7 +69,7 @@ class Statistics:
     def preview(self, by: User, days: Days, first: int, last: int, column: str,
                 k: int = K_LEAST) -> Release:  # fmt: skip
         """Return what a release would be, and keep nothing. Raises: ReportRefused."""
-        allowed(by, USAGE, days.authority)
+        demand_whole(by, USAGE, days.authority)
         _check(days, first, last, column, k, self.clock.utc_seconds())
         counts, labels = self._counts(days.authority, first, last, column)
         hidden = withheld(counts, k)
@@ -83,7 +83,7 @@ class Statistics:
     def release(self, by: User, days: Days, first: int, last: int, column: str,
                 k: int = K_LEAST) -> Release:  # fmt: skip
         """Release a period once; asked again in the same way it is what was given out then."""
-        allowed(by, APPROVE, days.authority)
+        demand_whole(by, APPROVE, days.authority)
         with self.database.transaction():
             for before in self.released(days.authority):
                 if before.first <= last and first <= before.last:
