@@ -1,4 +1,4 @@
-"""`tornello ledger verify-chain`, `backup`, `restore`: whether the books are whole, and copies.
+"""`tornello ledger verify-chain`, `backup`, `restore`, `at`: are the books whole, copies, where.
 
 Each adds a subcommand to `main.py`. Exit code 0 = whole or done, 1 = the books were changed,
 2 = cannot be done. PostgreSQL brings programs for copies of its own, which the answer names.
@@ -12,7 +12,8 @@ from typing import Any
 from backend_sync.keyring.keyfile import KeyFileError
 from backend_sync.ledger.backup import BackupError, back_up, examine, put_back
 from backend_sync.ledger.head_watch import HeadWatch, LedgerIsOlder
-from backend_sync.ledger.place import SQLITE, Place
+from backend_sync.ledger.opening import open_database
+from backend_sync.ledger.place import ELSEWHERE, SQLITE, Place, PlaceError
 from backend_sync.ledger.verify_chain import Head, head_from, verify_chain
 from backend_sync.ports import KeyringError
 from backend_sync.storage.database import Database
@@ -22,7 +23,11 @@ Answer = tuple[int, Any, list[str]]
 
 
 def add_commands(commands: Any) -> None:
-    """Add the three to the subcommands of `tornello ledger`."""
+    """Add them to the subcommands of `tornello ledger`."""
+    at = _add(commands, "at", _at, "say where a folder's books are: in PostgreSQL, at a URL; the"
+              " folder keeps keyring, tariffs and its register of users")  # fmt: skip
+    at.add_argument("place", help="folder with keyring/ and tariffs/, without ledger.db")
+    at.add_argument("--url", required=True, help="postgresql+psycopg://USER@HOST/DATABASE")
     chain = _add(commands, "verify-chain", _verify_chain,
                  "read every sealed row again; names those changed beside the ledger")  # fmt: skip
     chain.add_argument("place", nargs="?", default="ledger.db", help="folder, file or URL")
@@ -43,6 +48,14 @@ def _add(commands: Any, name: str, run: Any, words: str) -> argparse.ArgumentPar
     parser.set_defaults(run=run)
     parser.add_argument("--json", action="store_true", help="as JSON")
     return parser
+
+
+def _at(options: argparse.Namespace) -> Answer:
+    place = Place(options.place)
+    if not Path(options.place).is_dir():
+        raise PlaceError(f"{options.place}: no such folder")
+    path = place.put_elsewhere(options.url, _is_ledger_or_new)
+    return 0, {"file": str(path)}, [f"{path}: the folder's books are there from now on"]
 
 
 def _verify_chain(options: argparse.Namespace) -> Answer:
@@ -79,9 +92,25 @@ def _kept(options: argparse.Namespace) -> Head | None:
         raise BackupError(str(error)) from None
 
 
+def _is_ledger_or_new(url: str) -> None:
+    """Make the books of an empty database. Raises: PlaceError when it holds something else."""
+    with Database(url) as database:
+        tables = _tables(database)
+    if tables and "seals" not in tables:
+        raise PlaceError("that database holds something else; wanted a ledger, or an empty one")
+    if not tables:
+        open_database(url).close()
+
+
 def _has_seals(database: Database) -> bool:
-    columns = "name FROM sqlite_master" if database.sqlite else "tablename FROM pg_tables"
-    return any(row[0] == "seals" for row in database.rows(f"SELECT {columns}"))
+    return "seals" in _tables(database)
+
+
+def _tables(database: Database) -> set[str]:
+    there = "name FROM sqlite_master" if database.sqlite else (
+        "tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+    )  # fmt: skip
+    return {row[0] for row in database.rows(f"SELECT {there}")}
 
 
 def _keyrings_word(place: Place, database: Database) -> str:
@@ -91,7 +120,7 @@ def _keyrings_word(place: Place, database: Database) -> str:
             HeadWatch(database, keyring).incarnation()
     except LedgerIsOlder as error:
         return str(error)
-    except (KeyFileError, KeyringError, OSError) as error:
+    except (KeyFileError, KeyringError, PlaceError, OSError) as error:
         return f"not asked: {error}"
     return ""
 
@@ -124,8 +153,9 @@ def _restore(options: argparse.Namespace) -> Answer:
 
 def _file(place: str, tool: str, must_be: bool = True) -> Path:
     """Return the SQLite file of a place. Raises: BackupError, PlaceError."""
-    if "://" in place and not place.startswith(SQLITE):
+    found = Place(place)
+    is_there = must_be or not found.is_url and (found.folder / ELSEWHERE).exists()
+    url = found.url() if found.is_url or is_there else f"{SQLITE}{found.file}"
+    if not url.startswith(SQLITE):
         raise BackupError(f"a PostgreSQL ledger is copied by its own programs: {tool}")
-    path = Path(place.removeprefix(SQLITE))
-    path = path / "ledger.db" if path.is_dir() else path
-    return Path(Place(place).url().removeprefix(SQLITE)) if must_be else path
+    return Path(url.removeprefix(SQLITE))

@@ -93,6 +93,9 @@ def place_name(place: str) -> str:
 
 def bind(folder: Path, place: str) -> None:
     """Bind a folder to a register for ever. Raises: Refused when it is bound to another."""
+    if not folder.is_dir():
+        words = "books in PostgreSQL are bound by the folder whose ledger.place names their URL"
+        raise Refused(f"{folder}: no such folder; {words}")
     found, wanted = bound_to(folder), place_name(place)
     if found not in ("", wanted):
         raise Refused(f"{folder} is bound to another register already")

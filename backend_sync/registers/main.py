@@ -64,7 +64,12 @@ def _parser() -> argparse.ArgumentParser:
         "let commands on a folder (of a keyring, ledger, customers, links) want a user who signs in"
     )
     binding = add_command(commands, "bind", _bind, words, signed=False)
-    binding.add_argument("--folder", type=Path, required=True, help="for ever bound to PLACE")
+    binding.add_argument(
+        "--folder",
+        type=Path,
+        required=True,
+        help="bound to PLACE for ever; for books in PostgreSQL: that of `ledger at`",
+    )
     card_commands.add_commands(commands, add_command)
     user_commands.add_commands(commands, add_command)
     words = "exit 1 unless everything is what the trail says; names the first changed row"
