@@ -1,121 +1,33 @@
-"""A real browser signs in at the real process, sells, and prints its slip: Chromium, headless.
+"""A real browser signs in at the real process, sells, and prints its slip: Chromium, headless."""
 
-It is driven over its DevTools pipe (two file descriptors, messages of JSON that end in a zero
-byte), so no further package is needed.
-"""
-
-import json
 import os
 import re
 import subprocess
 import sys
-from base64 import b64decode
 from pathlib import Path
 
 import pytest
 
 from backend_sync.clocks import SystemClock
 from backend_sync.registers.passwords import Cost
+from tests.backend_sync.browser import SIZES, Browser
 from tests.backend_sync.office_world import DEVICE, Office
 from tests.backend_sync.registers_world import SECRET
 
 ROOT = Path(__file__).resolve().parents[2]
-FLAGS = ("--headless=new", "--remote-debugging-pipe", "--no-first-run", "--disable-gpu",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync",
-         "--disable-dev-shm-usage", "--no-sandbox")  # fmt: skip
-# Chromium takes its commands from descriptor 3 and answers on 4.
-START = """import os, sys
-from fcntl import F_DUPFD, fcntl
-command, answer = (fcntl(int(number), F_DUPFD, 10) for number in sys.argv[1:3])
-os.dup2(command, 3)
-os.dup2(answer, 4)
-os.execv(sys.argv[3], sys.argv[3:])
-"""
-SIZES = {"wide": (1200, 900), "phone": (390, 844)}
-
-
-class Browser:
-    """One page of a Chromium of its own; every wait is for something that the page says."""
-
-    def __init__(self, program, folder):
-        command, self.commands = os.pipe()
-        self.answers, answer = os.pipe()
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", START, str(command), str(answer), program, *FLAGS,
-             f"--user-data-dir={folder}", "about:blank"],
-            pass_fds=(command, answer), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        os.close(command)
-        os.close(answer)
-        self.read, self.number, self.session, self.loaded = b"", 0, None, 0
-        target = next(one for one in self.say("Target.getTargets")["targetInfos"]
-                      if one["type"] == "page")  # fmt: skip
-        words = {"targetId": target["targetId"], "flatten": True}
-        self.session = self.say("Target.attachToTarget", **words)["sessionId"]
-        self.say("Page.enable")
-
-    def say(self, method, **words):
-        """Send a command; return its result."""
-        self.number += 1
-        message = {"id": self.number, "method": method, "params": words}
-        if self.session:
-            message["sessionId"] = self.session
-        os.write(self.commands, json.dumps(message).encode() + b"\0")
-        while (heard := self.hear()).get("id") != self.number:
-            pass
-        assert "error" not in heard, heard
-        return heard["result"]
-
-    def hear(self):
-        while b"\0" not in self.read:
-            part = os.read(self.answers, 1 << 20)
-            assert part, "the browser is gone"
-            self.read += part
-        line, _, self.read = self.read.partition(b"\0")
-        message = json.loads(line)
-        self.loaded += message.get("method") == "Page.loadEventFired"
-        return message
-
-    def then(self, act):
-        """Do what leads to another page, and wait until that is there."""
-        before = self.loaded
-        act()
-        while self.loaded == before:
-            self.hear()
-
-    def go(self, url):
-        self.then(lambda: self.say("Page.navigate", url=url))
-
-    def js(self, text):
-        found = self.say("Runtime.evaluate", expression=text, returnByValue=True)
-        assert "exceptionDetails" not in found, found
-        return found["result"].get("value")
-
-    def write(self, field, text):
-        """Type into a field, as a person at the keyboard does."""
-        self.js(f"document.querySelector({json.dumps(field)}).focus()")
-        self.say("Input.insertText", text=text)
-
-    def enter(self):
-        """Press Enter in the field that has the focus: the form is sent without a mouse."""
-        key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
-        self.then(lambda: self.say("Input.dispatchKeyEvent", type="keyDown", **key))
-
-    def picture(self, path, size, scheme):
-        """Keep a screenshot; return how many pixels the page is wider than the screen."""
-        width, height = SIZES[size]
-        self.say("Emulation.setDeviceMetricsOverride", width=width, height=height,
-                 deviceScaleFactor=1, mobile=size == "phone")  # fmt: skip
-        scheme = {"name": "prefers-color-scheme", "value": scheme}
-        self.say("Emulation.setEmulatedMedia", features=[scheme])
-        path.write_bytes(b64decode(self.say("Page.captureScreenshot")["data"]))
-        return self.js("document.documentElement.scrollWidth - innerWidth")
-
-    def close(self):
-        self.process.terminate()
-        self.process.wait()
-        os.close(self.commands)
-        os.close(self.answers)
+# Every page that can be opened, and who opens it; {card} is the account of a card.
+PAGES = (
+    ("alma", "today", "/today"), ("alma", "cards", "/cards"),
+    ("alma", "account", "/cards/accounts/{card}"), ("alma", "sales", "/sales?days=7"),
+    ("alma", "shifts", "/sales/shifts"), ("alma", "devices", "/devices"),
+    ("alma", "device", "/devices/1"), ("alma", "tariffs", "/tariffs"),
+    ("alma", "settlement", "/settlement"), ("alma", "settled-day", "/settlement/1"),
+    ("alma", "stock", "/stock"), ("alma", "users", "/users"), ("alma", "user", "/users/carl"),
+    ("alma", "proposals", "/proposals"), ("alma", "trail", "/trail"),
+    ("alma", "not-there", "/settlement/99"), ("olli", "operators-settlement", "/settlement"),
+    ("olli", "operators-day", "/settlement/1"), ("olli", "operators-devices", "/devices"),
+    ("dpo", "not-allowed", "/today"), ("card.maker", "nothing-here", "/"),
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -136,11 +48,10 @@ def address(tmp_path):
 
 @pytest.mark.system
 @pytest.mark.requirement("W-108", "W-24")
-def test_a_browser_signs_in_sells_by_keyboard_and_shows_the_slip(address, tmp_path, system_command):
+def test_a_browser_signs_in_sells_by_keyboard_and_shows_the_slip(address, browser, tmp_path):
     url, office = address
     pictures = Path(os.environ.get("OFFICE_PICTURES", tmp_path / "pictures"))
     pictures.mkdir(exist_ok=True)
-    browser = Browser(system_command("chromium"), tmp_path / "profile")
 
     def kept(name):
         for size in SIZES:
@@ -148,34 +59,87 @@ def test_a_browser_signs_in_sells_by_keyboard_and_shows_the_slip(address, tmp_pa
                 over = browser.picture(pictures / f"{name}-{size}-{scheme}.png", size, scheme)
                 assert over <= 0, f"{name} does not fit on {size}"
 
-    try:
-        browser.go(url + "/sell")
-        kept("sign-in")
-        sign_in(browser, "carl")
-        assert browser.js("location.pathname") == "/sell"
-        kept("sell")
-        browser.write("#load [name=card]", str(office.card))
-        browser.write("#load [name=euros]", "20")
-        browser.enter()
-        assert browser.js("location.pathname") == f"/slips/{DEVICE}/1"
-        assert browser.js("document.querySelector('#to-pay').innerText") == "20.00"
-        kept("slip")
-        browser.go(url + "/sell")
-        browser.write("#load [name=card]", "1")
-        browser.write("#load [name=euros]", "21")
-        browser.enter()
-        assert "multiples" in browser.js("document.querySelector('[role=alert]').innerText")
-        kept("refused")
-        styles = "getComputedStyle(document.querySelector('header button')).textDecorationLine"
-        assert browser.js(styles) == "underline"  # the sheet came past our own policy
-        browser.then(lambda: browser.js("document.querySelector('header button').click()"))
-        sign_in(browser, "alma")
-        assert browser.js("location.pathname") == "/today"
-        assert browser.js("document.querySelector('#waiting').innerText") == "1"
-        kept("today")
-    finally:
-        browser.close()
+    browser.go(url + "/sell")
+    kept("sign-in")
+    sign_in(browser, "carl")
+    assert browser.js("location.pathname") == "/sell"
+    kept("sell")
+    browser.write("#load [name=card]", str(office.card))
+    browser.write("#load [name=euros]", "20")
+    browser.enter()
+    assert browser.js("location.pathname") == f"/slips/{DEVICE}/1"
+    assert browser.js("document.querySelector('#to-pay').innerText") == "20.00"
+    kept("slip")
+    browser.go(url + "/sell")
+    browser.write("#load [name=card]", "1")
+    browser.write("#load [name=euros]", "21")
+    browser.enter()
+    assert "multiples" in browser.js("document.querySelector('[role=alert]').innerText")
+    kept("refused")
+    styles = "getComputedStyle(document.querySelector('header button')).textDecorationLine"
+    assert browser.js(styles) == "underline"  # the sheet came past our own policy
+    browser.then(lambda: browser.js("document.querySelector('header button').click()"))
+    sign_in(browser, "alma")
+    assert browser.js("location.pathname") == "/today"
+    assert browser.js("document.querySelector('#waiting').innerText") == "1"
+    kept("today")
     assert office.books("SELECT place, kind, cents FROM slips") == [(1, "load", 2000)]
+
+
+@pytest.fixture
+def browser(tmp_path, system_command):
+    made = Browser(system_command("chromium"), tmp_path / "profile")
+    yield made
+    made.close()
+
+
+def each_page(browser, url, office):
+    """Go to each page, as the one who opens it; yield its name."""
+    last = ""
+    for name, page, path in PAGES:
+        if name != last:
+            if last:
+                browser.then(lambda: browser.js("document.querySelector('header button').click()"))
+            browser.go(url + "/sign-in")
+            sign_in(browser, name)
+            last = name
+        browser.go(url + path.format(card=office.card))
+        yield page
+
+
+@pytest.mark.system
+@pytest.mark.requirement("W-5", "W-10")
+def test_every_page_fits_a_phone_and_tells_everything_by_ear_and_keyboard(address, browser):
+    url, office = address
+    found = {}
+    for page in each_page(browser, url, office):
+        over = browser.look("phone", "dark")
+        faults = browser.faults() + [f"{over} px too wide"] * (over > 0)
+        browser.look("wide", "light")
+        found[page] = faults + browser.faults()
+    assert {page: faults for page, faults in found.items() if faults} == {}
+    assert len(found) == len(PAGES)
+    # By keyboard: the first Tab leads past the menu, and what has the focus is seen.
+    browser.press("Tab")
+    assert browser.js("document.activeElement.className") == "skip"
+    assert browser.js("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+@pytest.mark.full
+@pytest.mark.system
+@pytest.mark.requirement("W-5")
+def test_every_page_has_its_picture_light_dark_and_on_a_phone(address, browser, tmp_path):
+    """Kept under OFFICE_PICTURES where that is set, to be looked at."""
+    url, office = address
+    pictures = Path(os.environ.get("OFFICE_PICTURES", tmp_path / "pictures"))
+    pictures.mkdir(parents=True, exist_ok=True)
+    for page in each_page(browser, url, office):
+        for size, scheme in (("wide", "light"), ("wide", "dark"), ("phone", "light")):
+            browser.picture(pictures / f"{page}-{size}-{scheme}.png", size, scheme)
+        printed = browser.pages_printed()
+        assert printed.startswith(b"%PDF")
+        (pictures / f"{page}.pdf").write_bytes(printed)
+    print(f"{len(list(pictures.glob('*.png')))} pictures of {len(PAGES)} pages in {pictures}")
 
 
 def sign_in(browser, name):

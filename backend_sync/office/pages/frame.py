@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from backend_sync.ledger.place import Place
 from backend_sync.office.gate import Gate, Visit, may_open
@@ -60,7 +61,7 @@ class Frame:
         self.templates = Environment(
             loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined
         )
-        self.templates.filters |= {"euros": euros, "when": when, "day": date_of}
+        self.templates.filters |= {"euros": euros, "when": time_of, "day": date_of}
 
     def shown(
         self, request: Request, template: str, status: int = 200, **values: Any
@@ -101,6 +102,12 @@ class Subject:
         self.frame = frame
         self.place = frame.place
         self.clock = frame.clock
+
+
+def time_of(seconds: int) -> Markup:
+    """Return seconds since 2020 as an element that says the minute, in UTC."""
+    text = when(seconds)
+    return Markup('<time datetime="{}Z">{}</time>').format(text.replace(" ", "T"), text[:16])
 
 
 def visit_of(request: Request) -> Visit:

@@ -1,0 +1,174 @@
+"""A headless Chromium for tests of pages, driven over its DevTools pipe.
+
+Two file descriptors, messages of JSON that end in a zero byte: no further package is needed.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from base64 import b64decode
+
+FLAGS = ("--headless=new", "--remote-debugging-pipe", "--no-first-run", "--disable-gpu",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync",
+         "--disable-dev-shm-usage", "--no-sandbox")  # fmt: skip
+# Chromium takes its commands from descriptor 3 and answers on 4.
+START = """import os, sys
+from fcntl import F_DUPFD, fcntl
+command, answer = (fcntl(int(number), F_DUPFD, 10) for number in sys.argv[1:3])
+os.dup2(command, 3)
+os.dup2(answer, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+SIZES = {"wide": (1200, 900), "phone": (390, 844)}
+# WCAG 2.1: 1.3.1, 2.4.1, 2.4.2, 2.4.4, 3.1.1, 3.3.2, 4.1.2, and 1.4.3 where the page sets colours.
+FAULTS = """(() => {
+  const found = [], all = (what) => [...document.querySelectorAll(what)];
+  const say = (is_wrong, words) => { if (is_wrong) found.push(words); };
+  const light = (colour) => {
+    const parts = colour.match(/[0-9.]+/g).slice(0, 3).map((part) => {
+      const value = part / 255;
+      return value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
+  };
+  const behind = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const colour = getComputedStyle(at).backgroundColor;
+      if (/^rgb\\(/.test(colour)) return colour;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  say(!document.documentElement.lang, "the page has no language");
+  say(!document.title.trim(), "the page has no title");
+  say(all("main").length !== 1, "wanted one main landmark");
+  say(all("h1").length !== 1, `wanted one h1, found ${all("h1").length}`);
+  say(!all("a.skip[href='#content']").length, "no link past the menu");
+  for (const nav of all("nav")) say(!nav.getAttribute("aria-label"), "a nav without a name");
+  for (const field of all("input:not([type=hidden]), select, textarea"))
+    say(!field.labels.length, `field ${field.name} has no label`);
+  for (const button of all("button"))
+    say(!button.innerText.trim() && !button.getAttribute("aria-label"), "a button without a name");
+  for (const link of all("a")) say(!link.textContent.trim(), `link ${link.href} has no words`);
+  for (const image of all("svg, img"))
+    say(!image.getAttribute("aria-label") && !image.alt && !image.ariaHidden, "a picture untold");
+  for (const table of all("table:not(.slip)")) {
+    say(!table.caption, "a table without a caption");
+    say(!table.querySelector("th[scope=col]"), "a table whose columns have no heads");
+  }
+  for (const field of all("[aria-describedby]"))
+    say(!document.getElementById(field.getAttribute("aria-describedby")), "described by nothing");
+  const ids = all("[id]").map((one) => one.id);
+  say(new Set(ids).size !== ids.length, "two elements with one id");
+  for (const one of all("p, dt, dd, td, th, a, button, label, legend, h1, h2, small, summary")) {
+    if (!one.innerText || !one.offsetParent) continue;
+    const [a, b] = [light(getComputedStyle(one).color), light(behind(one))];
+    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    say(contrast < 4.5, `${one.tagName} "${one.innerText.slice(0, 20)}": ${contrast.toFixed(1)}`);
+  }
+  return found;
+})()"""
+
+
+class Browser:
+    """One page of a Chromium of its own; every wait is for something that the page says."""
+
+    def __init__(self, program, folder):
+        command, self.commands = os.pipe()
+        self.answers, answer = os.pipe()
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", START, str(command), str(answer), program, *FLAGS,
+             f"--user-data-dir={folder}", "about:blank"],
+            pass_fds=(command, answer), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        os.close(command)
+        os.close(answer)
+        self.read, self.number, self.session, self.loaded = b"", 0, None, 0
+        target = next(one for one in self.say("Target.getTargets")["targetInfos"]
+                      if one["type"] == "page")  # fmt: skip
+        words = {"targetId": target["targetId"], "flatten": True}
+        self.session = self.say("Target.attachToTarget", **words)["sessionId"]
+        self.say("Page.enable")
+
+    def say(self, method, **words):
+        """Send a command; return its result."""
+        self.number += 1
+        message = {"id": self.number, "method": method, "params": words}
+        if self.session:
+            message["sessionId"] = self.session
+        os.write(self.commands, json.dumps(message).encode() + b"\0")
+        while (heard := self.hear()).get("id") != self.number:
+            pass
+        assert "error" not in heard, heard
+        return heard["result"]
+
+    def hear(self):
+        while b"\0" not in self.read:
+            part = os.read(self.answers, 1 << 20)
+            assert part, "the browser is gone"
+            self.read += part
+        line, _, self.read = self.read.partition(b"\0")
+        message = json.loads(line)
+        self.loaded += message.get("method") == "Page.loadEventFired"
+        return message
+
+    def then(self, act):
+        """Do what leads to another page, and wait until that is there."""
+        before = self.loaded
+        act()
+        while self.loaded == before:
+            self.hear()
+
+    def go(self, url):
+        self.then(lambda: self.say("Page.navigate", url=url))
+
+    def js(self, text):
+        found = self.say("Runtime.evaluate", expression=text, returnByValue=True)
+        assert "exceptionDetails" not in found, found
+        return found["result"].get("value")
+
+    def write(self, field, text):
+        """Type into a field, as a person at the keyboard does."""
+        self.js(f"document.querySelector({json.dumps(field)}).focus()")
+        self.say("Input.insertText", text=text)
+
+    def enter(self):
+        """Press Enter in the field that has the focus: the form is sent without a mouse."""
+        key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
+        self.then(lambda: self.say("Input.dispatchKeyEvent", type="keyDown", **key))
+
+    def look(self, size, scheme="light"):
+        """Look from a screen of this size; return how many pixels the page is too wide for it."""
+        width, height = SIZES[size]
+        self.say("Emulation.setDeviceMetricsOverride", width=width, height=height,
+                 deviceScaleFactor=1, mobile=size == "phone")  # fmt: skip
+        scheme = {"name": "prefers-color-scheme", "value": scheme}
+        self.say("Emulation.setEmulatedMedia", features=[scheme])
+        return self.js("document.documentElement.scrollWidth - innerWidth")
+
+    def picture(self, path, size, scheme):
+        """Keep a screenshot of the whole page; return how many pixels it is too wide."""
+        over = self.look(size, scheme)
+        shot = self.say("Page.captureScreenshot", captureBeyondViewport=True)
+        path.write_bytes(b64decode(shot["data"]))
+        return over
+
+    def pages_printed(self):
+        """Return the PDF that printing the page makes."""
+        return b64decode(self.say("Page.printToPDF", printBackground=False)["data"])
+
+    def press(self, name):
+        """Press a key such as Tab."""
+        for kind in ("rawKeyDown", "keyUp"):
+            self.say("Input.dispatchKeyEvent", type=kind, key=name, code=name,
+                     windowsVirtualKeyCode={"Tab": 9, "Enter": 13}[name])  # fmt: skip
+
+    def faults(self):
+        """Return what a reader by ear or keyboard would miss on the page, in sentences."""
+        return self.js(FAULTS)
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+        os.close(self.commands)
+        os.close(self.answers)
