@@ -118,30 +118,41 @@ class OperatingPages(Subject):
         user, operating = user_of(request), self.operating()
         own = user.scope._replace(operator=user.scope.operator or operator)
         versions = operating.versions(own)
-        periods = [(version, row) for owner in sorted({version.owner for version in versions})
-                   for version, row in self._periods(owner, versions)]  # fmt: skip
+        states: dict[int, str] = {}
+        periods = [row for owner in sorted({version.owner for version in versions})
+                   for row in self._periods(owner, versions, states)]  # fmt: skip
         pages = max(1, -(-len(versions) // PAGE))
         page = min(page, pages)
-        rows = [(version, when(version.made), _state(version, periods))
-                for version in versions[PAGE * (page - 1) : PAGE * page]]  # fmt: skip
+        rows = [
+            (version.operator, _link(version), states.get(version.id, "feed_not"),
+             f"{version.first_day} – {version.last_day}", version.stops, version.routes,
+             version.trips, f"{version.made_by}, {when(version.made)}")
+            for version in versions[PAGE * (page - 1) : PAGE * page]
+        ]  # fmt: skip
+        is_bound = bool(user.scope.operator)  # sees no column of operators
         return self.frame.shown(
-            request, "operating.html", 409 if refused else 200, refused=refused, rows=rows,
-            periods=[row for _, row in periods], operator=own.operator, page=page, pages=pages,
-            is_bound=bool(user.scope.operator), megabytes=ZIP_BYTES >> 20,
+            request, "operating.html", 409 if refused else 200, refused=refused,
+            rows=[row[is_bound:] for row in rows], periods=[row[is_bound:] for row in periods],
+            operator=own.operator, page=page, pages=pages, is_bound=is_bound,
+            megabytes=ZIP_BYTES >> 20,
         )  # fmt: skip
 
-    def _periods(self, owner: Owner, versions: list[Version]) -> list[tuple[int, dict[str, Any]]]:
-        """Return (version id, row) of what is in force today and later, by day."""
+    def _periods(
+        self, owner: Owner, versions: list[Version], states: dict[int, str]
+    ) -> list[tuple[Any, ...]]:
+        """Return rows of what is in force today and later, by day; tell the versions' `states`."""
         operating, known = self.operating(), {version.id: version for version in versions}
         today = operating.today(next(v.timezone for v in versions if v.owner == owner))
-        plan = operating.plan(owner)
+        plan, rows = operating.plan(owner), []
         begun = [period for period in plan if period.from_day <= today]
-        return [
-            (period.version, {"operator": owner.operator, "version": known.get(period.version),
-                              "from_day": period.from_day, "by": period.made_by,
-                              "when": when(period.made), "now": period in begun})
-            for period in plan if period in begun[-1:] or period.from_day > today
-        ]  # fmt: skip
+        for period in begun[-1:] + plan[len(begun) :]:
+            state = "feed_now" if period.from_day <= today else "feed_planned"
+            version = known.get(period.version)
+            if version:
+                states.setdefault(version.id, state)
+            rows.append((owner.operator, _link(version) if version else "–", period.from_day,
+                         state, period.made_by, when(period.made)))  # fmt: skip
+        return rows
 
     def _version(self, request: Request, number: int, day: str, refused: str) -> Response:
         """Show a version and what it changes on the day from which it would be in force."""
@@ -169,7 +180,6 @@ def _operator(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 5 else 0
 
 
-def _state(version: Version, periods: list[tuple[int, dict[str, Any]]]) -> str:
-    """Return the key of the text that says whether a version is in force."""
-    found = [row["now"] for number, row in periods if number == version.id]
-    return ("feed_now" if any(found) else "feed_planned") if found else "feed_not"
+def _link(version: Version) -> dict[str, str]:
+    """Return a cell that leads to a version."""
+    return {"to": f"{HOME}/{version.id}", "text": str(version.number)}

@@ -45,7 +45,6 @@ TEXTS = {
         "Кто решил",
     ),
     "feed_when": ("When (UTC)", "Milloin (UTC)", "När (UTC)", "Quando (UTC)", "Когда (UTC)"),
-    "feed_nothing": ("nothing", "ei mitään", "ingenting", "nessuna", "ничего"),
     "feed_none_in_force": (
         "No version is in force or planned.",
         "Mikään versio ei ole voimassa eikä tulossa.",
@@ -114,8 +113,8 @@ TEXTS = {
     ),
     "feed_uploaded": ("Uploaded by", "Lähettäjä", "Uppladdad av", "Caricata da", "Загрузил"),
     "feed_page": ("Page", "Sivu", "Sida", "Pagina", "Страница"),
-    "feed_newer": ("newer", "uudemmat", "nyare", "più recenti", "новее"),
-    "feed_older": ("older", "vanhemmat", "äldre", "meno recenti", "старше"),
+    "feed_previous": ("previous", "edellinen", "föregående", "precedente", "предыдущая"),
+    "feed_next": ("next", "seuraava", "nästa", "successiva", "следующая"),
     "feed_no_versions": (
         "No version has been uploaded yet.",
         "Yhtään versiota ei ole vielä lähetetty.",
