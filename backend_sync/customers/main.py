@@ -9,6 +9,7 @@ Exit codes: 0 done; 1 refused; 2 not understood.
 import argparse
 import json
 import os
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ from backend_sync.ports import KeyringError
 from backend_sync.registers import asking
 from backend_sync.registers.refusals import Refused
 from backend_sync.storage.database import Database
-from backend_sync.storage.disk import DiskRefused
+from backend_sync.storage.disk import DiskRefused, told
 from backend_sync.storage.subject_keys import SubjectKeys, SubjectKeysError, make_keys
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -37,7 +38,7 @@ Parsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Run = Callable[[argparse.Namespace, Customers], int]
 REFUSALS = (
     *(CustomerRefused, LinkRefused, SubjectKeysError),
-    *(KeyFileError, KeyringError, DiskRefused, Refused),
+    *(KeyFileError, KeyringError, DiskRefused, Refused, OSError, sqlite3.DatabaseError),
 )
 EVERY = "also rows whose key is lost: they never open again"
 SEE, CHANGE, ERASE = "customers.see", "customers.change", "customers.erase"
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
             code: int = options.run(options, customers)
             return code
     except REFUSALS as error:
-        print(f"customers: {error}", file=sys.stderr)
+        print(f"customers: {told(error)}", file=sys.stderr)
     return 1
 
 

@@ -6,6 +6,7 @@ URL. Exit code 0 = done and nothing wrong, 1 = the money or a seal is wrong, 2 =
 
 import argparse
 import json
+import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing
@@ -37,7 +38,7 @@ from backend_sync.ledger.tickets import ticket_cases, ticket_figures
 from backend_sync.ports import KeyringError
 from backend_sync.registers.refusals import Refused
 from backend_sync.storage.database import Database
-from backend_sync.storage.disk import DiskRefused
+from backend_sync.storage.disk import DiskRefused, told
 from card_layouts.errors import LayoutError
 
 Answer = tuple[int, Any, list[str]]  # exit code, JSON, lines for people
@@ -49,7 +50,7 @@ class CommandError(Exception):
 
 # What is the caller's or the world's fault: one sentence and exit code 2.
 REFUSALS = (BackupError, CommandError, PlaceError, DiskRefused, KeyFileError, KeyringError,
-            LayoutError, ListingError, OSError, Refused)  # fmt: skip
+            LayoutError, ListingError, OSError, Refused, sqlite3.DatabaseError)  # fmt: skip
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         code, found, lines = command(options)
     except REFUSALS as error:
-        print(f"ledger {options.command}: {error}", file=sys.stderr)
+        print(f"ledger {options.command}: {told(error)}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
         print(

@@ -8,6 +8,7 @@ Exit codes: 0 done; 1 refused, or the audit is wrong; 2 the command was not unde
 import argparse
 import hashlib
 import os
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,12 +26,12 @@ from backend_sync.ports import ApprovalRefused, KeyringError
 from backend_sync.registers import asking
 from backend_sync.registers.asking import Asker
 from backend_sync.registers.refusals import Refused
-from backend_sync.storage.disk import DiskRefused
+from backend_sync.storage.disk import DiskRefused, told
 from backend_sync.storage.subject_keys import SubjectKeysError, make_keys
 
 REFUSALS = (
     *(LinkRefused, SubjectKeysError, KeyFileError, KeyringError, DiskRefused),
-    *(Refused, ApprovalRefused),
+    *(Refused, ApprovalRefused, OSError, sqlite3.DatabaseError),
 )
 QUESTION = "question"  # of Approvals
 EPOCH = int(datetime(2020, 1, 1, tzinfo=UTC).timestamp())
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
         code: int = options.run(options)
         return code
     except REFUSALS as error:
-        print(f"links: {error}", file=sys.stderr)
+        print(f"links: {told(error)}", file=sys.stderr)
     return 1
 
 

@@ -9,6 +9,7 @@ be done.
 
 import argparse
 import json
+import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -39,7 +40,7 @@ from backend_sync.sales.evidence import EvidenceFault
 from backend_sync.sales.four_eyes import ONE_PERSON
 from backend_sync.sales.offered import NotOffered
 from backend_sync.sales.returns import ReturnRefused
-from backend_sync.storage.disk import DiskRefused
+from backend_sync.storage.disk import DiskRefused, told
 
 COMMANDS: Any = (
     *(offer_commands, slip_commands, cash_commands, return_commands, dispute_commands),
@@ -58,7 +59,15 @@ REFUSALS = (
     ApprovalRefused,
     Refused,
 )  # what was asked for cannot be done: 1
-FAULTS = (PlaceError, DiskRefused, KeyFileError, KeyringError, EvidenceFault, OSError)  # 2
+FAULTS = (
+    PlaceError,
+    DiskRefused,
+    KeyFileError,
+    KeyringError,
+    EvidenceFault,
+    OSError,
+    sqlite3.DatabaseError,
+)  # 2
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -70,7 +79,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"sales {options.what}: {error}", file=sys.stderr)
         return 1
     except FAULTS as error:
-        print(f"sales {options.what}: {error}", file=sys.stderr)
+        print(f"sales {options.what}: {told(error)}", file=sys.stderr)
         return 2
     except SQLAlchemyError as error:
         print(f"sales {options.what}: {options.place}: {reason(error)}", file=sys.stderr)

@@ -7,6 +7,7 @@ it. Exit code 0 = done and every cent is assigned, 1 = it cannot be closed, or d
 
 import argparse
 import json
+import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -48,9 +49,20 @@ from backend_sync.settlement.received import StatementRefused
 from backend_sync.settlement.references import account_party, reference_of
 from backend_sync.settlement.words import batch_lines, batch_values, date_of, equality
 from backend_sync.storage.database import Database
-from backend_sync.storage.disk import DiskRefused
+from backend_sync.storage.disk import DiskRefused, told
 
 Answer = tuple[int, Any, list[str]]  # exit code, JSON, lines for people
+REFUSALS = (SettlementError, BankRefused, StatementRefused, Refused)  # 1
+FAULTS = (
+    PlaceError,
+    PartiesError,
+    CamtFault,
+    DiskRefused,
+    KeyFileError,
+    KeyringError,
+    OSError,
+    sqlite3.DatabaseError,
+)  # 2
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -59,15 +71,11 @@ def main(arguments: Sequence[str]) -> int:
     run: Callable[[argparse.Namespace], Answer] = options.run
     try:
         code, found, lines = run(options)
-    except (SettlementError, BankRefused, StatementRefused, Refused) as error:
+    except REFUSALS as error:
         print(f"settlement {options.command}: {error}", file=sys.stderr)
         return 1
-    except (PlaceError, PartiesError, CamtFault, DiskRefused, KeyFileError, KeyringError) as error:
-        print(f"settlement {options.command}: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        said = f"{error.filename}: {error.strerror}" if error.filename else error
-        print(f"settlement {options.command}: {said}", file=sys.stderr)
+    except FAULTS as error:
+        print(f"settlement {options.command}: {told(error)}", file=sys.stderr)
         return 2
     except SQLAlchemyError as error:
         said = reason(error)

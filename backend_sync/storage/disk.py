@@ -44,6 +44,18 @@ def in_words(error: BaseException, restore: str) -> str:
     return f"{hint.format(restore=restore)} ({name})" if hint else ""
 
 
+def told(error: Exception) -> str:
+    """Return what a command says of an error: which file; of the keys' database, what to do.
+
+    Databases that `Database` opens say it themselves: what comes as SQLite's own is the keyring's.
+    """
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, sqlite3.DatabaseError):
+        return f"the database of the keys: {in_words(error, RESTORE_KEYRING) or error}"
+    return str(error)
+
+
 def explained(error: sqlite3.Error, sql: str, path: str | None, restore: str) -> Exception:
     """Return what to raise for an error of SQLite: SQLAlchemy's, or DiskRefused."""
     words = in_words(error, restore)

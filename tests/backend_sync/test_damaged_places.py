@@ -1,0 +1,51 @@
+"""A keyring that is damaged or in the way: every command says one sentence and does nothing."""
+
+import shutil
+
+import pytest
+
+from backend_sync.ledger import main as ledger
+from backend_sync.sales import main as sales
+from backend_sync.settlement import main as settlement
+from tests.backend_sync.settled_worlds import MORNING, Settled
+
+COMMANDS = (
+    (ledger, ("lapse",)),
+    (sales, ("slip", "refunds")),
+    (settlement, ("close", "--day", "2026-06-05")),
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("place")
+    made = Settled(place / "keyring", f"sqlite:///{place / 'ledger.db'}")
+    made.ride(1, made.cards[0], MORNING)
+    made.settle()
+    made.close()
+    return place
+
+
+@pytest.mark.requirement("T17", "T24")
+@pytest.mark.parametrize("damage", ["no database", "cut", "a folder in the way"])
+@pytest.mark.parametrize(("program", "words"), COMMANDS)
+def test_a_damaged_keyring_is_a_sentence_and_nothing_is_done(
+    folder, tmp_path, capsys, program, words, damage
+):
+    place = tmp_path / "place"
+    shutil.copytree(folder, place)
+    file = place / "keyring" / ("keyring.lock" if damage.startswith("a folder") else "keyring.db")
+    whole = file.read_bytes()
+    file.unlink()
+    if damage.startswith("a folder"):
+        file.mkdir()
+    else:
+        file.write_bytes(whole[:9000] if damage == "cut" else b"rubbish " * 2000)
+    before = (place / "ledger.db").read_bytes()
+    at = 2 if words[0] == "slip" else 1
+    assert program.main([*words[:at], str(place), *words[at:]]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and len(said.err.splitlines()) == 1 and "Errno" not in said.err
+    wanted = "keyring.lock: Is a directory" if file.is_dir() else "put back the last backup"
+    assert wanted in said.err
+    assert (place / "ledger.db").read_bytes() == before
