@@ -1,6 +1,6 @@
 """Reports over rides by their own service day: boardings, and tickets sold on vehicles.
 
-Read by the index on (authority, day): as many rows as there were rides on those days, so a period
+Read by the index on (day, authority): as many rows as there were rides on those days, so a period
 is short; longer ones are the settled reports'. A ride counts once it is posted, on the day it was
 made, however late it came. Source: W-151, W-155; O-8, O-9; decision D2.
 """

@@ -1,4 +1,4 @@
-"""Rides are found by area and service day (`ride_tables.py`): reports and statistics ask for days.
+"""Rides are found by service day and area (`ride_tables.py`): reports and statistics ask for days.
 
 A row of the index is written where the newest rows are, so posting costs nearly what it did.
 """
