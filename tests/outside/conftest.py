@@ -8,15 +8,16 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from tests import outside_packages
-from tests.outside.readers import ServedVpcd
+from tests.outside.readers import PATIENCE_S, ServedVpcd
 
 SESSIONS = Path(__file__).parent / "sessions"
-PATIENCE_S, PCSCD_LOOKS_S = 20, 1
+PCSCD_LOOKS_S = 1
 
 
 def pytest_collection_modifyitems(items):
@@ -60,7 +61,7 @@ def session():
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE_S,
         )
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
         return done.stdout.splitlines()
@@ -70,14 +71,13 @@ def session():
 
 @pytest.fixture
 def started_session():
-    """Return a function: start a script of sessions/, or `-m MODULE`, to be read line by line."""
+    """Return a function: start a script of sessions/, to be read line by line."""
     around = environment()
     processes = []
 
     def start(script, *arguments):
-        first = [script] if script == "-m" else [SESSIONS / script]
         process = subprocess.Popen(
-            [sys.executable, *first, *map(str, arguments)],
+            [sys.executable, SESSIONS / script, *map(str, arguments)],
             env=around,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -101,7 +101,7 @@ def said_by(command, *arguments, **environment):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     return done.returncode, done.stdout + done.stderr
 
@@ -148,7 +148,8 @@ def in_reader(pcscd):
 
     def insert(made, slot=0):
         waiting = threading.Event()
-        for _ in range(PATIENCE_S * 20):
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until:
             try:
                 laid = ServedVpcd(made, slot)
             except ConnectionRefusedError:

@@ -1,5 +1,7 @@
 """Our reader and cards, served from a thread while an outside program talks to them."""
 
+import contextlib
+import os
 import threading
 
 from simulator.field import Field
@@ -8,10 +10,16 @@ from simulator.readers.pn532_pty import Pn532Pty
 from simulator.readers.vpcd import FIRST_PORT, VpcdLine, pump_all
 
 POLL_S = 0.05
+PATIENCE_S = 150  # of a test with a program: a wait ends when what is awaited has come
+FIRST = -20  # of all nice values
 
 
 class Served:
-    """Runs `pump(timeout_s)` in a thread between `with` and its end; a failure there is raised."""
+    """Runs `pump(timeout_s)` in a thread between `with` and its end; a failure there is raised.
+
+    Programs wait for a reader as for silicon, tenths of a second: the thread comes first where it
+    may (root), whatever else the machine does.
+    """
 
     def __init__(self):
         self._end = threading.Event()
@@ -19,6 +27,8 @@ class Served:
         self._failure = None
 
     def _run(self):
+        with contextlib.suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), FIRST)  # of this thread
         try:
             while not self._end.is_set():
                 self.pump(POLL_S)
@@ -38,7 +48,7 @@ class Served:
         if self._end.is_set():
             return
         self._end.set()
-        self._thread.join(10)
+        self._thread.join(PATIENCE_S)
         self.close()
         if self._failure is not None:
             raise self._failure

@@ -7,9 +7,10 @@ from card_layouts.cards.issue import ISSUE
 from simulator.desfire_card import Cut
 from simulator.field import Tear
 from tests.edge_agent.issue_world import AUTHORITY, FIRST, Office, blank
-from tests.outside.readers import ServedPn532
+from tests.outside.readers import PATIENCE_S, ServedPn532
 
 pytestmark = pytest.mark.requirement("X-3")
+SCRIPT = "card_session.py"
 COUNT = 3
 
 
@@ -18,8 +19,8 @@ class Clerk:
 
     def __init__(self, start, office, reader):
         files = ("--batch", office.batch_file, "--keys", office.keys_file)
-        more = ("--reader", reader, "--wait", "60")
-        self.process = start("-m", "edge_agent", "card", "personalise", *files, *more)
+        more = ("--reader", reader, "--wait", str(PATIENCE_S))
+        self.process = start(SCRIPT, "personalise", *files, *more)
         assert "There is no undo" in self.says("batch 17")
 
     def says(self, *wanted):
@@ -30,7 +31,7 @@ class Clerk:
 
     def ends(self):
         said = self.says(f"{COUNT} made, 0 spoilt, 0 unfinished, 0 numbers left")
-        assert self.process.wait(60) == 0
+        assert self.process.wait(PATIENCE_S) == 0
         return said
 
 
@@ -79,7 +80,7 @@ def test_a_reader_pulled_out_is_said_and_the_batch_stays(started_session, tmp_pa
         clerk = Clerk(started_session, office, f"nfcpy:{reader.path}")
         clerk.says(f"1/{COUNT}  {card_number(AUTHORITY, FIRST)}")
     clerk.says("1 made, 0 spoilt, 0 unfinished, 2 numbers left")
-    assert clerk.process.wait(60) == 1
+    assert clerk.process.wait(PATIENCE_S) == 1
     check(office, [card])
 
 
@@ -87,8 +88,8 @@ def test_a_card_is_read_over_nfcpy(started_session, tmp_path):
     card = blank(5)
     with ServedPn532(card) as reader:
         where = ("--reader", f"nfcpy:{reader.path}")
-        process = started_session("-m", "edge_agent", "card", "read", *where)
-        said, _ = process.communicate(timeout=60)
+        process = started_session(SCRIPT, "read", *where)
+        said, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
     assert f"UID           {card.uid.hex()}" in said
     assert "ATQA 0344, SAK 20, ATS 067577810280" in said
@@ -98,8 +99,8 @@ def test_a_card_is_read_over_nfcpy(started_session, tmp_path):
 def test_a_card_is_read_over_pcsc_without_naming_the_reader(in_reader, started_session):
     card = blank(5)
     with in_reader(card):
-        process = started_session("-m", "edge_agent", "card", "read")
-        said, _ = process.communicate(timeout=60)
+        process = started_session(SCRIPT, "read")
+        said, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
     assert f"UID           {card.uid.hex()}" in said
     assert "ATR 3b8180018080" in said

@@ -10,11 +10,11 @@ from simulator.worlds.tap_world import UID
 from tests.outside.readers import ServedPn532
 
 pytestmark = pytest.mark.requirement("D4", "D7")
-SCRIPT = "silicon_session.py"
+SCRIPT = "card_session.py"
 
 
 def checked(session, reader, report):
-    session(SCRIPT, "--reader", reader, "--report", report)
+    session(SCRIPT, "check-silicon", "--yes", "--reader", reader, "--report", report)
     checks = json.loads(report.read_text())["checks"]
     assert not [check for check in checks if check["verdict"] == "DIFFERENT"]
     return {check["id"]: check for check in checks}

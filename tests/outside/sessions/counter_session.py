@@ -6,6 +6,8 @@ The conversations are the real ones: personalisation, the station's load, the va
 import sys
 from importlib.metadata import version
 
+import patient_nfcpy
+
 from card_layouts.answers import name_of
 from card_layouts.cards import personalise, tourist_sale, tourist_ticket, ultralight_c
 from card_layouts.cards.card_layout import CHANNEL_COUNTER
@@ -113,6 +115,7 @@ def many(reader):
 
 def main(name, what):
     package = "pyscard" if name.startswith("pcsc") else "nfcpy"
+    patient_nfcpy.lengthen()
     try:
         reader = open_reader(name)
     except ReaderError as error:

@@ -4,9 +4,11 @@ import sys
 
 import nfc
 import nfc.tag.tt4
+import patient_nfcpy
 
 
 def main(device):
+    patient_nfcpy.lengthen()
     print(f"nfcpy {nfc.__version__}")
     reader = nfc.ContactlessFrontend(device)
     target = reader.sense(nfc.clf.RemoteTarget("106A"))

@@ -6,12 +6,14 @@ It is the witness for the 3DES authentication: cipher, order of key bytes and ve
 import sys
 
 import nfc
+import patient_nfcpy
 from nfc.tag.tt2 import Type2TagCommandError
 
 NEW_KEY = bytes(range(16, 32))
 
 
 def main(device):
+    patient_nfcpy.lengthen()
     print(f"nfcpy {nfc.__version__}")
     reader = nfc.ContactlessFrontend(device)
     tag = fresh(reader)
