@@ -21,6 +21,7 @@ from backend_sync.api.gate import Gate
 from backend_sync.api.keys import Keys
 from backend_sync.api.once import Once
 from backend_sync.api.openapi import describe, kinds_of_answers
+from backend_sync.api.operating_data import OperatingData
 from backend_sync.api.orders import Orders
 from backend_sync.api.own_card import OwnCard
 from backend_sync.api.part import Part, Parts
@@ -34,7 +35,8 @@ from backend_sync.api.static_data import StaticData
 from backend_sync.api.tokens import Tokens, read_tokens
 
 PARTS: tuple[type[Part], ...] = (
-    FrontDesk, Depot, Selling, Population, Finance, OwnCard, Orders, EventData, StaticData,
+    FrontDesk, Depot, OperatingData, Selling, Population, Finance, OwnCard, Orders, EventData,
+    StaticData,
 )  # fmt: skip
 # An interface that is not here does not exist.
 ROUTES = tuple(route for part in PARTS for route in part.ROUTES)
@@ -61,7 +63,7 @@ def make_api(
         if isinstance(made, OwnCard):
             made.rates = rates
     add_handlers(app)
-    bodies = {BASE + route.path: route.body_most for route in ROUTES}
+    bodies = {BASE + route.path: route.body_most for route in ROUTES if route.method == "POST"}
     return Shield(app, bodies, parts.clock, log or _log)
 
 
@@ -113,7 +115,7 @@ class Door:
         assert self.gate is not None and self.once is not None
         caller = await run_in_threadpool(self.gate.admit, request, route)
         request.state.caller = caller
-        body = await request.body()
+        body = await request.body()  # only now: who may not, makes nobody read it
         _check_body(request, route, body)
         request.state.body = body
         if not route.once or caller is None:

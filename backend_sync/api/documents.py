@@ -16,15 +16,26 @@ def document(request: Request, model: BaseModel) -> Response:
 
 def kept(request: Request, body: bytes, media: str, name: str = "") -> Response:
     """Return bytes with their ETag, or 304; `name`: of the file that a browser would keep."""
-    tag = f'"{sha256(body).hexdigest()[:32]}"'
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    if _knows(request.headers.get("if-none-match", ""), tag):
-        return Response(status_code=304, headers=headers)
+    digest = sha256(body).hexdigest()
+    if knows(request, digest):
+        return Response(status_code=304, headers=tags(digest))
+    headers = tags(digest)
     if name:
         headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return Response(body, media_type=media, headers=headers)
 
 
-def _knows(said: str, tag: str) -> bool:
+def tags(digest: str) -> dict[str, str]:
+    """Return the headers of bytes with this SHA-256."""
+    return {"ETag": _tag(digest), "Cache-Control": "private, no-cache"}
+
+
+def knows(request: Request, digest: str) -> bool:
+    """Say whether who asks has the bytes with this SHA-256 already."""
+    said = request.headers.get("if-none-match", "")
     known = [one.strip().removeprefix("W/") for one in said.split(",")]
-    return tag in known or "*" in known
+    return _tag(digest) in known or "*" in known
+
+
+def _tag(digest: str) -> str:
+    return f'"{digest[:32]}"'

@@ -17,7 +17,6 @@ from backend_sync.settlement.words import date_of
 from backend_sync.storage.database import Database
 from card_layouts.codec.timestamps import to_unix
 from card_layouts.records.entries import CASH_SALE as SALE
-from card_layouts.records.entries import TICKET
 from card_layouts.records.entries_service import CASH_SALE
 from card_layouts.records.entries_service import TICKET as TICKET_LAYOUT
 from card_layouts.records.entries_tap import INTENT, STOP_NONE, TRIP_NONE

@@ -34,11 +34,17 @@ SECURITY = {"key": {"type": "http", "scheme": "bearer", "description": "a key, o
 _SLIP = {"device": "$response.body#/device", "place": "$response.body#/place"}
 _ORDER = {"action": "$response.body#/action"}
 _DAY = {"number": "$response.body#/items/0/number"}
+_VERSION = {"number": "$response.body#/items/0/id"}
 LINKS: dict[str, dict[str, dict[str, str]]] = {
     "sell": {"sale": _SLIP, "void": _SLIP},
     "order": {"order_status": _ORDER, "cancel_order": _ORDER},
     "closed_days": {"statements": _DAY, "bills": _DAY, "journal": _DAY, "sums": _DAY},
     "tariffs": {"tariff": {"version": "$response.body#/items/0/version"}},
+    "operating_versions": {"operating_feed": _VERSION, "put_in_force": _VERSION},
+    "upload_feed": {
+        "operating_feed": {"number": "$response.body#/id"},
+        "put_in_force": {"number": "$response.body#/id"},
+    },
     "card_proof": {"card_events": {"header.Card-Proof": "$response.body#/proof"}},
     "static_files": {"static_gtfs": {"authority": "$response.body#/items/0/authority"}},
 }

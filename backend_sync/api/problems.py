@@ -20,6 +20,7 @@ from backend_sync.api.models import Model
 from backend_sync.keyring.keyfile import KeyFileError
 from backend_sync.ledger.books import BooksRefused
 from backend_sync.ledger.place import PlaceError
+from backend_sync.operating.refusals import NotThere, OperatingRefused
 from backend_sync.ports import KeyringError
 from backend_sync.registers.refusals import Refused
 from backend_sync.sales.counter import SaleRefused
@@ -93,8 +94,9 @@ def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def add_handlers(app: FastAPI) -> None:
     """Let every error of the services leave as a problem document."""
-    for kind, status in ((SaleRefused, 409), (ActionRefused, 409), (Refused, 409)):
-        app.add_exception_handler(kind, _refused(status))
+    for kind in (SaleRefused, ActionRefused, Refused, OperatingRefused):
+        app.add_exception_handler(kind, _refused(409))
+    app.add_exception_handler(NotThere, _refused(404))
     for fault in (BooksRefused, DiskRefused, KeyFileError, KeyringError, PlaceError,
                   SQLAlchemyError):  # fmt: skip
         app.add_exception_handler(fault, _busy)

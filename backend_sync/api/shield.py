@@ -8,7 +8,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from backend_sync.api.problems import problem
+from backend_sync.api.problems import ApiError, problem
 from backend_sync.api.routes import BODY_MOST
 from backend_sync.ports import Clock
 
@@ -57,12 +57,11 @@ class Shield:
 
     async def _passed(self, scope: Message, receive: Receive, send: Send) -> None:
         most = self.bodies.get(scope["path"], BODY_MOST)
-        body = await _body(scope, receive, most)
-        if body is None:
-            detail = f"body: wanted at most {most} bytes; nothing was read or changed"
-            await problem(413, detail, scope["path"])(scope, receive, send)
+        said = next((v for name, v in scope["headers"] if name == b"content-length"), b"0")
+        if not said.isdigit() or int(said[:12]) > most:
+            await problem(413, _too_large(most), scope["path"])(scope, receive, send)
             return
-        await self.app(scope, _again(body, receive), send)
+        await self.app(scope, _counted(receive, most), send)
 
     def _line(self, scope: Message, status: int, began: int) -> dict[str, Any]:
         route, caller = scope.get("route"), scope.get("state", {}).get("caller")
@@ -74,30 +73,20 @@ class Shield:
         }  # fmt: skip
 
 
-async def _body(scope: Message, receive: Receive, most: int) -> bytes | None:
-    """Return the whole body, None when it is too long; reads no more than is allowed."""
-    declared = next((v for name, v in scope["headers"] if name == b"content-length"), b"0")
-    if not declared.isdigit() or int(declared[:12]) > most:
-        return None
-    body, more = bytearray(), True
-    while more:
+def _counted(receive: Receive, most: int) -> Receive:
+    """Return a `receive` that gives up where a body is longer than was declared or allowed."""
+    size = 0
+
+    async def counted() -> Message:
+        nonlocal size
         message = await receive()
-        if message["type"] == "http.disconnect":
-            break
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-        if len(body) > most:
-            return None
-    return bytes(body)
+        size += len(message.get("body", b""))
+        if size > most:
+            raise ApiError(413, _too_large(most))
+        return message
+
+    return counted
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
-    """Return a `receive` that hands the body over once, then what comes from outside."""
-    waiting = [body]
-
-    async def once() -> Message:
-        if waiting:
-            return {"type": "http.request", "body": waiting.pop(), "more_body": False}
-        return await receive()
-
-    return once
+def _too_large(most: int) -> str:
+    return f"body: wanted at most {most} bytes, their number declared; nothing was changed"

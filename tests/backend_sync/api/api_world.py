@@ -18,6 +18,7 @@ from backend_sync.registers.card_views import set_place
 from backend_sync.registers.rights import Scope, role_of
 from backend_sync.settlement.close import close_day
 from backend_sync.settlement.export import hashes_of, read_packages
+from tests.backend_sync.api.api_client import Client
 from tests.backend_sync.builders import AUTHORITY, Device
 from tests.backend_sync.office_world import PEOPLE as OFFICE_PEOPLE
 from tests.backend_sync.office_world import Office
@@ -86,6 +87,12 @@ class Api:
         if name not in self._clients:
             self._clients[name] = self.with_key(self.key(name))
         return self._clients[name]
+
+    def machine(self, name):
+        """Return a client of a user, made from the document that the server hands out."""
+        document = self.with_key("").get("/openapi.json").json()
+        http = TestClient(self.app, headers={"Authorization": f"Bearer {self.key(name)}"})
+        return Client(http, document)
 
     def with_key(self, text):
         headers = {"Authorization": f"Bearer {text}"} if text else {}

@@ -295,8 +295,11 @@ def test_strange_addresses_methods_and_questions_are_problems_too(shared):
     problem(answer, 405)
     assert answer.headers["allow"] == "GET, POST"
     for query in ("limit=0", "limit=501", "limit=1e2", "limit=%207", "limit=1_0", "after=!!",
-                  "after=AAAA", "nothing=1", "purpose=fraud"):  # fmt: skip
+                  "nothing=1", "purpose=fraud"):  # fmt: skip
         problem(client.get(f"/events?{query}"), 422)
+    days = client.get("/finance/days?limit=1").json()["next"]
+    for cursor in ("AAAA", days, days[:-1] + "A"):
+        problem(client.get(f"/events?after={cursor}"), 404)
     for path in ("/tariffs/x", "/tariffs/-1", "/tariffs/99999999999999999999"):
         problem(client.get(path), 422)
 

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import re
+import zipfile
 from base64 import b64decode
 
 import pytest
@@ -12,11 +13,14 @@ from backend_sync.api import events as event_data
 from backend_sync.api import finance
 from backend_sync.api.own_card import CODE_S, PROOF_S
 from backend_sync.api.purposes import KEPT_DAYS
+from backend_sync.operating.archive import ZIP_BYTES
 from card_layouts.link.batches import encode_batch
 from card_layouts.packages.ack import ACK, split_ack_batch
 from card_layouts.records.entries import REFUSAL
+from tests.backend_sync.api.api_client import Refusal
 from tests.backend_sync.api.api_world import FOREIGN_DEVICE, OWN_DEVICE, once, sale
 from tests.backend_sync.api.test_api_door import problem
+from tests.backend_sync.operating.planners import TOMORROW, zipped
 from tests.backend_sync.settled_worlds import FERRY, TOWN, package
 
 CBOR = {"Content-Type": "application/cbor"}
@@ -88,6 +92,53 @@ def test_entries_of_anothers_device_are_refused_whole(world):
         answer = world.client("olli").post("/batches", content=torn, headers={**CBOR, **once(9)})
         assert "nothing of it was taken" in problem(answer, 422)
     assert pages(world.client("alma"), "/devices") == []
+
+
+@pytest.mark.requirement("W-137", "W-140", "W-119", "W-20")
+def test_a_feed_comes_in_is_put_in_force_and_goes_to_the_depot(world):
+    planner, body = world.machine("olli"), zipped(world.folder)
+    made = planner.upload_feed(body)
+    assert made == planner.upload_feed(body)  # the same zip is the same version
+    assert made["sha256"] == hashlib.sha256(body).hexdigest() and made["in_force_from"] == []
+    day = TOMORROW.isoformat()
+    assert planner.put_in_force({"from_day": day}, number=made["id"])["in_force_from"] == [day]
+    versions = planner.operating_versions()["items"]
+    assert [(one["operator"], one["number"], one["in_force_from"]) for one in versions] == [
+        (10, 1, [day])
+    ]
+    assert planner.operating_feed(number=made["id"]) == body
+    tag = f'"{made["sha256"][:32]}"'
+    assert planner.operating_feed(number=made["id"], if_none_match=tag) is None
+    with pytest.raises(Refusal, match="409: from 2026-06-03: wanted 2026-06-04 or later"):
+        planner.put_in_force({"from_day": "2026-06-03"}, number=made["id"])
+    with pytest.raises(Refusal, match="422: body.from_day: there is no such day"):
+        planner.put_in_force({"from_day": "2026-02-30"}, number=made["id"])
+
+
+@pytest.mark.requirement("W-140", "W-10", "T22")
+def test_feeds_of_others_and_hostile_ones_are_refused_and_change_nothing(world):
+    olli, otto, alma = (world.machine(name) for name in ("olli", "otto", "alma"))
+    made = olli.upload_feed(zipped(world.folder))
+    for refused in (lambda: otto.operating_feed(number=made["id"]),
+                    lambda: otto.put_in_force({"from_day": "2026-06-05"}, number=made["id"]),
+                    lambda: otto.upload_feed(zipped(world.folder), operator=10)):  # fmt: skip
+        with pytest.raises(Refusal, match="404"):
+            refused()
+    assert otto.operating_versions()["items"] == []
+    with pytest.raises(Refusal, match="422: query.operator"):
+        alma.upload_feed(zipped(world.folder))
+    slip = io.BytesIO()
+    with zipfile.ZipFile(slip, "w") as archive:
+        archive.writestr("../stops.txt", "stop_id")
+    for body in (b"no zip", slip.getvalue()):
+        with pytest.raises(Refusal, match="409"):
+            olli.upload_feed(body)
+    answer = world.client("olli").post(
+        "/operating-data", content=bytes(ZIP_BYTES + 1),
+        headers={**once(7), "Content-Type": "application/zip"},
+    )  # fmt: skip
+    problem(answer, 413)
+    assert len(olli.operating_versions()["items"]) == 1
 
 
 # --- W-138, W-143 ---

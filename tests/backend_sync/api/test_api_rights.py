@@ -10,7 +10,9 @@ from backend_sync.api.routes import SIGNED_IN
 from tests import figures
 from tests.backend_sync.api.api_world import Api, once, sale
 from tests.backend_sync.api.test_api_interfaces import CBOR, batch_of
+from tests.backend_sync.operating.planners import TOMORROW, zipped
 
+ZIP = {"Content-Type": "application/zip"}
 TABLE = Path(__file__).parent / "api_rights.txt"
 ROWS = {row.handler: row for row in ROUTES}
 
@@ -36,11 +38,16 @@ class Asking:
         self.post("carl", "/sales", sale(world))
         order = {"card": world.card, "cents": 2000, "days": 30}
         made = self.post("wanda", "/orders", order)
+        self.feed = zipped(folder)
+        self.day = TOMORROW.isoformat()
+        zip_headers = {**self.key(), **ZIP}
+        world.client("olli").post("/operating-data", content=self.feed, headers=zip_headers)
         self.values = {"device": 31, "place": 1, "number": 1, "version": 1, "authority": 1,
                        "action": made["action"]}  # fmt: skip
         code = self.code()
         self.proof = self.post("wanda", "/card-proofs", {"code": code})["proof"]
         self.bodies = {"sell": sale(world), "order": order, "card_code": {"card": world.card},
+                       "put_in_force": {"from_day": self.day},
                        "check_municipality": {"identity": "a", "municipality": "b"}}  # fmt: skip
 
     def post(self, name, path, body):
@@ -59,6 +66,8 @@ class Asking:
         more = {"json": {"code": self.code()} if operation == "card_proof" else body}
         if operation == "take_batch":
             headers, more = {**headers, **CBOR}, {"content": self.batch}
+        if operation == "upload_feed":
+            headers, more = {**headers, **ZIP}, {"content": self.feed, "params": {"operator": 10}}
         if operation == "card_events":
             headers["Card-Proof"] = self.proof
         path = row.path.format(**self.values)
