@@ -185,7 +185,6 @@ TEXTS = {
     "feed_field_network": ("network", "verkko", "nät", "rete", "сеть"),
     "feed_field_moved": ("moved by", "siirtynyt", "flyttad", "spostata di", "сдвинута на"),
     "feed_field_place": ("place", "sijainti", "läge", "posizione", "место"),
-    "feed_of_routes": ("routes", "linjaa", "linjer", "linee", "маршрутов"),
     "feed_before": ("Before", "Ennen", "Före", "Prima", "Было"),
     "feed_after": ("After", "Jälkeen", "Efter", "Dopo", "Стало"),
     "feed_first_rows": (
