@@ -87,18 +87,14 @@ def _rides(database: Database, scope: Scope, first: int) -> list[tuple[int, int,
 
 def _ages(database: Database, scope: Scope, now: int) -> dict[str, list[int]]:
     """Return {class of age: [count, cents]} of open intents; an operator's are his rides'."""
-    if scope.operator:
-        where, values = own(scope, "r")
-        sql = (
-            "SELECT s.cents, s.since FROM suspense s JOIN rides r ON r.id = s.pending"
-            f" WHERE {where}"
-        )
-    else:
-        sql = (
-            "SELECT s.cents, s.since FROM suspense s JOIN pendings p ON p.id = s.pending"
-            " WHERE p.authority = ?"
-        )
-        values = (scope.authority,)
+    # CROSS JOIN keeps the few open intents outside: SQLite would walk all rides to find them.
+    table = "rides" if scope.operator else "pendings"
+    where, values = own(scope, "r") if scope.operator else ("r.authority = ?", (scope.authority,))
+    sql = (
+        "SELECT p.cents, o.since FROM open_intents o CROSS JOIN pendings p"
+        f" CROSS JOIN {table} r WHERE o.bits = 0 AND p.id = o.pending AND r.id = o.pending"
+        f" AND {where}"
+    )
     ages: dict[str, list[int]] = {name: [0, 0] for _, name in AGES}
     for cents, since in database.rows(sql, values):
         row = ages[age_of(now - since)]
