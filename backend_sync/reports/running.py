@@ -16,6 +16,7 @@ from card_layouts.records.entries import CASH_SALE
 
 # CROSS JOIN: SQLite keeps this order; else it walks all pendings to look few intents up.
 WAITING = "open_intents o CROSS JOIN pendings p LEFT JOIN rides r ON r.id = o.pending"
+WAITS = "p.id = o.pending AND o.bits = 0"
 WEEK_S = 7 * 86_400
 QUIET_S = 86_400
 STATES = ("good", "quiet", "gaps", "quarantined")
@@ -25,7 +26,7 @@ def suspense(asked: Asked) -> Table:
     """Announced commits without evidence, by age and device: money that is still where it was."""
     rows = asked.database.rows(
         "SELECT o.since, o.device, coalesce(r.operator, 0), p.cents"
-        f" FROM {WAITING} WHERE p.id = o.pending AND o.bits = 0 AND p.authority = ?",
+        f" FROM {WAITING} WHERE {WAITS} AND p.authority = ?",
         (asked.scope.authority,),
     )  # fmt: skip
     operator = asked.scope.operator or int(asked.values[OPERATOR])

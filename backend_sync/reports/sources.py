@@ -12,7 +12,7 @@ from backend_sync.office.today import LOOK_BACK, first_since
 from backend_sync.reports.by_day import POSTED
 from backend_sync.reports.definition import Asked
 from backend_sync.reports.open_lines import SALE_STANDS
-from backend_sync.reports.running import WAITING
+from backend_sync.reports.running import WAITING, WAITS
 from backend_sync.reports.table import CENTS, COUNT, DAY, NUMBER, TEXT, WORD
 from card_layouts.records.entries import CASH_SALE
 
@@ -95,10 +95,12 @@ def _taken(asked: Asked, sign: str, day: int) -> int:
 
 
 def _suspense(asked: Asked) -> Bound:
-    sql = f"FROM {WAITING} WHERE p.id = o.pending AND o.bits = 0 AND p.authority = ?"
-    if asked.scope.operator:
-        return Bound(f"{sql} AND r.operator = ?", (asked.scope.authority, asked.scope.operator))
-    return Bound(sql, (asked.scope.authority,))
+    own, values = asked.own("p")
+    if not asked.scope.operator:
+        return Bound(f"FROM {WAITING} WHERE {WAITS} AND {own}", tuple(values))
+    own, values = asked.own("r")
+    of_rides = WAITING.replace("LEFT JOIN rides r ON r.id = o.pending", "CROSS JOIN rides r")
+    return Bound(f"FROM {of_rides} WHERE {WAITS} AND r.id = o.pending AND {own}", tuple(values))
 
 
 def _devices(asked: Asked) -> Bound:

@@ -73,9 +73,11 @@ def asked_of(world, name, scope=Scope(TOWN)):  # noqa: B008
 
 
 @pytest.mark.requirement("W-155", "W-151")
+@pytest.mark.parametrize("scope", [Scope(TOWN), Scope(TOWN, 10)], ids=["authority", "operator"])
 @pytest.mark.parametrize("name", sorted(REPORTS))
-def test_a_report_reads_by_index_only(world, name):
-    watched = asked_of(world, name)
+def test_a_report_reads_by_index_only(world, name, scope):
+    scope = Scope(TOWN) if REPORTS[name].whole else scope
+    watched = asked_of(world, name, scope)
     figures.add("plans of reports looked at", len(watched.asked))
     allowed = [line for line in scans(watched) if not few(line, watched)]
     assert allowed == [] == read_whole(watched)
@@ -94,16 +96,18 @@ def few(line, watched):
 
 
 @pytest.mark.requirement("W-153", "W-155")
+@pytest.mark.parametrize("scope", [Scope(TOWN), Scope(TOWN, 10)], ids=["authority", "operator"])
 @pytest.mark.parametrize("name", sorted(SOURCES))
-def test_a_query_of_ones_own_reads_by_index_only(world, name):
+def test_a_query_of_ones_own_reads_by_index_only(world, name, scope):
     source = SOURCES[name]
+    scope = Scope(TOWN) if source.whole else scope
     query = {"source": name, "columns": list(source.columns)[:6],
              "measures": list(source.measures)}  # fmt: skip
     if source.most_days:
         query["period"] = JUNE
     with Reader(world.url, world.clock) as reader:
         reader.database = watched = Watched(reader.database)
-        answer(read(query), reader, world.tariffs, Scope(TOWN))
+        answer(read(query), reader, world.tariffs, scope)
         assert watched.asked
         assert [line for line in scans(watched) if not few(line, watched)] == []
         assert read_whole(watched) == []
