@@ -64,7 +64,7 @@ class KeyUses:
         second = ""
         if approvals is not None and approvals.needed(KIND, 1):
             if not proposal:
-                raise ApprovalRefused(_how_to_ask(sentence, authority))
+                raise ApprovalRefused(how_to_ask(sentence, authority))
             digest = sha256(sentence.encode()).hexdigest()
             asked, agreed = approvals.take(proposal, KIND, 1, digest)
             second = asked if agreed == by else agreed
@@ -73,7 +73,8 @@ class KeyUses:
         return made
 
 
-def _how_to_ask(sentence: str, authority: int) -> str:
+def how_to_ask(sentence: str, authority: int) -> str:
+    """Return what a command says to who wants to use a key and has nobody's agreement yet."""
     return (
         "the use of a key takes two people: ask with `tornello register propose --kind key"
         f" --authority {authority} --amount 1 --content {quote(sentence)}`; when one approved it"

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from backend_sync.clocks import SystemClock
+from backend_sync.keyring import pin_commands
 from backend_sync.keyring.calls import Calls
 from backend_sync.keyring.key_use import KeyUses
 from backend_sync.keyring.keyfile import NOTICE, KeyFileError, make_keys, with_masters, write_keys
@@ -94,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     refuse.add_argument("device", type=asking.number)
     refuse.add_argument("--epoch", type=asking.number, default=0)
     asking.add_options(refuse)
+    pin_commands.add_commands(commands)
     return parser
 
 
@@ -153,6 +155,8 @@ def _provision(options: argparse.Namespace) -> int:
         )
         _use(options, keyring, what, options.authority)
         config = keyring.provision(device, epoch, *place, kind, first_seq=options.first_seq)
+        if pins := pin_commands.pins_of(keyring).rows_of(device, epoch):
+            config["pins"] = pins
         print(json.dumps(as_text(config), indent=1))
     return 0
 
