@@ -52,7 +52,7 @@ def make_api(
 ) -> Shield:
     """Return the interfaces as an ASGI application; `.app` is the FastAPI one behind its shield.
 
-    `tokens` None: as `oidc.json` beside the ledger says. Raises: ValueError when that is wrong.
+    `tokens` None: as `oidc.json` beside the ledger says. Raises: TokensError when that is wrong.
     """
     keys = Keys(parts.database, parts.registers, parts.clock, parts.random_bytes)
     rates = Rates(policy)

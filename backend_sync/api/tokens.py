@@ -28,6 +28,10 @@ class TokenRefused(Exception):
     """The token is not good; the message says what was looked at, and nothing that it said."""
 
 
+class TokensError(Exception):
+    """The file that describes the sign-in service cannot be used; the message names it."""
+
+
 class Tokens(Protocol):
     """Who is meant by a token."""
 
@@ -90,7 +94,7 @@ def _is_time(value: Any) -> bool:
 def read_tokens(folder: Path, clock: Clock) -> Tokens:
     """Return the verifier that `oidc.json` of a ledger's folder describes, or one that refuses.
 
-    Shape: {"issuer", "audience", "claim", "jwks": file of its public keys}. Raises: ValueError.
+    Shape: {"issuer", "audience", "claim", "jwks": file of its public keys}. Raises: TokensError.
     """
     path = folder / FILE
     if not path.exists():
@@ -104,4 +108,4 @@ def read_tokens(folder: Path, clock: Clock) -> Tokens:
         keys = json.loads((folder / said["jwks"]).read_text(encoding="utf-8"))
         return SignedTokens(said["issuer"], said["audience"], said["claim"], keys, clock)
     except (OSError, ValueError, TypeError, KeyError, JoseError) as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise TokensError(f"{path}: {error}") from None

@@ -11,11 +11,17 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import uvicorn
 from sqlalchemy.exc import SQLAlchemyError
 
+from backend_sync.api.app import add_api, make_api
+from backend_sync.api.opening import open_database as open_api
+from backend_sync.api.part import Parts
+from backend_sync.api.tokens import TokensError
 from backend_sync.clocks import SystemClock
+from backend_sync.customers.population import FileRegister
 from backend_sync.ledger.place import Place, PlaceError, reason
 from backend_sync.office.app import make_app
 from backend_sync.office.opening import open_database
@@ -40,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
     except Refused as error:
         print(f"office {options.command}: {error}", file=sys.stderr)
         return 1
-    except (PlaceError, DiskRefused, OSError) as error:
+    except (PlaceError, DiskRefused, TokensError, OSError) as error:
         print(f"office {options.command}: {error}", file=sys.stderr)
         return 2
     except SQLAlchemyError as error:
@@ -56,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    words = "serve the pages; prints their address"
+    words = "serve the pages, and the interfaces under /api/v1; prints their address"
     serve = commands.add_parser("serve", help=words, description=words)
     serve.set_defaults(run=_serve)
     serve.add_argument("place", nargs="?", default=".", help="folder of the ledger")
@@ -65,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", default="127.0.0.1", help="address to listen at (%(default)s)")
     words = "a proxy before it speaks TLS: the cookie goes over TLS only, --host may be any"
     serve.add_argument("--behind-tls", action="store_true", help=words)
+    words = "file of the population register, identity;municipality a line (none)"
+    serve.add_argument("--population", type=Path, metavar="FILE", help=words)
     words = "count the texts of the pages by language; exit code 1 where one is missing"
     translations = commands.add_parser("translations", help=words, description=words)
     translations.set_defaults(run=_translations)
@@ -97,8 +105,12 @@ def _serve(options: argparse.Namespace) -> int:
         listener,
         Registers(open_register(register), clock, os.urandom) as registers,
         open_database(place.folder) as database,
+        open_api(place.folder) as machines,
     ):
-        app = make_app(place, registers, database, clock, os.urandom, options.behind_tls)
+        people = FileRegister(options.population) if options.population else None
+        parts = Parts(place, registers, machines, database, clock, os.urandom, people)
+        pages = make_app(place, registers, database, clock, os.urandom, options.behind_tls)
+        app = add_api(pages, make_api(parts))
         config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False,
                                 proxy_headers=False, lifespan="off")  # fmt: skip
         host = f"[{options.host}]" if ":" in options.host else options.host

@@ -12,7 +12,7 @@ from backend_sync.api.app import ROUTES
 from backend_sync.api.once import KEPT_S
 from backend_sync.api.rates import Policy
 from backend_sync.api.routes import PUBLIC
-from backend_sync.api.tokens import SignedTokens, read_tokens
+from backend_sync.api.tokens import SignedTokens, TokensError, read_tokens
 from backend_sync.registers.refusals import Refused
 from card_layouts.codec.timestamps import to_unix
 from tests.backend_sync.api.api_world import Api, once, sale
@@ -187,7 +187,7 @@ def test_a_token_with_one_thing_wrong_is_nobody(shared, issuer, signed):
 def test_a_file_of_a_sign_in_service_that_does_not_fit_is_named(tmp_path, shared):
     for text, words in (("{", "oidc.json"), ("[]", "fields"), ('{"issuer": "a"}', "fields")):
         (tmp_path / "oidc.json").write_text(text)
-        with pytest.raises(ValueError, match=words):
+        with pytest.raises(TokensError, match=words):
             read_tokens(tmp_path, shared.clock)
 
 
