@@ -1,4 +1,4 @@
-"""`tornello links init|ask|audit|verify|retain|settle`: the link service's desk and its officer.
+"""`tornello links init|ask|events|audit|verify|retain|settle`: the link service, desk and officer.
 
 Where the folder is bound to a register of users (`tornello register bind`), who asks signs in, and
 each of the two who agree to a question about a fraud has approved a proposal about it.
@@ -13,12 +13,27 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from backend_sync.clocks import FileClock, SystemClock
+from backend_sync.keyring.key_use import KIND as KEY
+from backend_sync.keyring.key_use import how_to_ask
 from backend_sync.keyring.keyfile import KeyFileError
+from backend_sync.ledger.place import Place, PlaceError, reason
+from backend_sync.ledger.ride_events import ride_events
 from backend_sync.links.audit import Line
+from backend_sync.links.bulk import (
+    EXPORTS,
+    ROWS_FILE,
+    Bulk,
+    agreement,
+    export_events,
+    refuse_wrong,
+)
 from backend_sync.links.links import Links
 from backend_sync.links.opening import close_links, open_links
 from backend_sync.links.purposes import DAY_SECONDS, PURPOSES, LinkRefused, Question
@@ -30,7 +45,7 @@ from backend_sync.storage.disk import DiskRefused, told
 from backend_sync.storage.subject_keys import SubjectKeysError, make_keys
 
 REFUSALS = (
-    *(LinkRefused, SubjectKeysError, KeyFileError, KeyringError, DiskRefused),
+    *(PlaceError, LinkRefused, SubjectKeysError, KeyFileError, KeyringError, DiskRefused),
     *(Refused, ApprovalRefused, OSError, sqlite3.DatabaseError),
 )
 QUESTION = "question"  # of Approvals
@@ -47,6 +62,8 @@ def main(arguments: Sequence[str]) -> int:
         return code
     except REFUSALS as error:
         print(f"links: {told(error)}", file=sys.stderr)
+    except SQLAlchemyError as error:
+        print(f"links: {reason(error)}", file=sys.stderr)
     return 1
 
 
@@ -67,6 +84,18 @@ def _parser() -> argparse.ArgumentParser:
         "--proposal", action="append", type=asking.number, default=[], metavar="N", help=words
     )
     ask.set_defaults(right="links.ask")
+    events = _command(commands, "events", _events, "export rides under P_E: two key holders")
+    events.add_argument("place", help="the ledger: folder, file or URL")
+    events.add_argument("--purpose", choices=sorted(EXPORTS), required=True)
+    events.add_argument("--authority", type=asking.number, required=True, help="whose area")
+    events.add_argument("--from", dest="first", required=True, metavar="YYYY-MM-DD")
+    events.add_argument("--days", type=asking.number, default=1, help="whole days, over (1)")
+    events.add_argument("--to", type=Path, required=True, metavar="DIR", help="new or empty")
+    words = "the second; in a folder that is bound to no register of users"
+    events.add_argument("--approver", default="", metavar="NAME", help=words)
+    words = "what the second agreed to: tornello register propose"
+    events.add_argument("--proposal", type=asking.number, default=0, metavar="N", help=words)
+    events.set_defaults(right="keys.propose")
     audit = _command(commands, "audit", _audit, "print who asked what: all, or about one handle")
     audit.add_argument("--handle", default="", help="what a subject may see: his own lines")
     verify = _command(commands, "verify", _verify, "check the audit's chain")
@@ -144,6 +173,35 @@ def _agreed(options: argparse.Namespace, asker: Asker, question: Question) -> tu
     if len(options.proposal) < wanted:
         approvals.take(0, QUESTION, 1, digest)
     return tuple(approvals.take(n, QUESTION, 1, digest)[1] for n in options.proposal[:wanted])
+
+
+def _events(options: argparse.Namespace) -> int:
+    with _opened(options) as (links, asker):
+        first = _seconds(options.first, 0)
+        until = first + options.days * DAY_SECONDS
+        wanted = Bulk(options.by, "", options.purpose, options.authority, first, until)
+        refuse_wrong(links, wanted, options.to)
+        second = options.approver if asker is None else _second(options, asker, links, wanted)
+        with Place(options.place).books() as database:
+            made = export_events(
+                links, wanted._replace(second=second), partial(ride_events, database), options.to
+            )
+    print(f"links: {made['rows']} rows in {options.to / ROWS_FILE}, SHA-256 {made['sha256']}")
+    print(f"links: line {made['audit']} of the audit")
+    return 0
+
+
+def _second(options: argparse.Namespace, asker: Asker, links: Links, wanted: Bulk) -> str:
+    """Return the other key holder, who agreed to this very export. Raises: ApprovalRefused."""
+    if options.approver:
+        raise LinkRefused("--approver: who agrees signs in himself; --proposal N")
+    asker.demand(options.right, wanted.authority)
+    what = agreement(links, wanted, _date)
+    if not options.proposal:
+        raise ApprovalRefused(how_to_ask(what, wanted.authority))
+    digest = hashlib.sha256(what.encode()).hexdigest()
+    people = asker.approvals(wanted.authority).take(options.proposal, KEY, 1, digest)
+    return next(name for name in (*people[::-1], "") if name != asker.name)
 
 
 def _audit(options: argparse.Namespace) -> int:
