@@ -10,12 +10,15 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from threading import RLock
 from typing import Any, Protocol
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.pool import StaticPool
 
@@ -220,7 +223,16 @@ def _engine(url: str, read_only: bool, restore: str) -> Engine:
     return engine
 
 
+@cache
+def _newest(migrations: Path) -> str | None:
+    """Return the newest revision there is."""
+    return ScriptDirectory(str(migrations)).get_current_head()
+
+
 def _migrate(connection: Connection, migrations: Path) -> None:
+    with connection.begin():
+        if MigrationContext.configure(connection).get_current_revision() == _newest(migrations):
+            return
     config = Config()
     config.set_main_option("script_location", str(migrations))
     config.attributes["connection"] = connection
