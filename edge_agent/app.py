@@ -26,6 +26,7 @@ from edge_agent.uplink import Uplink
 MESSAGES_A_TICK = 100
 STATUS_MS = 1000
 NEWS_MS = 200
+REQUESTS_MS = 1000
 EXPIRE_MS = 60_000
 PROBE_MS = 5000
 STATE_RESENDS = 2  # times resend_ms: how soon a changed state is said
@@ -58,11 +59,14 @@ class EdgeAgent:
         self._pending: list[Message] = []
         self._probe_ms = 0
         self._expire_ms = 0
+        self._requests = str(config.requests)  # a Path costs more than the look itself
+        self._requests_ms = 0
         self._status_ms = 0
         self._news_ms = 0
         self._has_news = False
         self._state_ms = self._state_again_ms = 0
         self._state = b""
+        self._said = (False, -1, -1)  # what the state is made of: nothing changed, nothing to make
         self._births = 0
         # One birth a connection, never the same one twice, even after a restart.
         self._life = entropy.random_bytes(4).hex()
@@ -139,7 +143,9 @@ class EdgeAgent:
         for session, _ in self.docks:
             moved = session.tick(now_ms) or moved
         moved = self.uplink.tick(now_ms) or moved
-        self._serve_requests()
+        if now_ms >= self._requests_ms:
+            self._requests_ms = now_ms + REQUESTS_MS
+            self._serve_requests()
         if now_ms >= self._expire_ms:
             self._expire_ms = now_ms + EXPIRE_MS
             # Our calendar may be wrong by weeks: nothing is older than the ledger has said.
@@ -168,6 +174,9 @@ class EdgeAgent:
         """
         if not self._broker.connected:
             return
+        rows = self._store.connection.total_changes
+        if (online, rows, self._broker.connections) == self._said and now_ms < self._state_again_ms:
+            return
         devices = reports.describe_versions(self._store)
         birth = f"{self._life}-{self._broker.connections}"
         holds = {
@@ -178,16 +187,18 @@ class EdgeAgent:
         payload = json.dumps(state | {"holds": holds}, sort_keys=True).encode()
         is_said = payload == self._state and self._births == self._broker.connections
         if is_said and now_ms < self._state_again_ms:
+            self._said = online, rows, self._births
             return
         if self._broker.publish(self._config.topic("state"), payload, retain=True):
             self._state = payload
             self._state_again_ms = now_ms + STATE_AGAIN_RESENDS * self._config.resend_ms
             self._births = self._broker.connections
+            self._said = online, rows, self._births
 
     def _serve_requests(self) -> None:
         """Do what `edge outbox` asked for by a file: it must not open our database itself."""
         try:
-            names = os.listdir(self._config.requests)
+            names = os.listdir(self._requests)
         except OSError:
             return
         for name in sorted(names):

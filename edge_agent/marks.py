@@ -26,9 +26,21 @@ class Marks:
         self._store = store
         self.changes = 0  # rises with every acknowledgement taken
         self.rewinds = 0  # rises when a restored ledger wants entries again
+        self._committed: dict[tuple[int, int], Mark | None] = {}
 
     def of(self, device: int, epoch: int) -> Mark | None:
-        """Return the mark of a device, None before its first acknowledgement."""
+        """Return the mark of a device, None before its first acknowledgement.
+
+        Every question to a board asks for it: what is committed is remembered.
+        """
+        connection, key = self._store.connection, (device, epoch)
+        if connection.in_transaction:
+            return self._read(*key)
+        if key not in self._committed:
+            self._committed[key] = self._read(*key)
+        return self._committed[key]
+
+    def _read(self, device: int, epoch: int) -> Mark | None:
         row = self._store.connection.execute(
             "SELECT acked_seq, incarnation, statement FROM marks WHERE device = ? AND epoch = ?",
             (device, epoch),
@@ -41,6 +53,7 @@ class Marks:
         `now` is the ledger's time, which it signed: retention counts by it.
         """
         old = self.of(device, epoch)
+        self._committed.pop((device, epoch), None)
         with self._store.immediate() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?, ?, ?)",
