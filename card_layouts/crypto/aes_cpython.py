@@ -22,11 +22,8 @@ class aes:
             raise ValueError("mode")
         if mode == 2 and (iv is None or len(iv) != 16):
             raise ValueError("IV")
-        self._cipher: Cipher[ECB] | Cipher[CBC]
-        if mode == 1:
-            self._cipher = _ecb(bytes(key))
-        else:
-            self._cipher = Cipher(AES(bytes(key)), CBC(bytes(iv or b"")))
+        self._key = bytes(key)
+        self._cbc = None if mode == 1 else Cipher(AES(self._key), CBC(bytes(iv or b"")))
         self._encryptor: CipherContext | None = None
         self._decryptor: CipherContext | None = None
 
@@ -35,7 +32,7 @@ class aes:
         if self._encryptor is None:
             if self._decryptor is not None:
                 raise ValueError("can't encrypt & decrypt")
-            self._encryptor = self._cipher.encryptor()
+            self._encryptor = self._cbc.encryptor() if self._cbc else _ecb_encryptor(self._key)
         return _run(self._encryptor, src, dst)
 
     def decrypt(self, src: Buffer, dst: bytearray | memoryview | None = None) -> Buffer:
@@ -43,14 +40,22 @@ class aes:
         if self._decryptor is None:
             if self._encryptor is not None:
                 raise ValueError("can't encrypt & decrypt")
-            self._decryptor = self._cipher.decryptor()
+            self._decryptor = self._cbc.decryptor() if self._cbc else _ecb_decryptor(self._key)
         return _run(self._decryptor, src, dst)
 
 
 @lru_cache(maxsize=256)
-def _ecb(key: bytes) -> Cipher[ECB]:
-    """Return the cipher of a key: most are used for a block or two, again and again."""
-    return Cipher(AES(key), ECB())
+def _ecb_encryptor(key: bytes) -> CipherContext:
+    """Return the one encryptor of a key: most are used for a block or two, again and again.
+
+    ECB remembers nothing from one whole block to the next, so all who have the key share it.
+    """
+    return Cipher(AES(key), ECB()).encryptor()
+
+
+@lru_cache(maxsize=256)
+def _ecb_decryptor(key: bytes) -> CipherContext:
+    return Cipher(AES(key), ECB()).decryptor()
 
 
 def _run(context: CipherContext, src: Buffer, dst: bytearray | memoryview | None) -> Buffer:
