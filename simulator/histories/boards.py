@@ -114,7 +114,7 @@ class Board:
         self.reader = WatchedReader(self.field, clock, self._before_commit)
         self.shown = Shown()
         self.link = BoardEnd()
-        self.slots: dict[int, bytes] = {}  # every entry this journal ever made durable
+        self.slots: dict[int, bytes] = {}  # every entry this journal ever made durable, in order
         self.is_on = self.is_gone = False
         self.boots = 0
         self.bad_blocks = 0  # of its flash, worn or dead
@@ -170,8 +170,10 @@ class Board:
         """Note entries that became durable since; return their seqs."""
         if self.journal is None:
             return []
-        fresh = []
-        seq = max(self.slots, default=self.journal.first_kept_seq - 1) + 1
+        fresh: list[int] = []
+        seq = (next(reversed(self.slots)) if self.slots else self.journal.first_kept_seq - 1) + 1
+        if seq > self.journal.head_seq:
+            return fresh
         slot = bytearray(SLOT_BYTES)
         while seq <= self.journal.head_seq:
             if not self.journal.read_slot(seq, slot):

@@ -43,7 +43,7 @@ class Post:
         self.taken: dict[int, str] = {}
         self.copies: dict[str, int] = {"lost": 0, "doubled": 0, "reordered": 0, "delayed": 0}
         self.seen: dict[str, list[tuple[str, bytes]]] = {}  # what passed, for whoever replays it
-        self.packages: dict[str, list[tuple[int, bytes, bytes]]] = {}  # device, envelope, body
+        self._down: dict[str, list[bytes]] = {}  # all that went down, package or not
         self._number = 0
 
     def carry(self, to: str, topic: str, payload: bytes) -> None:
@@ -52,7 +52,7 @@ class Post:
         if len(seen) < 50:
             seen.append((topic, payload))
         if topic.endswith("/down"):
-            self._keep_package(to, payload)
+            self._down.setdefault(to, []).append(payload)
         at_ms, weather = self.clock.now_ms + LATENCY_MS, self.weather
         if self.clock.now_ms >= weather.until_ms:
             self._lay(to, at_ms, topic, payload)
@@ -70,11 +70,10 @@ class Post:
                 late += self.prng.below(weather.delay_ms + 1)
             self._lay(to, at_ms + late, topic, payload)
 
-    def _keep_package(self, to: str, payload: bytes) -> None:
-        said = cbor.decode(payload)
-        if said[1] == "package":
-            device, envelope, body = said[2:5]
-            self.packages.setdefault(to, []).append((device, envelope, body))
+    def packages(self, to: str) -> list[tuple[int, bytes, bytes]]:
+        """Return (device, envelope, body) of every package that went down to an edge."""
+        said = [cbor.decode(payload) for payload in self._down.get(to, [])]
+        return [(body[2], body[3], body[4]) for body in said if body[1] == "package"]
 
     def forge(self, to: str, topic: str, payload: bytes) -> None:
         """Put in a message nobody of ours sent."""

@@ -66,7 +66,7 @@ def actions_old(world: World, event: Event) -> None:
     """Let an edge offer action lists of earlier: rolled back, another board's, mixed or cut."""
     prng = Prng(event.salt)
     depot = prng.choice(world.depots)
-    passed = world.post.packages.get(depot.name, [])
+    passed = world.post.packages(depot.name)
     lists = [row for row in passed if MANIFEST.get(row[1], "role") == ACTIONS]
     if not lists or not depot.config.database.exists():
         return
@@ -121,7 +121,7 @@ def _honest(world: World, depot: Depot) -> None:
 def _old(world: World, depot: Depot, connection: sqlite3.Connection, prng: Prng) -> int:
     """The oldest envelope and body there ever were for each device and role."""
     oldest: dict[tuple[int, int, int], tuple[bytes, bytes]] = {}
-    for device, envelope, body in world.post.packages.get(depot.name, []):
+    for device, envelope, body in world.post.packages(depot.name):
         said = MANIFEST.unpack(envelope)
         oldest.setdefault((device, said["role"], said["authority"]), (envelope, body))
     for (device, _, _), (envelope, body) in oldest.items():

@@ -27,7 +27,7 @@ from backend_sync.ledger.tickets import TicketSale
 from backend_sync.packages import Terms
 from simulator.clock import WorldClock
 from simulator.histories.broker import LedgerSide, Post
-from simulator.histories.depot import Killed, MachineClock
+from simulator.histories.depot import Killed, MachineClock, QuietStatus
 from simulator.histories.places import LEDGER
 from simulator.histories.prices import AREAS, tariff_body
 from simulator.histories.town import AUTHORITY, EPOCH, tariff_file
@@ -116,6 +116,7 @@ class Inland:
         keyring = LocalKeyring(self.folder / "keyring", Prng(self.restores).fork("refused").bytes)
         self.broker = LedgerSide(self.post, LEDGER)
         self.service = Service(self.config, self.machine, keyring, self.broker, Never())
+        self.service.status = QuietStatus(self.config.status)
         self._left = -1
         self._noted.clear()
         database = self.service.ledger.database
