@@ -44,11 +44,11 @@ def chart(table: Table, language: str = "en", name: str = "chart") -> str:
 def chosen(table: Table) -> list[tuple[Cell, int]]:
     """Return the bars to draw: days in order, by month when they are many; else the largest."""
     bars = table.bars()
-    if not bars or table.chart is None:
+    if table.chart is None or not any(value for _, value in bars):
         return []
     label = table.columns[table.place(table.chart.label)]
     if label.type != DAY:
-        return sorted(bars, key=lambda bar: -abs(bar[1]))[:BARS_MOST]
+        return sorted(bars, key=lambda bar: (-abs(bar[1]), order((bar[0],))))[:BARS_MOST]
     bars.sort(key=lambda bar: order((bar[0],)))
     if len(bars) > BARS_MOST:
         months: dict[Cell, int] = {}

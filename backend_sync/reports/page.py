@@ -1,6 +1,5 @@
-"""A table as plain values for a page, and as a fragment of HTML where everything is escaped."""
+"""A table as plain values for a page or a PDF: every text as it is read, and the chart."""
 
-from html import escape
 from typing import Any
 
 from backend_sync.reports.chart import chart
@@ -48,35 +47,6 @@ def totals_of(table: Table, language: str = "en") -> list[str]:
         return []
     texts = _texts(table, totals, language)
     return texts if texts[0] else [word("total", language), *texts[1:]]
-
-
-def as_html(table: Table, language: str = "en") -> str:
-    """Return a fragment: heading, how it was asked, chart, table. Nothing in it is markup."""
-    found = as_values(table, language)
-    about = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in found["about"])
-    notes = "".join(f"<p>{escape(note)}</p>" for note in found["notes"])
-    head = f"<h2>{escape(found['title'])}</h2><dl>{about}</dl>{notes}"
-    if found["empty"]:
-        return f'<section class="report">{head}<p>{escape(found["empty"])}</p></section>'
-    aligned = [column["align"] for column in found["columns"]]
-    labels = "".join(
-        f'<th scope="col" class="{side}">{escape(column["label"])}</th>'
-        for side, column in zip(aligned, found["columns"], strict=True)
-    )
-    rows = "".join(f"<tr>{_cells(row, aligned)}</tr>" for row in found["rows"])
-    totals = found["totals"]
-    foot = f"<tfoot><tr>{_cells(totals, aligned)}</tr></tfoot>" if totals else ""
-    return (
-        f'<section class="report">{head}<figure>{found["svg"]}</figure>'
-        f"<table><caption>{escape(found['title'])}</caption><thead><tr>{labels}</tr></thead>"
-        f"<tbody>{rows}</tbody>{foot}</table></section>"
-    )
-
-
-def _cells(row: list[str], aligned: list[str]) -> str:
-    return "".join(
-        f'<td class="{side}">{escape(text)}</td>' for side, text in zip(aligned, row, strict=True)
-    )
 
 
 def _align(column: Column) -> str:
