@@ -3,8 +3,6 @@
 Counted in this process, in a sliding window: D20 has one. Source: T20 (API4); dependencies.md 3.
 """
 
-import math
-import time
 from typing import NamedTuple
 
 from limits import RateLimitItem, parse
@@ -33,16 +31,15 @@ class Rates:
         """Count one request. Raises: ApiError 429 when it is too many."""
         item = self.items[what]
         if not self.limiter.hit(item, what, who):
-            self._refuse(item, what, who)
+            self._refuse(item, what)
 
     def test(self, what: str, who: str) -> None:
         """Raise ApiError 429 when one more would be too many; count nothing."""
         item = self.items[what]
         if not self.limiter.test(item, what, who):
-            self._refuse(item, what, who)
+            self._refuse(item, what)
 
-    def _refuse(self, item: RateLimitItem, what: str, who: str) -> None:
-        # The counters' own clock: it measures waiting, and stamps nothing.
-        wait = max(1, math.ceil(self.limiter.get_window_stats(item, what, who)[0] - time.time()))
+    def _refuse(self, item: RateLimitItem, what: str) -> None:
+        wait = item.get_expiry()  # the whole window: nobody gains by measuring ours
         raise ApiError(429, f"more than {item} by one {what}; wait {wait} s and ask again",
                        {"Retry-After": str(wait)})  # fmt: skip

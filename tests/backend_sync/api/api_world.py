@@ -123,3 +123,26 @@ def sale(world, **changes):
     """Return the body of a load of 20 euros."""
     return {"card": world.card, "choice": "load", "cents": 2000, "paid": "cash", "shift": 1,
             **changes}  # fmt: skip
+
+
+def problem(answer, status):
+    """Return the detail of a problem document that is one in every part."""
+    said = answer.json()
+    assert answer.status_code == said["status"] == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert set(said) == {"type", "title", "status", "detail", "instance"}
+    assert said["type"].startswith("urn:tornello:problem:")
+    return said["detail"]
+
+
+def pages(client, path, limit=2):
+    """Return all items of a list, page by page."""
+    found, after = [], ""
+    for _ in range(50):
+        said = client.get(path, params={"limit": limit, "after": after}).json()
+        found += said["items"]
+        assert len(said["items"]) <= limit
+        if not said["next"]:
+            return found
+        after = said["next"]
+    raise AssertionError("pages without an end")

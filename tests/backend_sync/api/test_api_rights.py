@@ -9,7 +9,7 @@ from backend_sync.api.app import ROUTES
 from backend_sync.api.routes import SIGNED_IN
 from tests import figures
 from tests.backend_sync.api.api_world import Api, once, sale
-from tests.backend_sync.api.test_api_interfaces import CBOR, batch_of
+from tests.backend_sync.api.test_api_depot import CBOR, batch_of
 from tests.backend_sync.operating.planners import TOMORROW, zipped
 
 ZIP = {"Content-Type": "application/zip"}

@@ -174,6 +174,7 @@ def test_answers_lead_on_to_requests_that_are_answered_as_well(machines):
 
 
 @pytest.mark.full
+@pytest.mark.timeout(3600)
 @pytest.mark.requirement("T20", "T21", "T23")
 def test_twenty_thousand_cases_find_no_server_error_and_no_violation(machines):
     machines.seen.clear()
