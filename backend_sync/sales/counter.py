@@ -32,6 +32,8 @@ CASH, CARD = "cash", "card"
 CENTS_MAX = 65_535
 VOID_MINUTES = 10  # of a load or fee; a product's are in its tariff
 SALES_ROW_BYTES = 16
+DAY_SECONDS = 86_400
+NEAREST = 5  # prices that a refusal names
 
 
 class SaleRefused(ValueError):
@@ -70,6 +72,7 @@ class Counter:
         self.database = ledger.database
         self.fiscal = fiscal or FiscalChain()
         self.cash_step = cash_step
+        self._prices: dict[tuple[int, int, int, str], frozenset[int]] = {}
 
     def sell(self, sale: Sale) -> tuple[Slip, bool]:
         """Book a sale; return (its slip, whether it is new). Raises: SaleRefused."""
@@ -188,6 +191,31 @@ class Counter:
             raise SaleRefused(f"product {sale.product}: the issuer's tariff has none")
         elif sale.product not in offer.numbers(sale.channel):
             raise SaleRefused(f"product {sale.product}: {sale.channel} does not sell it")
+        else:
+            self._check_price(sale, issuer, now)
+
+    def _check_price(self, sale: Sale, issuer: int, now: int) -> None:
+        """Refuse a price that the tariff has for nobody, now or a day before, when a till without
+        network sold it. Which zones and group it was for a slip does not say."""
+        offered: frozenset[int] = frozenset()
+        for at in (now, now - DAY_SECONDS):
+            tariff = tariff_at(self.ledger.rerater.tariffs, issuer, at)
+            if tariff is not None:
+                offered |= self._costs(tariff, sale, at)
+        if sale.cents not in offered:
+            near = sorted(offered, key=lambda cents: (abs(cents - sale.cents), cents))[:NEAREST]
+            said = ", ".join(map(str, sorted(near))) or "no price at all"
+            raise SaleRefused(
+                f"product {sale.product} for {sale.cents} cents: no zones, group and length cost so"
+                f" much by {sale.channel}; the tariff says {said}"
+            )
+
+    def _costs(self, tariff: Tariff, sale: Sale, at: int) -> frozenset[int]:
+        key = (tariff.authority, tariff.version, sale.product, sale.channel)
+        if key not in self._prices:
+            offer = Offer(tariff, service_day(tariff, at))
+            self._prices[key] = offer.costs(sale.product, sale.channel)
+        return self._prices[key]
 
     def terms(self, sold: Slip) -> Terms:
         issuer = int(self.database.value("SELECT issuer FROM cards WHERE id = ?", (sold.card,)))

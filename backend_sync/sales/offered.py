@@ -146,6 +146,25 @@ class Offer:
                     if cents is not None:
                         yield from self._lengths(index, number, group, mask, window, cents)
 
+    def costs(self, product: int, channel: str) -> frozenset[int]:
+        """Return every price, in cents, that a channel may take for a product: of any of its zones,
+        groups, windows and lengths."""
+        found: set[int] = set()
+        for index in self.products:
+            if u16(self._row(s.PRODUCTS, index), s.P_NUMBER) == product:
+                found |= self._costs(index, product, channel)
+        return frozenset(found)
+
+    def _costs(self, index: int, product: int, channel: str) -> set[int]:
+        sale, chosen = self._row(s.SALES, index), self.sales.length(self.book, product)
+        prices = {(price.length, price.cents) for price in self.prices(index, channel)}
+        if not chosen:
+            return {cents for _, cents in prices}
+        # By length: each follows from the usual one's, whose price is the table's.
+        tables = {cents for length, cents in prices if length == chosen[0]}
+        lengths = range(u16(sale, 2), u16(sale, 4) + 1)
+        return {self.length_price(product, cents, length) for cents in tables for length in lengths}
+
     def loads(self, channel: str = "") -> Iterator[dict[str, Any]]:
         """Yield the limits of loads: of a channel, or of all.
 

@@ -2,6 +2,10 @@
 
 import json
 import threading
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -20,12 +24,22 @@ from simulator.worlds.small_tariffs import mounted
 from tests.backend_sync.builders import AUTHORITY, World
 
 DEVICE, CLERK, MONTH = 31, 5, 2
+ODD = ('percent = 2000, round = "half_up_to_10"', 'percent = 2116, round = "half_up"')
+
+
+@cache
+def odd_book():
+    """Return the shipped tariff with a month of 55.02 EUR: cash has to be rounded."""
+    with TemporaryDirectory() as folder:
+        for path in SHIPPED.glob("*.toml"):
+            text = path.read_text().replace(*ODD)
+            (Path(folder) / path.name).write_text(text)
+        return read_tariff(Path(folder) / "tariff.toml", 1).book
 
 
 @pytest.fixture(scope="module")
 def tariffs():
-    book = read_tariff(SHIPPED / "tariff.toml", 1).book
-    return {(AUTHORITY, 1): mounted(write_package(book, read_feed(TOWN_FEED)))}
+    return {(AUTHORITY, 1): mounted(write_package(odd_book(), read_feed(TOWN_FEED)))}
 
 
 @pytest.fixture
@@ -55,8 +69,8 @@ def load(counter, number=1, **changes):
     return sale._replace(**changes)
 
 
-def season(counter, number=1, **changes):
-    return load(counter, number, kind="product", product=MONTH, cents=5502, **changes)
+def season(counter, number=1, cents=5502, **changes):
+    return load(counter, number, kind="product", product=MONTH, cents=cents, **changes)
 
 
 def balances(counter):
@@ -83,6 +97,30 @@ def test_cash_is_rounded_to_coins_and_a_card_is_not(counter):
     assert balances(counter) == {"CASH:counter:5": -5500, "CASH:counter:card": -5502,
                                  "PREPAID:1": 5502, "PREPAID:2": 5502,
                                  "ROUNDING:244": -2}  # fmt: skip
+
+
+@pytest.mark.requirement("W-107", "T18")
+def test_a_product_costs_what_the_tariff_says_and_not_what_a_clerk_says(counter):
+    for cents in (1, 5501, 5503, 5200):
+        with pytest.raises(SaleRefused, match=f"product 2 for {cents} cents: no zones, group"):
+            counter.sell(season(counter, 1, cents=cents))
+    with pytest.raises(SaleRefused, match="says 4338, 4867, 5078, 5502, 6242"):
+        counter.sell(season(counter, 1, cents=5500))
+    assert balances(counter) == {}
+    assert counter.sell(season(counter, 1))[1]
+
+
+@pytest.mark.requirement("W-107", "W-115")
+def test_a_till_may_tell_a_day_later_what_it_sold_at_yesterdays_price(tmp_path, tariffs):
+    today = 200_000_000 // 86_400
+    book = replace(read_tariff(SHIPPED / "tariff.toml", 2).book, valid_from=today)
+    both = {**tariffs, (AUTHORITY, 2): mounted(write_package(book, read_feed(TOWN_FEED)))}
+    for counter in opened(tmp_path, None, both):
+        assert counter.sell(season(counter, 1))[1]  # yesterday's
+        assert counter.sell(season(counter, 2, cents=5200))[1]  # today's
+        counter.world.clock.now += 86_400
+        with pytest.raises(SaleRefused, match="the tariff says 4600, 4800, 5200, 5900, 6400"):
+            counter.sell(season(counter, 3))
 
 
 @pytest.mark.requirement("W-65", "W-66", "W-67")

@@ -11,14 +11,12 @@ from backend_sync.sales.counter import SaleRefused, terms_of
 from backend_sync.sales.main import main
 from backend_sync.sales.product_refunds import PAID, READY, REFUSED, WAITS, ProductRefunds
 from backend_sync.settlement.close import close_day
-from backend_sync.tariffs.book import read_tariff
 from backend_sync.tariffs.gtfs import read_feed
 from backend_sync.tariffs.package_writer import write_package
 from card_layouts.answers import ACCEPTED
 from card_layouts.cards.card_layout import P_SLOT, ZONES_ALL
 from card_layouts.records.entries_service import ACT_PRODUCT
 from card_layouts.records.entries_tap import HOW_NOT_SENT, OUTCOME_ABORTED
-from simulator.demo.system import TARIFFS as SHIPPED
 from simulator.demo.system import TOWN_FEED
 from simulator.worlds.small_tariffs import mounted
 from simulator.worlds.tap_world import NOW
@@ -31,6 +29,7 @@ from tests.backend_sync.test_sales_counter import (
     MONTH,
     balances,
     load,
+    odd_book,
     opened,
     season,
     tariffs,  # noqa: F401 - a fixture
@@ -118,7 +117,7 @@ def test_what_is_not_known_to_be_on_the_card_or_was_written_over_is_not_given_ba
 @pytest.mark.requirement("X-8")
 def test_nothing_is_given_back_where_the_terms_give_nothing(counter):
     counter.sell(load(counter, 7))
-    tourist = season(counter, 8)._replace(product=TOURIST)
+    tourist = season(counter, 8, 5520)._replace(product=TOURIST)
     counter.sell(tourist)
     for place, used, total, words in (
         (1, 30, 30, "nothing is given back of 30 of 30"),
@@ -207,7 +206,7 @@ def test_the_commands_ask_list_and_pay(tmp_path, capsys):
 
 @pytest.mark.requirement("X-1", "X-8", "I10")
 def test_a_closed_day_taxes_what_was_sold_less_what_was_given_back(tmp_path):
-    book = replace(read_tariff(SHIPPED / "tariff.toml", 1).book, authority=AUTHORITY)
+    book = replace(odd_book(), authority=AUTHORITY)
     own = {(AUTHORITY, 1): mounted(write_package(book, read_feed(TOWN_FEED)))}
     for counter in opened(tmp_path, None, own):
         counter.sell(season(counter, SOLD_AS, paid="card"))
