@@ -43,7 +43,7 @@ def micropython_version() -> str:
     path = micropython_path()
     ask = "import sys; print('.'.join(str(n) for n in sys.implementation.version[:3]))"
     try:
-        done = subprocess.run([path, "-c", ask], capture_output=True, text=True, timeout=30)
+        done = subprocess.run([path, "-c", ask], capture_output=True, text=True, timeout=150)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BoardFailed(
             f"validators need MicroPython, and {path} cannot be started: {error}"

@@ -16,8 +16,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-READY_WAIT_S = 30.0
-STOP_WAIT_S = 20.0
+READY_WAIT_S = 150.0
+STOP_WAIT_S = 60.0
 
 
 class ServiceError(RuntimeError):

@@ -18,7 +18,7 @@ from simulator.demo.services import end_with_parent
 
 SHORE, ISLAND = "192.0.2.1", "192.0.2.2"  # RFC 5737: addresses nobody has
 CLONE_NEWNET = 0x40000000
-MADE_WITHIN_S = 10.0
+MADE_WITHIN_S = 150.0
 
 
 class NoCable(Exception):

@@ -35,7 +35,7 @@ BETWEEN_TAPS_S = 45
 AMOUNTS = tuple(range(2000, 8001, 500))  # what the shipped tariff lets the web shop load for all
 OUT_OF_RANGE = (1500, 12_500, 2_250, -500)
 LOAD_EXCHANGES = (6, 24)  # of a tap with a load: from its list to the fare's beginning
-LISTED_WAIT_S = 60.0
+LISTED_WAIT_S = 150.0
 UNLISTED = (
     "SELECT count(*) FROM action_lines l JOIN action_states s ON s.action = l.action"
     " WHERE s.ended = 0 AND l.id NOT IN (SELECT line FROM action_listed)"
@@ -204,7 +204,7 @@ class WebShop:
     def _is_listed(self) -> bool:
         """Say whether no line is left out, and every authority's list is the newest."""
         self.demo.services.mend()
-        with closing(sqlite3.connect(self.demo.files / "ledger.db", timeout=30)) as database:
+        with closing(sqlite3.connect(self.demo.files / "ledger.db", timeout=150)) as database:
             if database.execute(UNLISTED).fetchone()[0]:
                 return False
             newest = database.execute("SELECT max(id) FROM action_lists").fetchone()[0]
