@@ -42,7 +42,7 @@ def served(tmp_path):
 
     thread = threading.Thread(target=serve)
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(150)
     yield rings[0], path, said
     stop.set()
     thread.join()
@@ -209,7 +209,7 @@ def test_a_keyring_killed_in_the_middle_and_started_again_loses_nothing(tmp_path
         rate = 6000 / seconds
         print(f"\nkeyring: {rate:,.0f} slots/s over the socket, one restart included")
     restarted[0].terminate()
-    assert restarted[0].wait(10) == 0
+    assert restarted[0].wait(150) == 0
     assert not (folder / "keyring.sock").exists()
 
 

@@ -19,6 +19,7 @@ from card_layouts.codec import cbor
 from card_layouts.packages.ack import ACK, split_ack_batch
 from tests.backend_sync import sealed_devices as sd
 
+PATIENCE_S = 150
 TOPIC = f"tornello/v1/{sd.AUTHORITY}/{sd.EDGE}"
 
 
@@ -42,10 +43,10 @@ class Edge:
         self.client.connect("127.0.0.1", port)
         self.client.loop_start()
         self.client.subscribe([(f"{TOPIC}/ack", 1), (f"{TOPIC}/down", 1)])
-        assert self.subscribed.wait(10)
+        assert self.subscribed.wait(PATIENCE_S)
 
     def send(self, kind, payload, retain=False):
-        self.client.publish(f"{TOPIC}/{kind}", payload, 1, retain).wait_for_publish(10)
+        self.client.publish(f"{TOPIC}/{kind}", payload, 1, retain).wait_for_publish(PATIENCE_S)
 
     def close(self):
         self.client.disconnect()
@@ -78,18 +79,17 @@ def keyring_process(folder):
 
 def end(process, number=signal.SIGTERM):
     process.send_signal(number)
-    code = process.wait(20)
+    code = process.wait(PATIENCE_S)
     if process.stdout:
         process.stdout.close()
     return code
 
 
-def tick_until(service, wanted, ticks=200):
-    for _ in range(ticks):
-        if wanted():
-            return
+def tick_until(service, wanted):
+    until = time.monotonic() + PATIENCE_S
+    while not wanted():
+        assert time.monotonic() < until, service.status.path.read_text()
         service.tick()
-    raise AssertionError(f"not after {ticks} ticks: {service.status.path.read_text()}")
 
 
 @pytest.mark.system

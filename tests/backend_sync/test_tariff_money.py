@@ -207,7 +207,7 @@ def test_both_runtimes_read_the_same_terms(tmp_path):
         subprocess.run(
             [program, tmp_path / "read.py"],
             cwd=ROOT,
-            capture_output=True, text=True, check=True, timeout=60,
+            capture_output=True, text=True, check=True, timeout=150,
         ).stdout
         for program in (sys.executable, MICROPYTHON)
     ]  # fmt: skip

@@ -105,7 +105,7 @@ def test_both_runtimes_judge_a_corpus_of_damaged_frames_alike(tmp_path):
             [runtime, str(tmp_path / "judge.py"), str(root), str(tmp_path / "corpus")],
             capture_output=True,
             check=True,
-            timeout=60,
+            timeout=150,
         ).stdout
         for runtime in (sys.executable, micropython)
     ]

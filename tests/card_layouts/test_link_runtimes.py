@@ -65,7 +65,7 @@ def test_both_runtimes_say_the_same_on_the_link(tmp_path):
             capture_output=True,
             check=True,
             text=True,
-            timeout=60,
+            timeout=150,
         ).stdout
         for runtime in (sys.executable, micropython)
     ]

@@ -15,7 +15,7 @@ RUNNER = "tests/vectors/run_vectors.py"
 
 def run(interpreter):
     done = subprocess.run(
-        [interpreter, RUNNER], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        [interpreter, RUNNER], cwd=ROOT, capture_output=True, text=True, timeout=150, check=False
     )
     return done.returncode, done.stdout
 

@@ -84,7 +84,7 @@ def test_what_was_sent_to_an_agent_that_was_away_does_not_keep_its_line_busy(wor
     world.wait("entries", lambda status: status["stored"] == 300)
     world.kill("edge")
     for _ in range(100):
-        world.inland.client.publish(PREFIX + "down", bytes(20_000), 1).wait_for_publish(10)
+        world.inland.client.publish(PREFIX + "down", bytes(20_000), 1).wait_for_publish(150)
     world.inland.silent = False
     world.start("edge")
     status = world.wait("everything acknowledged", world.is_drained)

@@ -235,7 +235,7 @@ def test_no_source_of_the_firmware_is_opened_only_the_image(bench, tmp_path):
                                          *plain(board)]  # fmt: skip
     bench.power_on()
     bench.board.control.wake(STOP)
-    assert bench.board.process.wait(timeout=20) == 0
+    assert bench.board.process.wait(timeout=150) == 0
     opened = log.read_text()
     assert str(bench.image) in opened
     assert f"{ROOT}/firmware/" not in opened and f"{ROOT}/card_layouts/" not in opened

@@ -127,6 +127,6 @@ def test_a_board_with_a_damaged_configuration_says_so_and_ends(tmp_path):
     image = build_image(tmp_path / "tornello.romfs").path
     lines = ("/dev/null", "/dev/null", "/dev/null", tmp_path / "board.flash")
     command = board_command(micropython_path(), image, path, *map(str, lines))
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=150)
     assert done.returncode == 1
     assert done.stdout.startswith(f"{path}: wanted what `tornello keyring provision` prints")

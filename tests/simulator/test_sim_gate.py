@@ -118,7 +118,7 @@ def test_ctrl_c_keeps_what_was_done_and_says_how_to_go_on(tmp_path):
             process.wait(0.05)
             break
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to its processes too
-    said, complained = process.communicate(timeout=60)
+    said, complained = process.communicate(timeout=150)
     assert process.returncode == 1 and "Traceback" not in complained
     assert f"ended by Ctrl-C; ./tornello sim gate --resume {kept}" in complained
     rows = rows_in(kept)

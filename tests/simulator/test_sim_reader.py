@@ -95,7 +95,7 @@ def test_it_names_its_pty_and_its_cards_and_ends_cleanly(started, how):
     os.close(port)
     assert uids[0] in said.hex()
     process.send_signal(how)
-    assert process.communicate(timeout=30)[1] == ""
+    assert process.communicate(timeout=150)[1] == ""
     assert process.returncode == 0
 
 
@@ -193,7 +193,7 @@ def test_when_pcscd_goes_it_says_so(capsys):
         line.sendall(framed(b"\x01", b"\x04"))
         assert line.recv(64) == framed(ATR)
         line.close()
-        assert "the virtual reader went away" in process.communicate(timeout=30)[1]
+        assert "the virtual reader went away" in process.communicate(timeout=150)[1]
         assert process.returncode == 1
 
 
