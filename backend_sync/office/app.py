@@ -24,6 +24,7 @@ from backend_sync.office.pages.sales import Sales
 from backend_sync.office.pages.selling import Selling
 from backend_sync.office.pages.settlement import Settlement
 from backend_sync.office.pages.tariffs import Tariffs
+from backend_sync.office.pages.timetables import Timetables
 from backend_sync.office.pages.today import Today
 from backend_sync.office.pages.trail import Trail
 from backend_sync.ports import Clock, KeyringError
@@ -33,7 +34,8 @@ from backend_sync.storage.disk import DiskRefused
 
 # In the order of the menu; a subject that is not here does not exist.
 SUBJECTS: tuple[type[Subject], ...] = (
-    *(Door, Today, Selling, Cards, Sales, Devices, Tariffs, OperatingPages),
+    *(Door, Today, Selling, Cards, Sales, Devices, Tariffs),
+    *(OperatingPages, Timetables),
     *(Settlement, RegisterPages, Trail),
 )
 ROUTES = tuple(route for subject in SUBJECTS for route in subject.ROUTES)

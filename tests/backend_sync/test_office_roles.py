@@ -71,9 +71,12 @@ def objects(office):
         found["/devices/{number}", name] = (f"/devices/{device}", None)
         found["/settlement/{number}/{party}.{form}", name] = (f"/settlement/1/{party}.txt", None)
     for version, name in enumerate(("own", "other operator", "foreign"), 1):
-        for end in ("", "/zip", "/force"):
-            path = f"/operating/{version}{end}"
-            form = {"seen": 9, "from_day": "2026-06-04"}
+        form = {"seen": 9, "from_day": "2026-06-04", "day": "2026-06-04", "trips": "t1"}
+        for end, more in (("", ""), ("/zip", ""), ("/force", ""), ("/stops", ""),
+                          ("/stop", "?id=a"), ("/routes", ""), ("/route", "?id=r"),
+                          ("/blocks", ""), ("/blocks/zip", ""), ("/blocks/dissolve", "")):  # fmt: skip
+            path = f"/operating/{version}{end}{more}"
+            form = {**form, "name": "none" if "dissolve" in end else "bus-1"}
             found["/operating/{version}" + end, name] = (path, form)
     for name, user in (("own", "spare"), ("other operator", "spare.eleven"),
                        ("foreign", "spare.ferry")):  # fmt: skip

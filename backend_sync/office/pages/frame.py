@@ -21,6 +21,7 @@ from backend_sync.office.money import euros
 from backend_sync.office.sessions import Sessions
 from backend_sync.office.tills import Tills
 from backend_sync.office.words import LANGUAGES, language_of, texts
+from backend_sync.operating.opening import Opened
 from backend_sync.ports import Clock
 from backend_sync.registers.opening import Registers
 from backend_sync.registers.rights import User
@@ -58,6 +59,7 @@ class Frame:
         sessions = Sessions(parts.database, parts.clock, parts.random_bytes)
         self.gate = Gate(parts.registers, sessions, parts.secure)
         self.tills = Tills(parts.database, parts.clock)
+        self.operating = Opened(parts.place.folder, parts.clock)
         self.templates = Environment(
             loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined
         )

@@ -18,7 +18,6 @@ from starlette.exceptions import HTTPException
 from backend_sync.office.pages.frame import Frame, Subject, lead_to, user_of
 from backend_sync.operating.archive import ZIP_BYTES
 from backend_sync.operating.differences import compare
-from backend_sync.operating.opening import Opened
 from backend_sync.operating.records import Owner, Version
 from backend_sync.operating.refusals import NotThere, OperatingRefused
 from backend_sync.registers.show import when
@@ -45,7 +44,7 @@ class OperatingPages(Subject):
 
     def __init__(self, frame: Frame) -> None:
         super().__init__(frame)
-        self.operating = Opened(frame.place.folder, frame.clock)
+        self.operating = frame.operating
 
     def overview(
         self,
