@@ -20,6 +20,7 @@ from backend_sync.office.pages.door import Door
 from backend_sync.office.pages.frame import Frame, Parts, Subject
 from backend_sync.office.pages.operating import OperatingPages
 from backend_sync.office.pages.registers import Registers as RegisterPages
+from backend_sync.office.pages.reports import Reports
 from backend_sync.office.pages.sales import Sales
 from backend_sync.office.pages.selling import Selling
 from backend_sync.office.pages.settlement import Settlement
@@ -34,7 +35,7 @@ from backend_sync.storage.disk import DiskRefused
 
 # In the order of the menu; a subject that is not here does not exist.
 SUBJECTS: tuple[type[Subject], ...] = (
-    *(Door, Today, Selling, Cards, Sales, Devices, Tariffs),
+    *(Door, Today, Selling, Cards, Sales, Devices, Tariffs, Reports),
     *(OperatingPages, Timetables),
     *(Settlement, RegisterPages, Trail),
 )

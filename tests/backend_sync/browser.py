@@ -51,7 +51,8 @@ FAULTS = """(() => {
     say(!button.innerText.trim() && !button.getAttribute("aria-label"), "a button without a name");
   for (const link of all("a")) say(!link.textContent.trim(), `link ${link.href} has no words`);
   for (const image of all("svg, img"))
-    say(!image.getAttribute("aria-label") && !image.alt && !image.ariaHidden, "a picture untold");
+    say(!(image.getAttribute("aria-labelledby") || "").split(" ").some((id) =>
+      document.getElementById(id)) && !image.alt && !image.ariaHidden, "a picture untold");
   for (const table of all("table:not(.slip)")) {
     say(!table.caption, "a table without a caption");
     say(!table.querySelector("th[scope=col]"), "a table whose columns have no heads");

@@ -14,6 +14,9 @@ import pytest
 from backend_sync.office.app import ROUTES
 from backend_sync.office.gate import PUBLIC
 from backend_sync.registers.rights import ROLES, Scope
+from backend_sync.reports.opening import open_database
+from backend_sync.reports.query import parse
+from backend_sync.reports.saved import SavedQueries
 from tests.backend_sync.office_world import DEVICE, FERRY, OTHERS, PEOPLE, TOWN, Office
 from tests.backend_sync.operating.planners import three_owners
 
@@ -21,6 +24,8 @@ TABLE = Path(__file__).with_name("roles.csv")
 USERS = {role: name for name, role, authority, operator, _ in PEOPLE
          if authority == TOWN and operator in (0, 10)}  # fmt: skip
 USERS |= {role: role.replace(" ", ".") for role in OTHERS}
+QUERY = """{"source": "rides", "columns": ["operator"], "measures": ["rides"],
+            "period": {"from": "2026-06-01", "to": "2026-06-30"}}"""
 UNSTATED = {("POST", "/sign-out")}  # would end the session of every cell behind it
 
 
@@ -44,8 +49,20 @@ def office(tmp_path_factory):
     ):
         users.add(by, name, "driver", scope, ("own.see", "sales.make"), "4711")
     assert three_owners(made.folder, made.clock) == [1, 2, 3]
+    _save(made)
     yield made
     made.close()
+
+
+def _save(office):
+    """Save a query of each area, and put it in production."""
+    query = parse(QUERY)
+    with open_database(office.folder) as database:
+        saved = SavedQueries(database, office.clock)
+        for name, first, second, area in (("own", "anna", "alma", TOWN),
+                                          ("foreign", "bea", "ferry", FERRY)):  # fmt: skip
+            saved.save(office.user(first), area, name, query)
+            saved.produce(office.user(second), area, name, 1)
 
 
 def objects(office):
@@ -84,6 +101,16 @@ def objects(office):
         for end, form in (("disable", None), ("enable", None), ("grant", right),
                           ("revoke", right), ("secret", {"secret": "4712"})):  # fmt: skip
             found["/users/{name}/" + end, name] = (f"/users/{user}/{end}", form)
+    found["/queries", ""] = ("/queries", {"name": "own", "body": QUERY})
+    for name in ("passengers", "settlement", "tax"):
+        found["/reports/{name}", name] = (f"/reports/{name}", None)
+        found["/reports/{name}/file.{form}", name] = (f"/reports/{name}/file.csv", None)
+    for name in ("own", "foreign"):
+        found["/queries/{name}", name] = (f"/queries/{name}", None)
+        found["/queries/{name}/file.{form}", name] = (f"/queries/{name}/file.xlsx", None)
+        for end, form in (("produce", {"version": "1"}), ("schedule", {"every": "week"}),
+                          ("withdraw", None)):  # fmt: skip
+            found["/queries/{name}/" + end, name] = (f"/queries/{name}/{end}", form)
     for name, number in (("own", 1), ("foreign", 2)):
         found["/proposals/{number}", name] = (f"/proposals/{number}", {"step": "neither"})
     return found
@@ -148,6 +175,10 @@ def test_a_deleted_permission_turns_exactly_its_cells_red(office):
         ("GET", "/devices/{number}", "other operator"): 403,
         ("GET", "/devices/{number}", "foreign"): 403,
         ("GET", "/tariffs", ""): 403,
+        ("GET", "/reports/{name}", "passengers"): 404,
+        ("GET", "/reports/{name}/file.{form}", "passengers"): 404,
+        ("GET", "/queries/{name}", "own"): 409,
+        ("GET", "/queries/{name}/file.{form}", "own"): 409,
     }
     assert differing(office, cells) == {}
 

@@ -71,14 +71,18 @@ class Frame:
         """Return a page; what a template names and nobody gave is an error, not a blank."""
         visit: Visit | None = getattr(request.state, "visit", None)
         user: User | None = visit.user if visit else None
-        language = language_of(
-            request.cookies.get(LANGUAGE_COOKIE, ""), request.headers.get("accept-language", "")
-        )
+        language = self.language(request)
         text = self.templates.get_template(template).render(
             t=texts(language), lang=language, languages=LANGUAGES, user=user,
             menu=self.menu_of(user), path=request.url.path, **values,
         )  # fmt: skip
         return HTMLResponse(text, status)
+
+    def language(self, request: Request) -> str:
+        """Return the language to answer in: the chosen one, else one that the browser wants."""
+        return language_of(
+            request.cookies.get(LANGUAGE_COOKIE, ""), request.headers.get("accept-language", "")
+        )
 
     def message(self, request: Request, said: str, status: int = 200, more: str = "") -> Any:
         """Return a page that says one thing: the text of key `said`, and `more` as it is."""

@@ -42,7 +42,7 @@ TEXTS = {
     "slip_refund": ("refund", "palautus", "återbetalning", "rimborso", "возврат"),
     "slip_deposit": ("deposit", "pantti", "pant", "cauzione", "залог"),
     "slip_payout": ("payout", "ulosmaksu", "utbetalning", "pagamento in uscita", "выплата"),
-    "shifts": ("Cash-up", "Tilitys", "Kassaredovisning", "Chiusura cassa", "Сдача выручки"),
+    "shifts": ("Cash-up", "Kassatilitys", "Kassaredovisning", "Chiusura cassa", "Сдача выручки"),
     "shifts_what": (
         "Counted shifts, the newest first; a difference is shown once two people have decided it.",
         "Lasketut vuorot, uusin ensin; erotus näytetään, kun kaksi henkilöä on päättänyt siitä.",

@@ -1,7 +1,7 @@
 """Texts of closed days and statements: English, Finnish, Swedish, Italian, Russian."""
 
 TEXTS = {
-    "settlement": ("Settlement", "Selvitys", "Avräkning", "Rendicontazione", "Взаиморасчёты"),
+    "settlement": ("Settlement", "Tilitykset", "Avräkning", "Rendicontazione", "Взаиморасчёты"),
     "settlement_what": (
         "Closed days, the newest first",
         "Suljetut päivät, uusin ensin",
