@@ -43,8 +43,8 @@ def browser(tmp_path, system_command):
 
 
 @pytest.mark.system
-@pytest.mark.requirement("W-20", "W-118", "W-122")
-def test_a_planner_uploads_confirms_and_undoes_in_a_browser(address, browser, tmp_path):
+@pytest.mark.requirement("W-20", "W-118", "W-121", "W-122")
+def test_a_planner_uploads_confirms_undoes_and_chains_in_a_browser(address, browser, tmp_path):
     pictures = Path(os.environ.get("OFFICE_PICTURES", tmp_path / "pictures"))
     pictures.mkdir(parents=True, exist_ok=True)
 
@@ -99,3 +99,20 @@ def test_a_planner_uploads_confirms_and_undoes_in_a_browser(address, browser, tm
     browser.go(address + "/operating/1")
     click("#force button")  # undo
     assert text(in_force) == "1"
+
+    for name, path in (("stops", "stops"), ("stop", "stop?id=a"), ("routes", "routes"),
+                       ("route", "route?id=r"), ("blocks-none", "blocks")):  # fmt: skip
+        browser.go(f"{address}/operating/1/{path}")
+        kept(f"operating-{name}")
+    for row in (1, 3):
+        browser.js(f"document.querySelector('#trip-{row}').click()")
+    browser.write("#chain [name=name]", "bus-1")
+    browser.enter()
+    assert "wanted" in text("[role=alert]")
+    kept("operating-blocks-refused")
+    for trip in ("t1", "t2"):
+        browser.js(f"document.querySelector('#chain [value={trip}]').click()")
+    browser.write("#chain [name=name]", "bus-1")
+    browser.enter()
+    assert browser.js("document.querySelectorAll('table.block tbody tr').length") == 2
+    kept("operating-blocks")
