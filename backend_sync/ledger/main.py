@@ -28,7 +28,7 @@ from backend_sync.ledger.differences import differences
 from backend_sync.ledger.engine import fare_hashes
 from backend_sync.ledger.ledger import Ledger
 from backend_sync.ledger.listing import ListingError
-from backend_sync.ledger.place import Place, PlaceError, reason
+from backend_sync.ledger.place import Place, PlaceError, reason, shown
 from backend_sync.ledger.recorded_taps import recorded_taps
 from backend_sync.ledger.replay import replay
 from backend_sync.ledger.singles import is_genuine, single_cases, single_figures
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str]) -> int:
         )
         return 2
     except SQLAlchemyError as error:
-        print(f"ledger {options.command}: {options.place}: {reason(error)}", file=sys.stderr)
+        print(f"ledger {options.command}: {shown(options.place)}: {reason(error)}", file=sys.stderr)
         return 2
     print(json.dumps(found, indent=1) if options.json else "\n".join(lines))
     return code

@@ -11,7 +11,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import RLock
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from backend_sync.catalogue import every_tariff
 from backend_sync.keyring.keyfile import KeyFileError
@@ -34,7 +35,25 @@ OLDER = (
 def reason(error: SQLAlchemyError) -> str:
     """Return what a database said, and what to do when older programs made it."""
     said = str(error.__cause__ or error).strip()
-    return said + (OLDER if re.search("no such table|does not exist", said) else "")
+    older = re.search("no such (table|column)|(relation|column) .* does not exist", said)
+    return said + (OLDER if older else "")
+
+
+def shown(place: str) -> str:
+    """Return a place for messages: a URL without its password."""
+    return re.sub(r"(://[^/@:]*):.*@", r"\1:***@", place)
+
+
+def _checked(url: str) -> str:
+    """Return a URL that can be read as one; its password is never said. Raises: PlaceError."""
+    try:
+        make_url(url)
+    except (ValueError, ArgumentError):
+        raise PlaceError(
+            f"{shown(url)}: no URL of a database; wanted {DRIVER}user:password@host/name, in a"
+            " password %40 for @, %3A for : and %2F for /"
+        ) from None
+    return url
 
 
 class PlaceError(Exception):
@@ -68,7 +87,7 @@ class Place:
     def url(self) -> str:
         """Return the database's URL. Raises: PlaceError when there is no ledger."""
         if self.is_url:
-            return self.place
+            return _checked(self.place)
         elsewhere = self.file.parent / ELSEWHERE
         is_named = self.file.name == FILE and elsewhere.exists()
         if self.file.exists():

@@ -20,7 +20,7 @@ from backend_sync.clocks import SystemClock
 from backend_sync.keyring.keyfile import KeyFileError
 from backend_sync.ledger.books import BooksRefused
 from backend_sync.ledger.listing import ListingError
-from backend_sync.ledger.place import Place, PlaceError, reason
+from backend_sync.ledger.place import Place, PlaceError, reason, shown
 from backend_sync.ports import ApprovalRefused, KeyringError
 from backend_sync.registers.asking import Asker, asker
 from backend_sync.registers.refusals import Refused
@@ -82,7 +82,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"sales {options.what}: {told(error)}", file=sys.stderr)
         return 2
     except SQLAlchemyError as error:
-        print(f"sales {options.what}: {options.place}: {reason(error)}", file=sys.stderr)
+        print(f"sales {options.what}: {shown(options.place)}: {reason(error)}", file=sys.stderr)
         return 2
     print(json.dumps(found, indent=1) if options.json else "\n".join(lines))
     return code

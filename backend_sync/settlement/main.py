@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend_sync.clocks import SystemClock
 from backend_sync.keyring.keyfile import KeyFileError
-from backend_sync.ledger.place import Place, PlaceError, reason
+from backend_sync.ledger.place import Place, PlaceError, reason, shown
 from backend_sync.ledger.show import money, table
 from backend_sync.ports import KeyringError
 from backend_sync.registers.refusals import Refused
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     except SQLAlchemyError as error:
         said = reason(error)
-        print(f"settlement {options.command}: {options.place}: {said}", file=sys.stderr)
+        print(f"settlement {options.command}: {shown(options.place)}: {said}", file=sys.stderr)
         return 2
     print(json.dumps(found, indent=1) if options.json else "\n".join(lines))
     return code

@@ -49,3 +49,13 @@ def test_a_damaged_keyring_is_a_sentence_and_nothing_is_done(
     wanted = "keyring.lock: Is a directory" if file.is_dir() else "put back the last backup"
     assert wanted in said.err
     assert (place / "ledger.db").read_bytes() == before
+
+
+@pytest.mark.requirement("T24")
+@pytest.mark.parametrize("word", ["s3cret", "s3/cret", "p@ss:w"])
+def test_no_message_shows_the_password_of_a_url(capsys, word):
+    pytest.importorskip("psycopg")
+    url = f"postgresql+psycopg://anna:{word}@127.0.0.1:1/books"
+    assert settlement.main(["list", url]) == 2
+    said = capsys.readouterr().err
+    assert word not in said and "anna:***@" in said and "older programs" not in said
