@@ -1,7 +1,8 @@
 """Packages for the device in a dock: which to offer, and the body in chunks from any offset.
 
 Every package is offered once a session unless the device says it has it or something newer;
-the device decides, the edge only carries. Source: SPEC.md "Link"; decisions.md D18.
+the device decides, the edge only carries, and forgets what nobody sealed. Source: SPEC.md "Link";
+decisions.md D18.
 """
 
 from card_layouts.link import messages
@@ -53,7 +54,7 @@ class DockParcels:
         return messages.CHUNK, messages.encode_chunk(self._offset, part)
 
     def take(self, frame_type: int, payload: bytes, now_ms: int) -> None:
-        """Take a WANT or RESULT of the device. Raises: LayoutError."""
+        """Take a WANT or RESULT of the device. Raises: LayoutError, StoreRefused."""
         if frame_type == messages.RESULT:
             self._take_result(messages.unpack_exact(messages.RESULT_BODY, payload))
             return
@@ -85,6 +86,8 @@ class DockParcels:
         names = messages.WHY_NAMES
         why = names[detail] if detail < len(names) else str(detail)
         self.refused.append(f"{self._current.name}: {why}")
+        if detail == messages.WHY_SEAL:
+            self._parcels.drop(self._device, self._current.envelope)
 
     def _settle(self) -> None:
         assert self._current is not None

@@ -19,6 +19,8 @@ from card_layouts.packages.manifest import (
 )
 
 if TYPE_CHECKING:
+    from sqlite3 import Connection
+
     from edge_agent.store import Store
 
 ENVELOPE_SIZES = [MANIFEST_BYTES + count * SIGNATURE_BYTES + 16 for count in (1, 2, 3)]
@@ -44,7 +46,7 @@ class Parcels:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.changes = 0  # rises with every package stored
+        self.changes = 0  # rises with every package stored or dropped
 
     def add_package(self, device: int, envelope: bytes, body: bytes, now: int) -> bool:
         """Store a package unless a newer one of its kind is held; say whether it is new.
@@ -72,11 +74,22 @@ class Parcels:
                 (device, package.role, package.authority, package.version, envelope,
                  package.sha256, now),
             ).rowcount  # fmt: skip
-            connection.execute(
-                "DELETE FROM bodies WHERE sha256 NOT IN (SELECT sha256 FROM packages)"
-            )
+            _sweep(connection)
         self.changes += stored
         return stored > 0
+
+    def drop(self, device: int, envelope: bytes) -> None:
+        """Forget what a device says nobody sealed for it: the ledger sends what it meant.
+
+        A line may have changed the version of a package: kept, it would stand before every later
+        one for ever.
+        """
+        with self._store.immediate() as connection:
+            connection.execute(
+                "DELETE FROM packages WHERE device = ? AND envelope = ?", (device, envelope)
+            )
+            _sweep(connection)
+        self.changes += 1
 
     def _holds(self, device: int, package: Package) -> bool:
         row = self._store.connection.execute(
@@ -141,6 +154,11 @@ class Parcels:
     def devices(self) -> list[tuple[int, int, bytes, str, int]]:
         """Return (device, epoch, statement, dock, seen_at) of every device ever docked here."""
         return self._store.connection.execute("SELECT * FROM devices ORDER BY device").fetchall()
+
+
+def _sweep(connection: Connection) -> None:
+    """Delete the bodies that no package has any more."""
+    connection.execute("DELETE FROM bodies WHERE sha256 NOT IN (SELECT sha256 FROM packages)")
 
 
 def read_envelope(envelope: bytes) -> Package:

@@ -10,9 +10,10 @@ from backend_sync.ledger.report import forks
 from backend_sync.ledger.rerating import VERDICT_NAMES
 from backend_sync.ledger.working_set import SEQ_SPAN
 from card_layouts.fares.repeat import DIFFERENT, UNRATED
-from card_layouts.records.entries import OBS
+from card_layouts.records.entries import OBS, OUTCOME, REFUSAL, record_prefix
 from simulator.histories import model_books
 from simulator.histories.invariants import Writer, wrong
+from simulator.histories.town import EPOCH
 
 if TYPE_CHECKING:
     from simulator.histories.world import World
@@ -214,18 +215,36 @@ def _visitors_agree(world: "World", report: dict[str, Any]) -> None:
 
 
 def _kept_away_is_known(world: "World", unheard: set[Writer]) -> None:
-    """T13: who keeps a journal away is named by the records of cards that tapped elsewhere."""
+    """T13: who keeps a journal away is named by the records that other gates read on cards.
+
+    A gate that finds its own commit, whose answer was lost, reads no record before it.
+    """
     world.checked["withheld"] += 1
     (harvested,) = world.books.rows("SELECT count(*) FROM entries WHERE type = ?", OBS)[0]
     world.lived["record harvested"] += harvested
     named = {row[0] for row in world.books.rows("SELECT DISTINCT device FROM sightings")}
-    model = world.model
-    for device in world.lost & set(world.withheld):
-        for tx in (model.by_writer[w] for w in unheard if w in model.by_writer):
-            after = model.by_place.get((tx.card, tx.n + 1), set())
-            told = tx.device == device and tx.card not in model.doubtful and after - unheard
-            if told and device not in named:
-                wrong(world, "T13", f"device {device}: entry {tx.seq} is kept away, nobody knows")
+    model, away = world.model, world.lost & set(world.withheld) - named
+    if not away:
+        return
+    shown = _records_shown(world)
+    for tx in (model.by_writer[w] for w in unheard if w in model.by_writer):
+        if tx.device in away and tx.card not in model.doubtful:
+            prefix = record_prefix(EPOCH, tx.device, tx.seq)
+            if any(prefix in payload for payload in shown):
+                said = f"device {tx.device}: entry {tx.seq} is kept away, nobody knows"
+                wrong(world, "T13", said)
+
+
+def _records_shown(world: "World") -> list[bytes]:
+    """Return the payloads of all entries in the books that show the record a gate found."""
+    service = world.inland.service
+    assert service is not None
+    rows = world.books.rows(
+        "SELECT device, epoch, seq, slot FROM entries WHERE length(slot) > 0"
+        f" AND type IN ({OUTCOME}, {REFUSAL}, {OBS})"
+    )
+    runs = [(device, epoch, seq, bytes(32), [slot]) for device, epoch, seq, slot in rows]
+    return [bytes(opened.payload) for opened in service.keyring.unseal(runs)]
 
 
 def _packages_arrived(world: "World") -> None:

@@ -12,6 +12,7 @@ from backend_sync.actions import facts
 from backend_sync.actions.publishing import WaitingActions
 from card_layouts.records.slot import SLOT_BYTES
 from edge_agent import app as edge_app
+from edge_agent.parcels import Parcels
 from firmware import station_services, tap_ticket
 from firmware.journal_mount import MountedJournal
 from simulator.histories import agreement
@@ -53,6 +54,10 @@ MENDED: dict[str, tuple[str, Plant]] = {
     "old-leases": (
         "a withdrawn order waits for a gate whose lease refuses every list with it",
         _instead(WaitingActions, "_note_dropped", lambda *_: None),
+    ),
+    "changed-version": (
+        "a package whose version a line changed stands before every later one for ever",
+        _instead(Parcels, "drop", lambda *_: None),
     ),
     "no-trip": (
         "a gate that stands on no trip takes no tourist ticket",

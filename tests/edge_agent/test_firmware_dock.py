@@ -160,3 +160,28 @@ def test_a_package_by_a_stranger_is_refused_by_the_validator_and_named(store, do
     docked.tick(1500)
     assert docked.session.refused_packages == ["hotlist 3 of authority 1: seal"]
     assert docked.board.bodies == []
+
+
+@pytest.mark.requirement("T9", "D18")
+def test_a_package_whose_version_a_line_changed_makes_room_for_the_genuine_one(store, docked):
+    body = bytes(range(250)) * 4
+
+    def sealed(version):
+        manifest64 = MANIFEST.pack(
+            {"layout": 1, "role": HOTLIST, "authority": 1, "version": version, "size": len(body),
+             "sha256": hashlib.sha256(body).digest(), "made": NOW}
+        )  # fmt: skip
+        signature = docked.ledger.key.sign(manifest_message(manifest64))
+        return seal_envelope(manifest64, [(docked.ledger.key_id, signature)], Keys.cfg)
+
+    changed = bytearray(sealed(1))
+    MANIFEST.put(changed, "version", 1 << 13)
+    assert store.parcels.add_package(DEVICE, bytes(changed), body, NOW)
+    assert not store.parcels.add_package(DEVICE, sealed(2), body, NOW), "it looks older"
+    docked.tick(1500)
+    assert docked.session.refused_packages == ["hotlist 8192 of authority 1: seal"]
+    assert store.parcels.held() == [] and store.parcels.body(hashlib.sha256(body).digest()) == b""
+    assert store.parcels.add_package(DEVICE, sealed(2), body, NOW)
+    docked.tick(1500)
+    assert docked.session.statement["v_hotlist"] == 2
+    assert [bytes(found) for found in docked.board.bodies] == [body]
