@@ -9,7 +9,7 @@ from simulator.desfire_card import DesfireCard
 from simulator.prng import Prng
 from simulator.worlds import ticket_world
 from simulator.worlds.tap_world import FARE, UID, OnCard
-from tests.outside.readers import ServedPn532
+from tests.outside.readers import PATIENCE_S, ServedPn532
 
 SCRIPT = "counter_session.py"
 TICKET = [
@@ -60,7 +60,7 @@ def test_a_card_lifted_in_a_conversation_is_lost_over_pcsc(in_reader, started_se
         assert [lines.readline(), lines.readline()] == ["lost, sent: True\n", "empty: True\n"]
     with in_reader(blank()):
         assert lines.readline() == f"back: {UID.hex()}\n"
-    assert process.wait(20) == 0
+    assert process.wait(PATIENCE_S) == 0
 
 
 def test_cards_in_two_readers_are_many_cards(in_reader, session):
@@ -93,7 +93,7 @@ def test_a_card_lifted_in_a_conversation_is_lost_over_nfcpy(started_session):
         assert [lines.readline(), lines.readline()] == ["lost, sent: True\n", "empty: True\n"]
         reader.field.place(card)
         assert lines.readline() == f"back: {UID.hex()}\n"
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE_S) == 0
 
 
 def test_two_cards_on_one_antenna_are_many_cards(session):

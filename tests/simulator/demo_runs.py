@@ -78,7 +78,7 @@ def command(*arguments):
 def kill_one(folder, name, process):
     """Kill program `name` of a running demo as soon as taps are under way; tell if it was there."""
     waited = time.monotonic()
-    while process.poll() is None and time.monotonic() - waited < 120:
+    while process.poll() is None and time.monotonic() - waited < LIMIT_S:
         try:
             pids = json.loads((folder / "pids.json").read_text())
             progress = json.loads((folder / "demo.json").read_text())

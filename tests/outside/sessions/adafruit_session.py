@@ -6,16 +6,19 @@ from importlib.metadata import version
 import serial
 from adafruit_pn532.uart import PN532_UART
 
+PATIENCE_S = 150
+
 
 def main(path):
     print(f"adafruit-circuitpython-pn532 {version('adafruit-circuitpython-pn532')}")
     chip = PN532_UART(serial.Serial(path, baudrate=115200, timeout=0.3), debug=False)
     print("chip:", bytes(chip.firmware_version).hex())
     chip.SAM_configuration()
-    print("uid:", chip.read_passive_target(timeout=1).hex())
+    print("uid:", chip.read_passive_target(timeout=PATIENCE_S).hex())
 
     def card(text):
-        said = chip.call_function(0x40, params=b"\x01" + bytes.fromhex(text), response_length=64)
+        params = b"\x01" + bytes.fromhex(text)
+        said = chip.call_function(0x40, response_length=64, params=params, timeout=PATIENCE_S)
         return bytes(said).hex()
 
     print("select:", card("5A10480F"))

@@ -20,7 +20,7 @@ from firmware.station import Order
 from simulator.prng import Prng
 from simulator.worlds import tap_world, ticket_world
 
-PATIENCE_MS = 20_000
+PATIENCE_MS = 150_000
 
 
 def awaited(reader):

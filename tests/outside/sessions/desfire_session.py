@@ -19,7 +19,7 @@ PLAIN, ENCRYPTED = DESFireCommunicationMode.PLAIN, DESFireCommunicationMode.ENCR
 def opened(way, *path):
     if way == "pn532":
         device = PN532UARTDevice(*path, baudrate=115200, timeout=0.3)  # of every read
-        device.wait_for_card(timeout=5)
+        device.wait_for_card(timeout=150)
         return DESFire(device)
     from virtual_reader import connected
 

@@ -1,19 +1,21 @@
 """The card in the first PC/SC reader, powered anew."""
 
 import threading
+import time
 
 from smartcard.CardRequest import CardRequest
 from smartcard.Exceptions import CardConnectionException, NoCardException
 from smartcard.scard import SCARD_UNPOWER_CARD
 from smartcard.System import readers
 
-PATIENCE_S = 20
+PATIENCE_S = 150
 
 
 def connected():
     """Return a connection that takes power from the card when it ends."""
     waiting = threading.Event()
-    for _ in range(PATIENCE_S * 10):
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
         CardRequest(timeout=PATIENCE_S).waitforcard()
         connection = readers()[0].createConnection().component
         try:
