@@ -122,8 +122,8 @@ class OwnCard(Part):
 
     def card_proof(self, request: Request, body: CodeGiven) -> CardProof:
         user, database = caller_of(request).user, self.parts.database
-        address, now = request.client.host if request.client else "", self.clock.utc_seconds()
-        self.rates.test("wrong", address)
+        now, guesser = self.clock.utc_seconds(), f"codes of {user.name}"
+        self.rates.test("wrong", guesser)
         proof = self.parts.random_bytes(PROOF_BYTES).hex()
         with database.transaction():
             rows = database.rows("SELECT card, ends FROM card_codes WHERE hash = ?",
@@ -135,7 +135,7 @@ class OwnCard(Part):
                 row = (_kept(proof), rows[0][0], user.name, now + PROOF_S)
                 database.insert(proofs, [row])
         if not good:
-            self.rates.count("wrong", address)
+            self.rates.count("wrong", guesser)
             raise ApiError(409, "this code is none, was used or has ended; a counter gives another")
         return CardProof(proof=proof, seconds=PROOF_S)
 

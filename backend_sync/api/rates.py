@@ -17,7 +17,7 @@ class Policy(NamedTuple):
 
     address: str = "3000/minute"
     key: str = "1200/minute"
-    wrong: str = "30/minute"  # keys, tokens and codes that are none
+    wrong: str = "30/minute"  # keys and tokens by address, codes by user, that are none
 
 
 class Rates:
@@ -41,5 +41,5 @@ class Rates:
 
     def _refuse(self, item: RateLimitItem, what: str) -> None:
         wait = item.get_expiry()  # the whole window: nobody gains by measuring ours
-        raise ApiError(429, f"more than {item} by one {what}; wait {wait} s and ask again",
+        raise ApiError(429, f"more than {item} ({what}); wait {wait} s and ask again",
                        {"Retry-After": str(wait)})  # fmt: skip

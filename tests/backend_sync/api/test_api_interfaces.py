@@ -11,7 +11,7 @@ from backend_sync.api import events as event_data
 from backend_sync.api import finance
 from backend_sync.api.own_card import CODE_S, PROOF_S
 from backend_sync.api.purposes import KEPT_DAYS
-from tests.backend_sync.api.api_world import once, pages, problem, sale
+from tests.backend_sync.api.api_world import WIDE, Api, once, pages, problem, sale
 from tests.backend_sync.settled_worlds import FERRY, TOWN
 
 # --- W-138, W-143 ---
@@ -229,6 +229,18 @@ def test_a_code_ends_is_replaced_and_is_not_to_be_had_for_anothers_card(world):
     # No number opens anything: there is no operation that takes one and shows events.
     said = world.app.app.openapi()["paths"]["/api/v1/card-events"]["get"]["parameters"]
     assert {one["name"] for one in said} == {"Card-Proof", "after", "limit", "If-None-Match"}
+
+
+@pytest.mark.requirement("W-142", "T20")
+def test_who_guesses_codes_is_stopped_and_a_good_one_does_not_help_then(tmp_path):
+    made = Api(tmp_path, lived=False, policy=WIDE._replace(wrong="2/minute"))
+    portal, code = made.client("wanda"), {"code": "A" * 10}
+    assert [portal.post("/card-proofs", json=code).status_code for _ in range(3)] == [409, 409, 429]
+    good = made.client("dora").post("/card-codes", json={"card": made.card}).json()["code"]
+    problem(portal.post("/card-proofs", json={"code": good}), 429)
+    other = made.client("carl").post("/card-proofs", json={"code": good})
+    assert other.status_code == 201
+    made.close()
 
 
 # --- W-144 ---
