@@ -84,7 +84,7 @@ class MqttBroker:
         )
         self.client.max_queued_messages_set(OUT_QUEUE_MESSAGES)
         self.client.reconnect_delay_set(1, RECONNECT_SECONDS_MAX)
-        self.client.on_pre_connect = lambda client, userdata: client.drop_out_messages()
+        self.client.on_pre_connect = _forget_queue
         self.client.on_connect = self._on_connect
         self.client.on_disconnect = self._on_disconnect
         self.client.on_message = self._on_message
@@ -151,3 +151,8 @@ class MqttBroker:
         except queue.Full:
             self.dropped += 1
             self.unconfirmed.done(token)
+
+
+def _forget_queue(client: Client, _data: object) -> None:
+    """Let nothing that was handed over outlive its connection."""
+    client.drop_out_messages()

@@ -68,7 +68,7 @@ class MqttBroker:
                 config.keyfile or None,
                 tls_version=ssl.PROTOCOL_TLS_CLIENT,
             )
-        self._client.on_pre_connect = lambda client, _data: client.drop_out_messages()
+        self._client.on_pre_connect = _forget_queue
         self._client.on_connect = self._on_connect
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
@@ -153,3 +153,8 @@ class MqttBroker:
         except queue.Full:
             self.dropped += 1  # the ledger learns at the next state that we do not hold it
         self._wake()
+
+
+def _forget_queue(client: paho.Client, _data: object) -> None:
+    """Let nothing that was handed over outlive its connection."""
+    client.drop_out_messages()
