@@ -7,7 +7,7 @@ Source: W-14; T18; card_layouts/crypto/pin.py; SPEC.md SHIFT.
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from backend_sync.keyring.register import Device
@@ -124,7 +124,7 @@ class DriverPins:
         )
         return [(row[0], row[1]) for row in rows]
 
-    def _replace(self, fleet: Fleet, driver: int, rows: list[tuple[int | bytes, ...]]) -> None:
+    def _replace(self, fleet: Fleet, driver: int, rows: Sequence[tuple[int | bytes, ...]]) -> None:
         with self.database:
             self.database.execute("BEGIN IMMEDIATE")
             others = self.database.execute(

@@ -38,6 +38,7 @@ FIRST_DAY = date(2020, 1, 1)
 def main(arguments: Sequence[str]) -> int:
     """Run one command; return the exit code, 0 when it was done."""
     options = _parser().parse_args(arguments)
+    options.clock = SystemClock()
     os.umask(0o077)
     try:
         code: int = options.run(options)
@@ -155,7 +156,7 @@ def _provision(options: argparse.Namespace) -> int:
         )
         _use(options, keyring, what, options.authority)
         config = keyring.provision(device, epoch, *place, kind, first_seq=options.first_seq)
-        if pins := pin_commands.pins_of(keyring).rows_of(device, epoch):
+        if pins := pin_commands.pins_of(keyring, options.clock).rows_of(device, epoch):
             config["pins"] = pins
         print(json.dumps(as_text(config), indent=1))
     return 0

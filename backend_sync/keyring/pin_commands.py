@@ -13,11 +13,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from backend_sync.clocks import SystemClock
 from backend_sync.keyring.driver_pins import DriverPins, Fleet, owner
 from backend_sync.keyring.key_use import KeyUses
 from backend_sync.keyring.local import LocalKeyring
-from backend_sync.ports import KeyringRefused
+from backend_sync.ports import Clock, KeyringRefused
 from backend_sync.registers import asking
 from backend_sync.registers.refusals import CommandError, Refused
 from backend_sync.registers.rights import Scope
@@ -63,28 +62,28 @@ def _command(group: Any, name: str, run: Any, words: str) -> argparse.ArgumentPa
 @contextmanager
 def _opened(options: argparse.Namespace) -> Iterator[tuple[LocalKeyring, DriverPins]]:
     with closing(LocalKeyring(options.folder)) as keyring:
-        yield keyring, pins_of(keyring)
+        yield keyring, pins_of(keyring, options.clock)
 
 
-def pins_of(keyring: LocalKeyring) -> DriverPins:
+def pins_of(keyring: LocalKeyring, clock: Clock) -> DriverPins:
     """Return the drivers' PINs of a keyring."""
     return DriverPins(
         keyring.register.database,
-        SystemClock(),
+        clock,
         lambda device, epoch: keyring.signing.label(device, epoch, b"cfg"),
     )
 
 
 def _use(options: argparse.Namespace, keyring: LocalKeyring, fleet: Fleet, what: str) -> None:
     """Let who may do this; write down what he did, if it is a change. Raises: Refused."""
-    with asking.asker(options, options.folder, SystemClock()) as asker:
+    with asking.asker(options, options.folder, options.clock) as asker:
         if asker is not None:
             demand(
                 asker.user, RIGHT, Scope(fleet.authority, fleet.operator, asker.user.scope.point)
             )
         if what:
             by = asker.name if asker is not None else ""
-            uses = KeyUses(keyring.register.database, SystemClock())
+            uses = KeyUses(keyring.register.database, options.clock)
             uses.begin(what, fleet.authority, by, None, 0)
 
 
