@@ -4,7 +4,7 @@ from typing import Any
 
 from backend_sync.reports.chart import chart
 from backend_sync.reports.definition import EACH
-from backend_sync.reports.table import TEXT, WORD, Column, Row, Table, when
+from backend_sync.reports.table import CENTS, TEXT, WORD, Column, Row, Table, when
 from backend_sync.reports.words import text_of, word
 
 LEFT = "left"
@@ -21,7 +21,8 @@ def as_values(table: Table, language: str = "en") -> dict[str, Any]:
         [word(name, language), word(text, language) if name == EACH else text]
         for name, text in table.about
     ]
-    about += [[word("currency", language), table.currency]]
+    if any(column.type == CENTS for column in table.columns):
+        about += [[word("currency", language), table.currency]]
     about += [[word("made_at", language), when(table.made_at)]]
     return {
         "language": language,

@@ -27,6 +27,7 @@ COLUMNS = ("operator", "product", "rider", "zones")
 DAYS_MOST = 31
 CELLS_MOST = 2_000
 USAGE = "usage.see"
+ALL = "all"
 
 
 class Release(NamedTuple):
@@ -43,9 +44,9 @@ class Release(NamedTuple):
         return json.dumps(self._asdict(), sort_keys=True)
 
     def table(self, made_at: int = 0) -> Table:
-        """Return it as a table: every cell a row, totals of a column or day named so by None."""
+        """Return it as a table: every cell a row, what is of all days or all columns says so."""
         rows: tuple[Row, ...] = tuple(
-            (None if day == TOTAL else day, None if key == TOTAL else key, shown)
+            (ALL if day == TOTAL else day, ALL if key == TOTAL else key, shown)
             for day, key, shown in self.cells
         )
         hidden = any(shown is None for _, _, shown in self.cells)
@@ -76,7 +77,7 @@ class Statistics:
         cells = tuple(
             (TOTAL if row == TOTAL else first + row, TOTAL if at == TOTAL else labels[at],
              None if (row, at) in hidden else count.shown)
-            for (row, at), count in sorted(counts.items())
+            for (row, at), count in sorted(counts.items(), key=_totals_last)
         )  # fmt: skip
         return Release(days.authority, first, last, column, k, cells)
 
@@ -146,6 +147,11 @@ class Statistics:
                          TOTAL if at == TOTAL else labels[at])  # fmt: skip
                 counts[row_at, at] = found.get(place, Count(0, 0))
         return counts, labels
+
+
+def _totals_last(cell: tuple[tuple[int, int], Count]) -> tuple[bool, int, bool, int]:
+    (row, at), _ = cell
+    return row == TOTAL, row, at == TOTAL, at
 
 
 def _check(days: Days, first: int, last: int, column: str, k: int, now: int) -> None:

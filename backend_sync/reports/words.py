@@ -4,7 +4,7 @@
 A key that stands in no row is shown as it is: names of payers and channels are data.
 """
 
-from backend_sync.reports.table import WORD, Cell, Column, shown
+from backend_sync.reports.table import TEXT, WORD, Cell, Column, shown
 
 LANGUAGES = ("en", "fi", "sv", "it", "ru")
 
@@ -141,6 +141,7 @@ TEXTS = {
     "devices": ("devices", "laitteita", "enheter", "dispositivi", "устройств"),
     "week": ("week from", "viikko alkaen", "vecka från", "settimana dal", "неделя с"),
     # values of closed lists
+    "all": ("all", "kaikki", "alla", "tutti", "все"),
     "closed": ("closed", "suljettu", "stängd", "chiuso", "закрыто"),
     "open": ("open", "avoin", "öppen", "aperto", "открыто"),
     "under a day": ("under a day", "alle päivä", "under en dag", "meno di un giorno",
@@ -174,4 +175,6 @@ def word(key: str, language: str = "en") -> str:
 def text_of(column: Column, cell: Cell, language: str = "en") -> str:
     """Return a cell for people, words of closed lists in their language."""
     text = shown(column, cell)
-    return word(text, language) if column.type == WORD else text
+    # A text where there should be a figure is a word too: "all" of a table with totals.
+    is_word = column.type == WORD or (isinstance(cell, str) and column.type != TEXT)
+    return word(text, language) if is_word else text
