@@ -7,14 +7,15 @@ tariff over it (Fares v2), and lies beside the ledger; what it holds is its hash
 import shutil
 import tempfile
 import zipfile
-from hashlib import sha256
+from functools import lru_cache
+from hashlib import file_digest
 from pathlib import Path as File
 from typing import Annotated
 
 from fastapi import Path, Request
-from fastapi.responses import Response
+from fastapi.responses import FileResponse, Response
 
-from backend_sync.api.documents import document, kept
+from backend_sync.api.documents import document, knows, tags
 from backend_sync.api.models import DIGITS, Model
 from backend_sync.api.part import Part
 from backend_sync.api.problems import ApiError
@@ -59,9 +60,8 @@ class StaticData(Part):
         for authority in range(1, 256):
             path = path_of(self.place.folder, authority)
             if path.exists():
-                body = path.read_bytes()
-                items.append(Published(authority=authority, bytes=len(body),
-                                       sha256=sha256(body).hexdigest()))  # fmt: skip
+                items.append(Published(authority=authority, bytes=path.stat().st_size,
+                                       sha256=_digest_of(path)))  # fmt: skip
         return document(request, AllPublished(items=items))
 
     def static_gtfs(self, request: Request, authority: Authority) -> Response:
@@ -69,7 +69,24 @@ class StaticData(Part):
         if not path.exists():
             raise ApiError(404, f"authority {authority} has published none; /api/v1/static lists"
                            " those that have")  # fmt: skip
-        return kept(request, path.read_bytes(), ZIP, f"gtfs-{authority}.zip")
+        digest = _digest_of(path)
+        if knows(request, digest):
+            return Response(status_code=304, headers=tags(digest))
+        return FileResponse(path, media_type=ZIP, filename=f"gtfs-{authority}.zip",
+                            headers=tags(digest))  # fmt: skip
+
+
+def _digest_of(path: File) -> str:
+    """Return the SHA-256 of a file, which is replaced whole and never written into."""
+    state = path.stat()
+    return _digest(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=256)
+def _digest(path: File, _written_ns: int, _size: int) -> str:
+    # Anybody may ask, as often as he likes: a city's file is read through once.
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def path_of(folder: File, authority: int) -> File:
