@@ -30,7 +30,10 @@ def read_upload(path: Path) -> Feed:
     try:
         source = open_source(path, BOUNDS)
         for name in _names(path):
-            _read_table(source, name) if name != SHAPES else _read_through(source, name)
+            if name == SHAPES:
+                _read_through(source, name)
+            else:
+                _read_table(source, name)
         feed = read_feed(path, BOUNDS)
     except GtfsError as error:
         raise OperatingRefused(str(error)) from None

@@ -3,6 +3,7 @@
 import datetime
 import hashlib
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy.exc import SQLAlchemyError
@@ -178,6 +179,15 @@ def test_a_stored_zip_that_was_changed_or_lost_is_said_and_never_handed_out(plan
     path.unlink()
     with pytest.raises(DiskRefused, match="last backup"):
         planning.operating.zip_of(OLLI, version.id)
+
+
+def test_uploads_at_the_same_time_are_taken_one_after_another(planning):
+    bodies = [zipped(planning.folder, notes=f"a\n{number}\n") for number in (1, 2)]
+    with ThreadPoolExecutor(6) as pool:
+        made = list(pool.map(lambda body: planning.upload(body=body), bodies * 3))
+    assert sorted({version.number for version in made}) == [1, 2]
+    assert made[:2] == made[2:4] == made[4:]
+    assert len(planning.everything()[1]) == 2
 
 
 def test_a_row_names_a_zip_that_is_on_the_disk_already(planning):
