@@ -36,6 +36,7 @@ from backend_sync.ledger.statement import find_card, no_card, statement
 from backend_sync.ledger.suspense import suspense
 from backend_sync.ledger.tickets import ticket_cases, ticket_figures
 from backend_sync.ports import KeyringError
+from backend_sync.registers.asking import number
 from backend_sync.registers.refusals import Refused
 from backend_sync.storage.database import Database
 from backend_sync.storage.disk import DiskRefused, told
@@ -118,7 +119,9 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--swap-devices", action="store_true", help="all must be refused")
         if name.startswith("import"):
             sub.add_argument("--file", required=True, type=Path)
-            sub.add_argument("--authority", type=int, default=0, help="owner of nobody's accounts")
+            sub.add_argument(
+                "--authority", type=number, default=0, help="owner of nobody's accounts"
+            )
     keeping.add_commands(commands)
     listing_commands.add_command(commands, SystemClock())
     retention.add_command(commands, SystemClock())

@@ -16,6 +16,7 @@ from backend_sync.ledger.place import Place, PlaceError
 from backend_sync.ledger.statement import find_card, no_card
 from backend_sync.ports import Clock
 from backend_sync.registers import asking
+from backend_sync.registers.asking import number
 from backend_sync.storage.database import Database
 from card_layouts.codec.timestamps import to_unix
 
@@ -29,7 +30,7 @@ def add_command(commands: Any, clock: Clock) -> None:
     parser = commands.add_parser("retention", help=words, description=words)
     parser.set_defaults(run=_retention, clock=clock)
     parser.add_argument("place", nargs="?", default="ledger.db", help="folder, file or URL")
-    parser.add_argument("--weeks", type=int, default=folding.WEEKS,
+    parser.add_argument("--weeks", type=number, default=folding.WEEKS,
                         help="keep this many, 13 or more (default: %(default)s)")  # fmt: skip
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--apply", action="store_true", help="fold it: it is gone for good")

@@ -12,6 +12,7 @@ from backend_sync.ledger.show import table
 from backend_sync.ledger.statement import find_card, no_card
 from backend_sync.ports import Clock
 from backend_sync.registers import asking
+from backend_sync.registers.asking import number
 from backend_sync.sales.dispute_evidence import check, check_with, digest
 from backend_sync.sales.disputes import ABOUT, DisputeRefused, Disputes, Status
 from backend_sync.sales.evidence import EvidenceFault
@@ -43,7 +44,7 @@ def add_commands(groups: Any, clock: Clock) -> None:
             sub.add_argument("place", nargs="?", default="", help="folder, file or URL")
             continue
         sub.add_argument("place", nargs="?", default="ledger.db", help="folder, file or URL")
-        sub.add_argument("--authority", type=int, default=0, help="whose books these are")
+        sub.add_argument("--authority", type=number, default=0, help="whose books these are")
         if name != "list":
             sub.add_argument("--key", required=True, help="number of the case")
         if name in SPOKEN:
@@ -56,7 +57,7 @@ def add_commands(groups: Any, clock: Clock) -> None:
             words = "the disputed entry; left out only --about other"
             sub.add_argument("--entry", default="", metavar="DEVICE:EPOCH:SEQ", help=words)
         if name == "accept":
-            sub.add_argument("--cents", type=int, required=True)
+            sub.add_argument("--cents", type=number, required=True)
         if name == "evidence":
             sub.add_argument("--to", type=Path, required=True, help="file to write")
 

@@ -9,6 +9,7 @@ from backend_sync.ledger.show import table
 from backend_sync.ledger.statement import find_card, no_card
 from backend_sync.ports import Clock
 from backend_sync.registers import asking
+from backend_sync.registers.asking import number
 from backend_sync.sales.dormancy import Dormancy, DormancyRefused, Row
 from card_layouts.codec.timestamps import to_unix
 
@@ -32,14 +33,14 @@ def add_commands(groups: Any, clock: Clock) -> None:
         sub.set_defaults(run=globals()[f"_{name}"], clock=clock, what=f"dormant {name}")
         sub.add_argument("place", nargs="?", default="ledger.db", help="folder, file or URL")
         sub.add_argument("--json", action="store_true", help="as JSON")
-        sub.add_argument("--authority", type=int, default=0, help="whose books these are")
+        sub.add_argument("--authority", type=number, default=0, help="whose books these are")
         if name in ("policy", "announce"):
             asking.add_options(sub, named=True, second=name == "policy")
             sub.set_defaults(right="settlement.close")
         if name == "policy":
-            sub.add_argument("--issuer", type=int, required=True, help="authority of the cards")
-            sub.add_argument("--months", type=int, required=True, help="without use, 12 or more")
-            sub.add_argument("--notice-days", type=int, required=True,
+            sub.add_argument("--issuer", type=number, required=True, help="authority of the cards")
+            sub.add_argument("--months", type=number, required=True, help="without use, 12 or more")
+            sub.add_argument("--notice-days", type=number, required=True,
                              help="from announcement to booking, 30 or more")  # fmt: skip
             sub.add_argument("--words", required=True, help="where holders can read it")
         if name == "return":

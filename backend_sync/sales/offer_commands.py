@@ -10,6 +10,7 @@ from backend_sync.catalogue import ARCHIVE, TARIFF_FILES, CatalogueError, read_t
 from backend_sync.ledger.place import Place
 from backend_sync.ledger.show import table
 from backend_sync.ports import Clock
+from backend_sync.registers.asking import number
 from backend_sync.sales.offered import NotOffered, Offer, coming, in_force
 from card_layouts.codec.timestamps import to_unix
 from card_layouts.fares.clock import service_day
@@ -28,7 +29,7 @@ def add_commands(groups: Any, clock: Clock) -> None:
     sub.add_argument("place", nargs="?", default="ledger.db", help="folder, file or URL")
     sub.add_argument("--channel", default="", help="only what it sells: counter, driver, web ...")
     sub.add_argument("--on", default="", metavar="DAY", help="service day, 2026-06-01 (today)")
-    sub.add_argument("--authority", type=int, default=0, help="whose tariff (every one that is)")
+    sub.add_argument("--authority", type=number, default=0, help="whose tariff (every one that is)")
     sub.add_argument("--json", action="store_true", help="as JSON: every price")
 
 

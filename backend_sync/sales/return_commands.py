@@ -14,6 +14,7 @@ from backend_sync.ledger.show import table
 from backend_sync.ledger.statement import find_card, no_card
 from backend_sync.ports import Clock
 from backend_sync.registers import asking
+from backend_sync.registers.asking import number
 from backend_sync.sales.claims import REFUSED, Status
 from backend_sync.sales.returns import ReturnRefused, Returns
 from backend_sync.sales.till_cash import Till
@@ -47,9 +48,12 @@ def add_commands(groups: Any, clock: Clock) -> None:
         sub.set_defaults(run=globals()[f"_{name}"], clock=clock, what=f"return {name}")
         sub.add_argument("place", nargs="?", default="ledger.db", help="folder, file or URL")
         sub.add_argument("--json", action="store_true", help="as JSON")
-        sub.add_argument("--authority", type=int, default=0, help="whose books these are")
+        sub.add_argument("--authority", type=number, default=0, help="whose books these are")
         sub.add_argument(
-            "--lease-hours", type=int, default=LEASE_HOURS, help="the longest lease (%(default)s)"
+            "--lease-hours",
+            type=number,
+            default=LEASE_HOURS,
+            help="the longest lease (%(default)s)",
         )
         if name == "list":
             continue
@@ -59,18 +63,20 @@ def add_commands(groups: Any, clock: Clock) -> None:
         sub.set_defaults(right=RIGHTS[name])
         if name in ("deposit", "settle"):
             words = "counter's till that takes or pays it, with --clerk and --shift; left out: cash"
-            sub.add_argument("--till", type=int, metavar="DEVICE", help=f"{words} of the channel")
-            sub.add_argument("--clerk", type=int, help="whose till it is")
-            sub.add_argument("--shift", type=int, help="of that clerk")
+            sub.add_argument(
+                "--till", type=number, metavar="DEVICE", help=f"{words} of the channel"
+            )
+            sub.add_argument("--clerk", type=number, help="whose till it is")
+            sub.add_argument("--shift", type=number, help="of that clerk")
         if name == "settle":
             continue
         sub.add_argument("--card", required=True, help="account number or pseudonym")
         if name == "deposit":
-            sub.add_argument("--cents", type=int, required=True)
+            sub.add_argument("--cents", type=number, required=True)
         if name != "lost":
             sub.add_argument("--channel", default="counter", help="whose cash (%(default)s)")
         if name == "returned":
-            sub.add_argument("--action", type=int, required=True, help="number of the refund")
+            sub.add_argument("--action", type=number, required=True, help="number of the refund")
         if name == "lost":
             sub.add_argument("--new-card", required=True, help="account number or pseudonym")
             sub.add_argument(

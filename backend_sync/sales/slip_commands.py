@@ -9,6 +9,7 @@ from backend_sync.ledger.place import Place
 from backend_sync.ledger.show import table
 from backend_sync.ports import Clock
 from backend_sync.registers import asking
+from backend_sync.registers.asking import NUMBER_MOST
 from backend_sync.sales.counter import Counter, Sale, SaleRefused
 from backend_sync.sales.fiscal import COLUMNS, FiscalChain, Slip, check_slips
 from backend_sync.sales.product_refunds import REFUSED, ProductRefunds, Status
@@ -42,26 +43,36 @@ def add_commands(groups: Any, clock: Clock) -> None:
         sub.add_argument("place", nargs="?", default="ledger.db", help="folder, file or URL")
         sub.add_argument("--json", action="store_true", help="as JSON")
         if name in WRITES:
-            sub.add_argument("--authority", type=int, default=0, help="whose books these are")
-            sub.add_argument("--cash-step", type=int, default=5, help="smallest coin (%(default)s)")
+            sub.add_argument(
+                "--authority", type=asking.number, default=0, help="whose books these are"
+            )
+            sub.add_argument(
+                "--cash-step", type=asking.number, default=5, help="smallest coin (%(default)s)"
+            )
         if name == "sell":
             sub.add_argument("--file", type=Path, required=True,
                              help=f"JSON list of objects: {', '.join(Sale._fields)}")  # fmt: skip
         if name in ("void", "refund", "pay"):
             sub.add_argument("--key", required=True, help="the counter's own number of this")
-            sub.add_argument("--clerk", type=int, required=True)
+            sub.add_argument("--clerk", type=asking.number, required=True)
         if name in ("void", "refund"):
-            sub.add_argument("--device", type=int, required=True, help="that sold it")
-            sub.add_argument("--slip", type=int, required=True, help="number of the sale's slip")
+            sub.add_argument("--device", type=asking.number, required=True, help="that sold it")
+            sub.add_argument(
+                "--slip", type=asking.number, required=True, help="number of the sale's slip"
+            )
         if name == "refund":
-            sub.add_argument("--used", type=int, required=True, help="days or rides that are used")
-            sub.add_argument("--total", type=int, required=True, help="of so many")
+            sub.add_argument(
+                "--used", type=asking.number, required=True, help="days or rides that are used"
+            )
+            sub.add_argument("--total", type=asking.number, required=True, help="of so many")
             words = "number under which the station takes it off; 0: at the card's next tap (0)"
-            sub.add_argument("--action", type=int, default=0, help=words)
+            sub.add_argument("--action", type=asking.number, default=0, help=words)
             asking.add_options(sub, proposal=True)
             sub.set_defaults(right="")
         if name == "pay":
-            sub.add_argument("--shift", type=int, required=True, help="of the clerk who pays")
+            sub.add_argument(
+                "--shift", type=asking.number, required=True, help="of the clerk who pays"
+            )
 
 
 def read_sales(path: Path) -> list[Sale]:
@@ -78,7 +89,8 @@ def read_sales(path: Path) -> list[Sale]:
             raise SaleRefused(f"{path}: sale {number}: wanted exactly {', '.join(Sale._fields)}")
         sale = Sale(**row)
         for name, kind in Sale.__annotations__.items():
-            if type(row[name]) is not kind:
+            too_large = kind is int and type(row[name]) is int and abs(row[name]) > NUMBER_MOST
+            if type(row[name]) is not kind or too_large:
                 raise SaleRefused(
                     f"{path}: sale {number}: {name} {row[name]!r}, wanted {kind.__name__}"
                 )

@@ -59,3 +59,17 @@ def test_no_message_shows_the_password_of_a_url(capsys, word):
     assert settlement.main(["list", url]) == 2
     said = capsys.readouterr().err
     assert word not in said and "anna:***@" in said and "older programs" not in said
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        (sales, "slip void --key k --clerk 1 --slip 1 --device"),
+        (sales, "dormant policy --by a --second b --months 12 --notice-days 30 --words w --issuer"),
+        (ledger, "retention --weeks"),
+    ],
+)
+def test_a_number_that_no_database_holds_is_wrong_use(capsys, program, words):
+    with pytest.raises(SystemExit) as ended:
+        program.main([*words.split(), "9" * 20])
+    assert ended.value.code == 2 and "at most 15 digits" in capsys.readouterr().err
