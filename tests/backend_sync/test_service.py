@@ -15,6 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from backend_sync.app import build
 from backend_sync.config import read_config
+from backend_sync.edge_states import read_holdings
 from card_layouts.codec import cbor
 from card_layouts.packages.ack import ACK, split_ack_batch
 from tests.backend_sync import sealed_devices as sd
@@ -116,9 +117,14 @@ def test_the_service_posts_acknowledges_and_publishes_over_a_real_broker(install
         tick_until(service, lambda: "KeyringAbsent" in service.intake.counts.last_error)
         keyring = keyring_process(folder)
         tick_until(service, lambda: ack_seq(edge) == 4820)
+        holds = {"packages": [[4711, 1, 244, 1]], "dock_months": []}
+        state = {"online": True, "edge": sd.EDGE, "holds": holds}
+        edge.send("state", json.dumps(state).encode(), retain=True)
+        tick_until(service, lambda: service.publisher.held)
         edge.close()
     service.stop.set()
     service.run()
+    assert read_holdings(folder) == {"edges": [(244, sd.EDGE, True, [(4711, 1, 244, 1)])]}
     status = json.loads((folder / "ledger-status.json").read_text())
     assert (status["state"], status["posted"], status["quarantined"]) == ("stopped", 4820, 1)
     assert end(keyring) == 0
