@@ -23,6 +23,7 @@ PAGES = (
     ("alma", "device", "/devices/1"), ("alma", "tariffs", "/tariffs"),
     ("alma", "settlement", "/settlement"), ("alma", "settled-day", "/settlement/1"),
     ("alma", "stock", "/stock"), ("alma", "users", "/users"), ("alma", "user", "/users/carl"),
+    ("alma", "operating", "/operating"),
     ("alma", "proposals", "/proposals"), ("alma", "trail", "/trail"),
     ("alma", "reports", "/reports"),
     ("alma", "report", "/reports/passengers?from=2026-06-01&to=2026-06-30"),
