@@ -5,12 +5,14 @@ right value refused, nothing for who has no key.
 """
 
 from collections import Counter
+from contextlib import suppress
 from itertools import count
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from hypothesis.errors import Flaky
 from schemathesis import GenerationMode
 from schemathesis.core.failures import FailureGroup
 from schemathesis.specs.openapi.checks import AcceptedNegativeData, RejectedPositiveData
@@ -27,7 +29,7 @@ from tests.backend_sync.operating.planners import zipped
 # Who asks, by the right of a route: somebody who finds something.
 ASKS = {"sales.make": "carl", "own.see": "wanda", "cards.serve": "dora", "customers.change": "dora",
         "depot.exchange": "olli", "operating.change": "olli"}  # fmt: skip
-EACH, EACH_FULL, WANTED_FULL = 3, 300, 20_000
+EACH, EACH_FULL, WALKS_FULL, WANTED_FULL = 3, 360, 5, 20_000
 OPERATIONS = {f"{row.method} {BASE}{row.path}": row for row in ROUTES}
 TESTED = OPERATIONS.keys() - {f"GET {BASE}/openapi.json"}  # schemathesis reads that one itself
 # The document cannot say which bytes are a batch, whether pyarrow is there, nor that who is bound
@@ -163,18 +165,19 @@ def state_machine(machines):
 
 def walk(machines, walks, steps):
     """Let answers lead on to the next requests, so many times."""
-    state_machine(machines).run(
-        settings=settings(max_examples=walks, stateful_step_count=steps, deadline=None,
-                          database=None, derandomize=True, phases=[Phase.generate],
-                          suppress_health_check=list(HealthCheck))
-    )  # fmt: skip
+    rules = settings(max_examples=walks, stateful_step_count=steps, deadline=None, database=None,
+                     derandomize=True, phases=[Phase.generate],
+                     suppress_health_check=list(HealthCheck))  # fmt: skip
+    # The books remember earlier walks, so the same steps may lead elsewhere: that ends a walk.
+    with suppress(Flaky):
+        state_machine(machines).run(settings=rules)
 
 
 @pytest.mark.requirement("T20")
 def test_answers_lead_on_to_requests_that_are_answered_as_well(machines):
     before = sum(machines.seen.values())
     walk(machines, 6, 6)
-    assert machines.wrong == []
+    assert machines.wrong == [] and sum(machines.seen.values()) > before
     figures.add("of them one after another", sum(machines.seen.values()) - before)
 
 
@@ -184,8 +187,9 @@ def test_answers_lead_on_to_requests_that_are_answered_as_well(machines):
 def test_twenty_thousand_cases_find_no_server_error_and_no_violation(machines):
     machines.seen.clear()
     ask_each(machines, EACH_FULL)
-    while sum(machines.seen.values()) < WANTED_FULL:
+    for _ in range(WALKS_FULL):
         walk(machines, 100, 10)
+    assert sum(machines.seen.values()) >= WANTED_FULL
     assert machines.wrong == []
     assert not [status for _, status in machines.seen if status >= 500]
     assert {label for label, _ in machines.seen} == TESTED
