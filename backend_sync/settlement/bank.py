@@ -69,10 +69,28 @@ def order(
 
 def write_orders(database: Database, folder: Path) -> list[Path]:
     """Write the file of every order into `folder`; return those that were not there."""
+    return [path for path, body in _files(database, folder).items() if write(path, body)]
+
+
+def refuse_strange_orders(database: Database, folder: Path) -> None:
+    """Refuse where `folder` holds an order that the books do not know: they are older than it.
+
+    Books put back from a backup would order the same money again. Raises: BankRefused.
+    """
+    known = _files(database, folder)
+    for path in sorted(folder.glob("*-authority-*-*.xml")):
+        if path.read_bytes() != known.get(path):
+            raise BankRefused(
+                f"{path}: the books know no such order, so they are older than it, and the bank may"
+                " have carried it out: book what it did (settlement bank-statement), then move the"
+                " file away; nothing was ordered"
+            )
+
+
+def _files(database: Database, folder: Path) -> dict[Path, bytes]:
     rows = database.rows("SELECT id, authority, kind, body FROM bank_orders ORDER BY id")
-    files = {folder / f"{kind}-authority-{area}-{number:06}.xml": bytes(body)
-             for number, area, kind, body in rows}  # fmt: skip
-    return [path for path, body in files.items() if write(path, body)]
+    return {folder / f"{kind}-authority-{area}-{number:06}.xml": bytes(body)
+            for number, area, kind, body in rows}  # fmt: skip
 
 
 def _why_not(due: Due, parties: Mapping[str, Party]) -> str:

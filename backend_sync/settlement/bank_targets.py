@@ -18,7 +18,7 @@ from backend_sync.storage.database import Database
 from card_layouts.fares.settlement import HOLDER
 
 ORDER_LINE = re.compile(r"([0-9]{1,15})-([0-9]{1,6})")
-MESSAGE = re.compile(r"[PC][0-9]{1,3}-([0-9]{1,15})-[0-9]{14}(?:-[0-9]{1,3})?")
+MESSAGE = re.compile(r"[PC][0-9]{1,3}-([0-9]{1,15})-[0-9]{1,9}-[0-9a-f]{10}(?:-[0-9]{1,3})?")
 
 
 class Target(NamedTuple):

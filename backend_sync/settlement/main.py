@@ -24,7 +24,7 @@ from backend_sync.ledger.show import money, table
 from backend_sync.ports import KeyringError
 from backend_sync.registers.refusals import Refused
 from backend_sync.settlement import bank_commands
-from backend_sync.settlement.bank import BankRefused, order, write_orders
+from backend_sync.settlement.bank import BankRefused, order, refuse_strange_orders, write_orders
 from backend_sync.settlement.bills import Bill, bills
 from backend_sync.settlement.camt import CamtFault
 from backend_sync.settlement.close import (
@@ -193,6 +193,7 @@ def _export(options: argparse.Namespace) -> Answer:
 def _pay(options: argparse.Namespace) -> Answer:
     parties = read_parties(options.parties)
     with Place(options.place).ledger(SystemClock()) as ledger:
+        refuse_strange_orders(ledger.database, options.to)
         made, left_out = order(ledger, parties)
         written = write_orders(ledger.database, options.to)
     lines = [f"order {number}: authority {area}, {kind} {money(cents)}"

@@ -91,7 +91,8 @@ def objects(office):
         form = {"seen": 9, "from_day": "2026-06-04", "day": "2026-06-04", "trips": "t1"}
         for end, more in (("", ""), ("/zip", ""), ("/force", ""), ("/stops", ""),
                           ("/stop", "?id=a"), ("/routes", ""), ("/route", "?id=r"),
-                          ("/blocks", ""), ("/blocks/zip", ""), ("/blocks/dissolve", "")):  # fmt: skip
+                          ("/blocks", ""), ("/blocks/zip", ""),
+                          ("/blocks/dissolve", "")):  # fmt: skip
             path = f"/operating/{version}{end}{more}"
             form = {**form, "name": "none" if "dissolve" in end else "bus-1"}
             found["/operating/{version}" + end, name] = (path, form)

@@ -3,18 +3,25 @@
 import csv
 import io
 import json
+from datetime import date
 from xml.etree import ElementTree
 
 import pytest
 from sepaxml.validation import try_valid_xml
 
-from backend_sync.settlement.bank import BankRefused, order, write_orders
+from backend_sync.settlement.bank import (
+    BankRefused,
+    order,
+    refuse_strange_orders,
+    write_orders,
+)
 from backend_sync.settlement.close import every_batch
-from backend_sync.settlement.dues import outstanding
+from backend_sync.settlement.dues import Due, outstanding
 from backend_sync.settlement.holds import differences
 from backend_sync.settlement.main import main
 from backend_sync.settlement.parties import read_parties
-from backend_sync.settlement.payments import DEBIT, TRANSFER
+from backend_sync.settlement.payments import DEBIT, TRANSFER, Order
+from backend_sync.settlement.payments import payment as payment_file
 from backend_sync.settlement.statements import statements, tables_as_csv
 from card_layouts.records.entries_tap import OUTCOME_ABORTED
 from tests.backend_sync.settled_worlds import DAY, FERRY, MORNING, SENIOR, TOWN, Settled, package
@@ -158,6 +165,38 @@ def test_ordering_twice_pays_once_and_the_files_are_the_same_bytes(world, partie
     assert write_orders(world.ledger.database, tmp_path / "bank") == []
     again = write_orders(world.ledger.database, tmp_path / "elsewhere")
     assert {path.name: path.read_bytes() for path in again} == before and len(before) == 3
+
+
+@pytest.mark.requirement("W-23", "T17")
+def test_restored_books_order_nothing_beside_an_order_they_do_not_know(world, parties, tmp_path):
+    abroad(world)
+    world.settle()
+    bank = tmp_path / "bank"
+    refuse_strange_orders(world.ledger.database, bank)  # no folder, no order yet
+    bank.mkdir()
+    foreign = bank / "pay-authority-1-000001.xml"
+    foreign.write_bytes(b"sent from books that are gone")
+    with pytest.raises(BankRefused, match="000001.xml: the books know no such order"):
+        refuse_strange_orders(world.ledger.database, bank)
+    foreign.unlink()
+    order(world.ledger, parties)
+    write_orders(world.ledger.database, bank)
+    refuse_strange_orders(world.ledger.database, bank)
+    (bank / "pay-authority-1-000009.xml").write_bytes(foreign.read_bytes())
+    with pytest.raises(BankRefused, match="000009.xml"):
+        refuse_strange_orders(world.ledger.database, bank)
+
+
+@pytest.mark.requirement("W-23", "T17")
+def test_the_same_order_a_day_later_has_the_same_message_and_another_one_not(parties):
+    def message(made_at, cents, number=1):
+        head = Order(number, TOWN, 3, made_at, date(2026, 6, 5))
+        text = payment_file(head, [Due(TOWN, "operator-1-10", cents)], parties).decode()
+        return text.split("<MsgId>")[1].split("<")[0]
+
+    assert message(MORNING, 240) == message(MORNING + 86_400, 240)
+    assert len({message(MORNING, 240), message(MORNING, 241), message(MORNING, 240, 2)}) == 3
+    assert len(message(1 << 30, 240, 10**9)) <= 35  # Max35Text
 
 
 @pytest.mark.requirement("W-23")
