@@ -18,13 +18,13 @@ DATA = Path(os.environ.get("TORNELLO_DATA", ROOT.parent / "shared" / "data"))
 # cores have in run.BUDGET_MINUTES, less a minute for the steps before pytest.
 BUDGET_S = {
     "simulator": 630,
-    "backend_sync": 240,
-    "firmware": 240,
-    "fares": 180,
-    "edge_agent": 150,
-    "outside": 120,
+    "backend_sync": 400,
+    "firmware": 160,
+    "fares": 140,
+    "edge_agent": 100,
+    "outside": 90,
     "card_layouts": 60,
-    "the shape": 60,
+    "the shape": 100,
 }
 
 
