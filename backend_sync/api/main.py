@@ -31,7 +31,6 @@ from backend_sync.tariffs.gtfs_source import GtfsError
 from backend_sync.tariffs.source import TariffFault
 from card_layouts.codec.timestamps import day_of
 
-NO_REGISTER = "no register of users: --register PLACE, or `tornello register bind` this folder"
 REFUSED = (Refused, GtfsError, TariffFault, CommandFailed)
 
 
@@ -108,7 +107,7 @@ def _with_keys(options: argparse.Namespace) -> int:
     place.url()
     with asking.asker(options, place.folder, clock) as who:
         if who is None:
-            raise Refused(NO_REGISTER)
+            raise Refused(asking.NO_REGISTER)
         with open_database(place.folder) as database:
             options.do(Keys(database, who.registers, clock, os.urandom), who.user, options)
     return 0

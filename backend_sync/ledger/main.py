@@ -28,7 +28,7 @@ from backend_sync.ledger.differences import differences
 from backend_sync.ledger.engine import fare_hashes
 from backend_sync.ledger.ledger import Ledger
 from backend_sync.ledger.listing import ListingError
-from backend_sync.ledger.place import Place, PlaceError, reason, shown
+from backend_sync.ledger.place import Place, PlaceError, reason
 from backend_sync.ledger.recorded_taps import recorded_taps
 from backend_sync.ledger.replay import replay
 from backend_sync.ledger.singles import is_genuine, single_cases, single_figures
@@ -39,7 +39,7 @@ from backend_sync.ports import KeyringError
 from backend_sync.registers.asking import number
 from backend_sync.registers.refusals import Refused
 from backend_sync.storage.database import Database
-from backend_sync.storage.disk import DiskRefused, told
+from backend_sync.storage.disk import DiskRefused, shown, told
 from card_layouts.errors import LayoutError
 
 Answer = tuple[int, Any, list[str]]  # exit code, JSON, lines for people

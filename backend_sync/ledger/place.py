@@ -21,6 +21,7 @@ from backend_sync.keyring.remote import RemoteKeyring
 from backend_sync.ledger.ledger import Ledger
 from backend_sync.ports import Clock
 from backend_sync.storage.database import Database
+from backend_sync.storage.disk import shown
 
 SQLITE = "sqlite:///"
 FILE, ELSEWHERE = "ledger.db", "ledger.place"
@@ -37,11 +38,6 @@ def reason(error: SQLAlchemyError) -> str:
     said = str(error.__cause__ or error).strip()
     older = re.search("no such (table|column)|(relation|column) .* does not exist", said)
     return said + (OLDER if older else "")
-
-
-def shown(place: str) -> str:
-    """Return a place for messages: a URL without its password."""
-    return re.sub(r"(://[^/@:]*):.*@", r"\1:***@", place)
 
 
 def _checked(url: str) -> str:

@@ -35,7 +35,6 @@ from backend_sync.storage.disk import DiskRefused
 
 SHOWN_MOST = 10
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-NO_REGISTER = "no register of users: --register PLACE, or `tornello register bind` this folder"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -96,7 +95,7 @@ def _serve(options: argparse.Namespace) -> int:
     place.url()
     register = asking.bound_to(place.folder) or options.register
     if not register:
-        raise Refused(NO_REGISTER)
+        raise Refused(asking.NO_REGISTER)
     listener = socket.create_server(
         (options.host, options.port),
         family=socket.AF_INET6 if ":" in options.host else socket.AF_INET,
@@ -125,7 +124,7 @@ def _till(options: argparse.Namespace) -> int:
     place.url()
     with asking.asker(options, place.folder, clock) as who:
         if who is None:
-            raise Refused(NO_REGISTER)
+            raise Refused(asking.NO_REGISTER)
         user = who.registers.users.get(options.user)
         with open_database(place.folder) as database:
             till = Tills(database, clock).give(who.user, user, options.device, options.clerk)

@@ -26,6 +26,7 @@ from backend_sync.storage.disk import DiskRefused
 
 BINDING = "register.place"
 NUMBER_MOST = 10**15 - 1
+NO_REGISTER = "no register of users: --register PLACE, or `tornello register bind` this folder"
 
 
 class Asker:

@@ -23,7 +23,7 @@ from backend_sync.registers.passwords import Cost
 from backend_sync.registers.refusals import CommandError, Refused
 from backend_sync.registers.rights import User
 from backend_sync.registers.verify import head_of_all, verify
-from backend_sync.storage.disk import DiskRefused, in_words
+from backend_sync.storage.disk import DiskRefused, in_words, shown
 
 Answer = tuple[int, Any, list[str]]  # exit code, JSON, lines for people
 Command = Callable[[Registers, User, argparse.Namespace], Answer]
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str], cost: Cost = Cost()) -> int:  # noqa: B008 - 
     except (CommandError, DiskRefused, OSError, ModuleNotFoundError, SQLAlchemyError) as error:
         cause = error.__cause__ or error
         words = in_words(cause, RESTORE) or str(cause).strip()
-        print(f"register {options.command}: {options.place}: {words}", file=sys.stderr)
+        print(f"register {options.command}: {shown(options.place)}: {words}", file=sys.stderr)
         return 2
     print(json.dumps(found, indent=1, ensure_ascii=False) if options.json else "\n".join(lines))
     return code
@@ -114,7 +114,7 @@ def _init(registers: Registers, options: argparse.Namespace) -> Answer:
 
 def _bind(_registers: Registers, options: argparse.Namespace) -> Answer:
     bind(options.folder, options.place)
-    words = f"{options.folder}: its commands want --by NAME, a user of {options.place}"
+    words = f"{options.folder}: its commands want --by NAME, a user of {shown(options.place)}"
     return 0, {"folder": str(options.folder), "place": options.place}, [words]
 
 

@@ -20,7 +20,7 @@ from backend_sync.clocks import SystemClock
 from backend_sync.keyring.keyfile import KeyFileError
 from backend_sync.ledger.books import BooksRefused
 from backend_sync.ledger.listing import ListingError
-from backend_sync.ledger.place import Place, PlaceError, reason, shown
+from backend_sync.ledger.place import Place, PlaceError, reason
 from backend_sync.ports import ApprovalRefused, KeyringError
 from backend_sync.registers.asking import Asker, asker
 from backend_sync.registers.refusals import Refused
@@ -40,7 +40,7 @@ from backend_sync.sales.evidence import EvidenceFault
 from backend_sync.sales.four_eyes import ONE_PERSON
 from backend_sync.sales.offered import NotOffered
 from backend_sync.sales.returns import ReturnRefused
-from backend_sync.storage.disk import DiskRefused, told
+from backend_sync.storage.disk import DiskRefused, shown, told
 
 COMMANDS: Any = (
     *(offer_commands, slip_commands, cash_commands, return_commands, dispute_commands),

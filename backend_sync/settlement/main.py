@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend_sync.clocks import SystemClock
 from backend_sync.keyring.keyfile import KeyFileError
-from backend_sync.ledger.place import Place, PlaceError, reason, shown
+from backend_sync.ledger.place import Place, PlaceError, reason
 from backend_sync.ledger.show import money, table
 from backend_sync.ports import KeyringError
 from backend_sync.registers.refusals import Refused
@@ -49,7 +49,7 @@ from backend_sync.settlement.received import StatementRefused
 from backend_sync.settlement.references import account_party, reference_of
 from backend_sync.settlement.words import batch_lines, batch_values, date_of, equality
 from backend_sync.storage.database import Database
-from backend_sync.storage.disk import DiskRefused, told
+from backend_sync.storage.disk import DiskRefused, shown, told
 
 Answer = tuple[int, Any, list[str]]  # exit code, JSON, lines for people
 REFUSALS = (SettlementError, BankRefused, StatementRefused, Refused)  # 1

@@ -4,6 +4,7 @@ A full, read-only or damaged disk is the world's failure, never a batch's: nothi
 whoever gets `DiskRefused` waits for a person or ends. Source: threats T17, T24; decision D20.
 """
 
+import re
 import sqlite3
 
 from sqlalchemy import Engine, event
@@ -30,6 +31,11 @@ HINTS = (
 
 class DiskRefused(Exception):
     """The database cannot be read or written; the message says why and what to do."""
+
+
+def shown(place: str) -> str:
+    """Return a place for messages: a URL without its password."""
+    return re.sub(r"(://[^/@:]*):.*@", r"\1:***@", place)
 
 
 def in_words(error: BaseException, restore: str) -> str:

@@ -295,3 +295,11 @@ def test_the_readme_names_every_file_of_the_folder():
     text = (folder / "README.md").read_text(encoding="utf-8")
     files = [path.name for path in folder.glob("*.py") if path.name != "__init__.py"]
     assert [name for name in files if name not in text] == []
+
+
+@pytest.mark.requirement("X-14")
+def test_no_message_shows_the_password_of_a_registers_database(tmp_path, capsys):
+    place = "postgresql+psycopg://anna:hemlig@127.0.0.1:1/registers"
+    assert register.main(["bind", place, "--folder", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert "anna:***@127.0.0.1" in said and "hemlig" not in said
