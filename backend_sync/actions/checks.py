@@ -54,22 +54,24 @@ def check(
 
 def _check_open(database: Database, card: int, generation: int, forgiven: int) -> None:
     if generation > forgiven:
-        raise ActionRefused(f"card {card} is blocked: money on it could not be used")
+        raise ActionRefused(f"card {card} is blocked: money on it could not be used", "blocked")
     listed = database.rows(
         "SELECT decision FROM listing_decisions WHERE card = ? AND decision <> ?"
         " ORDER BY id DESC LIMIT 1",
         (card, DISMISSED),
     )
     if listed and listed[0][0] == LISTED:
-        raise ActionRefused(f"card {card} is on the hotlist: money on it could not be used")
+        sentence = f"card {card} is on the hotlist: money on it could not be used"
+        raise ActionRefused(sentence, "listed")
 
 
 def _check_load(tariff: Tariff | None, issuer: int, group: int, order: Order) -> None:
     if tariff is None:
-        raise ActionRefused(f"authority {issuer} has published no tariff: no limits for a load")
+        sentence = f"authority {issuer} has published no tariff: no limits for a load"
+        raise ActionRefused(sentence, "tariff")
     wrong = why_not(limits_of(tariff, order.channel, group), order.channel, order.cents)
     if wrong:
-        raise ActionRefused(wrong)
+        raise ActionRefused(wrong, "amount")
 
 
 def _head(database: Database, card: int) -> dict[str, int]:

@@ -50,7 +50,15 @@ KEEP_STATE = (
 
 
 class ActionRefused(Exception):
-    """What was asked for cannot be; nothing was changed. The message is the sentence to show."""
+    """What was asked for cannot be; nothing was changed. The message is the sentence to show.
+
+    `why` says the same in one word for who has sentences of his own: full, blocked, listed,
+    amount, tariff; "" for all that only a wrong program asks for.
+    """
+
+    def __init__(self, sentence: str, why: str = "") -> None:
+        super().__init__(sentence)
+        self.why = why
 
 
 class Order(NamedTuple):
@@ -86,7 +94,7 @@ def create(books: Books, order: Order) -> tuple[int, bool]:
     try:
         place = next_place(facts, states, action)
     except PlacesFull as error:
-        raise ActionRefused(str(error)) from None
+        raise ActionRefused(str(error), "full") from None
     books.database.insert(actions, [action])
     _add_lines(books, [place])
     books.database.run(KEEP_STATE, [(number, CREATED, None, 0, 0)])

@@ -6,21 +6,21 @@ caller that got it. No number, printed or other, opens anything. Source: W-142; 
 """
 
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Annotated
 
 from fastapi import Header, Query, Request
 from fastapi.responses import Response
 from pydantic import Field
 
+from backend_sync.api.card_codes import CODE, CODE_S, CardCodes, kept
 from backend_sync.api.documents import document
 from backend_sync.api.models import NUMBER_MOST, Model, Paging
 from backend_sync.api.paging import cursor, number_of
-from backend_sync.api.part import Part, caller_of, own_card
+from backend_sync.api.part import Part, Parts, caller_of, own_card
 from backend_sync.api.problems import ApiError
 from backend_sync.api.rates import Rates
 from backend_sync.api.routes import OWN, Route
-from backend_sync.api.tables import codes, proofs
+from backend_sync.api.tables import proofs
 from backend_sync.ledger.results import BITS, STATE_NAMES, state_of
 from backend_sync.settlement.words import date_of
 from backend_sync.storage.database import Database
@@ -28,9 +28,7 @@ from card_layouts.cards import card_layout as kinds
 from card_layouts.codec.timestamps import to_unix
 
 LIST = "card"
-CODE_S, PROOF_S = 15 * 60, 30 * 60
-LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that is taken for another
-CODE_LETTERS, PROOF_BYTES = 10, 32
+PROOF_S, PROOF_BYTES = 30 * 60, 32
 KINDS = {kinds.KIND_DEBIT: "ride", kinds.KIND_PASS: "ride", kinds.KIND_LOAD: "load",
          kinds.KIND_PRODUCT: "product", kinds.KIND_BLOCK: "block"}  # fmt: skip
 # From the newest back along the thread of a card's commits: no history is searched.
@@ -61,7 +59,7 @@ class Code(Model):
 class CodeGiven(Model):
     """What the passenger typed."""
 
-    code: Annotated[str, Field(pattern=f"^[{LETTERS}]{{{CODE_LETTERS}}}$")]
+    code: Annotated[str, Field(pattern=f"^{CODE}$")]
 
 
 class CardProof(Model):
@@ -109,15 +107,15 @@ class OwnCard(Part):
     )  # fmt: skip
     rates: Rates  # of wrong codes; set by the wiring
 
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self.codes = CardCodes(parts.database, parts.clock, parts.random_bytes)
+
     def card_code(self, request: Request, body: CodeWanted) -> Code:
-        user, database = caller_of(request).user, self.parts.database
+        user = caller_of(request).user
         with self.place.books() as books:
             card = own_card(books, user, "cards.serve", body.card)
-        code = _code(self.parts.random_bytes(CODE_LETTERS))
-        ends = self.clock.utc_seconds() + CODE_S
-        with database.transaction():
-            database.run("DELETE FROM card_codes WHERE card = ?", [(card,)])
-            database.insert(codes, [(card, _kept(code), ends, user.name)])
+        code = self.codes.give(card, user.name)
         return Code(code=code, seconds=CODE_S)
 
     def card_proof(self, request: Request, body: CodeGiven) -> CardProof:
@@ -126,15 +124,11 @@ class OwnCard(Part):
         self.rates.test("wrong", guesser)
         proof = self.parts.random_bytes(PROOF_BYTES).hex()
         with database.transaction():
-            rows = database.rows("SELECT card, ends FROM card_codes WHERE hash = ?",
-                                 (_kept(body.code),))  # fmt: skip
-            good = bool(rows) and now < rows[0][1]
-            if good:
-                database.run("DELETE FROM card_codes WHERE card = ?", [(rows[0][0],)])
+            card = self.codes.take(body.code)
+            if card is not None:
                 database.run("DELETE FROM card_proofs WHERE ends < ?", [(now,)])
-                row = (_kept(proof), rows[0][0], user.name, now + PROOF_S)
-                database.insert(proofs, [row])
-        if not good:
+                database.insert(proofs, [(kept(proof), card, user.name, now + PROOF_S)])
+        if card is None:
             self.rates.count("wrong", guesser)
             raise ApiError(409, "this code is none, was used or has ended; a counter gives another")
         return CardProof(proof=proof, seconds=PROOF_S)
@@ -154,7 +148,7 @@ class OwnCard(Part):
     def _card(self, name: str, proof: str) -> int:
         rows = self.parts.database.rows(
             "SELECT card FROM card_proofs WHERE hash = ? AND name = ? AND ends > ?",
-            (_kept(proof), name, self.clock.utc_seconds()),
+            (kept(proof), name, self.clock.utc_seconds()),
         )
         if not rows:
             raise ApiError(403, "header.Card-Proof: none of yours, or it has ended; wanted one of"
@@ -182,11 +176,3 @@ def _event(database: Database, row: tuple[int, ...]) -> CardEvent:
     signed = -cents if kind == kinds.KIND_LOAD else cents
     return CardEvent(at=stamp, kind=KINDS.get(kind, "other"), state=state, cents=signed,
                      day=None if day is None else date_of(day), **said)  # fmt: skip
-
-
-def _code(random: bytes) -> str:
-    return "".join(LETTERS[byte % len(LETTERS)] for byte in random)  # 32 letters: none is likelier
-
-
-def _kept(text: str) -> str:
-    return sha256(text.encode()).hexdigest()
