@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend_sync.clocks import SystemClock
-from backend_sync.registers import card_commands, user_commands
+from backend_sync.registers import card_commands, name_commands, user_commands
 from backend_sync.registers.asking import bind, number, read_secret
 from backend_sync.registers.opening import RESTORE, Registers, open_database
 from backend_sync.registers.passwords import Cost
@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     card_commands.add_commands(commands, add_command)
     user_commands.add_commands(commands, add_command)
+    name_commands.add_commands(commands, add_command)
     words = "exit 1 unless everything is what the trail says; names the first changed row"
     check = add_command(commands, "verify", _verify, words, signed=False)
     check.add_argument("--head", default="", help="a head that was written down earlier")

@@ -19,6 +19,7 @@ RIGHTS = (
     ("cards.block", "block and unblock cards"),
     ("cards.kill", "take cards out of use for ever"),
     ("places.change", "open points and set reorder limits"),
+    ("names.change", "say what operators, devices and authorities are called"),
     ("users.see", "see users and their rights"),
     ("users.change", "add and disable users, set secrets"),
     ("users.grant", "give and take rights"),

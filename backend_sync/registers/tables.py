@@ -112,6 +112,22 @@ proposal_steps = append_only(
     )
 )
 
+names = append_only(
+    Table(
+        "names",
+        metadata,
+        id_column(),
+        number_column("authority"),  # which says it
+        word_column("kind", 16),  # of `names.MOST`
+        number_column("number"),
+        word_column("name", 60),
+        number_column("from_day"),  # since 2020
+        word_column("by_user", 32),
+        number_column("made"),
+        Index("ix_names_number", "authority", "kind", "number"),
+    )
+)
+
 trail = append_only(
     Table(
         "trail",

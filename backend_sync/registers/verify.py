@@ -7,7 +7,7 @@ the ranges of cards and the replay of all documents. Source: X-14.
 from collections.abc import Iterator
 from typing import Any
 
-from backend_sync.registers import card_views, cards, proposals, users
+from backend_sync.registers import card_views, cards, names, proposals, users
 from backend_sync.registers.cards import Document
 from backend_sync.registers.proposals import Proposal, standing
 from backend_sync.registers.ranges import Range
@@ -62,6 +62,8 @@ def _contents(database: Database) -> Iterator[tuple[str, dict[str, Any]]]:
         yield users.subject_of(row[0]), users.content_of(tuple(row))
     for row in database.rows("SELECT authority, name, alarm_below FROM places ORDER BY 1, 2"):
         yield card_views.place_subject(row[0], row[1]), card_views.place_content(*row)
+    for row in database.rows(f"SELECT {names.COLUMNS} FROM names ORDER BY id"):
+        yield names.subject_of(row[0]), names.content_of(names.Name(*row))
     for row in database.rows(f"SELECT {proposals.COLUMNS} FROM proposals ORDER BY id"):
         made = standing(database, Proposal(*row))
         yield proposals.subject_of(made.number), proposals.content_of(made)

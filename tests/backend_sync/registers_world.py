@@ -79,7 +79,7 @@ class RegistersWorld:
 
     def everything(self):
         """Return every row of every table: what a refusal must not change."""
-        names = ("card_documents", "card_ranges", "places", "users", "proposals",
+        names = ("card_documents", "card_ranges", "places", "users", "names", "proposals",
                  "proposal_steps", "trail")  # fmt: skip
         order = {"card_ranges": "authority, first", "places": "authority, name", "users": "name"}
         return {

@@ -8,6 +8,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from backend_sync.registers.card_views import set_place
+from backend_sync.registers.names import name_it
 from backend_sync.registers.tables import metadata
 from backend_sync.registers.trail import every_row
 from backend_sync.registers.verify import head_of_all, verify
@@ -17,7 +18,7 @@ from tests import figures
 from tests.backend_sync.builders import AUTHORITY
 from tests.backend_sync.registers_world import SECRET, RegistersWorld, span
 
-BOOKS = ("card_documents", "proposal_steps", "proposals", "trail")
+BOOKS = ("card_documents", "names", "proposal_steps", "proposals", "trail")
 
 
 @pytest.fixture
@@ -38,6 +39,7 @@ def live(world):
     set_place(world.trail, world.anna, AUTHORITY, "stock", 20)
     number = world.proposals.propose(world.anna, "refund", AUTHORITY, 7000, "paid twice").number
     world.proposals.decide(world.add("alma", "authority"), number)
+    name_it(world.trail, world.anna, AUTHORITY, "operator", 10, "Koivula Buses", 0)
 
 
 @pytest.mark.requirement("X-14", "T19", "W-146")
@@ -85,6 +87,7 @@ def past_triggers(world, statement, table):
         ("DELETE FROM users WHERE name = 'carl'", "user:carl is gone"),
         ("UPDATE places SET alarm_below = 0 WHERE name = 'stock'", "alarm_below is 0 now"),
         ("UPDATE proposals SET amount = 9 WHERE id = 1", "amount is 9 now"),
+        ("UPDATE names SET name = 'Eve Buses'", "name is 'Eve Buses' now"),
         ("DELETE FROM proposal_steps", "proposal:1 is not what row"),
         ("INSERT INTO places VALUES (244, 'point:eve', 0)", "is in no row of the trail"),
     ],
