@@ -33,6 +33,7 @@ from backend_sync.publisher import Publisher
 from backend_sync.quarantine import Quarantine
 from backend_sync.status import StatusFile
 from backend_sync.storage.disk import DiskRefused
+from backend_sync.tls import TlsError, client_context
 from backend_sync.topics import LISTENED, STATE
 
 MESSAGES_AT_ONCE = 20
@@ -195,7 +196,10 @@ def build(config: Config) -> Service:
     """Wire a service to the machine's clock, the keyring's process and the MQTT broker."""
     clock = SystemClock() if config.clock is None else FileClock(config.clock)
     keyring = RemoteKeyring(config.keyring)
-    broker = MqttBroker(config.host, config.port, config.client_id, LISTENED, config.queue_messages)
+    broker = MqttBroker(
+        config.host, config.port, config.client_id, LISTENED, config.queue_messages,
+        client_context(*config.tls) if config.tls else None,
+    )  # fmt: skip
     return Service(config, clock, keyring, broker, threading.Event())
 
 
@@ -211,7 +215,7 @@ def main(arguments: Sequence[str]) -> int:
             print(json.dumps(dict(as_settings(config)), indent=1))
             return 0
         service = build(config)
-    except (ConfigError, VersionsError, DiskRefused, OSError, SQLAlchemyError) as error:
+    except (ConfigError, TlsError, VersionsError, DiskRefused, OSError, SQLAlchemyError) as error:
         print(f"ledger: {str(error).splitlines()[0]}", file=sys.stderr)
         return 1
 

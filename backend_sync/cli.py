@@ -19,6 +19,7 @@ COMMANDS = {
     "operating": ("backend_sync.operating.main", "stops, routes, timetables: add, list, undo ..."),
     "settlement": ("backend_sync.settlement.main", "close service days; statements, files"),
     "tariff": ("backend_sync.tariffs.main", "compile a tariff over a GTFS feed"),
+    "deploy": ("backend_sync.deploy.main", "machines: certificates, the database's rights"),
 }
 
 

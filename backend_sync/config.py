@@ -22,6 +22,7 @@ from card_layouts.packages.lease import (
 from card_layouts.packages.manifest import ROLE_NAMES
 
 DAY_S = 86400
+TLS_FILES = ("cafile", "certfile", "keyfile")
 LEASE_DEFAULTS = {
     "max_taps": 20_000,
     "max_cents": 5_000_000,
@@ -49,6 +50,7 @@ class Config(NamedTuple):
     host: str
     port: int
     client_id: str
+    tls: tuple[Path, Path, Path] | None  # of the broker: cafile, certfile, keyfile
     queue_messages: int
     group_entries: int
     terms: Terms
@@ -114,6 +116,7 @@ def _checked(root: _Table, folder: Path) -> Config:
         host=broker.text("host", "127.0.0.1"),
         port=broker.number("port", 1883, 1, 65535),
         client_id=broker.text("client_id", "ledger"),
+        tls=_tls(broker, folder),
         queue_messages=intake.number("queue_messages", 200, 1, 10_000),
         group_entries=intake.number("group_entries", 5000, 1, 50_000),
         terms=_terms(lease),
@@ -122,6 +125,14 @@ def _checked(root: _Table, folder: Path) -> Config:
     for table in (root, broker, intake, lease):
         table.end()
     return config
+
+
+def _tls(broker: _Table, folder: Path) -> tuple[Path, Path, Path] | None:
+    """Return the three files of TLS, None where none is named."""
+    if not any(name in broker.left for name in TLS_FILES):
+        return None
+    cafile, certfile, keyfile = (folder / broker.text(name) for name in TLS_FILES)
+    return cafile, certfile, keyfile
 
 
 def _terms(lease: _Table) -> Terms:

@@ -8,6 +8,7 @@ Source: architecture.md section 6, D17.
 """
 
 import queue
+import ssl
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -70,7 +71,13 @@ class MqttBroker:
     """One connection that is looked for in the background until `close`."""
 
     def __init__(
-        self, host: str, port: int, client_id: str, topics: Sequence[str], queue_messages: int = 200
+        self,
+        host: str,
+        port: int,
+        client_id: str,
+        topics: Sequence[str],
+        queue_messages: int = 200,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.topics = list(topics)
         self.waiting: queue.Queue[Message] = queue.Queue(queue_messages)
@@ -84,6 +91,8 @@ class MqttBroker:
         )
         self.client.max_queued_messages_set(OUT_QUEUE_MESSAGES)
         self.client.reconnect_delay_set(1, RECONNECT_SECONDS_MAX)
+        if tls:
+            self.client.tls_set_context(tls)
         self.client.on_pre_connect = _forget_queue
         self.client.on_connect = self._on_connect
         self.client.on_disconnect = self._on_disconnect

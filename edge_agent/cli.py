@@ -12,6 +12,7 @@ from edge_agent.config import ConfigError, EdgeConfig, read_config
 from edge_agent.slots_file import write_slots
 from edge_agent.status import as_table
 from edge_agent.store import Store, StoreRefused
+from edge_agent.tls import TlsError
 
 COPY_WAIT_S = 15.0
 
@@ -26,9 +27,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         config = read_config(options.config)
         return int(options.run(config, options))
-    except (ConfigError, StoreRefused, CommandError) as error:
+    except (ConfigError, TlsError, StoreRefused, CommandError) as error:
         print(f"edge: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ConfigError) else 1
+        return 2 if isinstance(error, ConfigError | TlsError) else 1
     except ModuleNotFoundError as error:
         print(f"edge: Python module {error.name} is missing; run ./tornello once", file=sys.stderr)
         return 1

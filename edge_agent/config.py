@@ -13,6 +13,7 @@ from typing import Any
 from card_layouts.link.messages import is_edge_id
 
 DAY_S = 86_400
+TLS_FILES = ("cafile", "certfile", "keyfile")
 
 
 class ConfigError(Exception):
@@ -21,15 +22,13 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class BrokerConfig:
-    """Where the broker is and how to log in; TLS when `cafile` is given."""
+    """Where the broker is and how to log in: over TLS with `tls` (cafile, certfile, keyfile)."""
 
     host: str = "127.0.0.1"
     port: int = 1883
     username: str = ""
     password: str = ""
-    cafile: str = ""
-    certfile: str = ""
-    keyfile: str = ""
+    tls: tuple[Path, Path, Path] | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def read_config(path: Path) -> EdgeConfig:
         edge=edge,
         authority=top.number("authority", 0, 255),
         data=path.parent / top.text("data", "edge-data"),
-        broker=_broker(top.section("broker")),
+        broker=_broker(top.section("broker"), path.parent),
         docks=_docks(top),
         publics=_publics(top.section("ledger")),
         retention_seconds=int(top.number("retention_days", 1, 3650, 30) * DAY_S),
@@ -150,18 +149,30 @@ class _Section:
         return value
 
 
-def _broker(section: _Section) -> BrokerConfig:
+def _broker(section: _Section, folder: Path) -> BrokerConfig:
     config = BrokerConfig(
         host=section.text("host", "127.0.0.1"),
         port=section.number("port", 1, 65535, 1883),
         username=section.text("username", ""),
         password=section.text("password", ""),
-        cafile=section.text("cafile", ""),
-        certfile=section.text("certfile", ""),
-        keyfile=section.text("keyfile", ""),
+        tls=_tls(section, folder),
     )
     section.refuse_rest()
     return config
+
+
+def _tls(section: _Section, folder: Path) -> tuple[Path, Path, Path] | None:
+    """Return the three files of TLS, None where none is named: one alone is a mistake."""
+    names = [section.text(name, "") for name in TLS_FILES]
+    if not any(names):
+        return None
+    if not all(names):
+        missing = TLS_FILES[names.index("")]
+        raise ConfigError(
+            f"{section.place}: {missing} is missing; TLS wants {', '.join(TLS_FILES)}"
+        )
+    cafile, certfile, keyfile = (folder / name for name in names)
+    return cafile, certfile, keyfile
 
 
 def _docks(top: _Section) -> tuple[DockConfig, ...]:

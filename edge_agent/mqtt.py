@@ -9,9 +9,7 @@ own queue outlive its connection: it would send the old batches first, before it
 Source: dependencies.md findings 1, 2; architecture.md section 6.
 """
 
-import logging
 import queue
-import ssl
 from collections.abc import Callable
 
 import paho.mqtt.client as paho
@@ -21,12 +19,12 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.config import BrokerConfig
 from edge_agent.ports import Message
+from edge_agent.tls import client_context
 
 RECEIVED_MAX = 1000
 QUEUED_MAX = 16  # the outbox is the queue
 KEEPALIVE_S = 30
 MIDS = 1 << 16  # numbers of messages of one connection
-log = logging.getLogger("edge.mqtt")
 
 
 class MqttBroker:
@@ -61,19 +59,15 @@ class MqttBroker:
         self._client.will_set(will[0], will[1], qos=1, retain=True)
         if config.username:
             self._client.username_pw_set(config.username, config.password or None)
-        if config.cafile:
-            self._client.tls_set(
-                config.cafile,
-                config.certfile or None,
-                config.keyfile or None,
-                tls_version=ssl.PROTOCOL_TLS_CLIENT,
-            )
+        if config.tls:
+            self._client.tls_set_context(client_context(*config.tls))
         self._client.on_pre_connect = _forget_queue
         self._client.on_connect = self._on_connect
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
         self._client.on_message = self._on_message
         self._place = f"{config.host}:{config.port}"
+        self._doubt = ", or it and our certificate do not fit" if config.tls else ""
         self._client.connect_async(config.host, config.port, KEEPALIVE_S)
         self._client.loop_start()
 
@@ -134,7 +128,7 @@ class MqttBroker:
         self._wake()
 
     def _on_connect_fail(self, _client: paho.Client, _data: object) -> None:
-        self.problem = f"{self._place}: no broker answers; entries wait here until it does"
+        self.problem = f"{self._place}: no broker answers{self._doubt}; entries wait here"
 
     def _on_disconnect(
         self,
@@ -144,7 +138,7 @@ class MqttBroker:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
-        self.problem = f"{self._place}: connection lost ({reason}); entries wait here"
+        self.problem = f"{self._place}: connection lost ({reason}){self._doubt}; entries wait here"
 
     def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         try:

@@ -12,6 +12,7 @@ from backend_sync.config import ConfigError, read_config
         ("x = ", "no TOML"),
         ("colour = 1", "colour: no such setting"),
         ("broker = 5", "broker.: wanted a table"),
+        ('[broker]\ncafile = "ca.crt"', "broker.certfile: missing, wanted text"),
         ("[broker]\nport = 0", "broker.port: 0, wanted 1..65535"),
         ('[broker]\nport = "x"', "broker.port: 'x', wanted 1..65535"),
         ("database = 5", "database: 5, wanted text"),

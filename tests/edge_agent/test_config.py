@@ -1,5 +1,7 @@
 """The configuration: every mistake is one sentence that says where."""
 
+from pathlib import Path
+
 import pytest
 
 from edge_agent.cli import main
@@ -12,7 +14,9 @@ retention_days = 40
 [broker]
 host = "broker.example"
 port = 8883
-cafile = "ca.pem"
+cafile = "ca.crt"
+certfile = "edge.crt"
+keyfile = "/keys/edge.key"
 [ledger]
 publics = ["{KEY}"]
 [[dock]]
@@ -33,6 +37,9 @@ def read(tmp_path, text):
 def test_a_whole_configuration_is_read_with_defaults(tmp_path):
     config = read(tmp_path, GOOD)
     assert config.topic("up") == "tornello/v1/7/depot-1/up"
+    assert config.broker.tls == (
+        tmp_path / "ca.crt", tmp_path / "edge.crt", Path("/keys/edge.key")
+    )  # fmt: skip
     assert config.retention_seconds == 40 * 86400
     assert config.database == tmp_path / "edge-data" / "edge.db"
     assert [(dock.name, dock.baud) for dock in config.docks] == [
@@ -54,7 +61,8 @@ def test_a_whole_configuration_is_read_with_defaults(tmp_path):
         (("retention_days = 40", "retention_days = 0"), "retention_days: 0 is not 1..3650"),
         (("retention_days", "retension_days"), "retension_days is not known here"),
         (("port = 8883", "port = 99999"), "broker: port: 99999 is not 1..65535"),
-        (("cafile", "ca_file"), "broker: ca_file is not known here"),
+        (("cafile", "ca_file"), "broker: cafile is missing; TLS wants cafile, certfile, keyfile"),
+        (("host", "hots"), "broker: hots is not known here"),
         ((KEY, "zz"), "ledger: publics: 'zz' is not an Ed25519 key"),
         (('port = "/dev/ttyUSB1"', ""), r"dock\[1\]: port is missing"),
         (("/dev/ttyUSB1", "/dev/tornello-dock"), "two docks name the same port"),

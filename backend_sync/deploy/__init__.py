@@ -1,0 +1,1 @@
+"""What an operator needs to put the backend on real machines."""
