@@ -12,6 +12,7 @@ from binascii import crc32
 
 from card_layouts.cards.conversation import CardStatusError
 from card_layouts.crypto.aes import aes
+from card_layouts.crypto.blocks import double, xor_into
 from card_layouts.crypto.kdf import same
 from card_layouts.errors import LayoutError, SealError
 
@@ -35,24 +36,6 @@ def card_crc(data):
     return ((crc32(data) ^ 0xFFFFFFFF) & 0xFFFFFFFF).to_bytes(4, "little")
 
 
-def shift_left(block):
-    """Return a 16-byte CMAC subkey: `block` times x in GF(2^128) (RFC 4493)."""
-    out = bytearray(BLOCK_BYTES)
-    carry = 0
-    for i in range(BLOCK_BYTES - 1, -1, -1):
-        out[i] = (block[i] << 1 | carry) & 0xFF
-        carry = block[i] >> 7
-    if carry:
-        out[BLOCK_BYTES - 1] ^= 0x87
-    return out
-
-
-def xor_into(target, at, source):
-    """XOR the 16 bytes `source` into target[at:at + 16]."""
-    for i in range(BLOCK_BYTES):
-        target[at + i] ^= source[i]
-
-
 class Channel:
     """A frame shared with the reader and, after `open`, the secure session over it."""
 
@@ -74,8 +57,8 @@ class Channel:
         self._decrypt_iv[:] = zero
         top = self._encrypter.encrypt(zero)
         self._encrypt_iv[:] = top
-        self._whole = shift_left(top)
-        self._padded = shift_left(self._whole)
+        self._whole = double(top)
+        self._padded = double(self._whole)
         self.key_no = key_no
 
     def close(self):

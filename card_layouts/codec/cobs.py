@@ -11,42 +11,41 @@ RUN_MAX = 254  # bytes that follow the code FF
 
 def encode(data):
     """Return `data` stuffed: never a 00 in it, at least one byte long."""
-    data = bytes(data)
     out = bytearray()
-    at = 0
-    while True:
-        zero = data.find(b"\0", at)
-        end = zero if zero >= 0 else len(data)
+    runs = bytes(data).split(b"\0")
+    for number, run in enumerate(runs):
+        at = 0
         # FF means 254 bytes and no zero after them; the last run needs nobody to say so.
-        while end - at > RUN_MAX or (end - at == RUN_MAX and zero >= 0):
+        least = RUN_MAX if number < len(runs) - 1 else RUN_MAX + 1
+        while len(run) - at >= least:
             out.append(255)
-            out.extend(data[at : at + RUN_MAX])
+            out.extend(run[at : at + RUN_MAX])
             at += RUN_MAX
-        out.append(end - at + 1)
-        out.extend(data[at:end])
-        if zero < 0:
-            return bytes(out)
-        at = zero + 1
+        out.append(len(run) - at + 1)
+        out.extend(run[at:] if at else run)
+    return bytes(out)
 
 
 def decode(data):
     """Return what `encode` was given. Raises: LayoutError for a 00, no bytes, or a cut run."""
     if not data:
         raise LayoutError("cobs: 0 bytes, at least 1 wanted")
+    data = bytes(data)
+    size = len(data)
+    has_zero = data.find(b"\0") >= 0
     out = bytearray()
     at = 0
-    while at < len(data):
+    while at < size:
         code = data[at]
         end = at + code
         if not code:
             raise LayoutError("cobs: 00 at byte %d" % at)
-        if end > len(data):
-            raise LayoutError("cobs: run to byte %d, only %d there" % (end, len(data)))
-        run = bytes(data[at + 1 : end])
-        if 0 in run:
+        if end > size:
+            raise LayoutError("cobs: run to byte %d, only %d there" % (end, size))
+        if has_zero and data.find(b"\0", at + 1, end) >= 0:
             raise LayoutError("cobs: 00 inside the run at byte %d" % at)
-        out.extend(run)
+        out.extend(data[at + 1 : end])
         at = end
-        if code != 255 and at < len(data):
+        if code != 255 and at < size:
             out.append(0)
     return bytes(out)

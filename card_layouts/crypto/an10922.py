@@ -1,6 +1,7 @@
 """Diversified AES-128 keys of a card. Source: NXP AN10922, section 2.2; decisions D10."""
 
 from card_layouts.crypto.aes import CBC, aes
+from card_layouts.crypto.blocks import xor_into
 from card_layouts.crypto.cmac import subkeys
 from card_layouts.errors import RangeError
 
@@ -19,8 +20,7 @@ def diversify(master, m):
     if len(m) < 31:
         buf[1 + len(m)] = 0x80
     last = k1 if len(m) == 31 else k2
-    for i in range(16):
-        buf[16 + i] ^= last[i]
+    xor_into(buf, 16, last)
     aes(master, CBC, bytes(16)).encrypt(buf, buf)
     return bytes(buf[16:])
 

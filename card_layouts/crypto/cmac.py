@@ -1,6 +1,7 @@
 """AES-CMAC. Source: RFC 4493 (NIST SP 800-38B)."""
 
 from card_layouts.crypto.aes import CBC, ECB, aes
+from card_layouts.crypto.blocks import double, xor_into
 
 
 def cmac(key, message):
@@ -12,8 +13,8 @@ def subkeys(key):
     """Return (K1, K2), 16 bytes each: K1 for a whole last block, K2 for a padded one."""
     block = bytearray(16)
     aes(key, ECB).encrypt(block, block)
-    k1 = _double(block)
-    return k1, _double(k1)
+    k1 = double(block)
+    return k1, double(k1)
 
 
 class Cmac:
@@ -37,25 +38,8 @@ class Cmac:
         whole = size == last + 16
         if not whole:
             buf[size] = 0x80
-        _xor_into(buf, last, self._k1 if whole else self._k2)
-        _xor_into(buf, 0, self._chained)
+        xor_into(buf, last, self._k1 if whole else self._k2)
+        xor_into(buf, 0, self._chained)
         self._cbc.encrypt(buf, buf)
         self._chained = bytes(buf[last:])
         return self._chained
-
-
-def _xor_into(buf, at, block):
-    for i in range(16):
-        buf[at + i] ^= block[i]
-
-
-def _double(block):
-    # Doubling in GF(2^128): shift left by one bit; a bit shifted out comes back as 87.
-    out = bytearray(16)
-    carry = 0
-    for i in range(15, -1, -1):
-        out[i] = (block[i] << 1 & 255) | carry
-        carry = block[i] >> 7
-    if carry:
-        out[15] ^= 0x87
-    return bytes(out)

@@ -33,9 +33,10 @@ class MemoryFlash:
     def program(self, offset, data):
         """Clear bits: what is 0 stays so, whatever is written over it."""
         assert 0 <= offset and offset + len(data) <= self.size, (offset, len(data))
-        cells = self._cells
-        for i in range(len(data)):
-            cells[offset + i] &= data[i]
+        size = len(data)
+        left = int.from_bytes(self._cells[offset : offset + size], "big")
+        left &= int.from_bytes(data, "big")
+        self._cells[offset : offset + size] = left.to_bytes(size, "big")
         self.changed = True
 
     def erase(self, offset):
