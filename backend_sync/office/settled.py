@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from backend_sync.ledger.place import Place
 from backend_sync.registers.rights import Scope
-from backend_sync.settlement.close import Closed, closed_pages
+from backend_sync.reports.open_lines import window
+from backend_sync.settlement.close import Closed, closed_on, closed_pages, newest
 from backend_sync.settlement.export import export, read_packages
 from backend_sync.settlement.statements import Statement, statements
 from backend_sync.storage.database import Database
@@ -27,6 +28,14 @@ class Day(NamedTuple):
 
     closed: Closed
     due: int | None
+
+
+class Waiting(NamedTuple):
+    """What came since the last closed day `since` (-1: none was); `taps` are open, and stay so."""
+
+    since: int
+    entries: int
+    taps: int
 
 
 def days(database: Database, scope: Scope, before: int) -> tuple[list[Day], int]:
@@ -55,6 +64,20 @@ def own_statements(closed: Closed, scope: Scope) -> list[Statement]:
 def statement_of(closed: Closed, scope: Scope, party: str) -> Statement | None:
     """Return one's own statement by its party, None when it is not there or not one's own."""
     return next((one for one in own_statements(closed, scope) if one.party == party), None)
+
+
+def closed_before(database: Database, day: int) -> int:
+    """Return the batch that a service day was closed with, 0 when it is open."""
+    last = newest(database)
+    return closed_on(database, day).number if last and last.values["day"] >= day else 0
+
+
+def waiting(database: Database) -> Waiting:
+    """Return what a closing would take, read from the newest end of the books."""
+    since = window(database)
+    entries = int(database.value("SELECT coalesce(max(id), 0) FROM entries")) - since.entries
+    taps = int(database.value("SELECT count(*) FROM open_intents WHERE bits = 0"))
+    return Waiting(since.day, entries, taps)
 
 
 def verify_folder(place: Place) -> bytes:

@@ -189,12 +189,11 @@ def exchange_with(card: DesfireCard) -> Callable[[bytearray, int], int]:
 
 def recipe(uid: bytes = UID, head: bytes | None = None) -> Any:
     """Return what to write on a card."""
-    keys = Keys(ISSUER)
-    record = issue_record(uid, ISSUER, EPOCH, AUTHORITY, NOW - 86400, keys.chain)
+    keys, head = Keys(ISSUER), head or head_of()
+    authority = S.unpack(head)["authority"]
+    record = issue_record(uid, ISSUER, EPOCH, authority, NOW - 86400, keys.chain)
     app_keys = tuple(keys.card_key(k, KEY_VERSION, uid) for k in range(5))
-    return personalise.Recipe(
-        AID, app_keys, b"P" * 16, KEY_VERSION, LIMIT, head or head_of(), record, bytes(16)
-    )
+    return personalise.Recipe(AID, app_keys, b"P" * 16, KEY_VERSION, LIMIT, head, record, bytes(16))
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Settlement: closed days, statements, what an outsider checks; closing a day."""
+"""Settlement: closed days, statements, what an outsider checks; closing a day, asked for twice."""
 
 from datetime import date, timedelta
 
@@ -28,6 +28,7 @@ FORMS = {"txt": "text/plain; charset=utf-8", "json": "application/json"}
 class Settlement(Subject):
     ROUTES = (
         ("GET", "/settlement", "sales.see", "every"),
+        ("GET", "/settlement/close", "settlement.close", "ask"),
         ("POST", "/settlement/close", "settlement.close", "close"),
         ("GET", "/settlement/verify.zip", "settlement.close", "verify"),
         ("GET", "/settlement/{number}", "sales.see", "one"),
@@ -36,22 +37,28 @@ class Settlement(Subject):
     MENU = (("sales.see", "/settlement", "settlement"),)
 
     def every(self, request: Request, before: int = Query(0, ge=0, le=NUMBER_MOST)) -> Response:
-        return self._every(request, before, "")
+        return self._every(request, before)
+
+    def ask(self, request: Request, day: str = Query("", max_length=10)) -> Response:
+        """Show what closing a day would close, before it does: it cannot be taken back."""
+        try:
+            number = self._day(day)
+        except SettlementError as error:
+            return self._every(request, 0, str(error), day)
+        with self.place.books() as database:
+            if found := settled.closed_before(database, number):
+                return lead_to(f"/settlement/{found}")
+            waiting = settled.waiting(database)
+        return self.frame.shown(request, "close_day.html", day=number, iso=day, waiting=waiting)
 
     def close(self, request: Request, day: str = Field(max_length=10)) -> Response:
         """Close a service day and all before it; closed twice is closed once."""
         try:
-            number = (date.fromisoformat(day) - FIRST_DAY).days
-        except ValueError:
-            return self._every(request, 0, f"day {day!r}: wanted a date such as 2026-06-05")
-        try:
-            if number < 1:
-                raise SettlementError(f"day {day}: wanted one after {FIRST_DAY}")
-            refuse_future(number, self.clock.utc_seconds())
+            number = self._day(day)
             with self.place.ledger(self.clock, user_of(request).scope.authority) as ledger:
                 closed = close_day(ledger, number, hashes_of(read_packages(self.place.tariffs)))
         except SettlementError as error:
-            return self._every(request, 0, str(error))
+            return self._every(request, 0, str(error), day)
         return lead_to(f"/settlement/{closed.number}")
 
     def verify(self) -> Response:
@@ -83,13 +90,24 @@ class Settlement(Subject):
         name = f'attachment; filename="statement-{number}.{form}"'
         return Response(body, media_type=FORMS[form], headers={"Content-Disposition": name})
 
+    def _day(self, day: str) -> int:
+        """Return a day as days since 2020. Raises: SettlementError for one that cannot be."""
+        try:
+            number = (date.fromisoformat(day) - FIRST_DAY).days
+        except ValueError:
+            raise SettlementError(f"day {day!r}: wanted a date such as 2026-06-05") from None
+        if number < 1:
+            raise SettlementError(f"day {day}: wanted one after {FIRST_DAY}")
+        refuse_future(number, self.clock.utc_seconds())
+        return number
+
     def _closed(self, number: int) -> Closed | None:
         if not 0 < number <= NUMBER_MOST:
             return None
         with self.place.books() as database:
             return closed_numbered(database, number)
 
-    def _every(self, request: Request, before: int, refused: str) -> Response:
+    def _every(self, request: Request, before: int, refused: str = "", day: str = "") -> Response:
         user = user_of(request)
         with self.place.books() as database:
             found, older = settled.days(database, user.scope, before)
@@ -98,5 +116,5 @@ class Settlement(Subject):
         return self.frame.shown(
             request, "settlement.html", 409 if refused else 200, rows=rows, older=older,
             refused=refused, may_close="settlement.close" in user.rights,
-            whole=settled.sees_whole(user.scope), today=today.isoformat(),
+            whole=settled.sees_whole(user.scope), today=today.isoformat(), day=day,
         )  # fmt: skip
