@@ -127,10 +127,12 @@ class Keys:
 
     def _trail(self, by: User, what: str, key: Key, before: Key | None) -> None:
         # Before the key is there: a key without a row in the trail is worse than the other way.
+        whose = self.registers.users.get(key.name).scope._asdict()
         with self.registers.database.transaction():
             self.registers.trail.write(
-                by.name, what, f"user:{key.name}", _said(before) if before else None, _said(key)
-            )
+                by.name, what, f"user:{key.name}",
+                {**_said(before), **whose} if before else None, {**_said(key), **whose},
+            )  # fmt: skip
 
 
 def _key(row: Sequence[object]) -> Key:

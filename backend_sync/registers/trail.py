@@ -102,6 +102,9 @@ def content_in(row: TrailRow) -> dict[str, Any]:
 
 
 def scope_of(content: Mapping[str, Any]) -> Scope:
-    """Return to whom the subject with this content belongs."""
+    """Return to whom the subject with this content belongs; one that does not say so: to nobody.
+
+    What is nobody's is seen by who is bound to no authority. Keys of machines were written so.
+    """
     operator, point = content.get("operator", 0), content.get("point", "")
-    return Scope(content["authority"], operator, point, content.get("person", ""))
+    return Scope(content.get("authority", 0), operator, point, content.get("person", ""))

@@ -80,6 +80,17 @@ def test_a_key_ends_by_its_day_by_being_withdrawn_and_with_its_user(world):
     ]  # fmt: skip
 
 
+@pytest.mark.requirement("X-14", "W-10")
+def test_the_trail_shows_keys_to_whose_they_are_also_those_that_do_not_say_whose(world):
+    with world.registers.database.transaction():
+        world.registers.trail.write("anna", "api key", "user:olli", None, {"label": "of before"})
+    world.key("olli")
+    shown = {name: world.office.client(name).get("/trail") for name in ("alma", "ferry")}
+    assert {answer.status_code for answer in shown.values()} == {200}
+    found = {name: answer.text.count(">api key<br>") for name, answer in shown.items()}
+    assert found == {"alma": 1, "ferry": 0} and "of before" not in shown["alma"].text
+
+
 @pytest.mark.requirement("W-11", "T20")
 def test_a_key_has_at_most_the_rights_of_its_user_at_this_moment(world):
     few = world.with_key(world.key("carl", ["own.see"]))
