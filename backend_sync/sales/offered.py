@@ -104,6 +104,17 @@ class Offer:
             if not channel or self._is_sold(index, channel)
         }
 
+    def product_names(self) -> dict[int, str]:
+        """Return {number: name} of every product."""
+        return {u16(self._row(s.PRODUCTS, index), s.P_NUMBER):
+                self.tariff.text(u16(self._row(s.SALES, index), 0))
+                for index in self.products}  # fmt: skip
+
+    def group_names(self) -> dict[int, str]:
+        """Return {number: name} of the passenger groups."""
+        return {number: self.tariff.text(u16(row, 0))
+                for number, row in enumerate(self._rows(s.GROUP_NAMES)) if u16(row, 0)}  # fmt: skip
+
     def product(self, index: int, channel: str = "") -> dict[str, Any]:
         """Return one product with its prices."""
         row, sale = self._row(s.PRODUCTS, index), self._row(s.SALES, index)
