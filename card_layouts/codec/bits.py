@@ -101,6 +101,17 @@ class Layout:
             raise RangeError(
                 "%s: %d bytes of room, %d wanted" % (self.name, len(buf) - at, self.size)
             )
+        if Plan is not None:
+            if self._plan is None:
+                self._plan = Plan(self)
+            buf[at : at + self.size], used = self._plan.pack(values, self._check)
+        else:
+            used = self._fill_in(buf, at, values)
+        if used != len(values):
+            self._refuse_unknown(values)
+
+    def _fill_in(self, buf, at, values):
+        """Write the record byte by byte; return how many of `values` it has."""
         fields = self.fields
         used = 0
         pending = 0  # the `held` < 8 bits of a byte that is begun and not yet written
@@ -144,8 +155,7 @@ class Layout:
                     buf[at] = pending >> held
                     pending &= (1 << held) - 1
                     at += 1
-        if used != len(values):
-            self._refuse_unknown(values)
+        return used
 
     def unpack(self, data, at=0):
         """Return {name: value} of every field that is not a gap. Raises: LayoutError if short."""

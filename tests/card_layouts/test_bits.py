@@ -99,9 +99,11 @@ def test_whatever_is_packed_comes_back(record):
 
 @settings(max_examples=100, deadline=None)
 @given(records())
-def test_the_board_s_way_of_reading_gives_the_same_as_the_server_s(record):
+def test_the_board_s_way_of_writing_and_reading_is_the_same_as_the_server_s(record):
     layout, values = record
     packed = layout.pack(values)
+    written = bytearray(b"\x55" * layout.size)
+    assert layout._fill_in(written, 0, values) == len(values) and written == packed
     assert {name: _read(packed, bit, width) for bit, width, name in fields_of(layout)} == values
 
 
