@@ -109,6 +109,8 @@ def printable(data: bytes) -> str:
 
 def shown(text: str) -> str:
     """Return foreign text with nothing in it that could steer a terminal."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else "." for char in text)
 
 
@@ -141,8 +143,11 @@ def _rows(rows: list[Row], indent: str) -> Iterator[str]:
 
 
 def _wrapped(head: str, text: str, indent: str) -> list[str]:
+    text = shown(text)
+    if len(head) + len(text) <= COLUMNS:
+        return [head + text]
     return textwrap.wrap(
-        shown(text),
+        text,
         COLUMNS,
         initial_indent=head,
         subsequent_indent=indent,

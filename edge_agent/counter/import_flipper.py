@@ -31,6 +31,7 @@ PAGES_MAX = 512  # NTAG I2C 2K has 492
 # Upper nibble of the key count byte, as GetKeySettings gives it.
 KEY_KINDS = {0x0: "2K3DES", 0x4: "3K3DES", 0x8: "AES"}
 ISO_FILES_FLAG = 0x2
+HEX_BYTES = re.compile(r"([0-9A-Fa-f]{2}\s*)*", re.ASCII)
 NO_FILES = "the dump lists no files: there are none, or the card kept them to itself"
 
 
@@ -49,9 +50,10 @@ class Lines:
                 raise CardImageError(
                     f"{where}: line {number}: found {line[:40]!r}, wanted `Key: value`; {DAMAGED}"
                 )
-            if key.strip() in self._lines:
-                raise CardImageError(f"{where}: line {number}: {key.strip()} a second time")
-            self._lines[key.strip()] = number, value.strip()
+            key = key.strip()
+            if key in self._lines:
+                raise CardImageError(f"{where}: line {number}: {key} a second time")
+            self._lines[key] = number, value.strip()
 
     def __contains__(self, key: str) -> bool:
         return key in self._lines
@@ -69,7 +71,7 @@ class Lines:
     def hex(self, key: str, *sizes: int) -> bytes:
         """Return bytes, of one of `sizes` if any are given."""
         text = self.text(key)
-        if not re.fullmatch(r"([0-9A-Fa-f]{2}\s*)*", text, re.ASCII):
+        if not HEX_BYTES.fullmatch(text):
             raise CardImageError(
                 f"{self.at(key)}: found {text[:40]!r}, wanted hex bytes; {DAMAGED}"
             )

@@ -53,14 +53,21 @@ VERSION_FIELDS = tuple(
 
 
 class Element:
-    """One XML element: name, attributes, text, children, the line it starts on."""
+    """One XML element: name, attributes, text, children, the file and line it starts on."""
 
-    def __init__(self, name: str, attributes: dict[str, str], place: str) -> None:
+    __slots__ = ("attributes", "children", "line", "name", "text", "where")
+
+    def __init__(self, name: str, attributes: dict[str, str], where: str, line: int) -> None:
         self.name = name
         self.attributes = attributes
-        self.place = place
+        self.where, self.line = where, line
         self.text = ""
         self.children: list[Element] = []
+
+    @property
+    def place(self) -> str:
+        """Where it stands, for an error."""
+        return f"{self.where}: line {self.line}"
 
     def wrong(self, message: str) -> CardImageError:
         """Return an error about this element."""
@@ -129,7 +136,7 @@ def parse_xml(data: bytes, where: str) -> Element:
     roots: list[Element] = []
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        element = Element(name[:40], attributes, f"{where}: line {parser.CurrentLineNumber}")
+        element = Element(name[:40], attributes, where, parser.CurrentLineNumber)
         if len(stack) >= DEPTH_MAX:
             raise element.wrong(f"nested more than {DEPTH_MAX} deep")
         (stack[-1].children if stack else roots).append(element)
