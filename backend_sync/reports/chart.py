@@ -7,7 +7,7 @@ Accessible: a title and a description that says every figure; colours are the pa
 from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from backend_sync.reports.table import CENTS, DAY, Cell, Table, month_of, order, shown
+from backend_sync.reports.table import CENTS, DAY, Cell, Column, Table, month_of, order, shown
 from backend_sync.reports.words import text_of, word
 
 BARS_MOST = 16
@@ -24,7 +24,7 @@ def chart(table: Table, language: str = "en", name: str = "chart") -> str:
     assert table.chart
     label = table.columns[table.place(table.chart.label)]
     value = table.columns[table.place(table.chart.value)]
-    texts = [(text_of(label, cell, language) or "–", shown(value, n)) for cell, n in bars]
+    texts = [(_label(table, label, cell, language), shown(value, n)) for cell, n in bars]
     unit = f" ({table.currency})" if value.type == CENTS else ""
     title = f"{word(value.name, language)}{unit} / {word(label.name, language)}"
     said = "; ".join(f"{text}: {figure}" for text, figure in texts)
@@ -39,6 +39,13 @@ def chart(table: Table, language: str = "en", name: str = "chart") -> str:
         f'<text x="{LABEL_W}" y="17" font-weight="bold">{escape(title)}</text>',
         *_rows([n for _, n in bars], texts), "</svg>",
     ))  # fmt: skip
+
+
+def _label(table: Table, label: Column, cell: Cell, language: str) -> str:
+    """Return a bar's label: the number before its name, for a long name is cut."""
+    text = text_of(label, cell, language) or "–"
+    name = table.name_of(label.name, cell)
+    return f"{text} {name}" if name else text
 
 
 def chosen(table: Table) -> list[tuple[Cell, int]]:

@@ -38,11 +38,13 @@ def add_form(made: argparse.ArgumentParser) -> None:
 def signed_in(options: argparse.Namespace) -> Iterator[User]:
     """Yield who asks; in a folder that is bound to no register, somebody of --authority.
 
+    `options.register` is the register's database for as long, None without one.
     Raises: Refused; PlaceError before anybody is asked for a secret.
     """
     place = Place(options.place)
     place.url()
     with asking.asker(options, place.folder, options.clock) as who:
+        options.register = who.registers.database if who else None
         if who is not None:
             yield who.user
             return

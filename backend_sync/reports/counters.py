@@ -23,7 +23,10 @@ def counters(asked: Asked) -> Table:
         (first, last, asked.scope.authority),
     ):
         cents, rounding = int(row[5]), int(row[6])
-        rows.append([days.day(row[0]), *row[1:5], 1, cents, rounding, cents + rounding])
+        product = row[3] or None  # a load is of none
+        rows.append(
+            [days.day(row[0]), *row[1:3], product, row[4], 1, cents, rounding, cents + rounding]
+        )
     return Table(
         "counters", asked.about(), asked.currency,
         columns("day day", "channel text", "kind word", "product number", "paid word",

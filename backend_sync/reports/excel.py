@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from backend_sync.reports.page import as_values
+from backend_sync.reports.plain import widened
 from backend_sync.reports.table import (
     CENTS,
     COUNT,
@@ -41,6 +42,7 @@ def as_excel(table: Table, language: str = "en") -> bytes:
     import xlsxwriter  # type: ignore[import-untyped]
 
     out = io.BytesIO()
+    table = widened(table, word("no_name", language))
     safe = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False,
             "strings_to_numbers": False}  # fmt: skip
     with xlsxwriter.Workbook(out, safe) as book:

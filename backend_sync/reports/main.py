@@ -33,6 +33,7 @@ from backend_sync.reports.definition import (
     run,
 )
 from backend_sync.reports.forms import form_of
+from backend_sync.reports.naming import Names, named
 from backend_sync.reports.words import word
 from backend_sync.storage.disk import DiskRefused
 
@@ -117,4 +118,5 @@ def _run(options: argparse.Namespace) -> list[str]:
         with place.books() as database:
             tariffs = every_tariff(place.tariffs)
             table = run(report, database, tariffs, scope, options.clock.utc_seconds(), texts)
+            table = named(table, Names(tariffs, scope.authority, options.register))
     return hand_out(table, options)

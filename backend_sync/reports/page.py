@@ -5,7 +5,7 @@ from typing import Any
 from backend_sync.reports.chart import chart
 from backend_sync.reports.definition import EACH
 from backend_sync.reports.table import CENTS, TEXT, WORD, Column, Row, Table, when
-from backend_sync.reports.words import text_of, word
+from backend_sync.reports.words import labelled, named_text, word
 
 LEFT = "left"
 RIGHT = "right"
@@ -18,8 +18,7 @@ def as_values(table: Table, language: str = "en") -> dict[str, Any]:
     totals: [text], notes: [text], empty: text or "", svg, language}.
     """
     about = [
-        [word(name, language), word(text, language) if name == EACH else text]
-        for name, text in table.about
+        [word(name, language), _asked(table, name, text, language)] for name, text in table.about
     ]
     if any(column.type == CENTS for column in table.columns):
         about += [[word("currency", language), table.currency]]
@@ -29,7 +28,11 @@ def as_values(table: Table, language: str = "en") -> dict[str, Any]:
         "title": word(f"report_{table.report}", language),
         "about": about,
         "columns": [
-            {"name": column.name, "label": word(column.name, language), "align": _align(column)}
+            {
+                "name": column.name,
+                "label": word(column.name, language),
+                "align": _align(table, column),
+            }
             for column in table.columns
         ],
         "rows": [_texts(table, row, language) for row in table.rows],
@@ -50,10 +53,17 @@ def totals_of(table: Table, language: str = "en") -> list[str]:
     return texts if texts[0] else [word("total", language), *texts[1:]]
 
 
-def _align(column: Column) -> str:
-    return LEFT if column.type in (TEXT, WORD) else RIGHT
+def _align(table: Table, column: Column) -> str:
+    return LEFT if column.type in (TEXT, WORD) or table.names.get(column.name) else RIGHT
+
+
+def _asked(table: Table, name: str, text: str, language: str) -> str:
+    """Return what was asked for, for people: a number with its name."""
+    if name == EACH:
+        return word(text, language)
+    called = table.name_of(name, int(text)) if text.isdecimal() else None
+    return labelled(called, text, language)
 
 
 def _texts(table: Table, row: Row, language: str) -> list[str]:
-    return [text_of(column, cell, language)
-            for column, cell in zip(table.columns, row, strict=True)]  # fmt: skip
+    return [named_text(table, at, row, language) for at in range(len(table.columns))]

@@ -17,6 +17,7 @@ from backend_sync.reports.asking_books import Reader, answer
 from backend_sync.reports.days import Days
 from backend_sync.reports.definition import ReportRefused, allowed
 from backend_sync.reports.forms import FORMS
+from backend_sync.reports.naming import Names, named
 from backend_sync.reports.opening import open_database
 from backend_sync.reports.query import BYTES_MOST, Query, parse
 from backend_sync.reports.saved import EVERY, SavedQueries
@@ -162,8 +163,10 @@ def _due(options: argparse.Namespace, saved: SavedQueries, user: User) -> list[s
 def _answer(query: Query, name: str, options: argparse.Namespace, user: User) -> Table:
     place = Place(options.place)
     scope = allowed(user, query.of.right, options.authority, user.scope.operator)
+    tariffs = every_tariff(place.tariffs)
     with Reader(place.url(), options.clock) as reader:
-        return answer(query, reader, every_tariff(place.tariffs), scope, name)
+        table = answer(query, reader, tariffs, scope, name)
+    return named(table, Names(tariffs, scope.authority, options.register))
 
 
 def _read(path: Path) -> Query:

@@ -135,7 +135,8 @@ SOURCES = {
     ),
     "slips": Source(
         "sales.see", MOST_DAYS, _slips,
-        {**_DAY, **_numbers("s", "product", "device", "clerk", "shift"),
+        {**_DAY, "product": Piece(NUMBER, "NULLIF(s.product, 0)"),  # a load is of none
+         **_numbers("s", "device", "clerk", "shift"),
          "kind": Piece(WORD, "s.kind"), "paid": Piece(WORD, "s.paid"),
          "channel": Piece(TEXT, "s.channel")},
         {"slips": Piece(COUNT, "count(*)"), "price": Piece(CENTS, "sum(s.cents)"),

@@ -4,8 +4,9 @@ Units: CENTS is an int of cents of `currency`; DAY and MONTH are days since 2020
 its first day); TIME is UTC seconds since 2020; AGE is seconds. None = nothing to say there.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple
 
 TEXT, WORD = "text", "word"  # a WORD is a key of words.py, of a closed list
@@ -18,6 +19,8 @@ FIRST_SECOND = datetime(2020, 1, 1, tzinfo=UTC)
 
 Cell = int | str | None
 Row = tuple[Cell, ...]
+# {column: {(number, the row's day or month, None for the last): name, "" = it has none}}
+Names = Mapping[str, Mapping[tuple[int, Cell], str]]
 
 
 class Column(NamedTuple):
@@ -35,7 +38,10 @@ class Chart(NamedTuple):
 
 
 class Table(NamedTuple):
-    """`about` says how it was asked: (word, text) pairs; `notes` are keys of words.py."""
+    """`about` says how it was asked: (word, text) pairs; `notes` are keys of words.py.
+
+    `names` says what numbers are called (`naming.py`); a figure is never read from there.
+    """
 
     report: str
     about: tuple[tuple[str, str], ...]
@@ -45,6 +51,7 @@ class Table(NamedTuple):
     notes: tuple[str, ...] = ()
     chart: Chart | None = None
     made_at: int = 0  # s since 2020
+    names: Names = MappingProxyType({})
 
     @property
     def totals(self) -> Row:
@@ -53,6 +60,18 @@ class Table(NamedTuple):
             sum(row[place] or 0 for row in self.rows) if column.type in ADDED else None  # type: ignore[misc]
             for place, column in enumerate(self.columns)
         )
+
+    def day_of(self, row: Row) -> Cell:
+        """Return the day or month that a row is of, None without one."""
+        of_days = (at for at, column in enumerate(self.columns) if column.type in (DAY, MONTH))
+        at = next(of_days, None)
+        return None if at is None else row[at]
+
+    def name_of(self, column: str, number: Cell, day: Cell = None) -> str | None:
+        """Return what a number is called, "" when it has no name, None when it needs none."""
+        if not isinstance(number, int):
+            return None
+        return self.names.get(column, {}).get((number, day))
 
     def place(self, name: str) -> int:
         return next(i for i, column in enumerate(self.columns) if column.name == name)
@@ -132,6 +151,11 @@ def date_of(day: int) -> str:
 def month_of(day: int) -> int:
     """Return the first day of a day's month."""
     return day - (FIRST_DAY + timedelta(days=day)).day + 1
+
+
+def last_of_month(day: int) -> int:
+    """Return the last day of a day's month."""
+    return month_of(month_of(day) + 31) - 1
 
 
 def when(seconds: int) -> str:

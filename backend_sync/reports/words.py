@@ -4,7 +4,7 @@
 A key that stands in no row is shown as it is: names of payers and channels are data.
 """
 
-from backend_sync.reports.table import TEXT, WORD, Cell, Column, shown
+from backend_sync.reports.table import TEXT, WORD, Cell, Column, Row, Table, shown
 
 LANGUAGES = ("en", "fi", "sv", "it", "ru")
 
@@ -140,6 +140,19 @@ TEXTS = {
     "shift": ("shift", "vuoro", "skift", "turno", "смена"),
     "devices": ("devices", "laitteita", "enheter", "dispositivi", "устройств"),
     "week": ("week from", "viikko alkaen", "vecka från", "settimana dal", "неделя с"),
+    "operator_name": ("name of the operator", "liikennöitsijän nimi", "trafikföretagets namn",
+                      "nome del vettore", "название перевозчика"),
+    "product_name": ("name of the product", "tuotteen nimi", "produktens namn",
+                     "nome del prodotto", "название продукта"),
+    "rider_name": ("name of the group", "ryhmän nimi", "gruppens namn", "nome del gruppo",
+                   "название группы"),
+    "device_name": ("name of the device", "laitteen nimi", "enhetens namn",
+                    "nome del dispositivo", "название устройства"),
+    "other_name": ("name of the authority", "viranomaisen nimi", "myndighetens namn",
+                   "nome dell'ente", "название организатора"),
+    "issuer_name": ("name of the issuer", "myöntäjän nimi", "utgivarens namn",
+                    "nome dell'emittente", "название эмитента"),
+    "no_name": ("no name", "ei nimeä", "inget namn", "senza nome", "без названия"),
     # values of closed lists
     "all": ("all", "kaikki", "alla", "tutti", "все"),
     "closed": ("closed", "suljettu", "stängd", "chiuso", "закрыто"),
@@ -178,3 +191,16 @@ def text_of(column: Column, cell: Cell, language: str = "en") -> str:
     # A text where there should be a figure is a word too: "all" of a table with totals.
     is_word = column.type == WORD or (isinstance(cell, str) and column.type != TEXT)
     return word(text, language) if is_word else text
+
+
+def named_text(table: Table, at: int, row: Row, language: str = "en") -> str:
+    """Return a cell for people, a number that has a name as "name (number)"."""
+    text = text_of(table.columns[at], row[at], language)
+    return labelled(
+        table.name_of(table.columns[at].name, row[at], table.day_of(row)), text, language
+    )
+
+
+def labelled(name: str | None, number: str, language: str = "en") -> str:
+    """Return "name (number)", that there is no name, or the number alone when it needs none."""
+    return number if name is None else f"{name or word('no_name', language)} ({number})"

@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from backend_sync.ledger.place import Place
+from backend_sync.office.called import Called
 from backend_sync.office.gate import Gate, Visit, may_open
 from backend_sync.office.money import euros
 from backend_sync.office.sessions import Sessions
@@ -26,8 +27,10 @@ from backend_sync.ports import Clock
 from backend_sync.registers.opening import Registers
 from backend_sync.registers.rights import User
 from backend_sync.registers.show import when
+from backend_sync.reports.naming import Names
 from backend_sync.settlement.words import date_of
 from backend_sync.storage.database import Database
+from card_layouts.settlement.pricing import Tariffs
 
 HERE = Path(__file__).parent.parent
 KEY_BYTES = 16
@@ -74,9 +77,20 @@ class Frame:
         language = self.language(request)
         text = self.templates.get_template(template).render(
             t=texts(language), lang=language, languages=LANGUAGES, user=user,
-            menu=self.menu_of(user), path=request.url.path, **values,
+            menu=self.menu_of(user), path=request.url.path, called=self.called(user, language),
+            **values,
         )  # fmt: skip
         return HTMLResponse(text, status)
+
+    def names_of(self, authority: int, tariffs: Tariffs) -> Names:
+        """Return the names of an authority's numbers."""
+        return Names(tariffs, authority, self.parts.registers.database)
+
+    def called(self, user: User | None, language: str) -> Called:
+        """Return what a reader's page calls numbers."""
+        authority = user.scope.authority if user else 0
+        names = self.parts.registers.database
+        return Called(self.place.tariffs, authority, names, self.clock.utc_seconds(), language)
 
     def language(self, request: Request) -> str:
         """Return the language to answer in: the chosen one, else one that the browser wants."""

@@ -122,8 +122,9 @@ class OperatingPages(Subject):
                    for row in self._periods(owner, versions, states)]  # fmt: skip
         pages = max(1, -(-len(versions) // PAGE))
         page = min(page, pages)
+        called = self.frame.called(user, self.frame.language(request))
         rows = [
-            (version.operator, _link(version), states.get(version.id, "feed_not"),
+            (called.operator(version.operator), _link(version), states.get(version.id, "feed_not"),
              f"{version.first_day} – {version.last_day}", version.stops, version.routes,
              version.trips, f"{version.made_by}, {when(version.made)}")
             for version in versions[PAGE * (page - 1) : PAGE * page]
@@ -131,7 +132,8 @@ class OperatingPages(Subject):
         is_bound = bool(user.scope.operator)  # sees no column of operators
         return self.frame.shown(
             request, "operating.html", 409 if refused else 200, refused=refused,
-            rows=[row[is_bound:] for row in rows], periods=[row[is_bound:] for row in periods],
+            rows=[row[is_bound:] for row in rows],
+            periods=[(called.operator(row[0]), *row[1:])[is_bound:] for row in periods],
             operator=own.operator, page=page, pages=pages, is_bound=is_bound,
             megabytes=ZIP_BYTES >> 20,
         )  # fmt: skip

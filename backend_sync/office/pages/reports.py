@@ -14,6 +14,7 @@ from backend_sync.reports.asking_books import Reader, answer
 from backend_sync.reports.catalogue import REPORTS, find
 from backend_sync.reports.definition import Report, ReportRefused, allowed, run
 from backend_sync.reports.forms import FORMS
+from backend_sync.reports.naming import named
 from backend_sync.reports.opening import open_database
 from backend_sync.reports.page import as_values
 from backend_sync.reports.query import BYTES_MOST, parse
@@ -140,7 +141,8 @@ class Reports(Subject):
         scope = allowed(user, report.right)
         with self.place.books() as database:
             tariffs = every_tariff(self.tariffs)
-            return run(report, database, tariffs, scope, self.clock.utc_seconds(), texts)
+            table = run(report, database, tariffs, scope, self.clock.utc_seconds(), texts)
+        return named(table, self.frame.names_of(scope.authority, tariffs))
 
     def _answered(self, user: User, name: str, version: int | None) -> Table:
         """Return the table of a saved query: the version in production, 0: the newest."""
@@ -153,8 +155,10 @@ class Reports(Subject):
         if found is None:
             raise ReportRefused(f"{name[:70]!r}: not in production")
         scope = allowed(user, found.query.of.right)
+        tariffs = every_tariff(self.tariffs)
         with Reader(self.place.url(), self.clock) as reader:
-            return answer(found.query, reader, every_tariff(self.tariffs), scope, name)
+            table = answer(found.query, reader, tariffs, scope, name)
+        return named(table, self.frame.names_of(scope.authority, tariffs))
 
     def _sent(self, request: Request, table: Table, name: str, form: str) -> Response:
         body = FORMS[form].write(table, self.frame.language(request))
