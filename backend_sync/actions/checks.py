@@ -26,7 +26,7 @@ def check(
     if not rows or not rows[0][1]:
         raise ActionRefused(f"card {order.card}: no such card is issued")
     issuer, _, generation = rows[0]
-    head = _head(database, order.card)
+    head = head_of(database, order.card)
     if order.kind != ACT_UNBLOCK:
         _check_open(database, order.card, generation, head.get("u", 0))
     if order.channel not in CHANNELS:
@@ -39,7 +39,7 @@ def check(
     if not 0 <= order.cents <= AMOUNT_MAX:
         raise ActionRefused(f"{order.cents} cents: wanted 0 to {AMOUNT_MAX}")
     if order.kind == ACT_LOAD:
-        group = head.get("group", 0) if day_of(now) <= head.get("group_until", 0) else 0
+        group = _group(head, now)
         _check_load(tariff_at(tariffs, issuer, now), issuer, group, order)
     if order.kind == ACT_PRODUCT and (
         not 0 <= order.slot < SLOTS or len(order.what) != P_SLOT_BYTES + 1
@@ -50,6 +50,15 @@ def check(
         )
     if order.kind == ACT_UNBLOCK and order.cents:
         raise ActionRefused("unblock: nothing is paid for it, wanted 0 cents")
+
+
+def group_of(database: Database, card: int, now: int) -> int:
+    """Return the group whose prices and limits a card has now; 0 when its own has ended."""
+    return _group(head_of(database, card), now)
+
+
+def _group(head: Mapping[str, int], now: int) -> int:
+    return head.get("group", 0) if day_of(now) <= head.get("group_until", 0) else 0
 
 
 def _check_open(database: Database, card: int, generation: int, forgiven: int) -> None:
@@ -74,7 +83,7 @@ def _check_load(tariff: Tariff | None, issuer: int, group: int, order: Order) ->
         raise ActionRefused(wrong, "amount")
 
 
-def _head(database: Database, card: int) -> dict[str, int]:
+def head_of(database: Database, card: int) -> dict[str, int]:
     """Return S of a card as its last audit left it, else as its delivery was given it."""
     rows = database.rows("SELECT head FROM holdings WHERE card = ?", (card,)) or database.rows(
         "SELECT b.head FROM issues i JOIN batches b ON b.authority = i.authority"

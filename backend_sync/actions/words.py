@@ -10,6 +10,7 @@ from backend_sync.actions import states
 from backend_sync.actions.facts import Action, action_of
 from backend_sync.ledger.decoding import reader
 from backend_sync.storage.database import Database
+from card_layouts.cards.card_layout import P_SLOT
 from card_layouts.codec.timestamps import to_unix
 from card_layouts.records.entries import INTENT
 from card_layouts.records.entries_service import (
@@ -66,6 +67,7 @@ def status(database: Database, number: int) -> dict[str, Any] | None:
         "key": action.key,
         "card": action.card,
         "kind": KIND_NAMES.get(action.kind, str(action.kind)),
+        "product": P_SLOT.get(action.what, "product") if action.kind == ACT_PRODUCT else 0,
         "cents": action.cents,
         "channel": action.channel,
         "state": state,

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 NUMBER_MOST = 10**15 - 1  # that a database can hold
 CENTS_MOST = 65_535  # of one sale or order: a line of a card's action
 LIMIT_MOST = 500
+CHOICE = r"^(load|[0-9a-f]{16})$"  # what is sold: a load, or a key of the products
 IN_DIGITS = re.compile(r"-?[0-9]{1,16}")
 
 

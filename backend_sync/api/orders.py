@@ -1,8 +1,8 @@
 """W-143: what a web shop sells waits for its card, and is loaded at its next tap.
 
 An order is an action of the desk, paid for; it can be withdrawn until a validator has carried it
-out. Whoever knows a card's account number may load it and learns nothing of it: only how his own
-order fares. Source: W-65 to W-67, W-143; trust.md 4.5.
+out. Whoever knows a card's account number may load it and learns little of it: how his own order
+fares, and whether the price of a group is for it. Source: W-57, W-65 to W-67, W-143; trust.md 4.5.
 """
 
 from hashlib import sha256
@@ -13,35 +13,36 @@ from fastapi.responses import Response
 from pydantic import Field
 
 from backend_sync.actions import desk, words
-from backend_sync.actions.checks import check
 from backend_sync.api.documents import document
-from backend_sync.api.models import CENTS_MOST, DIGITS, NUMBER_MOST, Model
+from backend_sync.api.models import CENTS_MOST, CHOICE, DIGITS, NUMBER_MOST, Model
 from backend_sync.api.once import key_of
 from backend_sync.api.part import Part, caller_of, own_card
 from backend_sync.api.problems import no_such
 from backend_sync.api.routes import OWN, Route
+from backend_sync.sales.web_orders import LOAD, Wanted, order
 from backend_sync.storage.database import Database
-from card_layouts.records.entries_service import ACT_LOAD
 
-CHANNEL = "web"
-DAY_S = 86_400
 DAYS_MOST = 90
 Number = Annotated[int, Path(ge=1, le=desk.ACTION_MAX), DIGITS]
 
 
 class NewOrder(Model):
-    """A load, paid for; it waits `days` days for its card."""
+    """Paid for; it waits `days` days for its card. `choice` as GET /products?channel=web has it, of
+    which `cents` is the price that was shown; "load": so many cents onto the purse."""
 
     card: Annotated[int, Field(ge=1, le=NUMBER_MOST)]
+    choice: Annotated[str, Field(pattern=CHOICE)] = LOAD
     cents: Annotated[int, Field(ge=1, le=CENTS_MOST)]
     days: Annotated[int, Field(ge=1, le=DAYS_MOST)]
 
 
 class Order(Model):
-    """An order and how it fares; `device`, `stop` and `day` once it is on the card."""
+    """An order and how it fares; `device`, `stop` and `day` once it is on the card; `product` 0: a
+    load."""
 
     action: int
     kind: str
+    product: int
     cents: int
     state: str
     status: str
@@ -56,7 +57,8 @@ class Orders(Part):
 
     ROUTES = (
         Route("POST", "/orders", "sales.make", OWN, "W-143", "order", Order,
-              "Order a load that goes onto the card at its next tap", status=201, once=True),
+              "Order a load or product that goes onto the card at its next tap", status=201,
+              once=True),
         Route("GET", "/orders/{action}", "sales.make", OWN, "W-143", "order_status", Order,
               "How an order fares"),
         Route("POST", "/orders/{action}/cancel", "sales.make", OWN, "W-143", "cancel_order", Order,
@@ -64,18 +66,13 @@ class Orders(Part):
     )  # fmt: skip
 
     def order(self, request: Request, body: NewOrder) -> Order:
-        user, now = caller_of(request).user, self.clock.utc_seconds()
+        user = caller_of(request).user
         key = _key_of(user.name) + sha256(key_of(request).encode()).hexdigest()[:24]
         with self.place.books() as database:
             own_card(database, user, "sales.make", body.card)
         with self.place.ledger(self.clock, user.scope.authority) as ledger:
-            order = desk.Order(key, body.card, ACT_LOAD, body.cents, CHANNEL, now,
-                               now + body.days * DAY_S)  # fmt: skip
-            if not ledger.database.rows("SELECT 1 FROM actions WHERE key = ?", (key,)):
-                check(ledger.database, ledger.rerater.tariffs, order, now)
-            with ledger.books() as books:
-                number, _ = desk.create(books, order)
-            return _found(ledger.database, user.name, number)
+            wanted = Wanted(key, body.card, body.choice, body.cents, body.days)
+            return _found(ledger.database, user.name, order(ledger, wanted))
 
     def order_status(self, request: Request, action: Number) -> Response:
         with self.place.books() as database:

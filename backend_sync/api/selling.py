@@ -13,14 +13,16 @@ from fastapi.responses import Response
 from pydantic import Field
 
 from backend_sync.api.documents import document
-from backend_sync.api.models import CENTS_MOST, DIGITS, NUMBER_MOST, Model, Paging
+from backend_sync.api.models import CENTS_MOST, CHOICE, DIGITS, NUMBER_MOST, Model, Paging
+from backend_sync.api.models import Query as Closed
 from backend_sync.api.once import key_of
 from backend_sync.api.paging import cursor, number_of
 from backend_sync.api.part import Part, Parts, caller_of, own_card
 from backend_sync.api.problems import ApiError, no_such
 from backend_sync.api.routes import OWN, Route
-from backend_sync.office.selling import Choice, Form, SalesPoint, choices, load_limits, slip_of
+from backend_sync.office.selling import Form, SalesPoint, slip_of
 from backend_sync.office.tills import Till, Tills
+from backend_sync.sales.choices import Choice, choices, load_limits
 from backend_sync.sales.counter import Counter
 from backend_sync.sales.fiscal import COLUMNS, Slip
 from backend_sync.settlement.words import date_of
@@ -64,11 +66,17 @@ class Offered(Model):
     loads: list[LoadLimit]
 
 
+class Through(Closed):
+    """How it is sold: `counter` for POST /sales, `web` for POST /orders."""
+
+    channel: Literal["counter", "web"] = "counter"
+
+
 class NewSale(Model):
     """`choice` is of a product, or "load"; `cents` the price that its buyer was shown."""
 
     card: Annotated[int, Field(ge=1, le=NUMBER_MOST)]
-    choice: Annotated[str, Field(pattern=r"^(load|[0-9a-f]{16})$")]
+    choice: Annotated[str, Field(pattern=CHOICE)]
     cents: Annotated[int, Field(ge=1, le=CENTS_MOST)]
     paid: Literal["cash", "card"]
     shift: Annotated[int, Field(ge=0, le=SHIFT_MOST)]
@@ -118,7 +126,7 @@ class Selling(Part):
         self.tills = Tills(parts.office, parts.clock)
         self.sales_point = SalesPoint(parts.place, parts.clock)
 
-    def products(self, request: Request) -> Response:
+    def products(self, request: Request, by: Annotated[Through, Query()]) -> Response:
         offer = self.sales_point.offer(caller_of(request).scope.authority)
         if offer is None:
             raise ApiError(404, "no tariff of your authority is in force today")
@@ -126,9 +134,9 @@ class Selling(Part):
         return document(request, Offered(
             authority=tariff.authority, tariff=tariff.version,
             valid_from=date_of(tariff.valid_from), valid_to=date_of(tariff.valid_to),
-            products=[_product(one) for one in choices(offer)],
+            products=[_product(one) for one in choices(offer, by.channel)],
             loads=[LoadLimit(groups=row[0], least_cents=row[1], most_cents=row[2],
-                             step_cents=row[3]) for row in load_limits(offer)],
+                             step_cents=row[3]) for row in load_limits(offer, by.channel)],
         ))  # fmt: skip
 
     def sales(self, request: Request, page: Annotated[Paging, Query()]) -> Response:

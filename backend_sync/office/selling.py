@@ -8,7 +8,7 @@ Source: W-65 to W-67, W-107, W-108, W-112, X-15.
 import re
 from hashlib import sha256
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from backend_sync.catalogue import every_tariff
 from backend_sync.ledger.place import Place
@@ -17,30 +17,16 @@ from backend_sync.office.money import cents_of, euros
 from backend_sync.office.tills import Till
 from backend_sync.ports import Clock
 from backend_sync.registers.rights import User
+from backend_sync.sales.choices import COUNTER, choices
 from backend_sync.sales.counter import LOAD, PRODUCT, Counter, Sale, SaleRefused
 from backend_sync.sales.fiscal import COLUMNS, Slip
 from backend_sync.sales.offered import Offer, in_force
 from backend_sync.storage.database import Database
 from card_layouts.fares.clock import service_day
 
-CHANNEL = "counter"
 ACTION_MOST = (1 << 29) - 1  # of counters and offices; the desk of actions numbers above
-SOLD_KINDS = ("pass", "pack")  # a purse or a price per use is nothing that a card is sold
 KEY = re.compile(r"[0-9a-f]{32}")
 LAST_SLIPS = 20
-
-
-class Choice(NamedTuple):
-    """One product at one price; `key` names it in a form."""
-
-    key: str
-    product: int
-    name: str
-    zones: str
-    group: str
-    length: int
-    unit: str
-    cents: int
 
 
 class Form(NamedTuple):
@@ -85,7 +71,7 @@ class SalesPoint:
             product, cents = self._priced(till.authority, form)
             action = before.action if before else _free_action(ledger.database, key)
             kind, shift = PRODUCT if product else LOAD, _number(form.shift, "shift")
-            sale = Sale(key, till.device, kind, card, action, product, cents, form.paid, CHANNEL,
+            sale = Sale(key, till.device, kind, card, action, product, cents, form.paid, COUNTER,
                         till.clerk, shift)  # fmt: skip
             return counter.sell(sale)[0]
 
@@ -100,40 +86,6 @@ class SalesPoint:
         if form.seen != str(found[0].cents):
             raise SaleRefused(f"the price is {euros(found[0].cents)} by now: begin a new sale")
         return found[0].product, found[0].cents
-
-
-def choices(offer: Offer) -> list[Choice]:
-    """Return what can be sold at a counter and has a price that holds all day."""
-    said = offer.said(CHANNEL)
-    groups = {group["group"]: group["name"] for group in said["groups"]}
-    found = []
-    for product in said["products"]:
-        if product["kind"] not in SOLD_KINDS or product["media"] != "card":
-            continue
-        if any(price["window"] >= 0 for price in product["prices"]):
-            continue  # which of its prices holds is a matter of the minute
-        for price in product["prices"]:
-            if price["cents"]:
-                found.append(_choice(product, price, groups))
-    return found
-
-
-def _choice(product: dict[str, Any], price: dict[str, Any], groups: dict[int, str]) -> Choice:
-    words = (product["product"], "+".join(price["zones"]), price["group"], price["length"])
-    key = sha256(repr(words).encode()).hexdigest()[:16]
-    group = groups.get(price["group"], str(price["group"]))
-    return Choice(key, product["product"], product["name"], words[1], group, price["length"],
-                  product["unit"], price["cents"])  # fmt: skip
-
-
-def load_limits(offer: Offer) -> list[tuple[str, int, int, int]]:
-    """Return (groups, least, most, step) in cents of what a counter loads."""
-    groups = {group["group"]: group["name"] for group in offer.said(CHANNEL)["groups"]}
-    return [
-        (", ".join(groups.get(group, str(group)) for group in row["groups"]),
-         row["least_cents"], row["most_cents"], row["step_cents"])
-        for row in offer.loads(CHANNEL)
-    ]  # fmt: skip
 
 
 def slip_of(database: Database, device: int, place: int) -> Slip | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from backend_sync.tariffs.forms import rounded
+from card_layouts.cards.zones import zones_bitmap
 from card_layouts.fares import sections as s
 from card_layouts.fares.mounted import Tariff
 from card_layouts.fares.package import u16, u32
@@ -140,6 +141,14 @@ class Offer:
             "prices": [price._asdict() for price in self.prices(index, channel)],
         }  # fmt: skip
 
+    def rows_of(self, number: int) -> tuple[bytearray, bytearray]:
+        """Return a product's rows of PRODUCTS and of SALES. Raises: NotOffered."""
+        for index in self.products:
+            row = self._row(s.PRODUCTS, index)
+            if u16(row, s.P_NUMBER) == number:
+                return row, self._row(s.SALES, index)
+        raise NotOffered(f"product {number}: the tariff has none")
+
     def prices(self, index: int, channel: str = "") -> Iterator[Price]:
         """Yield every price of a product: by set of zones as sold, group, length and window."""
         row = self._row(s.PRODUCTS, index)
@@ -175,6 +184,11 @@ class Offer:
         tables = {cents for length, cents in prices if length == chosen[0]}
         lengths = range(u16(sale, 2), u16(sale, 4) + 1)
         return {self.length_price(product, cents, length) for cents in tables for length in lengths}
+
+    def mask(self, names: list[str]) -> int:
+        """Return the set of these zones, as cards and price tables write it."""
+        zones = range(1, self.zone_count + 1)
+        return zones_bitmap(z for z in zones if self.zones.get(z, str(z)) in names)
 
     def loads(self, channel: str = "") -> Iterator[dict[str, Any]]:
         """Yield the limits of loads: of a channel, or of all.

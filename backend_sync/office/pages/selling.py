@@ -5,17 +5,10 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from backend_sync.office.pages.frame import Frame, Subject, lead_to, user_of
-from backend_sync.office.selling import (
-    Form,
-    SalesPoint,
-    choices,
-    last_shift,
-    last_slips,
-    load_limits,
-    slip_of,
-)
+from backend_sync.office.selling import Form, SalesPoint, last_shift, last_slips, slip_of
 from backend_sync.office.tills import NUMBER_MOST
 from backend_sync.registers.refusals import Refused
+from backend_sync.sales.choices import choices, load_limits
 from backend_sync.sales.counter import SaleRefused
 
 

@@ -11,6 +11,7 @@ from backend_sync.api import events as event_data
 from backend_sync.api import finance
 from backend_sync.api.own_card import CODE_S, PROOF_S
 from backend_sync.api.purposes import KEPT_DAYS
+from tests.backend_sync.api.api_client import Refusal
 from tests.backend_sync.api.api_world import WIDE, Api, once, pages, problem, sale
 from tests.backend_sync.settled_worlds import FERRY, TOWN
 
@@ -94,6 +95,34 @@ def test_a_web_order_is_an_action_that_waits_for_its_card(world):
     gone = shop.post(f"/orders/{made['action']}/cancel", headers=once(5))
     assert gone.status_code == 200 and gone.json()["state"] != "CREATED"
     assert world.books("SELECT count(*) FROM actions") == [(1,)]
+
+
+@pytest.mark.requirement("W-143", "W-57", "W-138")
+def test_a_product_is_ordered_at_the_price_of_the_web_shop_and_for_its_card_only(world):
+    shop = world.machine("wanda")
+    offered = shop.products(channel="web")
+    assert [one["least_cents"] for one in offered["loads"]] == [2000, 2000]
+    seasons = {(one["zones"], one["group"]): one for one in offered["products"]
+               if one["name"] == "season"}  # fmt: skip
+    season, child = seasons["A", "adult"], seasons["A", "child"]
+    body = {"card": world.card, "choice": season["choice"], "cents": season["cents"], "days": 30}
+    made = shop.order(body, idempotency_key="web-shop-1")
+    assert (made["kind"], made["product"], made["cents"]) == ("product", season["product"], 4800)
+    assert shop.order(body, idempotency_key="web-shop-1") == made
+    paid = f"SELECT cents FROM balances WHERE name = 'PREPAID:{made['action']}'"
+    assert world.books(paid) == [(4800,)]
+    for changes, words in (
+        ({"cents": 4700}, "409: 4700 cents: the price is 4800"),
+        ({"choice": "0" * 16}, "409: choice: the web shop sells none"),
+        ({"choice": child["choice"], "cents": child["cents"]}, "409: choice: .* other riders"),
+        ({"days": 90}, "409: days: it has to be on the card by"),
+        ({"choice": "season"}, "422: body.choice"), ({"slot": 1}, "422: body.slot"),
+        ({"what": "00" * 25}, "422: body.what"), ({"card": world.abroad}, "404"),
+    ):  # fmt: skip
+        with pytest.raises(Refusal, match=words):
+            shop.order({**body, **changes})
+    assert world.books("SELECT count(*) FROM actions") == [(1,)]
+    assert shop.cancel_order(action=made["action"])["state"] == "SUPERSEDED"
 
 
 # --- W-139 ---
