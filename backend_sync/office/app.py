@@ -1,6 +1,5 @@
 """The office's wiring: its subjects, their pages with the right of each, its errors as pages."""
 
-import sys
 from collections.abc import Callable
 
 from fastapi import Depends, FastAPI, Request
@@ -28,6 +27,7 @@ from backend_sync.office.pages.tariffs import Tariffs
 from backend_sync.office.pages.timetables import Timetables
 from backend_sync.office.pages.today import Today
 from backend_sync.office.pages.trail import Trail
+from backend_sync.office.words import texts
 from backend_sync.ports import Clock, KeyringError
 from backend_sync.registers.opening import Registers
 from backend_sync.storage.database import Database
@@ -76,7 +76,9 @@ def _add_errors(app: FastAPI, frame: Frame) -> None:
         return RedirectResponse("/sign-in", 303)
 
     def not_allowed(request: Request, error: Exception) -> Response:
-        return frame.message(request, "not_allowed", 403, str(error).replace("|", ", "))
+        named = texts(frame.language(request))
+        rights = [f"{named[f'right_{right}']} ({right})" for right in str(error).split("|")]
+        return frame.message(request, "not_allowed", 403, ", ".join(rights))
 
     def bad_form(request: Request, _error: Exception) -> Response:
         return frame.message(request, "bad_form", 400)
@@ -87,7 +89,9 @@ def _add_errors(app: FastAPI, frame: Frame) -> None:
 
     def busy(request: Request, error: Exception) -> Response:
         words = str(error.__cause__ or error).strip()  # of a database without the values
-        print(f"office: {request.url.path}: {words}", file=sys.stderr, flush=True)
+        request.state.fault = (
+            words.splitlines()[0] if words else type(error).__name__
+        )  # for the log
         return frame.message(request, "busy", 503)
 
     app.add_exception_handler(SignInNeeded, sign_in_needed)

@@ -7,6 +7,7 @@ refused by the register, 2 = cannot be done.
 
 import argparse
 import contextlib
+import logging
 import os
 import socket
 import sys
@@ -17,12 +18,17 @@ import uvicorn
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend_sync.api.app import add_api, make_api
+from backend_sync.api.card_codes import CardCodes
 from backend_sync.api.opening import open_database as open_api
 from backend_sync.api.part import Parts
 from backend_sync.api.tokens import TokensError
 from backend_sync.clocks import SystemClock
 from backend_sync.customers.population import FileRegister
+from backend_sync.health.figures import figures_of
+from backend_sync.health.readiness import Readiness
+from backend_sync.health.watch import Watch
 from backend_sync.ledger.place import Place, PlaceError, reason
+from backend_sync.log_lines import Handler, LogLines
 from backend_sync.office.app import make_app
 from backend_sync.office.opening import open_database
 from backend_sync.office.tills import Tills
@@ -31,6 +37,11 @@ from backend_sync.registers import asking
 from backend_sync.registers.opening import Registers
 from backend_sync.registers.opening import open_database as open_register
 from backend_sync.registers.refusals import Refused
+from backend_sync.shop.app import add_shop, make_shop
+from backend_sync.shop.frame import Parts as ShopParts
+from backend_sync.shop.opening import open_database as open_shop
+from backend_sync.shop.payment import PaymentPage
+from backend_sync.shop.settings import SettingsError, read_settings
 from backend_sync.storage.disk import DiskRefused
 
 SHOWN_MOST = 10
@@ -45,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
     except Refused as error:
         print(f"office {options.command}: {error}", file=sys.stderr)
         return 1
-    except (PlaceError, DiskRefused, TokensError, OSError) as error:
+    except (PlaceError, DiskRefused, TokensError, SettingsError, OSError) as error:
         print(f"office {options.command}: {error}", file=sys.stderr)
         return 2
     except SQLAlchemyError as error:
@@ -61,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    words = "serve the pages, and the interfaces under /api/v1; prints their address"
+    words = "serve the pages, the interfaces under /api/v1, the shop under /shop; prints their address"
     serve = commands.add_parser("serve", help=words, description=words)
     serve.set_defaults(run=_serve)
     serve.add_argument("place", nargs="?", default=".", help="folder of the ledger")
@@ -70,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", default="127.0.0.1", help="address to listen at (%(default)s)")
     words = "a proxy before it speaks TLS: the cookie goes over TLS only, --host may be any"
     serve.add_argument("--behind-tls", action="store_true", help=words)
+    words = "address that may read /metrics besides this machine; more than once for several"
+    serve.add_argument("--metrics-from", action="append", default=[], metavar="ADDRESS", help=words)
     words = "file of the population register, identity;municipality a line (none)"
     serve.add_argument("--population", type=Path, metavar="FILE", help=words)
     words = "count the texts of the pages by language; exit code 1 where one is missing"
@@ -93,6 +106,7 @@ def _serve(options: argparse.Namespace) -> int:
                       " TLS before it and say --behind-tls")  # fmt: skip
     place, clock = Place(options.place), SystemClock()
     place.url()
+    settings = read_settings(place.folder)
     register = asking.bound_to(place.folder) or options.register
     if not register:
         raise Refused(asking.NO_REGISTER)
@@ -105,12 +119,19 @@ def _serve(options: argparse.Namespace) -> int:
         Registers(open_register(register), clock, os.urandom) as registers,
         open_database(place.folder) as database,
         open_api(place.folder) as machines,
+        open_shop(place.folder) as shop,
     ):
         people = FileRegister(options.population) if options.population else None
         parts = Parts(place, registers, machines, database, clock, os.urandom, people)
         pages = make_app(place, registers, database, clock, os.urandom, options.behind_tls)
-        app = add_api(pages, make_api(parts))
-        config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False,
+        log = LogLines(sys.stderr, clock)
+        api = make_api(parts, log=lambda line: None)  # each request is one line, and the watch's
+        app = Watch(
+            add_api(pages, api), clock, log, os.urandom, Readiness(place, registers).checks,
+            lambda: figures_of(place, clock), options.metrics_from,
+        )  # fmt: skip
+        logging.basicConfig(handlers=[Handler(log)], force=True)
+        config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False,
                                 proxy_headers=False, lifespan="off")  # fmt: skip
         host = f"[{options.host}]" if ":" in options.host else options.host
         print(f"office: http://{host}:{listener.getsockname()[1]}/", flush=True)

@@ -157,6 +157,11 @@ class Database:
         lists = [list(column) for column in zip(*keys, strict=True)]
         return self._rows(sql.replace("{keys}", source), lists)
 
+    def is_newest(self, migrations: Path) -> bool:
+        """Say whether the tables are those of the newest revision of a folder of migrations."""
+        found = [row[0] for row in self.rows("SELECT version_num FROM alembic_version")]
+        return found == [_newest(migrations)]
+
     def next_id(self, table: Table) -> int:
         """Return the number after the highest of a table."""
         return int(self.value(f"SELECT coalesce(max(id), 0) FROM {table.name}")) + 1

@@ -206,7 +206,7 @@ def test_the_same_key_with_other_values_is_refused_and_the_next_form_is_new(offi
     assert f'value="{form["key"]}"' not in answer.text
 
 
-def test_busy_books_are_an_answer_that_says_to_send_the_form_again(office, capsys):
+def test_busy_books_are_an_answer_that_says_to_send_the_form_again(office):
     client = office.client("carl")
     form = office.form(client)
     keys = office.folder / "keyring" / "keys.json"
@@ -214,7 +214,6 @@ def test_busy_books_are_an_answer_that_says_to_send_the_form_again(office, capsy
     keys.unlink()
     answer = client.post("/sell", data=form)
     assert answer.status_code == 503 and "never sold twice" in answer.text
-    assert "office: /sell: " in capsys.readouterr().err
     keys.write_bytes(text)
     keys.chmod(0o600)
     assert client.post("/sell", data=form).status_code == 303

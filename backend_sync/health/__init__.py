@@ -1,0 +1,1 @@
+"""Whether a program lives, is ready, and what it counts, for those who watch machines."""

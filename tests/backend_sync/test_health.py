@@ -1,0 +1,282 @@
+"""What watches of machines ask `ledger serve`, and what it says in its log."""
+
+import io
+import json
+import re
+import socket
+import subprocess
+import sys
+
+import httpx
+import pytest
+from starlette.testclient import TestClient
+
+from backend_sync.api.app import add_api, make_api
+from backend_sync.api.opening import open_database as open_api
+from backend_sync.api.part import Parts
+from backend_sync.edge_states import HELD_FILE
+from backend_sync.health.exposition import exposition, metric
+from backend_sync.health.figures import books_figures, figures_of
+from backend_sync.health.readiness import FREE_BYTES_LEAST, Readiness
+from backend_sync.health.watch import Watch
+from backend_sync.ledger.place import Place
+from backend_sync.log_lines import LogLines
+from tests.backend_sync.office_world import ORIGIN, Office
+from tests.backend_sync.registers_world import SECRET
+from tests.backend_sync.sealed_devices import ManualClock
+from tests.backend_sync.test_office_subjects import LARGE
+
+# A line of Prometheus' text format: name, labels, value.
+SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z]+="[^"]*",?)+)\})? (\S+)')
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+class Watched:
+    """The office and the interfaces behind the watch, as `ledger serve` puts them together."""
+
+    def __init__(self, folder):
+        self.office = Office(folder)
+        self.place, clock = Place(str(folder)), self.office.clock
+        self.waits = ManualClock()
+        self.waits.now = clock.utc_seconds()
+        self.log, self.free = io.StringIO(), FREE_BYTES_LEAST
+        self.machines = open_api(folder)
+        parts = Parts(self.place, self.office.registers, self.machines, self.office.database, clock,
+                      lambda n: bytes(n))  # fmt: skip
+        ready = Readiness(self.place, self.office.registers, lambda folder: self.free)
+        both = add_api(self.office.app, make_api(parts, log=lambda line: None))
+        self.watch = Watch(
+            both, self.waits, LogLines(self.log, clock), lambda n: bytes(n), ready.checks,
+            lambda: figures_of(self.place, clock), ["10.0.0.9"],
+        )  # fmt: skip
+
+    def client(self, address="127.0.0.1"):
+        return TestClient(self.watch, headers=ORIGIN, follow_redirects=False,
+                          client=(address, 5000), raise_server_exceptions=False)  # fmt: skip
+
+    def later(self):
+        """Let what was answered be asked anew."""
+        self.waits.ms += 10_000
+
+    def lines(self):
+        return [json.loads(line) for line in self.log.getvalue().splitlines()]
+
+    def figures(self, client=None):
+        """Return {(name, labels): value} of /metrics."""
+        self.later()
+        text = (client or self.client()).get("/metrics").text
+        lines = [line for line in text.splitlines() if not line.startswith("#")]
+        found = [SAMPLE.fullmatch(line) for line in lines]
+        assert all(found), lines
+        return {(row[1], row[2] or ""): float(row[3]) for row in found}
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    made = Watched(tmp_path_factory.mktemp("health"))
+    yield made
+    made.machines.close()
+    made.office.close()
+
+
+@pytest.mark.requirement("W-154", "W-5")
+def test_metrics_are_what_the_books_hold(shared):
+    (shared.office.folder / "ledger-status.json").write_text(
+        json.dumps({"state": "running", "broker": True, "posted": 7, "last_error": "", "acks": 2})
+    )
+    held = {"edges": [[1, "depot-1", True, []], [1, "depot-2", False, []]]}
+    (shared.office.folder / HELD_FILE).write_text(json.dumps(held))
+    found, books = shared.figures(), shared.office.books
+    [(entries, newest)] = books("SELECT count(*), max(received) FROM entries")
+    [(lines, cents)] = books(
+        "SELECT count(*), sum(cents) FROM open_intents o JOIN pendings p ON p.id = o.pending"
+    )
+    assert lines == 1 and entries > 0
+    devices = len(books("SELECT DISTINCT device FROM devices"))
+    assert found["tornello_entries_total", ""] == entries
+    assert found["tornello_suspense_lines", 'state="open"'] == lines
+    assert found["tornello_suspense_cents", 'state="open"'] == cents
+    age = shared.office.clock.utc_seconds() - newest
+    assert found["tornello_newest_entry_age_seconds", ""] == age
+    assert sum(v for (name, _), v in found.items() if name == "tornello_devices") == devices
+    assert found["tornello_quarantined_total", ""] == found["tornello_orders_waiting", ""] == 0
+    assert found["tornello_service_posted_total", ""] == 7
+    assert found["tornello_edges", 'online="yes"'] == found["tornello_edges", 'online="no"'] == 1
+    assert found["tornello_books_readable", ""] == 1
+
+
+@pytest.mark.requirement("T5", "T20")
+def test_metrics_are_for_this_machine_and_named_ones_only(shared):
+    assert shared.client("10.0.0.9").get("/metrics").status_code == 200
+    assert shared.client("10.0.0.8").get("/metrics").status_code == 404
+    for header in ("X-Forwarded-For", "Forwarded", "Via", "X-Real-IP"):
+        assert shared.client().get("/metrics", headers={header: "x"}).status_code == 404
+    assert shared.client("10.0.0.8").get("/healthz").text == "alive\n"
+
+
+@pytest.mark.requirement("W-155")
+def test_no_figure_reads_a_book_through(shared):
+    with shared.place.books() as database:
+        asked = []
+        rows = database.rows
+        database.rows = lambda sql, values=(): asked.append((sql, values)) or rows(sql, values)
+        books_figures(database, shared.office.clock.utc_seconds())
+        del database.rows
+        for sql, values in asked:
+            for step in database.rows(f"EXPLAIN QUERY PLAN {sql}", values):
+                words = step[-1].split()
+                is_large = words[1] in {*LARGE, "e", "p"}
+                newest_row = sql.endswith("FROM entries ORDER BY id DESC LIMIT 1")
+                assert words[0] != "SCAN" or not is_large or newest_row, (sql, step)
+    assert len(asked) > 5
+
+
+def test_ready_says_what_it_waits_for(shared):
+    shared.later()
+    answer = shared.client().get("/readyz")
+    assert (answer.status_code, answer.json()["ready"]) == (200, True)
+    assert set(answer.json()["checks"].values()) == {"ok"}
+    keys, books = (shared.office.folder / name for name in ("keyring/keys.json", "ledger.db"))
+    aside = shared.office.folder / "aside"
+    for path, part, words in ((keys, "keyring", "not there"), (books, "books", "does not answer")):
+        shared.later()
+        path.rename(aside)
+        answer = shared.client().get("/readyz")
+        aside.rename(path)
+        assert (answer.status_code, answer.json()["checks"][part]) == (503, words)
+    shared.later()
+    shared.free = 0
+    assert shared.client().get("/readyz").json()["checks"]["disk"] == "nearly full"
+    shared.free = FREE_BYTES_LEAST
+    assert shared.client().get("/readyz").status_code == 503  # an answer stands for two seconds
+    shared.later()
+    assert shared.client().get("/readyz").status_code == 200
+    said = [line for line in shared.lines() if line["event"] == "not ready"]
+    assert said[-1]["disk"] == "nearly full" and said[-1]["level"] == "error"
+
+
+@pytest.mark.requirement("T5", "T19", "T20")
+def test_every_request_is_one_line_and_nothing_in_it_is_anybodys(shared):
+    number, card = str(shared.office.number()), str(900_000_123)
+    uid, code = "04AABBCCDDEE80", "4711-0815"
+    client, before = shared.client(), len(shared.lines())
+    client.post("/sign-in", data={"name": "alma", "secret": SECRET})
+    client.post("/cards/register", data={"number": number})
+    client.get(f"/cards/accounts/{card}?uid={uid}")
+    client.post("/sell", data={"card": card, "key": code, "what": uid})
+    client.get(f"/{number}/{uid}", headers={"X-Request-ID": number, "User-Agent": uid})
+    client.request(f"M{uid}", f"/{card}", headers={"Authorization": f"Bearer {code}"})
+    client.get(f"/api/v1/orders/{card}", headers={"Authorization": f"Bearer {code}"})
+    lines = shared.lines()[before:]
+    assert [line["event"] for line in lines] == ["request"] * 7
+    for line in lines:
+        assert {"time", "level", "event", "request", "method", "route", "status",
+                "ms"} <= set(line)  # fmt: skip
+    assert [line.get("user") for line in lines[1:4]] == ["alma"] * 3
+    assert [line["route"] for line in lines[:5]] == [
+        "/sign-in", "/cards/register", "/cards/accounts/{card}", "/sell", "",
+    ]  # fmt: skip
+    assert lines[5]["method"] == "other" and lines[6]["route"].startswith("/api/v1/")
+    text = shared.log.getvalue() + shared.client().get("/metrics").text
+    for secret in (number, card, uid, code, SECRET):
+        assert secret not in text and secret.lower() not in text
+
+
+def test_requests_are_counted_by_class_and_status(shared):
+    before, client = shared.figures(), shared.client()
+    client.get("/sign-in")
+    client.get("/nothing")
+    client.get("/api/v1/nothing")
+    found = shared.figures()
+    for labels, more in (('class="page",status="200"', 1), ('class="page",status="404"', 1),
+                         ('class="api",status="404"', 1)):  # fmt: skip
+        name = ("tornello_requests_total", labels)
+        assert found[name] - before.get(name, 0) == more
+    name = ("tornello_request_seconds_count", 'class="page"')
+    assert found[name] - before[name] == 2
+
+
+@pytest.mark.requirement("T20")
+def test_what_breaks_is_told_by_its_kind_and_place_without_its_values(shared, monkeypatch):
+    def broken(*_):
+        raise ValueError("card 4711")
+
+    monkeypatch.setattr("backend_sync.office.today.picture", broken)
+    client = shared.client()
+    client.post("/sign-in", data={"name": "alma", "secret": SECRET})
+    answer = client.get("/today")
+    line = shared.lines()[-1]
+    assert answer.status_code == 500 and line["request"] == answer.headers["x-request-id"]
+    assert (line["level"], line["error"], line["status"]) == ("error", "ValueError", 500)
+    assert "office/pages/today.py:" in line["at"][-2] and "4711" not in json.dumps(line)
+
+
+def test_who_gets_no_answer_gets_a_number_to_ask_with(shared):
+    async def broken(*_):
+        raise KeyError("card 4711")
+
+    watch = Watch(broken, shared.waits, LogLines(shared.log, shared.waits), lambda n: b"7" * n,
+                  dict, list)  # fmt: skip
+    answer = TestClient(watch).get("/x")
+    assert (answer.status_code, answer.headers["x-request-id"]) == (500, "37" * 8)
+    assert "37" * 8 in answer.text and "4711" not in answer.text
+
+
+def test_books_that_are_busy_are_told_with_the_reason(shared):
+    client = shared.client()
+    client.post("/sign-in", data={"name": "carl", "secret": SECRET})
+    form = shared.office.form(client)
+    keys = shared.office.folder / "keyring" / "keys.json"
+    keys.rename(keys.with_name("aside"))
+    answer = client.post("/sell", data=form)
+    keys.with_name("aside").rename(keys)
+    line = shared.lines()[-1]
+    assert (answer.status_code, line["route"], line["status"]) == (503, "/sell", 503)
+    assert "keys.json" in line["fault"] and line["user"] == "carl"
+
+
+def test_a_terminal_is_given_words_and_a_stream_that_is_gone_ends_nothing(shared):
+    seen = Terminal()
+    LogLines(seen, shared.office.clock).say("request", route="/sell", status=200, user=None)
+    assert re.fullmatch(r"\d\d:\d\d:\d\d info    request    route=/sell status=200\n",
+                        seen.getvalue())  # fmt: skip
+
+    class Gone(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError
+
+    LogLines(Gone(), shared.office.clock).say("request")
+
+
+def test_a_label_is_escaped():
+    made = exposition([metric("tornello_x", "gauge", "words", 1, label='a"b\\c\nd')])
+    assert made.splitlines()[-1] == r'tornello_x{label="a\"b\\c\nd"} 1'
+
+
+@pytest.mark.system
+@pytest.mark.requirement("T20", "W-154")
+def test_the_program_answers_and_says_each_request_in_one_line(shared):
+    folder = shared.office.folder
+    command = [sys.executable, "-m", "backend_sync", "office", "serve", str(folder), "--port", "0",
+               "--register", str(folder)]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    address = process.stdout.readline().split()[1]
+    assert httpx.get(address + "healthz").text == "alive\n"
+    assert httpx.head(address + "readyz").status_code == 200
+    assert "tornello_entries_total" in httpx.get(address + "metrics").text
+    assert httpx.get(address + "sign-in").status_code == 200
+    port = int(address.rstrip("/").rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port)) as rude:
+        rude.sendall(b"4711 \x00\r\n\r\n")
+        assert rude.recv(100).startswith(b"HTTP/1.1 400")
+    process.terminate()
+    _, said = process.communicate(timeout=60)
+    lines = [json.loads(line) for line in said.splitlines()]
+    assert [(line["event"], line.get("route")) for line in lines] == [
+        ("request", "/sign-in"), ("library", None),
+    ]  # fmt: skip
+    assert "4711" not in said
