@@ -45,7 +45,10 @@ class ArchiveSource(Source):
             raise GtfsError(
                 f"{path.name}: not a readable zip ({error}); wanted a GTFS zip or folder"
             ) from None
-        for name in self._archive.namelist():
+        self._entries: dict[str, list[zipfile.ZipInfo]] = {}
+        for info in self._archive.infolist():
+            name = info.filename
+            self._entries.setdefault(name, []).append(info)
             parts = name.replace("\\", "/").split("/")
             if ".." in parts or not parts[0] or parts[0].endswith(":"):
                 raise GtfsError(
@@ -53,8 +56,23 @@ class ArchiveSource(Source):
                     " of a GTFS feed; do not use it"
                 )
 
+    def has(self, name: str) -> bool:
+        return self._entry(name) is not None
+
     def open(self, name: str) -> IO[bytes] | None:
-        found = [info for info in self._archive.infolist() if info.filename == name]
+        info = self._entry(name)
+        if info is None:
+            return None
+        try:
+            return self._archive.open(info)
+        except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError) as error:
+            raise GtfsError(
+                f"{name}: not readable ({error}); wanted a stored or deflated file"
+            ) from None
+
+    def _entry(self, name: str) -> zipfile.ZipInfo | None:
+        """Return what the archive's list says of a file, None if nothing. Raises: GtfsError."""
+        found = self._entries.get(name, [])
         if not found:
             return None
         if len(found) > 1:
@@ -73,12 +91,7 @@ class ArchiveSource(Source):
                 f"{name}: {packed} bytes would unpack to {size}; wanted at most "
                 f"{bounds.file_bytes} bytes and {bounds.ratio}:1"
             )
-        try:
-            return self._archive.open(info)
-        except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError) as error:
-            raise GtfsError(
-                f"{name}: not readable ({error}); wanted a stored or deflated file"
-            ) from None
+        return info
 
 
 def open_source(path: Path, bounds: Bounds = BOUNDS) -> Source:

@@ -15,6 +15,10 @@ _SPACE = re.compile(r"[ \t]*")
 _BLANK = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
 _BARE_KEY = re.compile(r"[ \t]*([A-Za-z0-9_-]+)[ \t]*")
 _BARE_VALUE = re.compile(r"[^,\]}#\r\n]+")
+# What most values and assignments look like, in one step: an empty string may begin a `"""`.
+_PLAIN = r'[ \t]*(?:"[^"\\\n]+"|[A-Za-z0-9+-][^,\]}#\r\n]*)'
+_PLAIN_VALUE = re.compile(_PLAIN)
+_PLAIN_ASSIGNMENT = re.compile(r"[ \t]*([A-Za-z0-9_-]+)[ \t]*=" + _PLAIN)
 # The three-quoted forms first: `"""` begins like `""`.
 _STRING = re.compile(
     r'"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'', re.S
@@ -105,17 +109,24 @@ class _Walk:
         return path
 
     def _assignment(self, table: Path) -> None:
-        line, keys = self._line(), self._keys()
+        line = self._line()
+        plain = _PLAIN_ASSIGNMENT.match(self.text, self.at)
+        keys = self._keys() if plain is None else (plain.group(1),)
         for end in range(1, len(keys)):
             self.lines.setdefault(table + keys[:end], line)
         path = table + keys
         if path in self.lines:
             self.twice.append(Twice(path, self.lines[path], line))
         self.lines.setdefault(path, line)
+        if plain is not None:
+            self.at = plain.end()
+            return
         self._expect("=")
         self._value(path)
 
     def _value(self, path: Path) -> None:
+        if self._skip(_PLAIN_VALUE):
+            return
         self._skip(_SPACE)
         if self.text.startswith("[", self.at):
             self._items(path)

@@ -219,7 +219,6 @@ def _check_table(
 
 
 def _check_value(path: KeyPath, value: Any, node: _Node, source: Source) -> Iterator[Finding]:
-    place = source.place(*path)
     if node.form in ("tables", "list of tables", "table or tables") and isinstance(value, list):
         item = node if node.form == "table or tables" else node.below["[]"]
         for index, one in enumerate(value):
@@ -232,11 +231,12 @@ def _check_value(path: KeyPath, value: Any, node: _Node, source: Source) -> Iter
         if isinstance(value, dict):
             yield from _check_table(path, value, node, source)
         else:
-            yield _ill_formed(place, path, value, "a table of keys")
+            yield _ill_formed(source.place(*path), path, value, "a table of keys")
     elif node.form in ("tables", "list of tables"):
-        yield _ill_formed(place, path, value, f"tables, each written [[{dotted(path)}]]")
+        said = f"tables, each written [[{dotted(path)}]]"
+        yield _ill_formed(source.place(*path), path, value, said)
     elif said := wanted(node.form, value):
-        yield _ill_formed(place, path, value, said)
+        yield _ill_formed(source.place(*path), path, value, said)
 
 
 def unknown_name(place: Place, what: str, name: str, known: Iterable[str]) -> Finding:
