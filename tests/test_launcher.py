@@ -117,6 +117,26 @@ def test_an_old_python_is_told_from_a_new_one(tmp_path):
     assert "needs python3 3.11 or newer" in done.stderr
 
 
+@pytest.mark.system
+@pytest.mark.parametrize("arguments", [["--help"], ["tariff", "--help"]])
+def test_a_command_whose_reader_has_had_enough_ends_quietly(arguments):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([ROOT / "tornello", *arguments], stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (load_launcher().PIPE_ENDED, b"")
+
+
+@pytest.mark.system
+def test_a_command_that_is_read_to_its_end_says_all_of_it_and_its_own_code():
+    shown, wrong = (
+        subprocess.run([ROOT / "tornello", "tariff", word], capture_output=True, text=True)
+        for word in ("--help", "--hlep")
+    )
+    assert (shown.returncode, shown.stderr) == (0, "") and shown.stdout.endswith("\n")
+    assert (wrong.returncode, wrong.stdout) == (2, "") and "usage: tornello tariff" in wrong.stderr
+
+
 def test_a_lock_that_has_not_changed_costs_nothing():
     launcher = load_launcher()
     assert launcher.is_provided(launcher.TEST)

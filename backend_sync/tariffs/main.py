@@ -47,8 +47,6 @@ def main(arguments: Sequence[str]) -> int:
     except (CommandFailed, GtfsError, LayoutError, RangeError) as error:
         print(f"tornello tariff: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:  # `| head` has read enough
-        return 0
     except OSError as error:
         print(f"tornello tariff: {error.filename}: {error.strerror}", file=sys.stderr)
         return 1

@@ -5,7 +5,6 @@ A command's module has `add_options(parser)` and `run(options, desk) -> exit cod
 
 import argparse
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -68,9 +67,6 @@ def run_table(
     except (CounterError, ReaderError) as error:
         print(f"{word}: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:  # `| head` had enough; the interpreter must not find out at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except KeyboardInterrupt:
         print(f"\n{word}: ended by Ctrl-C", file=sys.stderr)
         return 1
