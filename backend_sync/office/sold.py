@@ -65,7 +65,7 @@ def sold(database: Database, tills: TillDevices, authority: int, now: int, days:
     since = now - days * DAY_S
     # The plus keeps SQLite from reading all slips there are in order of their devices.
     rows = database.rows(
-        "SELECT s.device, s.kind, s.product, count(*), sum(s.cents + s.rounding) FROM slips s"
+        "SELECT +s.device, s.kind, s.product, count(*), sum(s.cents + s.rounding) FROM slips s"
         " JOIN cards c ON c.id = s.card WHERE s.id >= ? AND s.received >= ? AND c.issuer = ?"
         " GROUP BY +s.device, s.kind, s.product",
         (first_since(database, "slips", since), since, authority),
