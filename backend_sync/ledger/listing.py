@@ -18,6 +18,7 @@ from backend_sync.ledger.books import Books
 from backend_sync.ledger.listing_tables import listing_decisions
 from backend_sync.ledger.report import STATES, missing_money
 from backend_sync.ports import ApprovalRefused, Approvals
+from backend_sync.refusal import Refusal
 from backend_sync.storage.database import Database
 from card_layouts.packages.hotlist_layout import G_MAX
 
@@ -31,7 +32,7 @@ DAY_SECONDS = 86_400
 FOUR_EYES_FROM = 10  # entries; a policy may ask for two people earlier, never later
 
 
-class ListingError(Exception):
+class ListingError(Refusal):
     """The policy or the decision does not fit; the message is the sentence to show."""
 
 

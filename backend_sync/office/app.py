@@ -17,12 +17,14 @@ from backend_sync.office.pages.cards import Cards
 from backend_sync.office.pages.devices import Devices
 from backend_sync.office.pages.door import Door
 from backend_sync.office.pages.frame import Frame, Parts, Subject
+from backend_sync.office.pages.names import NamePages
 from backend_sync.office.pages.operating import OperatingPages
 from backend_sync.office.pages.registers import Registers as RegisterPages
 from backend_sync.office.pages.reports import Reports
 from backend_sync.office.pages.sales import Sales
 from backend_sync.office.pages.selling import Selling
 from backend_sync.office.pages.settlement import Settlement
+from backend_sync.office.pages.stock import Stock
 from backend_sync.office.pages.tariffs import Tariffs
 from backend_sync.office.pages.timetables import Timetables
 from backend_sync.office.pages.today import Today
@@ -37,7 +39,7 @@ from backend_sync.storage.disk import DiskRefused
 SUBJECTS: tuple[type[Subject], ...] = (
     *(Door, Today, Selling, Cards, Sales, Devices, Tariffs, Reports),
     *(OperatingPages, Timetables),
-    *(Settlement, RegisterPages, Trail),
+    *(Settlement, Stock, RegisterPages, NamePages, Trail),
 )
 ROUTES = tuple(route for subject in SUBJECTS for route in subject.ROUTES)
 # The world's fault: what was asked for can be asked again.

@@ -1,7 +1,9 @@
 """How operating data say no: one sentence with place, found and wanted; nothing was changed."""
 
+from backend_sync.refusal import Refusal
 
-class OperatingRefused(Exception):
+
+class OperatingRefused(Refusal):
     """What was asked for is not done; the message is the sentence to show."""
 
 

@@ -16,6 +16,8 @@ from backend_sync.registers.users import demand
 from backend_sync.storage.database import Database
 from card_layouts.cards.card_number import card_number
 
+LOOKED_AT = 500  # documents at a time
+
 
 class Count(NamedTuple):
     """How many cards of an authority are in a state at a place."""
@@ -59,6 +61,51 @@ def history(database: Database, by: User, authority: int, serial: int) -> list[D
         (authority, serial, serial),
     )
     return [Document(*row) for row in rows]
+
+
+def documents(
+    database: Database, by: User, before: int, count: int
+) -> tuple[list[Document], int]:
+    """Return (the newest documents numbered below `before`, where to go on or 0), his own ones.
+
+    `before` 0: from the newest on. Of cards that came or went where he sees cards.
+    """
+    found: list[Document] = []
+    below = before or 1 << 53
+    while rows := database.rows(
+        f"SELECT {COLUMNS} FROM card_documents WHERE id < ? ORDER BY id DESC LIMIT ?",
+        (below, LOOKED_AT),
+    ):
+        for row in rows:
+            document = Document(*row)
+            if len(found) == count:
+                return found, below
+            below = document.number
+            if _sees_document(by, document):
+                found.append(document)
+    return found, 0
+
+
+def is_seen(database: Database, by: User, number: int) -> bool:
+    """Say whether there is such a document, and whether `by` may see it."""
+    rows = database.rows(f"SELECT {COLUMNS} FROM card_documents WHERE id = ?", (number,))
+    return bool(rows) and _sees_document(by, Document(*rows[0]))
+
+
+def undone(database: Database, found: list[Document]) -> set[int]:
+    """Return the numbers of those documents that an undo stands against."""
+    return {
+        row[0]
+        for row in database.rows_in(
+            "SELECT undoes FROM card_documents WHERE undoes > 0 AND undoes IN {}",
+            [document.number for document in found],
+        )
+    }
+
+
+def _sees_document(by: User, document: Document) -> bool:
+    places = {place for _, place in (document.before, document.after) if place}
+    return any(sees(by, document.authority, place) for place in places)
 
 
 def stock(database: Database, by: User) -> list[Count]:

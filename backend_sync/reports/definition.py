@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from backend_sync.refusal import Refusal
 from backend_sync.registers.rights import Scope, User, may
 from backend_sync.reports.days import Days
 from backend_sync.reports.table import FIRST_DAY, Table, date_of
@@ -20,7 +21,7 @@ EACH_DAY, EACH_MONTH = "day", "month"
 Values = dict[str, int | str]
 
 
-class ReportRefused(Exception):
+class ReportRefused(Refusal):
     """What was asked for cannot be shown; the message says what was found and what is wanted."""
 
 

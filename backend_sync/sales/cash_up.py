@@ -12,6 +12,7 @@ from backend_sync.ledger import ranges
 from backend_sync.ledger.books import Books
 from backend_sync.ledger.imports import Sale as Paid
 from backend_sync.ledger.ledger import Ledger
+from backend_sync.refusal import Refusal
 from backend_sync.sales.cash_tables import (
     NAME_LENGTH,
     WORDS_LENGTH,
@@ -43,7 +44,7 @@ NUMBERED = ("device", "epoch", "shift", "clerk")
 NUMBER_MAX = ((1 << 20) - 1, TILL, (1 << 12) - 1, (1 << 20) - 1)
 
 
-class CashUpRefused(ValueError):
+class CashUpRefused(Refusal, ValueError):
     """What was asked for is not done; nothing was written. The message says why."""
 
 

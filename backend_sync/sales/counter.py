@@ -15,6 +15,7 @@ from backend_sync.actions.limits import CHANNELS, tariff_at
 from backend_sync.ledger.books import Books
 from backend_sync.ledger.imports import Sale as Paid
 from backend_sync.ledger.ledger import Ledger
+from backend_sync.refusal import Refusal
 from backend_sync.sales.fiscal import COLUMNS, FIRST_MARK, Fiscal, FiscalChain, Slip
 from backend_sync.sales.offered import Offer
 from backend_sync.sales.slip_tables import KEY_LENGTH, slips
@@ -36,7 +37,7 @@ DAY_SECONDS = 86_400
 NEAREST = 5  # prices that a refusal names
 
 
-class SaleRefused(ValueError):
+class SaleRefused(Refusal, ValueError):
     """The sale, void or refund cannot be; nothing was changed. The message says why."""
 
 

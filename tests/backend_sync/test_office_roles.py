@@ -102,6 +102,13 @@ def objects(office):
         for end, form in (("disable", None), ("enable", None), ("grant", right),
                           ("revoke", right), ("secret", {"secret": "4712"})):  # fmt: skip
             found["/users/{name}/" + end, name] = (f"/users/{user}/{end}", form)
+    wrong = {"range": "1", "delivery": "1", "to": "stock", "name": "Not one", "alarm_below": "0",
+             "kind": "operator", "number": "x"}  # fmt: skip
+    for path in ("/stock/deliver", "/stock/move", "/stock/place", "/names"):
+        found[path, ""] = (path, wrong)
+    for name, number in (("own", 3), ("foreign", 7)):  # cards that went to a point
+        path = "/stock/documents/{number}/undo"
+        found[path, name] = (path.format(number=number), None)
     found["/queries", ""] = ("/queries", {"name": "own", "body": QUERY})
     for name in ("passengers", "settlement", "tax"):
         found["/reports/{name}", name] = (f"/reports/{name}", None)
@@ -191,7 +198,7 @@ def test_nothing_of_another_area_or_operator_stands_on_a_page_of_ones_own(office
                "olli": ("otto", "spare.eleven", "ferry", "harbour", "carl"),
                "ferry": ("carl", "kamppi", "olli", str(office.number()))}  # fmt: skip
     pages = ("/today", "/cards", "/sales", "/sales/shifts", "/devices", "/tariffs", "/settlement",
-             "/settlement/1", "/operating", "/stock", "/users", "/proposals", "/trail")  # fmt: skip
+             "/settlement/1", "/operating", "/stock", "/stock/documents", "/users", "/proposals", "/trail")  # fmt: skip
     for name, marks in foreign.items():
         client = office.client(name)
         for path in pages:

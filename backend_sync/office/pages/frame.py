@@ -20,6 +20,7 @@ from backend_sync.office.called import Called
 from backend_sync.office.gate import Gate, Visit, may_open
 from backend_sync.office.money import euros
 from backend_sync.office.sessions import Sessions
+from backend_sync.office.telling import told
 from backend_sync.office.tills import Tills
 from backend_sync.office.words import LANGUAGES, language_of, texts
 from backend_sync.operating.opening import Opened
@@ -101,6 +102,10 @@ class Frame:
     def message(self, request: Request, said: str, status: int = 200, more: str = "") -> Any:
         """Return a page that says one thing: the text of key `said`, and `more` as it is."""
         return self.shown(request, "message.html", status, said=said, more=more)
+
+    def refusal(self, request: Request, error: Exception) -> str:
+        """Return why something was not done, in the reader's language where there is a text."""
+        return told(error, self.language(request))
 
     def menu_of(self, user: User | None) -> list[MenuRow]:
         """Return the rows of the menu that a user has the right for."""

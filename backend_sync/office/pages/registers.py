@@ -7,7 +7,6 @@ from fastapi import Query, Request
 from fastapi.responses import Response
 
 from backend_sync.office.pages.frame import Frame, Subject, lead_to, user_of
-from backend_sync.registers import card_views, points
 from backend_sync.registers.proposals import APPROVED, KINDS, OPEN, REFUSED, Proposal, kind_of
 from backend_sync.registers.refusals import Refused
 from backend_sync.registers.rights import ROLES, Scope, User, at_hand, may, role_of
@@ -19,7 +18,6 @@ TWO_PEOPLE = "|".join(sorted({right for kind in KINDS for right in (kind.right, 
 
 class Registers(Subject):
     ROUTES = (
-        ("GET", "/stock", "cards.see", "stock"),
         ("GET", "/users", "users.see", "users"),
         ("POST", "/users", "users.change", "add"),
         ("GET", "/users/{name}", "users.see", "user"),
@@ -32,7 +30,6 @@ class Registers(Subject):
         ("POST", "/proposals/{number}", TWO_PEOPLE, "decide"),
     )
     MENU = (
-        ("cards.see", "/stock", "stock"),
         ("users.see", "/users", "users"),
         (TWO_PEOPLE, "/proposals", "proposals"),
     )
@@ -41,13 +38,6 @@ class Registers(Subject):
         super().__init__(frame)
         self.registers = frame.parts.registers
         self.accounts = self.registers.users
-
-    def stock(self, request: Request) -> Response:
-        user, database = user_of(request), self.registers.database
-        return self.frame.shown(
-            request, "stock.html", counts=card_views.stock(database, user),
-            alarms=card_views.alarms(database, user), points=points.points(database, user),
-        )  # fmt: skip
 
     def users(self, request: Request, after: str = Query("", max_length=32)) -> Response:
         return self._users(request, after, "")
