@@ -7,10 +7,11 @@ group in hand. Source: architecture.md sections 6 and 7.
 
 import argparse
 import json
+import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
@@ -22,9 +23,12 @@ from backend_sync.catalogue import Catalogue, every_tariff
 from backend_sync.clocks import FileClock, SystemClock
 from backend_sync.config import Config, ConfigError, as_settings, read_config
 from backend_sync.edge_states import HELD_FILE, holdings
+from backend_sync.health.exposition import exposition
+from backend_sync.health.figures import service_of
 from backend_sync.intake import Intake
 from backend_sync.keyring.remote import RemoteKeyring
 from backend_sync.ledger.ledger import Ledger
+from backend_sync.log_lines import LogLines
 from backend_sync.mqtt import MqttBroker
 from backend_sync.package_versions import PackageVersions, VersionsError
 from backend_sync.packages import Packages
@@ -32,7 +36,9 @@ from backend_sync.ports import Broker, Clock, Keyring, KeyringError
 from backend_sync.publisher import Publisher
 from backend_sync.quarantine import Quarantine
 from backend_sync.status import StatusFile
+from backend_sync.status_events import StatusEvents
 from backend_sync.storage.disk import DiskRefused
+from backend_sync.supervisor import Supervisor
 from backend_sync.tls import TlsError, client_context
 from backend_sync.topics import LISTENED, STATE
 
@@ -65,8 +71,10 @@ class Service:
         keyring: ClosableKeyring,
         broker: Broker,
         stop: threading.Event,
+        told: Sequence[Callable[[Mapping[str, Any]], None]] = (),
     ) -> None:
         self.clock = clock
+        self.told = told  # each status, written or not
         self.stop = stop
         self.folder = config.packages
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -184,6 +192,8 @@ class Service:
             "audit_error": self.audit_error,
             "publisher_error": self.publisher.last_error,
         }
+        for tell in self.told:
+            tell(status)
         now_ms = self.clock.monotonic_ms()
         self.status.write(status, now_ms, at_once)
         if self.states_came and (at_once or now_ms >= self.held_at_ms):
@@ -200,17 +210,43 @@ def build(config: Config) -> Service:
         config.host, config.port, config.client_id, LISTENED, config.queue_messages,
         client_context(*config.tls) if config.tls else None,
     )  # fmt: skip
-    return Service(config, clock, keyring, broker, threading.Event())
+    supervisor = Supervisor(os.environ.get("NOTIFY_SOCKET", ""))
+
+    def tell(status: Mapping[str, Any]) -> None:
+        if status["state"] == "ready":
+            supervisor.ready()
+        elif status["state"] == "stopped":
+            supervisor.ending()
+        supervisor.alive(clock.monotonic_ms())
+
+    told = (StatusEvents(LogLines(sys.stderr, clock)).look, tell)
+    return Service(config, clock, keyring, broker, threading.Event(), told)
+
+
+def _print_figures(config: Config) -> int:
+    """Print the figures of the status file; 1 where there is none."""
+    found = service_of(config.status)
+    if not found:
+        print(f"ledger: {config.status}: no status of a service yet", file=sys.stderr)
+        return 1
+    print(exposition(found), end="")
+    return 0
 
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code."""
-    parser = argparse.ArgumentParser(prog="tornello ledger serve")
+    parser = argparse.ArgumentParser(
+        prog="tornello serve", description="Post what edges send, until SIGTERM."
+    )
     parser.add_argument("--config", type=Path, required=True, help="ledger.toml")
     parser.add_argument("--check", action="store_true", help="check the configuration, print it")
+    words = "print what the running service counts, as Prometheus reads it, and end"
+    parser.add_argument("--figures", action="store_true", help=words)
     options = parser.parse_args(arguments)
     try:
         config = read_config(options.config)
+        if options.figures:
+            return _print_figures(config)
         if options.check:
             print(json.dumps(dict(as_settings(config)), indent=1))
             return 0

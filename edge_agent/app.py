@@ -10,6 +10,8 @@ import os
 import selectors
 import signal
 import socket
+import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -19,8 +21,10 @@ from edge_agent.dock_session import DockSession
 from edge_agent.downlink import Downlink
 from edge_agent.drivers.serial_port import SerialLink
 from edge_agent.drivers.system import FileClock, SystemClock, SystemEntropy
+from edge_agent.log_lines import LogLines, StatusEvents
 from edge_agent.ports import Broker, Clock, Entropy, Message
 from edge_agent.store import Store, StoreRefused, explained
+from edge_agent.supervisor import Supervisor
 from edge_agent.uplink import Uplink
 
 MESSAGES_A_TICK = 100
@@ -45,8 +49,10 @@ class EdgeAgent:
         broker: Broker,
         clock: Clock,
         entropy: Entropy,
+        told: Callable[[dict[str, Any]], None] = lambda _status: None,
     ) -> None:
         self._config = config
+        self._told = told  # each status, written or not
         self._store = store
         self.docks = docks
         self._broker = broker
@@ -94,7 +100,9 @@ class EdgeAgent:
         """Rewrite the status file."""
         try:
             with explained(self._store.path):
-                reports.write_status(self._config.status, self.describe(running))
+                status = self.describe(running)
+                self._told(status)
+                reports.write_status(self._config.status, status)
         except OSError as error:
             self.store_problem = self.store_problem or f"{self._config.status}: {error.strerror}"
         except StoreRefused as refused:
@@ -286,7 +294,8 @@ def build(config: EdgeConfig, waiter: Waiter) -> EdgeAgent:
         (config.topic("state"), will),
         waiter.wake,
     )
-    return EdgeAgent(config, store, docks, broker, clock, entropy)
+    events = StatusEvents(LogLines(sys.stderr, clock))
+    return EdgeAgent(config, store, docks, broker, clock, entropy, events.look)
 
 
 def run(config: EdgeConfig) -> int:
@@ -302,10 +311,15 @@ def run(config: EdgeConfig) -> int:
     signal.signal(signal.SIGINT, stop)
     agent = build(config, waiter)
     clock = SystemClock()
+    supervisor = Supervisor(os.environ.get("NOTIFY_SOCKET", ""))
+    supervisor.ready()
     try:
         while not stopping:
-            if not agent.tick(clock.monotonic_ms()):
+            now_ms = clock.monotonic_ms()
+            if not agent.tick(now_ms):
                 waiter.wait(agent.docks, WAIT_S)
+            supervisor.alive(now_ms)
     finally:
+        supervisor.ending()
         agent.close()
     return 0

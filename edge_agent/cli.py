@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_agent.config import ConfigError, EdgeConfig, read_config
+from edge_agent.figures import exposition
 from edge_agent.slots_file import write_slots
 from edge_agent.status import as_table
 from edge_agent.store import Store, StoreRefused
@@ -43,7 +44,9 @@ def _parser() -> argparse.ArgumentParser:
     run = _command(commands, "run", "serve the docks until SIGTERM")
     run.set_defaults(run=_run)
     status = _command(commands, "status", "docks, devices and outbox of the running agent")
-    status.add_argument("--json", action="store_true", help="as JSON")
+    form = status.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="as JSON")
+    form.add_argument("--figures", action="store_true", help="as Prometheus reads them")
     status.set_defaults(run=_status)
     outbox = commands.add_parser("outbox", help="entries stored here").add_subparsers(
         required=True, metavar="COMMAND"
@@ -83,7 +86,10 @@ def _status(config: EdgeConfig, options: argparse.Namespace) -> int:
         ) from error
     status = json.loads(text)
     status["running"] = status["running"] and _is_alive(status["pid"])
-    print(json.dumps(status, indent=1) if options.json else as_table(status))
+    if options.figures:
+        print(exposition(status), end="")
+    else:
+        print(json.dumps(status, indent=1) if options.json else as_table(status))
     return 0
 
 

@@ -19,6 +19,7 @@ from backend_sync.storage.database import Database
 
 # A device's newest entry came less than so many seconds ago; the rest is "older".
 SEEN = ((3600, "hour"), (86_400, "day"), (7 * 86_400, "week"))
+STATUS_FILE = "ledger-status.json"
 NEWEST = "SELECT coalesce(max(id), 0) FROM {}"
 OPEN = (
     "SELECT o.bits, count(*), sum(p.cents) FROM open_intents o CROSS JOIN pendings p"
@@ -34,7 +35,7 @@ def figures_of(place: Place, clock: Clock) -> list[Metric]:
     """Return the figures of one ledger: of its books, and of its service where it lies beside."""
     with place.books() as database:
         found = books_figures(database, clock.utc_seconds())
-    return found + service_of(place.folder)
+    return found + service_of(place.folder / STATUS_FILE)
 
 
 def books_figures(database: Database, now: int) -> list[Metric]:
@@ -81,13 +82,13 @@ def service_figures(status: Mapping[str, Any], held: Mapping[str, Any]) -> list[
     ]  # fmt: skip
 
 
-def service_of(folder: Path, name: str = "ledger-status.json") -> list[Metric]:
-    """Return the figures of the service whose status lies in a folder; none where none does."""
+def service_of(file: Path) -> list[Metric]:
+    """Return the figures of the service of this status file; none where there is none."""
     try:
-        status = json.loads((folder / name).read_text(encoding="utf-8"))
+        status = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return []
-    return service_figures(status if isinstance(status, dict) else {}, read_holdings(folder))
+    return service_figures(status if isinstance(status, dict) else {}, read_holdings(file.parent))
 
 
 def _newest(database: Database, name: str, table: str, words: str) -> Metric:

@@ -7,6 +7,7 @@ folder is bound to a register of users, each use of a key takes two of them. Sou
 import argparse
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import sys
@@ -68,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
 
     serve = _command(commands, "serve", _serve, "answer on a unix socket until SIGTERM")
     serve.add_argument("--socket", type=Path, help=f"default FOLDER/{SOCKET_FILE}")
+    words = "a group whose members may ask too (the keyring's own user alone)"
+    serve.add_argument("--group", metavar="NAME", help=words)
 
     provision = _command(commands, "provision", _provision, "enter a device, print its keys")
     provision.add_argument("device", type=asking.number)
@@ -134,6 +137,8 @@ def _serve(options: argparse.Namespace) -> int:
     signal.signal(signal.SIGINT, on_signal)
     path = options.socket or options.folder / SOCKET_FILE
     server = Server(path, Calls(keyring).answer, _log)
+    if options.group:
+        _open_to(path, options.group)
     print(f"keyring: ready at {path}", flush=True)
     try:
         while not stop:
@@ -142,6 +147,15 @@ def _serve(options: argparse.Namespace) -> int:
         server.close()
         keyring.close()
     return 0
+
+
+def _open_to(path: Path, group: str) -> None:
+    """Let a group ask the keyring. Raises: KeyFileError."""
+    try:
+        shutil.chown(path, group=group)
+        path.chmod(0o660)
+    except (OSError, LookupError) as error:
+        raise KeyFileError(f"--group {group}: {error}; the keyring's user must be in it") from None
 
 
 def _provision(options: argparse.Namespace) -> int:

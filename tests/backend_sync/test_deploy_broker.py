@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -11,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from backend_sync.cli import main as backend
+from backend_sync.edge_states import read_holdings
 from backend_sync.keyring.local import LocalKeyring
 from backend_sync.tls import client_context
+from edge_agent.__main__ import main
 from edge_agent.store import Store
 from tests import system_packages
 from tests.backend_sync import sealed_devices as sd
@@ -163,13 +167,38 @@ def machines(broker, tmp_path):
             program = [sys.executable, "-m", *command]
             started.append(
                 subprocess.Popen(program, stdout=log, stderr=log, cwd=tmp_path,
-                                 env={**os.environ, "PYTHONPATH": str(ROOT)})
+                                 env={**os.environ, "PYTHONPATH": str(ROOT),
+                                      "NOTIFY_SOCKET": str(tmp_path / command[1])})
             )  # fmt: skip
 
     yield tmp_path, start, started
     for process in started:
         process.kill()
         process.wait()
+
+
+class Systemd:
+    """The end that hears what programs tell their supervisor."""
+
+    def __init__(self, path):
+        self.line = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.line.bind(str(path))
+        self.line.setblocking(False)
+
+    def heard(self):
+        found = set()
+        try:
+            while True:
+                found.add(self.line.recv(100).decode())
+        except BlockingIOError:
+            self.line.close()
+        return found
+
+
+def events(log):
+    """Return the events of a program's log; what is no JSON it said to a person."""
+    lines = [line for line in log.read_text().splitlines() if line.startswith("{")]
+    return [json.loads(line)["event"] for line in lines]
 
 
 def said(path):
@@ -181,16 +210,35 @@ def said(path):
 
 @pytest.mark.requirement("W-131", "D16", "D17", "T10")
 def test_entries_go_from_an_edge_over_mosquitto_with_tls_to_the_ledger_and_are_acknowledged(
-    machines,
+    machines, capsys
 ):
     folder, start, started = machines
+    systemd = {name: Systemd(folder / name) for name in ("serve", "edge")}
     start("backend_sync", "keyring", "serve", "keyring")
     start("backend_sync", "serve", "--config", "ledger.toml")
     start("edge_agent", "edge", "run", "--config", "edge.toml")
     edge, ledger = folder / "edge-data" / "status.json", folder / "ledger-status.json"
     until(lambda: said(edge).get("acked") == 30, "acknowledgements")
+    until(lambda: said(ledger).get("posted") == 30 and read_holdings(folder)["edges"], "figures")
+    figures = [main(["edge", "status", "--figures", "--config", str(folder / "edge.toml")])]
+    figures.append(backend(["serve", "--figures", "--config", str(folder / "ledger.toml")]))
+    assert figures == [0, 0]
     for process in started[::-1]:
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE_S) == 0
     assert (said(edge)["unsent"], said(edge)["forged_acks"]) == (0, 0)
     assert (said(ledger)["posted"], said(ledger)["quarantined"]) == (30, 0)
+    figures = capsys.readouterr().out.splitlines()
+    for line in ("tornello_edge_stored_total 30", "tornello_edge_unsent 0",
+                 "tornello_edge_broker_connected 1", "tornello_edge_running 1",
+                 "tornello_service_posted_total 30", "tornello_service_broker_connected 1",
+                 'tornello_edges{online="yes"} 1'):  # fmt: skip
+        assert line in figures, figures
+    for one in systemd.values():
+        assert one.heard() == {"READY=1", "WATCHDOG=1", "STOPPING=1"}
+    lines = {name: events(folder / f"{name}.log") for name in ("serve", "edge")}
+    assert {"ready", "broker", "edge", "running", "stopped"} <= {*lines["serve"]}
+    assert {"running", "broker", "stopped"} <= {*lines["edge"]}
+    for name in lines:
+        text = (folder / f"{name}.log").read_text()
+        assert sd.uid(1).hex() not in text.lower() and "slot" not in text
