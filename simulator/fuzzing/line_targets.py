@@ -105,7 +105,7 @@ def dock_work() -> Work:
         lease_version, hotlist_version, head, acked = value[6:8] + value[8:10]
         must(lease_version in (0, 3), "a lease that nobody signed")
         must(hotlist_version in (0, 9), "a hotlist that nobody signed")
-        must(head >= 40, "entries are gone")
+        must(head >= lines.ENTRIES, "entries are gone")
         must(acked in (0, 30) or acked <= head, "acknowledged what is not there")
 
     operations = (kind, in_manifest, in_pull, in_parts(*BYTES), in_parts(*BYTES), *BYTES)

@@ -5,6 +5,7 @@ Operations as in `mutation.py`; a text is its UTF-8.
 
 import json
 import re
+from functools import lru_cache
 from typing import Any
 
 from simulator.fuzzing.target import Operation, Work
@@ -21,21 +22,22 @@ VALUES: tuple[Any, ...] = (
           "zz", "ff" * 44, "²", "\ud800", [], {}, [1], {"a": 1}, [[]] * 3,
 )  # fmt: skip
 NESTED = 3000
+HOLDERS = (dict, list)
 _NUMBER = re.compile(rb"-?\d+(?:\.\d+)?")
 _WORD = re.compile(rb"[A-Za-z0-9_.-]+")
 
 
 def number(case: bytes, prng: Prng, work: Work) -> bytes:
     """Put another number for one."""
-    found = list(_NUMBER.finditer(case[:20_000]))
+    found = _spans(_NUMBER, case)
     if not found:
         return case
-    where = found[prng.below(len(found))]
+    start, end = found[prng.below(len(found))]
     if prng.below(3):
         value = NUMBERS[prng.below(len(NUMBERS))]
     else:
         value = b"%d" % prng.below(1 << (1 + prng.below(20)))
-    return case[: where.start()] + value + case[where.end() :]
+    return case[:start] + value + case[end:]
 
 
 def mark(case: bytes, prng: Prng, work: Work) -> bytes:
@@ -65,11 +67,18 @@ def line(case: bytes, prng: Prng, work: Work) -> bytes:
 
 def swap_words(case: bytes, prng: Prng, work: Work) -> bytes:
     """Put one word of the text where another stands."""
-    found = list(_WORD.finditer(case[:20_000]))
+    found = _spans(_WORD, case)
     if len(found) < 2:
         return case
-    where, other = found[prng.below(len(found))], found[prng.below(len(found))]
-    return case[: where.start()] + other.group() + case[where.end() :]
+    start, end = found[prng.below(len(found))]
+    other = slice(*found[prng.below(len(found))])
+    return case[:start] + case[other] + case[end:]
+
+
+@lru_cache(maxsize=32)  # every second question is about a seed
+def _spans(pattern: re.Pattern[bytes], case: bytes) -> list[tuple[int, int]]:
+    """Return where a pattern is found in the first part of a case."""
+    return [match.span() for match in pattern.finditer(case[:20_000])]
 
 
 def long_piece(case: bytes, prng: Prng, work: Work) -> bytes:
@@ -91,7 +100,7 @@ def tree(case: bytes, prng: Prng, work: Work) -> bytes:
         return mark(case, prng, work)
     if not isinstance(root, dict | list):  # what was cut down to a number or a word
         return mark(case, prng, work)
-    places = list(_places(root))
+    places = _places(root)
     if not places:
         return case
     holder, last = places[prng.below(len(places))]
@@ -114,15 +123,16 @@ def tree(case: bytes, prng: Prng, work: Work) -> bytes:
     return json.dumps(root).encode()
 
 
-def _places(root: Any) -> Any:
-    """Yield (object or list, name or number) of every value in a tree, outermost first."""
-    waiting = [root]
+def _places(root: Any) -> list[tuple[Any, Any]]:
+    """Return (object or list, name or number) of every value in a tree, outermost first."""
+    places, waiting = [], [root]
     while waiting:
         node = waiting.pop()
-        for key in _keys(node):
-            yield node, key
-            if isinstance(node[key], dict | list):
-                waiting.append(node[key])
+        for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+            places.append((node, key))
+            if isinstance(value, HOLDERS):
+                waiting.append(value)
+    return places
 
 
 def _keys(node: Any) -> list[Any]:

@@ -31,6 +31,7 @@ NOW = 200_000_000
 DEVICE, EPOCH = 4711, 2
 EDGE = "depot-1"
 JOURNAL_BLOCKS, FLASH_BLOCKS = 3, 9
+ENTRIES = 32  # two in the second block: every case mounts it, and reads each of them
 LEASE_AT, HOTLIST_AT = 3, 5  # first blocks: two slots of one, two slots of two
 SIGNER_SEED = bytes(range(32))
 TICKS_MAX = 400
@@ -137,7 +138,7 @@ def dock_of(setup):
     flash = MemoryFlash(FLASH_BLOCKS)
     provision(flash, 0, JOURNAL_BLOCKS, DEVICE, EPOCH, block_key(KEY * 2))
     journal = Journal(flash, 0, JOURNAL_BLOCKS).mount()
-    for number in range(40):
+    for number in range(ENTRIES):
         journal.append(13, bytes([number]) * 96)
     blank = bytearray(FLASH_BLOCKS * BLOCK_BYTES)
     flash.read(0, blank)
