@@ -16,6 +16,7 @@ COMMANDS = {
     "office": ("backend_sync.office.main", "pages of the ledger in a browser: serve, till"),
     "report": ("backend_sync.reports.main", "figures as text, PDF, Excel: list, run, saved ..."),
     "api": ("backend_sync.api.main", "interfaces for machines: key, openapi, publish"),
+    "shop": ("backend_sync.shop.main", "the passengers' web shop: set-up, reconcile"),
     "operating": ("backend_sync.operating.main", "stops, routes, timetables: add, list, undo ..."),
     "settlement": ("backend_sync.settlement.main", "close service days; statements, files"),
     "tariff": ("backend_sync.tariffs.main", "compile a tariff over a GTFS feed"),

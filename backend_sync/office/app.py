@@ -16,7 +16,7 @@ from backend_sync.office.guard import Guard
 from backend_sync.office.pages.cards import Cards
 from backend_sync.office.pages.devices import Devices
 from backend_sync.office.pages.door import Door
-from backend_sync.office.pages.frame import Frame, Parts, Subject
+from backend_sync.office.pages.frame import Codes, Frame, Parts, Subject
 from backend_sync.office.pages.names import NamePages
 from backend_sync.office.pages.operating import OperatingPages
 from backend_sync.office.pages.registers import Registers as RegisterPages
@@ -53,13 +53,14 @@ def make_app(
     clock: Clock,
     random_bytes: Callable[[int], bytes],
     secure: bool = False,
+    codes: Codes | None = None,
 ) -> Guard:
     """Return the office as an ASGI application; `.app` is the FastAPI one behind its guard.
 
-    `database` is office.db, `secure`: it is reached over TLS only.
+    `database` is office.db, `secure`: it is reached over TLS only; `codes` None: no shop takes any.
     """
     menu = tuple(row for subject in SUBJECTS for row in subject.MENU)
-    frame = Frame(Parts(place, registers, database, clock, random_bytes, secure), menu)
+    frame = Frame(Parts(place, registers, database, clock, random_bytes, secure, codes), menu)
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)  # pages are no interface
     bodies: dict[str, int] = {}
     for subject in SUBJECTS:

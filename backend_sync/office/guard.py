@@ -4,7 +4,7 @@ A form of another site is refused by what browsers say of it (Sec-Fetch-Site, Or
 no tokens. Pure ASGI: it must not know users. Source: dependencies.md section 3; T20.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,14 +27,18 @@ Receive = Callable[[], Awaitable[Message]]
 
 
 class Guard:
-    """Wraps an ASGI application; `bodies` holds the paths that take a file: {path: bytes at most}.
+    """Wraps an ASGI application; `bodies` holds the paths that take a file: {path: bytes at most},
+    `signed` those whose senders are no browsers: what they send carries a signature.
 
     A form is read here, before anything else; a file is not: its page asks first who sends it. So
     that its length is known, it must be declared, and the server holds the sender to it.
     """
 
-    def __init__(self, app: Any, bodies: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, app: Any, bodies: Mapping[str, int] | None = None, signed: Collection[str] = ()
+    ) -> None:
         self.app = app
+        self.signed = signed
         self.bodies = dict(bodies or {})
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -50,7 +54,7 @@ class Guard:
         headers = {name.decode("latin-1"): value.decode("latin-1")
                    for name, value in scope["headers"]}  # fmt: skip
         if scope["method"] not in SAFE:
-            if not is_own(headers):
+            if scope["path"] not in self.signed and not is_own(headers):
                 await _refuse(sealed, 403, "This form was sent by another site. Nothing was done.")
                 return
             most = self.bodies.get(scope["path"], BODY_MOST)

@@ -28,7 +28,7 @@ from backend_sync.health.figures import figures_of
 from backend_sync.health.readiness import Readiness
 from backend_sync.health.watch import Watch
 from backend_sync.ledger.place import Place, PlaceError, reason
-from backend_sync.log_lines import Handler, LogLines
+from backend_sync.log_lines import WARNING, Handler, LogLines
 from backend_sync.office.app import make_app
 from backend_sync.office.opening import open_database
 from backend_sync.office.tills import Tills
@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    words = "serve the pages, the interfaces under /api/v1, the shop under /shop; prints their address"
+    words = "serve the pages, the interfaces under /api/v1 and the shop; prints their address"
     serve = commands.add_parser("serve", help=words, description=words)
     serve.set_defaults(run=_serve)
     serve.add_argument("place", nargs="?", default=".", help="folder of the ledger")
@@ -123,12 +123,19 @@ def _serve(options: argparse.Namespace) -> int:
     ):
         people = FileRegister(options.population) if options.population else None
         parts = Parts(place, registers, machines, database, clock, os.urandom, people)
-        pages = make_app(place, registers, database, clock, os.urandom, options.behind_tls)
+        codes = CardCodes(machines, clock, os.urandom)
+        pages = make_app(
+            place, registers, database, clock, os.urandom, options.behind_tls, codes
+        )  # fmt: skip
+        payments = PaymentPage(settings) if settings else None
+        sold = ShopParts(place, shop, codes, payments, clock, os.urandom, options.behind_tls)
         log = LogLines(sys.stderr, clock)
+        passengers = make_shop(sold, lambda words: log.say("shop", WARNING, words=words))
         api = make_api(parts, log=lambda line: None)  # each request is one line, and the watch's
         app = Watch(
-            add_api(pages, api), clock, log, os.urandom, Readiness(place, registers).checks,
-            lambda: figures_of(place, clock), options.metrics_from,
+            add_shop(add_api(pages, api), passengers), clock, log, os.urandom,
+            Readiness(place, registers).checks, lambda: figures_of(place, clock),
+            options.metrics_from,
         )  # fmt: skip
         logging.basicConfig(handlers=[Handler(log)], force=True)
         config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False,

@@ -15,6 +15,7 @@ from simulator.commands import cuts as sim_cuts
 from simulator.commands import fuzz as sim_fuzz
 from simulator.commands import gate as sim_gate
 from simulator.commands import kills as sim_kills
+from simulator.commands import pay as sim_pay
 from simulator.commands import reader as sim_reader
 from simulator.commands import tears as sim_tears
 from simulator.histories.parts import PARTS as HISTORIES
@@ -22,6 +23,7 @@ from simulator.histories.parts import PARTS as HISTORIES
 PARTS = (
     ("reader", sim_reader, "a PN532 or PC/SC reader with cards, for libnfc, nfcpy, pyscard ..."),
     ("card", sim_card, "what the card model answers and why; a random foreign card"),
+    ("pay", sim_pay, "a payment provider for the web shop, to click through; no money moves"),
     ("cuts", sim_cuts, "a validator's power cut at every flash operation of every flow"),
     ("kills", sim_kills, "edge agent and ledger killed at every write and fsync; failing disks"),
     ("tears", sim_tears, "a card torn away at every byte and internal write of every flow"),

@@ -5,6 +5,8 @@ from secrets import token_bytes
 
 from starlette.testclient import TestClient
 
+from backend_sync.api.card_codes import CardCodes
+from backend_sync.api.opening import open_database as open_api
 from backend_sync.ledger.place import Place
 from backend_sync.office.app import make_app
 from backend_sync.office.opening import open_database
@@ -61,9 +63,12 @@ class Office:
             user = self.user(name)
             boss = self.user("ferry" if user.scope.authority == FERRY else "alma")
             self.tills.give(boss, user, device, clerk)
+        self.machines = open_api(folder)
+        self.codes = CardCodes(self.machines, self.clock, token_bytes)
         self.app = make_app(
-            Place(str(folder)), self.registers, self.database, self.clock, token_bytes
-        )
+            Place(str(folder)), self.registers, self.database, self.clock, token_bytes,
+            codes=self.codes,
+        )  # fmt: skip
 
     def _settle(self, lived):
         """Post rides of two operators and two areas, one of them open; publish the tariffs."""
@@ -153,6 +158,7 @@ class Office:
                 "shift": "1", **changes}  # fmt: skip
 
     def close(self):
+        self.machines.close()
         self.database.close()
         self.registers.database.close()
 

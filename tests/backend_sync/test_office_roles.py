@@ -76,7 +76,7 @@ def objects(office):
         ("/users", ""): ("/users", {"name": "carl", "role": "driver", "secret": "4711"}),
     }
     for name, card in (("own", office.card), ("foreign", office.abroad)):
-        for end in ("", "/refuse", "/allow"):
+        for end in ("", "/code", "/refuse", "/allow"):
             found["/cards/accounts/{card}" + end, name] = (f"/cards/accounts/{card}{end}", None)
     for name, number in (("own", office.number()), ("foreign", office.number(FERRY)),
                          ("other point", office.number(TOWN, 1))):  # fmt: skip

@@ -31,6 +31,7 @@ class Cards(Subject):
     ROUTES = (
         ("GET", "/cards", "cards.see", "find"),
         ("GET", "/cards/accounts/{card}", "cards.see", "account"),
+        ("POST", "/cards/accounts/{card}/code", "cards.serve", "code"),
         ("POST", "/cards/accounts/{card}/refuse", "hotlist.propose", "refuse"),
         ("POST", "/cards/accounts/{card}/allow", "hotlist.propose", "allow"),
         ("POST", "/cards/register", "cards.see", "look_up"),
@@ -58,6 +59,15 @@ class Cards(Subject):
         self, request: Request, card: str, before: int = Query(0, ge=0, le=NUMBER_MOST)
     ) -> Response:
         return self._account(request, card, before, "")
+
+    def code(self, request: Request, card: str) -> Response:
+        """Show a code for the passenger whose card lies on the reader, for the web shop."""
+        user, codes = user_of(request), self.frame.parts.codes
+        with self.place.books() as database:
+            own = accounts.own_card(database, user, "cards.serve", card)
+        if own is None or codes is None:
+            return self.frame.message(request, "no_page", 404)
+        return self.frame.shown(request, "code.html", code=codes.give(own, user.name), card=own)
 
     def refuse(self, request: Request, card: str) -> Response:
         """Put a card on the hotlist: validators refuse it and write the block on it."""
@@ -110,6 +120,7 @@ class Cards(Subject):
             request, "account.html", 409 if refused else 200, found=found, actions=actions,
             rides=told, older=older, sees_usage=sees_usage, refused=refused,
             may_list="hotlist.propose" in user.rights,
+            may_serve="cards.serve" in user.rights and self.frame.parts.codes is not None,
         )  # fmt: skip
 
     def _decide(self, request: Request, wanted: str, decision: str) -> Response:

@@ -8,7 +8,7 @@ shows what came.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -41,6 +41,13 @@ Route = tuple[str, str, str, str]
 MenuRow = tuple[str, str, str]
 
 
+class Codes(Protocol):
+    """Proofs that a passenger has a card in his hand."""
+
+    def give(self, card: int, by: str) -> str:
+        """Return a code for the holder of a card, good once and for minutes."""
+
+
 class Parts(NamedTuple):
     """What the office is made of; `random_bytes` gives the keys of forms."""
 
@@ -50,6 +57,7 @@ class Parts(NamedTuple):
     clock: Clock
     random_bytes: Callable[[int], bytes]
     secure: bool  # reached over TLS only
+    codes: Codes | None = None
 
 
 class Frame:

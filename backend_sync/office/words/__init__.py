@@ -1,7 +1,8 @@
 """Every text of the pages, in five languages; a page names a text by its key and holds none itself.
 
-A subject is a module with `TEXTS`: {key: (English, Finnish, Swedish, Italian, Russian)}. A text
-that lacks a language is shown in English, and `tornello ledger translations` counts it.
+A subject is a module with `TEXTS`: {key: (English, Finnish, Swedish, Italian, Russian)}, here or
+in the shop's folder of words. A text that lacks a language is shown in English, and `tornello ledger
+translations` counts it.
 Source: architecture.md section 5.
 """
 
@@ -9,6 +10,7 @@ import importlib
 import pkgutil
 from functools import cache
 
+FOLDERS = (__name__, "backend_sync.shop.words")
 LANGUAGES = {"en": "English", "fi": "Suomi", "sv": "Svenska", "it": "Italiano", "ru": "Русский"}
 CODES = tuple(LANGUAGES)
 
@@ -17,12 +19,14 @@ CODES = tuple(LANGUAGES)
 def every_text() -> dict[str, tuple[str, ...]]:
     """Return all texts of all subjects. Raises: ValueError for a key that stands in two."""
     found: dict[str, tuple[str, ...]] = {}
-    for module in pkgutil.iter_modules(__path__):
-        texts = importlib.import_module(f"{__name__}.{module.name}").TEXTS
-        twice = sorted(found.keys() & texts.keys())
-        if twice:
-            raise ValueError(f"words/{module.name}.py: {', '.join(twice)} is another subject's too")
-        found.update(texts)
+    for folder in FOLDERS:
+        for module in pkgutil.iter_modules(importlib.import_module(folder).__path__):
+            texts = importlib.import_module(f"{folder}.{module.name}").TEXTS
+            twice = sorted(found.keys() & texts.keys())
+            if twice:
+                names = ", ".join(twice)
+                raise ValueError(f"words/{module.name}.py: {names} is another subject's too")
+            found.update(texts)
     return found
 
 

@@ -217,4 +217,32 @@ TEXTS = {
         "Documenti del registro, dal più recente",
         "Документы реестра, начиная с последнего",
     ),
+    "give_code": (
+        "Code for this passenger",
+        "Koodi tälle matkustajalle",
+        "Kod till resenären",
+        "Codice per questo passeggero",
+        "Код для этого пассажира",
+    ),
+    "give_code_what": (
+        "Only while the card lies on your reader: the code opens it in the web shop.",
+        "Vain kun kortti on lukijallasi: koodi avaa sen verkkokaupassa.",
+        "Endast när kortet ligger på din läsare: koden öppnar det i webbutiken.",
+        "Solo con la carta sul tuo lettore: il codice la apre nel negozio online.",
+        "Только пока карта лежит на вашем считывателе: код открывает её в интернет-магазине.",
+    ),
+    "code_for_shop": (
+        "For the web shop",
+        "Verkkokauppaan",
+        "Till webbutiken",
+        "Per il negozio online",
+        "Для интернет-магазина",
+    ),
+    "code_what": (
+        "Give it to the passenger. It is good once and for 15 minutes; a new code ends this one.",
+        "Anna se matkustajalle. Se kelpaa kerran ja 15 minuuttia; uusi koodi päättää tämän.",
+        "Ge den till resenären. Den gäller en gång och i 15 minuter; en ny kod ersätter den.",
+        "Consegnalo al passeggero. Vale una volta e per 15 minuti; un nuovo codice lo annulla.",
+        "Передайте его пассажиру. Он действует один раз и 15 минут; новый код отменяет этот.",
+    ),
 }
