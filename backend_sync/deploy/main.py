@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from backend_sync.deploy.authority import BROKER, EDGE, LEDGER, Authority, AuthorityError
+from backend_sync.deploy.database import DatabaseError, make_ready
 
 DAYS = 730
 
@@ -20,7 +21,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(list(arguments))
     try:
         lines: list[str] = options.run(options)
-    except (AuthorityError, OSError) as error:
+    except (AuthorityError, DatabaseError, OSError) as error:
         print(f"deploy {options.command}: {error}", file=sys.stderr)
         return 1
     print("\n".join(lines))
@@ -53,7 +54,21 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--revoke", action="append", default=[], metavar="NAME", help=words)
     words = "how long a certificate lasts (%(default)s)"
     made.add_argument("--days", type=int, default=DAYS, help=words)
+    words = "the ledger's tables in PostgreSQL, new or of an older version, and everybody's rights"
+    database = commands.add_parser(
+        "database", help=words, description=words,
+        epilog="The URL is read from a file, so that its password stands in no list of processes."
+        " Again after every upgrade, before the services start.",
+    )  # fmt: skip
+    database.set_defaults(run=_database)
+    words = "file with the URL of the owner: postgresql+psycopg://tornello_owner:...@host/tornello"
+    database.add_argument("--url-file", type=Path, required=True, metavar="FILE", help=words)
     return parser
+
+
+def _database(options: argparse.Namespace) -> list[str]:
+    tables, kept = make_ready(options.url_file.read_text(encoding="utf-8").strip())
+    return [f"{tables} tables; in {kept} of them no service changes or deletes a row"]
 
 
 def _certificates(options: argparse.Namespace) -> list[str]:
