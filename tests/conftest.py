@@ -77,7 +77,7 @@ def real_data() -> Path:
     return DATA
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def system_command():
     """Return a function: the path of a program that only apt has, or the test is left out."""
 

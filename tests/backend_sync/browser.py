@@ -20,6 +20,10 @@ os.dup2(command, 3)
 os.dup2(answer, 4)
 os.execv(sys.argv[3], sys.argv[3:])
 """
+KEYS = {"Tab": {"windowsVirtualKeyCode": 9},
+        "Enter": {"windowsVirtualKeyCode": 13, "text": "\r"},
+        "ArrowDown": {"windowsVirtualKeyCode": 40}}  # fmt: skip
+TABS_MOST = 60
 SIZES = {"wide": (1200, 900), "phone": (390, 844)}
 # WCAG 2.1: 1.3.1, 2.4.1, 2.4.2, 2.4.4, 3.1.1, 3.3.2, 4.1.2, and 1.4.3 where the page sets colours.
 FAULTS = """(() => {
@@ -85,11 +89,13 @@ class Browser:
         os.close(command)
         os.close(answer)
         self.read, self.number, self.session, self.loaded = b"", 0, None, 0
+        self.requests, self.complaints, self.downloaded = [], [], []
         target = next(one for one in self.say("Target.getTargets")["targetInfos"]
                       if one["type"] == "page")  # fmt: skip
         words = {"targetId": target["targetId"], "flatten": True}
         self.session = self.say("Target.attachToTarget", **words)["sessionId"]
-        self.say("Page.enable")
+        for domain in ("Page", "Network", "Log"):
+            self.say(f"{domain}.enable")
 
     def say(self, method, **words):
         """Send a command; return its result."""
@@ -110,8 +116,19 @@ class Browser:
             self.read += part
         line, _, self.read = self.read.partition(b"\0")
         message = json.loads(line)
-        self.loaded += message.get("method") == "Page.loadEventFired"
+        self._note(message.get("method"), message.get("params", {}))
         return message
+
+    def _note(self, event, said):
+        """Keep what happened: pages loaded, addresses asked, complaints of the browser, files."""
+        self.loaded += event == "Page.loadEventFired"
+        if event == "Network.requestWillBeSent":
+            self.requests.append(said["request"]["url"])
+        elif event == "Log.entryAdded" and said["entry"]["source"] != "network":
+            self.complaints.append(said["entry"]["text"])
+        elif event == "Browser.downloadProgress" and said["state"] != "inProgress":
+            assert said["state"] == "completed", said
+            self.downloaded.append(said["guid"])
 
     def then(self, act):
         """Do what leads to another page, and wait until that is there."""
@@ -124,9 +141,52 @@ class Browser:
         self.then(lambda: self.say("Page.navigate", url=url))
 
     def js(self, text):
-        found = self.say("Runtime.evaluate", expression=text, returnByValue=True)
+        found = self.say("Runtime.evaluate", expression=text, returnByValue=True,
+                         awaitPromise=True)  # fmt: skip
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
+
+    def download(self, link, folder):
+        """Press Enter on the link to a file, and return its bytes once it is there."""
+        self.say("Browser.setDownloadBehavior", behavior="allowAndName", downloadPath=str(folder),
+                 eventsEnabled=True)  # fmt: skip
+        self.js(f"document.querySelector({json.dumps(link)}).focus()")
+        before = len(self.downloaded)
+        self.press("Enter")
+        while len(self.downloaded) == before:
+            self.hear()
+        return (folder / self.downloaded[-1]).read_bytes()
+
+    def text(self, element):
+        """Return what a reader sees of the first element that a selector names."""
+        return self.js(f"document.querySelector({json.dumps(element)}).innerText")
+
+    def sees(self, element):
+        return self.js(f"!!document.querySelector({json.dumps(element)})")
+
+    def tab_to(self, element):
+        """Press Tab until an element has the focus, as one without a mouse does."""
+        for _ in range(TABS_MOST):
+            self.press("Tab")
+            if self.js(f"document.activeElement.matches({json.dumps(element)})"):
+                return
+        raise AssertionError(f"{TABS_MOST} times Tab do not lead to {element}")
+
+    def wait_for_focus(self, element):
+        """Wait until the page has put the focus where it begins: it does so once it is painted."""
+        while not self.js(f"document.activeElement.matches({json.dumps(element)})"):
+            self.js("new Promise(requestAnimationFrame)")
+
+    def type(self, text):
+        """Write into what has the focus."""
+        self.say("Input.insertText", text=text)
+
+    def type_keys(self, digits):
+        """Press digits one by one, as a field for a date wants them."""
+        for digit in digits:
+            key = {"key": digit, "text": digit, "windowsVirtualKeyCode": ord(digit)}
+            for kind in ("keyDown", "keyUp"):
+                self.say("Input.dispatchKeyEvent", type=kind, **key)
 
     def write(self, field, text):
         """Type into a field, as a person at the keyboard does."""
@@ -135,8 +195,7 @@ class Browser:
 
     def enter(self):
         """Press Enter in the field that has the focus: the form is sent without a mouse."""
-        key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
-        self.then(lambda: self.say("Input.dispatchKeyEvent", type="keyDown", **key))
+        self.then(lambda: self.press("Enter"))
 
     def look(self, size, scheme="light"):
         """Look from a screen of this size; return how many pixels the page is too wide for it."""
@@ -160,9 +219,9 @@ class Browser:
 
     def press(self, name):
         """Press a key such as Tab."""
-        for kind in ("rawKeyDown", "keyUp"):
-            self.say("Input.dispatchKeyEvent", type=kind, key=name, code=name,
-                     windowsVirtualKeyCode={"Tab": 9, "Enter": 13}[name])  # fmt: skip
+        key = {"key": name, "code": name, **KEYS[name]}
+        for kind in ("keyDown", "keyUp"):
+            self.say("Input.dispatchKeyEvent", type=kind, **key)
 
     def faults(self):
         """Return what a reader by ear or keyboard would miss on the page, in sentences."""
