@@ -73,7 +73,7 @@ class _Desfire:
             "storage_bytes": self._storage(card, version),
             "picc_key": _key(picc_kind, picc_version),
             "picc_settings": self._or("card/picc_settings", card.settings, 0x0F),
-            "ats": self._or("card/ats", card.ats and card.ats.hex(), FACTORY_ATS),
+            "ats": self._or("card/ats", None if card.ats is None else card.ats.hex(), FACTORY_ATS),
             "no_format": self._or("card/no_format", card.no_format, False),
             "random_uid": self._or("card/random_uid", card.random_uid, False),
             "default_key": bytes(24).hex(),

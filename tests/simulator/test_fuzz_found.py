@@ -7,6 +7,8 @@ import pytest
 from backend_sync.keyring.wire import encode_frame
 from card_layouts.cards.issue import ISSUE, STATE_VERIFIED
 from card_layouts.link.messages import STATEMENT
+from edge_agent.counter.card_source import card_of_bytes
+from edge_agent.counter.image_writing import image_text
 from simulator.fuzzing.shared.lines import DEVICE, EPOCH
 from simulator.fuzzing.shared.parts import join_parts, split_parts
 from simulator.fuzzing.target import outcome_of
@@ -168,3 +170,9 @@ def test_what_fuzzing_found_is_refused_by_name_now(name, case, what):
     assert not outcome.failed, outcome
     others = ("cash-evidence", "card-files", "vehicle", "catalogue", "station-keys", "edge-dock")
     assert outcome.kind == "refused" or name in others
+
+
+def test_a_card_whose_ats_is_empty_is_written_as_an_image_again():
+    card = card_of_bytes(changed("card-image", "card", "ats", ""), "found")
+    assert card.ats == b""
+    assert card_of_bytes(image_text(card, "again").encode(), "again") == card
