@@ -21,11 +21,15 @@ from simulator.worlds import ticket_world
 
 WHERE = "fuzzed"
 EXPLAINED_EVERY = 4  # an explanation costs ten times what reading does
+# Random cards with little on them, together every kind of file and of key, one with two
+# applications: a change meets another place sooner, and the same lines are reached.
+SMALL_CARDS = (5, 11, 13)
 DOCUMENT = b'<!DOCTYPE card [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>'
 
 
-def _cards(seeds: range) -> list[Any]:
-    return [card_of_bytes(image_to_json(RandomCard(n).image).encode(), WHERE) for n in seeds]
+def _cards() -> list[Any]:
+    images = [image_to_json(RandomCard(n).image) for n in SMALL_CARDS]
+    return [card_of_bytes(image.encode(), WHERE) for image in images]
 
 
 def _work(seeds: list[bytes], operations: tuple[Operation, ...], words: Any = ()) -> Work:
@@ -59,21 +63,21 @@ def _work(seeds: list[bytes], operations: tuple[Operation, ...], words: Any = ()
 
 def image_work() -> Work:
     """Images of ours, DESFire and Ultralight C, in JSON."""
-    seeds = [image_to_json(RandomCard(n).image).encode() for n in (1, 3)]
+    seeds = [image_to_json(RandomCard(n).image).encode() for n in SMALL_CARDS[::2]]
     seeds += [image_to_json(image()).encode(), ticket_to_json(ticket_world.sold().image).encode()]
     return _work(_short(seeds), TREE)
 
 
 def json_work() -> Work:
     """FareBot's and Metrodroid's JSON."""
-    cards = _cards(range(3))
+    cards = _cards()
     seeds = [farebot_json(cards[0]), farebot_json(cards[1], several=True)]
     return _work(_short([*seeds, *map(metrodroid_json, cards)]), TREE)
 
 
 def xml_work() -> Work:
     """FareBot's and Metrodroid's XML, old and new."""
-    cards = _cards(range(3))
+    cards = _cards()
     seeds = [new_xml(cards[0]), old_xml(cards[0]), new_xml(cards[1]), old_xml(cards[2])]
     words = (DOCUMENT, b"<card>", b"</card>", b"<files>", b"&#x41;", b"&amp;", b"<![CDATA[", b"]]>",
              b"<?xml version='1.0' encoding='UTF-16'?>", b"<!--",
@@ -83,7 +87,7 @@ def xml_work() -> Work:
 
 def flipper_work() -> Work:
     """Flipper's lines, DESFire and Ultralight."""
-    seeds = [flipper(card) for card in _cards(range(3))]
+    seeds = [flipper(card) for card in _cards()]
     pages = "".join(f"Page {n}: 04 11 22 3{n % 10}\n" for n in range(48))
     head = b"Filetype: Flipper NFC device\nVersion: 4\nDevice type: NTAG/Ultralight\n"
     head += b"UID: 04 11 22 33 44 55 66\nATQA: 00 44\nSAK: 00\nNTAG/Ultralight type: Ultralight C\n"
