@@ -13,6 +13,8 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
+from backend_sync.api.blocks import VehicleBlocks
+from backend_sync.api.bodies import SECONDS, with_body
 from backend_sync.api.depot import Depot
 from backend_sync.api.desk import FrontDesk
 from backend_sync.api.events import EventData
@@ -26,7 +28,7 @@ from backend_sync.api.orders import Orders
 from backend_sync.api.own_card import OwnCard
 from backend_sync.api.part import Part, Parts
 from backend_sync.api.population import Population
-from backend_sync.api.problems import ApiError, add_handlers
+from backend_sync.api.problems import add_handlers
 from backend_sync.api.rates import Policy, Rates
 from backend_sync.api.routes import BASE, Route
 from backend_sync.api.selling import Selling
@@ -35,8 +37,8 @@ from backend_sync.api.static_data import StaticData
 from backend_sync.api.tokens import Tokens, read_tokens
 
 PARTS: tuple[type[Part], ...] = (
-    FrontDesk, Depot, OperatingData, Selling, Population, Finance, OwnCard, Orders, EventData,
-    StaticData,
+    FrontDesk, Depot, OperatingData, VehicleBlocks, Selling, Population, Finance, OwnCard, Orders,
+    EventData, StaticData,
 )  # fmt: skip
 # An interface that is not here does not exist.
 ROUTES = tuple(route for part in PARTS for route in part.ROUTES)
@@ -63,8 +65,7 @@ def make_api(
         if isinstance(made, OwnCard):
             made.rates = rates
     add_handlers(app)
-    bodies = {BASE + route.path: route.body_most for route in ROUTES if route.method == "POST"}
-    return Shield(app, bodies, parts.clock, log or _log)
+    return Shield(app, parts.clock, log or _log)
 
 
 def bare(make: Callable[[type[Part]], Part], door: "Door") -> FastAPI:
@@ -96,9 +97,10 @@ def add_api(app: Any, api: Any) -> Any:
 class Door:
     """Every request goes through here: who asks, may he, was it asked before."""
 
-    def __init__(self, gate: Gate | None, once: Once | None) -> None:
+    def __init__(self, gate: Gate | None, once: Once | None, body_s: float = SECONDS) -> None:
         self.gate = gate
         self.once = once
+        self.body_s = body_s
 
     def marked(self, route: Route, handler: Callable[..., Any]) -> APIRoute:
         """Return the route of a row; it carries the row as its mark."""
@@ -115,9 +117,9 @@ class Door:
         assert self.gate is not None and self.once is not None
         caller = await run_in_threadpool(self.gate.admit, request, route)
         request.state.caller = caller
-        body = await request.body()  # only now: who may not, makes nobody read it
-        _check_body(request, route, body)
-        request.state.body = body
+        # Only now: who may not, makes nobody read what he sends.
+        request = await with_body(request, route, self.body_s)
+        body = request.state.body
         if not route.once or caller is None:
             return await do(request)
         before = await run_in_threadpool(self.once.begin, caller, request, body)
@@ -145,13 +147,6 @@ class Marked(APIRoute):
             return await self.door.pass_through(request, self.row, do)
 
         return handle
-
-
-def _check_body(request: Request, route: Route, body: bytes) -> None:
-    said = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    wanted = route.takes or "application/json"
-    if body and said != wanted:
-        raise ApiError(415, f"header.Content-Type: wanted {wanted}; nothing was changed")
 
 
 def _log(line: str) -> None:

@@ -35,16 +35,16 @@ _SLIP = {"device": "$response.body#/device", "place": "$response.body#/place"}
 _ORDER = {"action": "$response.body#/action"}
 _DAY = {"number": "$response.body#/items/0/number"}
 _VERSION = {"number": "$response.body#/items/0/id"}
+OF_VERSION = ("operating_feed", "put_in_force", "feed_with_blocks", "chain_block")
+_BLOCK = {"number": "$response.body#/version", "name": "$response.body#/name"}
 LINKS: dict[str, dict[str, dict[str, str]]] = {
     "sell": {"sale": _SLIP, "void": _SLIP},
     "order": {"order_status": _ORDER, "cancel_order": _ORDER},
     "closed_days": {"statements": _DAY, "bills": _DAY, "journal": _DAY, "sums": _DAY},
     "tariffs": {"tariff": {"version": "$response.body#/items/0/version"}},
-    "operating_versions": {"operating_feed": _VERSION, "put_in_force": _VERSION},
-    "upload_feed": {
-        "operating_feed": {"number": "$response.body#/id"},
-        "put_in_force": {"number": "$response.body#/id"},
-    },
+    "operating_versions": dict.fromkeys(OF_VERSION, _VERSION),
+    "upload_feed": dict.fromkeys(OF_VERSION, {"number": "$response.body#/id"}),
+    "chain_block": {"block": _BLOCK, "dissolve_block": _BLOCK},
     "card_proof": {"card_events": {"header.Card-Proof": "$response.body#/proof"}},
     "static_files": {"static_gtfs": {"authority": "$response.body#/items/0/authority"}},
 }
@@ -58,7 +58,7 @@ ETAG = {"ETag": {"schema": {"type": "string"}, "description": "of exactly this a
 
 def kinds_of_answers(route: Route) -> dict[str, Any]:
     """Return what a row says of its body and answers, as FastAPI takes it."""
-    statuses = [406, 422, 429, 503]
+    statuses = [406, 408, 422, 429, 503]
     statuses += [401, 403] if route.right != PUBLIC else []
     found = "{" in route.path or route.once or route.answer is None
     statuses += [404] if found or route.handler in LISTS else []

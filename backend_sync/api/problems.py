@@ -38,6 +38,7 @@ KINDS = {
     404: ("not-found", "There is no such thing, or it is not yours"),
     405: ("method", "This address has no such method"),
     406: ("not-acceptable", "Not to be had in this form"),
+    408: ("too-slow", "The body did not come in time"),
     409: ("refused", "Refused: nothing was changed"),
     413: ("too-large", "The body is too large"),
     415: ("media-type", "The body is of another kind"),

@@ -1,15 +1,13 @@
-"""Stands before every request: how long it may be, headers of the answer, a line in the log.
+"""Stands before every request: headers of the answer, a line in the log.
 
 Pure ASGI: it must not know users. The line names the route, never the address that was asked: no
 number of a card gets into a log. Source: T20, T22.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from backend_sync.api.problems import ApiError, problem
-from backend_sync.api.routes import BODY_MOST
 from backend_sync.ports import Clock
 
 HEADERS = (
@@ -25,13 +23,10 @@ Receive = Callable[[], Awaitable[Message]]
 
 
 class Shield:
-    """Wraps the interfaces; `bodies` holds the paths that take more: {path: bytes at most}."""
+    """Wraps the interfaces."""
 
-    def __init__(
-        self, app: Any, bodies: Mapping[str, int], clock: Clock, log: Callable[[str], None]
-    ) -> None:
+    def __init__(self, app: Any, clock: Clock, log: Callable[[str], None]) -> None:
         self.app = app
-        self.bodies = dict(bodies)
         self.clock = clock
         self.log = log
 
@@ -51,17 +46,9 @@ class Shield:
             await send(message)
 
         try:
-            await self._passed(scope, receive, sealed)
+            await self.app(scope, receive, sealed)
         finally:
             self.log(json.dumps(self._line(scope, said["status"], began)))
-
-    async def _passed(self, scope: Message, receive: Receive, send: Send) -> None:
-        most = self.bodies.get(scope["path"], BODY_MOST)
-        said = next((v for name, v in scope["headers"] if name == b"content-length"), b"0")
-        if not said.isdigit() or int(said[:12]) > most:
-            await problem(413, _too_large(most), scope["path"])(scope, receive, send)
-            return
-        await self.app(scope, _counted(receive, most), send)
 
     def _line(self, scope: Message, status: int, began: int) -> dict[str, Any]:
         route, caller = scope.get("route"), scope.get("state", {}).get("caller")
@@ -71,22 +58,3 @@ class Shield:
             "ms": self.clock.monotonic_ms() - began,
             "user": caller.user.name if caller else "", "key": caller.key if caller else "",
         }  # fmt: skip
-
-
-def _counted(receive: Receive, most: int) -> Receive:
-    """Return a `receive` that gives up where a body is longer than was declared or allowed."""
-    size = 0
-
-    async def counted() -> Message:
-        nonlocal size
-        message = await receive()
-        size += len(message.get("body", b""))
-        if size > most:
-            raise ApiError(413, _too_large(most))
-        return message
-
-    return counted
-
-
-def _too_large(most: int) -> str:
-    return f"body: wanted at most {most} bytes, their number declared; nothing was changed"

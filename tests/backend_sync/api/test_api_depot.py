@@ -1,5 +1,6 @@
 """W-137, W-140: depots get tariffs and operating data, and deliver what their devices sealed."""
 
+import csv
 import hashlib
 import io
 import zipfile
@@ -13,7 +14,7 @@ from card_layouts.packages.ack import ACK, split_ack_batch
 from card_layouts.records.entries import REFUSAL
 from tests.backend_sync.api.api_client import Refusal
 from tests.backend_sync.api.api_world import FOREIGN_DEVICE, OWN_DEVICE, once, pages, problem
-from tests.backend_sync.operating.planners import TOMORROW, zipped
+from tests.backend_sync.operating.planners import TOMORROW, TOWN_FEED, zipped
 from tests.backend_sync.settled_worlds import FERRY, TOWN, package
 
 CBOR = {"Content-Type": "application/cbor"}
@@ -90,6 +91,39 @@ def test_a_feed_comes_in_is_put_in_force_and_goes_to_the_depot(world):
         planner.put_in_force({"from_day": "2026-06-03"}, number=made["id"])
     with pytest.raises(Refusal, match="422: body.from_day: there is no such day"):
         planner.put_in_force({"from_day": "2026-02-30"}, number=made["id"])
+
+
+@pytest.mark.requirement("W-121", "W-120", "W-119")
+def test_departures_are_chained_by_interface_and_go_out_and_come_in_as_block_id(world):
+    planner, other = world.machine("olli"), world.machine("otto")
+    number = planner.upload_feed(zipped(world.folder, **TOWN_FEED))["id"]
+    made = planner.chain_block({"name": "k1", "trips": ["t2", "t1"]}, number=number)
+    assert [(one["trip"], one["departs"], one["arrives"]) for one in made["trips"]] == [
+        ("t1", "08:00", "08:11"), ("t2", "08:20", "08:31"),
+    ]  # fmt: skip
+    assert planner.block(number=number, name="k1") == made
+    for words, refused in (
+        ("409: .*t9", lambda: planner.chain_block({"name": "k1", "trips": ["t9"]}, number=number)),
+        ("409: .*before trip", lambda: planner.chain_block({"name": "k1", "trips": ["t3"]},
+                                                           number=number)),
+        ("422: body.name", lambda: planner.chain_block({"name": "=k", "trips": ["t3"]},
+                                                       number=number)),
+        ("404", lambda: other.chain_block({"name": "k1", "trips": ["t3"]}, number=number)),
+        ("404", lambda: other.dissolve_block(number=number, name="k1")),
+        ("404", lambda: other.feed_with_blocks(number=number)),
+        ("404", lambda: planner.block(number=number, name="k2")),
+    ):  # fmt: skip
+        with pytest.raises(Refusal, match=words):
+            refused()
+    feed = planner.feed_with_blocks(number=number)
+    with zipfile.ZipFile(io.BytesIO(feed)) as archive:
+        rows = list(csv.DictReader(io.StringIO(archive.read("trips.txt").decode())))
+    assert {row["trip_id"]: row["block_id"] for row in rows} == {"t1": "k1", "t2": "k1", "t3": ""}
+    again = planner.upload_feed(feed)["id"]  # carried on into the next version
+    assert again != number and planner.block(number=again, name="k1")["trips"] == made["trips"]
+    assert planner.dissolve_block(number=number, name="k1")["trips"] == []
+    with pytest.raises(Refusal, match="404"):
+        planner.block(number=number, name="k1")
 
 
 @pytest.mark.requirement("W-140", "W-10", "T22")

@@ -16,7 +16,8 @@ LARGE = ("entries", "postings", "pendings", "rides", "ride_postings", "resolutio
 ALIASES = re.compile(r"(?:FROM|JOIN)\s+(\w+)(?:\s+(?:AS\s+)?(?!ON\b|WHERE\b|ORDER\b|LEFT\b|JOIN\b"
                      r"|GROUP\b|LIMIT\b|UNION\b)(\w+))?", re.IGNORECASE)  # fmt: skip
 # Changes of the books make what a command makes: their own tests hold those (test_ledger_*).
-WRITERS = {"take_batch", "sell", "void", "order", "cancel_order", "upload_feed", "put_in_force"}
+WRITERS = {"take_batch", "sell", "void", "order", "cancel_order", "upload_feed", "put_in_force",
+           "chain_block", "dissolve_block"}  # fmt: skip
 
 
 class Listening:

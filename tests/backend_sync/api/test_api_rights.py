@@ -10,7 +10,7 @@ from backend_sync.api.routes import SIGNED_IN
 from tests import figures
 from tests.backend_sync.api.api_world import Api, once, sale
 from tests.backend_sync.api.test_api_depot import CBOR, batch_of
-from tests.backend_sync.operating.planners import TOMORROW, zipped
+from tests.backend_sync.operating.planners import TOMORROW, TOWN_FEED, zipped
 
 ZIP = {"Content-Type": "application/zip"}
 TABLE = Path(__file__).parent / "api_rights.txt"
@@ -38,16 +38,17 @@ class Asking:
         self.post("carl", "/sales", sale(world))
         order = {"card": world.card, "cents": 2000, "days": 30}
         made = self.post("wanda", "/orders", order)
-        self.feed = zipped(folder)
+        self.feed = zipped(folder, **TOWN_FEED)
         self.day = TOMORROW.isoformat()
         zip_headers = {**self.key(), **ZIP}
         world.client("olli").post("/operating-data", content=self.feed, headers=zip_headers)
         self.values = {"device": 31, "place": 1, "number": 1, "version": 1, "authority": 1,
-                       "action": made["action"]}  # fmt: skip
+                       "action": made["action"], "name": "k1"}  # fmt: skip
         code = self.code()
         self.proof = self.post("wanda", "/card-proofs", {"code": code})["proof"]
         self.bodies = {"sell": sale(world), "order": order, "card_code": {"card": world.card},
                        "put_in_force": {"from_day": self.day},
+                       "chain_block": {"name": "k1", "trips": ["t1", "t2"]},
                        "check_municipality": {"identity": "a", "municipality": "b"}}  # fmt: skip
 
     def post(self, name, path, body):
@@ -70,6 +71,9 @@ class Asking:
             headers, more = {**headers, **ZIP}, {"content": self.feed, "params": {"operator": 10}}
         if operation == "card_events":
             headers["Card-Proof"] = self.proof
+        if operation in ("block", "dissolve_block"):
+            chain = f"/operating-data/{self.values['number']}/blocks"
+            self.post("olli", chain, self.bodies["chain_block"])
         path = row.path.format(**self.values)
         answer = self.world.client(name).request(row.method, path, headers=headers, **more)
         return {403: 3, 404: 4}.get(answer.status_code, answer.status_code // 100)

@@ -26,7 +26,7 @@ from card_layouts.link.batches import encode_batch
 from card_layouts.records.entries import REFUSAL
 from tests import figures
 from tests.backend_sync.api.api_world import Api
-from tests.backend_sync.operating.planners import zipped
+from tests.backend_sync.operating.planners import TOWN_FEED, zipped
 
 # Who asks, by the right of a route: somebody who finds something.
 ASKS = {"sales.make": "carl", "own.see": "wanda", "cards.serve": "dora", "customers.change": "dora",
@@ -68,7 +68,7 @@ class Machines:
         batch = encode_batch("edge-1", [self.world.device.run()])
         bodies = st.one_of(st.just(batch), st.binary(max_size=64))
         schemathesis.openapi.media_type("application/cbor", bodies)
-        feeds = st.one_of(st.just(zipped(folder)), st.binary(max_size=64))
+        feeds = st.one_of(st.just(zipped(folder, **TOWN_FEED)), st.binary(max_size=64))
         schemathesis.openapi.media_type("application/zip", feeds)
 
     def headers(self, label):
@@ -87,6 +87,7 @@ class Machines:
             if next(numbers) % 2 and "cents" in case.body:
                 case.body |= {"cents": 2000}  # what a counter and a shop may load
                 case.body |= {"choice": "load"} if "choice" in case.body else {}
+            case.body |= {"trips": ["t1", "t2"]} if "trips" in case.body else {}
         key = case.headers and case.headers.get("Idempotency-Key")
         if key and OPERATIONS[case.operation.label].once and KEY.fullmatch(key):
             case.headers["Idempotency-Key"] = f"case-{next(numbers):08}"
