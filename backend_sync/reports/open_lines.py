@@ -21,9 +21,10 @@ BEFORE_ALL = -1  # day of the last closing before there was any
 
 ALIKE = "r.operator, r.product, r.payer, r.concession, r.rider"
 # A sale counts unless the device wrote two under one number, or another has its number now.
+# No NOT EXISTS over postings: PostgreSQL would read all of them into a hash table first.
 SALE_STANDS = (
-    "NOT EXISTS (SELECT 1 FROM postings x WHERE x.entry = r.id AND x.pending IS NULL"
-    " AND x.rule = 'EQ') AND NOT EXISTS (SELECT 1 FROM displaced d WHERE d.entry = r.id)"
+    "(SELECT 1 FROM postings x WHERE x.entry = r.id AND x.pending IS NULL"
+    " AND x.rule = 'EQ' LIMIT 1) IS NULL AND NOT EXISTS (SELECT 1 FROM displaced d WHERE d.entry = r.id)"
 )
 
 

@@ -15,7 +15,8 @@ from backend_sync.keyring.keyfile import make_keys, write_keys
 from backend_sync.keyring.local import LocalKeyring
 from backend_sync.ledger import Ledger
 from simulator.bench import choices as bench_choices
-from simulator.bench.ledger_traffic import AUTHORITY, FIRST_SECOND, VERSION, Batch, Traffic
+from simulator.bench.books import StandingClock
+from simulator.bench.ledger_traffic import AUTHORITY, VERSION, Batch, Traffic
 from simulator.bench.row import BenchError, Row
 
 ENTRIES = 1_000_000
@@ -28,16 +29,6 @@ BARE = (
 )
 
 
-class BenchClock:
-    """Stands still."""
-
-    def utc_seconds(self) -> int:
-        return FIRST_SECOND
-
-    def monotonic_ms(self) -> int:
-        return 0
-
-
 def rows(plant: str | None = None, entries: int = ENTRIES) -> Iterator[Row]:
     """Yield the ledger's rows; `entries` below a million is for a first look."""
     with tempfile.TemporaryDirectory(prefix="tornello-bench-") as name:
@@ -47,7 +38,7 @@ def rows(plant: str | None = None, entries: int = ENTRIES) -> Iterator[Row]:
         traffic = Traffic(keyring)
         ledger = Ledger(
             f"sqlite:///{folder / 'ledger.db'}",
-            BenchClock(),
+            StandingClock(),
             keyring,
             {(AUTHORITY, VERSION): traffic.tariff},
             AUTHORITY,

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.modes import ECB
 from cryptography.hazmat.primitives.cmac import CMAC
 
 from backend_sync.keyring.local import LocalKeyring
+from backend_sync.tariffs.model import Load
 from card_layouts.cards.card_layout import KIND_DEBIT, G
 from card_layouts.cards.issue import ISSUE, STATE_VERIFIED
 from card_layouts.codec.timestamps import CLOCK_SIGNED
@@ -61,6 +62,8 @@ AUTHORITY, OPERATOR, VERSION = 244, 7, 1
 DEVICES, CARDS = 200, 50_000
 BATCH_ENTRIES, GROUP_BATCHES = 500, 10
 FIRST_SECOND = 180_000_000
+TAPS_A_DAY = 1_728_000  # 20 a second
+DAY_SECONDS = 86_400
 ZONES, GROUPS = 4, 3
 # Where fields stand, counted from the end of a record's body and of an OUTCOME.
 N_AT, TIME_AT, D_AT, START_AT = (288 - sum(G.find(f)) for f in ("n", "time", "D", "start_minute"))
@@ -76,14 +79,22 @@ def flat_tariff() -> Tariff:
 def flat_package() -> bytes:
     """Return the package of `flat_tariff`."""
     prices = [[200 + 100 * more + 20 * group for more in range(ZONES)] for group in range(GROUPS)]
-    return count_tariff(prices, AUTHORITY, VERSION)
+    loads = [Load(channel, 100, 50_000, 100) for channel in ("counter", "web")]
+    return count_tariff(prices, AUTHORITY, VERSION, load=loads)
 
 
 class Traffic:
     """Cards and devices of a city; `groups` yields groups of batches, newest taps last."""
 
-    def __init__(self, keyring: LocalKeyring, cards: int = CARDS, devices: int = DEVICES) -> None:
+    def __init__(
+        self,
+        keyring: LocalKeyring,
+        cards: int = CARDS,
+        devices: int = DEVICES,
+        taps_a_day: int = TAPS_A_DAY,
+    ) -> None:
         self.random = Random(20)
+        self.taps_a_day = taps_a_day
         self.tariff = flat_tariff()
         self.prices = self._templates()
         self.uids = [b"\4" + number.to_bytes(6, "big") for number in range(cards)]
@@ -132,6 +143,10 @@ class Traffic:
                 made += len(slots)
             yield group
 
+    def second(self) -> int:
+        """Return when the newest tap was, seconds since 2020."""
+        return FIRST_SECOND + self.taps * DAY_SECONDS // self.taps_a_day
+
     def tap(self, journal: "Journal", number: int | None = None) -> list[bytes]:
         """Return the slots of one tap, of card `number` or of any."""
         if number is None:
@@ -144,7 +159,7 @@ class Traffic:
                     entries.REFUSAL, REFUSAL.pack({"uid": uid, "observed": before, "reason": 1})
                 )
             ]
-        second = FIRST_SECOND + self.taps // 20
+        second = self.second()
         amount, template = self.random.choice(self.prices)
         old = int.from_bytes(before[7:36], "big")
         n, paid = (old >> N_AT & 0xFFFFFF) + 1, (old >> D_AT & 0x3FFFFFF) + amount
@@ -257,8 +272,9 @@ class Journal:
         mac = self.mac.copy()
         mac.update(sealed)
         sealed += mac.finalize()
-        self.chain = hashlib.sha256(self.chain + sealed[:108]).digest()
-        return sealed + crc32(sealed).to_bytes(4, "big")
+        slot = sealed + crc32(sealed).to_bytes(4, "big")
+        self.chain = hashlib.sha256(self.chain + slot).digest()
+        return slot
 
     def _open_block(self) -> None:
         k_enc, k_mac = seal_keys(self.k_block)

