@@ -14,6 +14,7 @@ from backend_sync.ledger.place import Place, PlaceError
 from backend_sync.office.gate import NotAllowed, SignInNeeded
 from backend_sync.office.guard import Guard
 from backend_sync.office.pages.cards import Cards
+from backend_sync.office.pages.cash import Cash
 from backend_sync.office.pages.devices import Devices
 from backend_sync.office.pages.door import Door
 from backend_sync.office.pages.frame import Codes, Frame, Parts, Subject
@@ -37,7 +38,7 @@ from backend_sync.storage.disk import DiskRefused
 
 # In the order of the menu; a subject that is not here does not exist.
 SUBJECTS: tuple[type[Subject], ...] = (
-    *(Door, Today, Selling, Cards, Sales, Devices, Tariffs, Reports),
+    *(Door, Today, Selling, Cash, Cards, Sales, Devices, Tariffs, Reports),
     *(OperatingPages, Timetables),
     *(Settlement, Stock, RegisterPages, NamePages, Trail),
 )

@@ -95,6 +95,12 @@ def slip_of(database: Database, device: int, place: int) -> Slip | None:
     return Slip(*rows[0]) if rows else None
 
 
+def undone(database: Database, device: int, place: int) -> bool:
+    """Say whether a slip was voided, or given back."""
+    sql = "SELECT 1 FROM slips WHERE device = ? AND of = ?"
+    return bool(database.rows(sql, (device, place)))
+
+
 def last_slips(database: Database, device: int) -> list[Slip]:
     """Return the newest slips of a device, the newest first."""
     sql = f"SELECT {COLUMNS} FROM slips WHERE device = ? ORDER BY place DESC LIMIT {LAST_SLIPS}"

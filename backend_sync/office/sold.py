@@ -9,6 +9,7 @@ from typing import NamedTuple
 from backend_sync.office.devices import last_ride
 from backend_sync.office.today import DAY_S, first_since
 from backend_sync.registers.rights import Scope
+from backend_sync.sales.shift_journal import ShiftName
 from backend_sync.sales.till import TILL
 from backend_sync.storage.database import Database
 
@@ -100,12 +101,12 @@ def shifts(
         (before or 1 << 53, LOOKED_AT_MOST),
     )
     found: list[Shift] = []
-    is_own: dict[tuple[int, int], bool] = {}
+    own: dict[tuple[int, int], bool] = {}
     for row in rows:
         device = (int(row[1]), int(row[2]))
-        if device not in is_own:
-            is_own[device] = _is_own(database, tills, scope, *device)
-        if not is_own[device]:
+        if device not in own:
+            own[device] = is_own(database, tills, scope, *device)
+        if not own[device]:
             continue
         if len(found) == AT_ONCE:
             return found, found[-1].id
@@ -124,7 +125,18 @@ def _decided(database: Database, count: int) -> tuple[str, int | None]:
     return state, cents[0] if cents else None
 
 
-def _is_own(database: Database, tills: TillDevices, scope: Scope, device: int, epoch: int) -> bool:
+def newest_state(database: Database, name: ShiftName, clerk: int) -> str:
+    """Return "" for a clerk's shift that was not counted, "counted", or the newest decision."""
+    rows = database.rows(
+        "SELECT id FROM cash_counts WHERE device = ? AND epoch = ? AND shift = ? AND clerk = ?"
+        " ORDER BY turn DESC LIMIT 1",
+        (*name, clerk),
+    )
+    return _decided(database, int(rows[0][0]))[0] if rows else ""
+
+
+def is_own(database: Database, tills: TillDevices, scope: Scope, device: int, epoch: int) -> bool:
+    """Say whether a device sells for one's area, or carries one's passengers."""
     if epoch == TILL:
         return not scope.operator and tills.is_of(device, scope.authority)
     return last_ride(database, scope, device, epoch) is not None

@@ -47,6 +47,20 @@ def slips_of(database: Database, name: ShiftName) -> list[tuple[int, int, Slip]]
     return [(int(row[0]), int(row[1]), Slip(*row[2:])) for row in rows]
 
 
+def last_slip(database: Database, name: ShiftName, clerk: int) -> int:
+    """Return the number of the last slip of a clerk's shift, 0 when it has none."""
+    places = (slip.place for _, _, slip in slips_of(database, name) if slip.clerk == clerk)
+    return max(places, default=0)
+
+
+def closed_at(database: Database, name: ShiftName, clerk: int) -> int:
+    """Return when a clerk's shift was closed (s since 2020), 0 when it is not."""
+    return int(database.value(
+        "SELECT coalesce(max(received), 0) FROM till_closings WHERE device = ? AND shift = ?"
+        " AND clerk = ?", (name.device, name.shift, clerk),
+    ))  # fmt: skip
+
+
 def cash_account(database: Database, name: ShiftName, clerk: int) -> str:
     """Return the account of a clerk's cash in a shift, on a vehicle or at a counter."""
     if not is_till(name):

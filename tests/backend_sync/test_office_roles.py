@@ -119,6 +119,20 @@ def objects(office):
         for end, form in (("produce", {"version": "1"}), ("schedule", {"every": "week"}),
                           ("withdraw", None)):  # fmt: skip
             found["/queries/{name}/" + end, name] = (f"/queries/{name}/{end}", form)
+    found["/sell/shift", ""] = ("/sell/shift", {"shift": "7"})
+    found["/sales/count", ""] = ("/sales/count", {"device": "x", "shift": "1", "clerk": "1",
+                                                  "euros": "1"})  # fmt: skip
+    found["/proposals", ""] = ("/proposals", {"kind": "x", "amount": "1", "content": "y"})
+    for name, device in (("own", DEVICE), ("foreign", 33)):
+        found["/slips/{device}/{place}/void", name] = (f"/slips/{device}/1/void", None)
+    for name, device in (("own", 1), ("other operator", 2), ("foreign", 3)):
+        path = "/sales/shifts/{device}/{epoch}/{shift}/{clerk}"
+        filled = path.format(device=device, epoch=0, shift=1, clerk=1)
+        found[path, name] = (filled, None)
+        found[path + "/pay-in", name] = (filled + "/pay-in", None)
+    for name, user in (("own", "spare"), ("foreign", "spare.ferry")):
+        till = {"device": "90", "clerk": "90"}
+        found["/users/{name}/till", name] = (f"/users/{user}/till", till)
     for name, number in (("own", 1), ("foreign", 2)):
         found["/proposals/{number}", name] = (f"/proposals/{number}", {"step": "neither"})
     return found
@@ -198,7 +212,8 @@ def test_nothing_of_another_area_or_operator_stands_on_a_page_of_ones_own(office
                "olli": ("otto", "spare.eleven", "ferry", "harbour", "carl"),
                "ferry": ("carl", "kamppi", "olli", str(office.number()))}  # fmt: skip
     pages = ("/today", "/cards", "/sales", "/sales/shifts", "/devices", "/tariffs", "/settlement",
-             "/settlement/1", "/operating", "/stock", "/stock/documents", "/users", "/proposals", "/trail")  # fmt: skip
+             "/settlement/1", "/operating", "/stock", "/stock/documents", "/users", "/proposals",
+             "/trail")  # fmt: skip
     for name, marks in foreign.items():
         client = office.client(name)
         for path in pages:
