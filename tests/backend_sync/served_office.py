@@ -5,12 +5,18 @@
 
 import csv
 import re
+import socket
 import subprocess
 from pathlib import Path
+from secrets import token_bytes, token_hex
+from threading import Thread
+from time import time
 
 from backend_sync.clocks import SystemClock
 from backend_sync.registers.names import name_it
 from backend_sync.registers.passwords import Cost
+from backend_sync.shop.settings import read_key, write_settings
+from simulator.payment_provider import Provider
 from tests.backend_sync.ledger_databases import empty_ledger
 from tests.backend_sync.office_world import OTHERS, PEOPLE, Office, secret_of
 from tests.backend_sync.settled_worlds import TOWN
@@ -46,13 +52,19 @@ class StreetOffice(Office):
 
 
 class Served:
-    """The command as people start it, on any free port."""
+    """The command as people start it, with a shop beside it that a provider takes payments for."""
 
     def __init__(self, office):
         office.close()
         self.office = office
-        command = [str(ROOT / "tornello"), "ledger", "serve", str(office.folder), "--port", "0",
-                   "--register", str(office.folder)]  # fmt: skip
+        port = _free_port()
+        self.provider = Provider(b"", lambda: int(time()), lambda: token_hex(8))
+        write_settings(office.folder, f"http://127.0.0.1:{port}", self.provider.url + "/pay",
+                       "town", token_bytes)  # fmt: skip
+        self.provider.key = read_key(office.folder / "shop.key")
+        Thread(target=self.provider.serve, daemon=True).start()
+        command = [str(ROOT / "tornello"), "ledger", "serve", str(office.folder), "--port",
+                   str(port), "--register", str(office.folder)]  # fmt: skip
         with (office.folder / "office.log").open("wb") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log,
                                             text=True)  # fmt: skip
@@ -63,6 +75,7 @@ class Served:
         self.process.terminate()
         assert self.process.wait() in (0, -15)
         self.process.stdout.close()
+        self.provider.close()
 
 
 class Walk:
@@ -70,6 +83,7 @@ class Walk:
 
     def __init__(self, browser, served):
         self.browser, self.url, self.office = browser, served.url, served.office
+        self.provider = served.provider
 
     def go(self, path):
         self.browser.go(self.url + path)
@@ -82,6 +96,10 @@ class Walk:
     @property
     def alert(self):
         return self.browser.text("[role=alert]")
+
+    def money(self, element):
+        """Return an amount as it stands there, without its currency."""
+        return self.browser.text(element).split()[0]
 
     def sign_in(self, name):
         """Write name and password where the focus is led, and press Enter."""
@@ -104,6 +122,12 @@ class Walk:
         """Return the addresses of the menu, in its order."""
         return self.browser.js("[...document.querySelectorAll('header nav a')].map("
                                "(link) => new URL(link.href).pathname)")  # fmt: skip
+
+
+def _free_port():
+    """Return a port that nobody listens at now: the shop's settings name it before it is served."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
 
 
 def allowed(path):

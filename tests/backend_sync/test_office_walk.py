@@ -19,7 +19,7 @@ from tests.backend_sync.office_world import DEVICE
 from tests.backend_sync.served_office import USERS, Served, StreetOffice, Walk, allowed
 from tests.backend_sync.settled_worlds import TOWN
 
-LOAD, FARE_MOST = 2000, 1000
+LOAD, WEB_LOAD, FARE_MOST = 2000, 3000, 1000
 MENU = [row[1] for subject in SUBJECTS for row in subject.MENU]
 
 
@@ -51,21 +51,31 @@ def test_every_role_signs_in_sees_exactly_its_menu_and_signs_out(walk):
 
 @pytest.mark.system
 @pytest.mark.requirement("W-108", "W-24", "W-23", "W-152", "W-151", "W-123")
-def test_a_load_is_sold_tapped_settled_and_downloaded_to_the_cent(walk, tmp_path):
+def test_loads_are_sold_tapped_settled_and_downloaded_to_the_cent(walk, tmp_path):
     street = walk.office.street
     action = sell(walk)
     assert street.load(action, LOAD) == LOADED
-    assert street.tap(gate=0) == ACCEPTED == street.tap(gate=1)
+    assert street.tap(gate=0) == ACCEPTED
+    fare = LOAD - street.purse
+    assert 0 < fare < FARE_MOST
     street.post()
+    order = load_through_the_shop(walk)
+    assert len(street.publish(gate=1)) == 1
+    assert street.tap(gate=1) == ACCEPTED
     on_card = street.purse
-    assert LOAD - FARE_MOST < on_card < LOAD
+    assert on_card >= LOAD + WEB_LOAD - 2 * FARE_MOST
+    street.post()
+    assert "On the card since" in walk.go(order).browser.text("#state")
+    walk.go("/shop/card")
+    assert walk.money("#balance") == euros(on_card)
     see_the_account(walk, on_card)
     close_the_day(walk)
     balances = dict(street.place.books().rows("SELECT name, cents FROM balances"))
     revenue = {int(name.split(":")[2]): cents for name, cents in balances.items()
                if name.startswith(f"REV:{TOWN}:")}  # fmt: skip
     taxes = sum(cents for name, cents in balances.items() if name.startswith(f"VAT:{TOWN}:"))
-    assert sum(balances.values()) == 0 and sum(revenue.values()) + taxes == LOAD - on_card
+    assert sum(balances.values()) == 0
+    assert sum(revenue.values()) + taxes == LOAD + WEB_LOAD - on_card
     for name, own in (("alma", (10, 11)), ("olli", (10,))):
         wanted = {number: revenue.get(number, 0) for number in own}
         for form, read in (("pdf", nets_of_pdf), ("xlsx", nets_of_excel)):
@@ -75,7 +85,7 @@ def test_a_load_is_sold_tapped_settled_and_downloaded_to_the_cent(walk, tmp_path
     assert not walk.browser.complaints
     asked = {url.scheme + "://" + url.netloc for url in map(urlsplit, walk.browser.requests)
              if url.scheme != "data"}  # fmt: skip
-    assert asked == {walk.url}
+    assert asked == {walk.url, walk.provider.url}
 
 
 def sell(walk):
@@ -88,10 +98,38 @@ def sell(walk):
     walk.browser.tab_to("#load button")
     walk.browser.enter()
     assert walk.path == f"/slips/{DEVICE}/1"
-    assert walk.browser.text("#to-pay") == "20.00"
+    assert walk.money("#to-pay") == euros(LOAD)
     action = int(walk.browser.text("#action"))
     walk.sign_out()
     return action
+
+
+def load_through_the_shop(walk):
+    """Get a code at the counter, open the card in the shop, pay; return the order's address."""
+    browser = walk.browser
+    walk.sign_in("dora").go(f"/cards/accounts/{walk.office.card}")
+    browser.tab_to("form[action$='/code'] button")
+    browser.enter()
+    code = browser.text("#code")
+    walk.sign_out().go("/shop")
+    browser.wait_for_focus("[name=code]")
+    browser.type(code)
+    browser.enter()
+    assert walk.path == "/shop/card"
+    browser.tab_to("a[href='/shop/buy']")
+    browser.enter()
+    browser.tab_to("[name=euros]")
+    browser.type(str(WEB_LOAD // 100))
+    browser.enter()
+    order = walk.path
+    browser.tab_to("#pay")
+    browser.enter()
+    browser.tab_to("[value=pay]")  # on the provider's page
+    browser.enter()
+    assert "signature" not in walk.path and browser.js("location.origin") == walk.url
+    walk.go(order)
+    assert "On the card since" not in browser.text("#state")
+    return order
 
 
 def see_the_account(walk, on_card):
@@ -101,7 +139,7 @@ def see_the_account(walk, on_card):
     walk.browser.type(str(walk.office.card))
     walk.browser.enter()
     assert walk.path == f"/cards/accounts/{walk.office.card}"
-    assert walk.browser.text("#balance") == f"{on_card // 100}.{on_card % 100:02}"
+    assert walk.money("#balance") == euros(on_card)
     walk.sign_out()
 
 
@@ -148,6 +186,10 @@ def nets_of_pdf(body):
     total = re.search(r"^Total .* (-?[\d,]+)\.(\d\d)$", text, re.MULTILINE)
     assert int(total[1].replace(",", "") + total[2]) == sum(found.values())
     return found
+
+
+def euros(cents):
+    return f"{cents // 100}.{cents % 100:02}"
 
 
 def number_in(cell):
