@@ -30,19 +30,25 @@ def decode(text):
     if len(text) % 3 == 1:
         raise LayoutError("base45: %d characters encode nothing" % len(text))
     data = bytearray(len(text) // 3 * 2 + (1 if len(text) % 3 else 0))
-    for at in range(0, len(text), 3):
-        value = 0
-        end = min(at + 3, len(text))
-        for i in range(end - 1, at - 1, -1):
-            digit = ALPHABET.find(text[i])
-            if digit < 0:
-                raise LayoutError("base45: character %d is none of the 45" % i)
-            value = value * BASE + digit
-        place = at // 3 * 2
-        if value >> (16 if end - at == 3 else 8):
-            raise LayoutError("base45: characters %d..%d encode no bytes" % (at, end))
-        if end - at == 3:
-            data[place] = value >> 8
-            place += 1
-        data[place] = value & 255
+    whole = len(text) // 3 * 3
+    place = 0
+    for at in range(0, whole, 3):
+        value = _digit(text, at + 2) * 2025 + _digit(text, at + 1) * BASE + _digit(text, at)
+        if value >> 16:
+            raise LayoutError("base45: characters %d..%d encode no bytes" % (at, at + 3))
+        data[place] = value >> 8
+        data[place + 1] = value & 255
+        place += 2
+    if whole < len(text):
+        value = _digit(text, whole + 1) * BASE + _digit(text, whole)
+        if value >> 8:
+            raise LayoutError("base45: characters %d..%d encode no bytes" % (whole, len(text)))
+        data[place] = value
     return bytes(data)
+
+
+def _digit(text, at):
+    digit = ALPHABET.find(text[at])
+    if digit < 0:
+        raise LayoutError("base45: character %d is none of the 45" % at)
+    return digit
