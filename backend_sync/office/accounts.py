@@ -19,6 +19,7 @@ from backend_sync.registers.rights import Scope, User, at_hand
 from backend_sync.registers.users import demand
 from backend_sync.sales.offered import Offer
 from backend_sync.storage.database import Database
+from card_layouts.cards.zones import ZONE_MAX, zone_bit
 
 NUMBER = re.compile(r"[0-9]{1,15}")  # that a database can hold
 AT_ONCE = 20
@@ -146,12 +147,12 @@ class Names:
         """Return (product, group, zones) of a ride, numbers where its tariff is not here."""
         products, groups, zones = self._names(ride.authority, ride.tariff or 0)
         mask = ride.zones or 0
-        wanted = [bit for bit in range(mask.bit_length()) if mask >> bit & 1]
+        wanted = [zone for zone in range(1, ZONE_MAX + 1) if mask & zone_bit(zone)]
         if zones:  # the masks of a pass may have every bit
-            wanted = [bit for bit in wanted if bit in zones]
+            wanted = [zone for zone in wanted if zone in zones]
         product, group = ride.product or 0, ride.rider or 0
         return (products.get(product, str(product)), groups.get(group, str(group)),
-                "+".join(zones.get(bit, str(bit)) for bit in wanted))  # fmt: skip
+                "+".join(zones.get(zone, str(zone)) for zone in wanted))  # fmt: skip
 
     def _names(
         self, authority: int, version: int

@@ -88,7 +88,8 @@ def rights_of(database: Database, card: int) -> list[Right]:
         if row["mechanism"] == M_EMPTY or said[f"d_mechanism{slot}"] == M_EMPTY:
             continue
         is_begun = used[f"t_k{slot}"] == said[f"d_k{slot}"] and used[f"t_start{slot}"]
-        begun = used[f"t_start{slot}"] if is_begun else row["first_day"]
+        waits = row["length"] and not is_begun
+        begun = used[f"t_start{slot}"] if is_begun else 0 if waits else row["first_day"]
         length = used[f"t_length{slot}"] if is_begun else row["length"]
         last = begun + length - 1 if is_begun and length else row["last_day"]
         left = used[f"t_left{slot}"] if is_begun else row["travel_days"]

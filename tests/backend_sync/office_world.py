@@ -13,6 +13,7 @@ from backend_sync.office.opening import open_database
 from backend_sync.office.tills import Tills
 from backend_sync.registers.card_views import set_place
 from backend_sync.registers.cards import Span
+from backend_sync.registers.names import name_it
 from backend_sync.registers.opening import MIGRATIONS, Registers
 from backend_sync.registers.passwords import PIN_ROLES
 from backend_sync.registers.rights import Scope, role_of
@@ -102,6 +103,7 @@ class Office:
             self.registers.users.add(bosses[authority], name, role,
                                      Scope(authority, operator, point), role_of(role).rights,
                                      SECRET)  # fmt: skip
+        name_it(self.registers.trail, bosses[TOWN], TOWN, "operator", 10, "Koivula Buses", 0)
         support = self.registers.found(0, "technical.support", SECRET)
         for role in OTHERS:
             name, made = role.replace(" ", "."), role_of(role)

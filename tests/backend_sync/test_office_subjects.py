@@ -53,7 +53,7 @@ def test_an_account_shows_each_charge_and_why_it_is_what_it_is(shared):
     assert [row[1] for row in first] == [240, 0] and [row[2] % 16 for row in first] == [0, 1]
     assert page.index("transfer: paid already") < page.index("price of the tariff")
     for words in ("full price 2.40", "charged to the card 2.40", "charged to the card 0.00",
-                  "Operator Koivula Buses (10)", "Operator no name (11)", "group adult",
+                  "Operator Koivula Buses (10)", "Operator no name (11)", "group adult, zones A",
                   "repeated by the ledger"):  # fmt: skip
         assert words in page, words
     balance = shared.books(f"SELECT balance_cents FROM cards WHERE id = {shared.card}")[0][0]

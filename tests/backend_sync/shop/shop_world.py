@@ -15,7 +15,9 @@ from backend_sync.api.card_codes import CardCodes
 from backend_sync.api.opening import open_database as open_api
 from backend_sync.api.rates import Policy
 from backend_sync.keyring.local import LocalKeyring
+from backend_sync.ledger import Ledger
 from backend_sync.ledger.place import Place
+from backend_sync.ledger.schema import accounts
 from backend_sync.shop.app import make_shop
 from backend_sync.shop.frame import Parts
 from backend_sync.shop.opening import open_database
@@ -30,14 +32,28 @@ from tests.backend_sync.settled_worlds import package
 
 WIDE = Policy("1000000/minute", "1000000/minute", "1000000/minute")
 LOAD, CENTS = "20", 2000
+ACCOUNT = 481_516_234
 
 
 @cache
 def tariff_bodies():
     """Return the packages of the area: the gates', and one that sells on the web."""
-    sells = package("tariff.toml", changes=(("authority = 1", f"authority = {AUTHORITY}"), ("2026-01-01", "2025-01-01")),
-                    version=8)  # fmt: skip
+    changes = (("authority = 1", f"authority = {AUTHORITY}"), ("2026-01-01", "2025-01-01"))
+    sells = package("tariff.toml", changes=changes, version=8)
     return {7: product_tariff.product_tariff(AUTHORITY), 8: sells}
+
+
+class Town(Shop):
+    """Its card's account number stands in no page by chance."""
+
+    def begin(self, url, runs):
+        ledger = Ledger(url, self.clock, self.ring, {}, AUTHORITY)
+        with ledger.database.transaction():
+            row = (ACCOUNT - 1, "REV", f"REV:{AUTHORITY}:1", AUTHORITY, "EUR")
+            ledger.database.insert(accounts, [row])
+        ledger.close()
+        super().begin(url, runs)
+        assert self.card == ACCOUNT
 
 
 class Passenger:
@@ -46,7 +62,7 @@ class Passenger:
     def __init__(self, folder, policy=WIDE, paid=True):
         self.folder, self.policy = folder, policy
         self.url = f"sqlite:///{folder / 'ledger.db'}"
-        self.town = Shop(folder, self.url)
+        self.town = Town(folder, self.url)
         self.clock, self.card = self.town.clock, self.town.card
         while self.town.ledger.audit():
             pass

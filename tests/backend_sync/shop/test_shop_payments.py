@@ -1,0 +1,167 @@
+"""Payments told twice, late, by forgers, to a shop that cannot order: every cent has a place."""
+
+import httpx
+import pytest
+
+from backend_sync.keyring.local import LocalKeyring
+from backend_sync.shop.main import main
+from backend_sync.shop.payment import NOTIFY, sign
+from tests.backend_sync.shop.shop_world import ACCOUNT, CENTS, text
+
+pytestmark = pytest.mark.requirement("W-143", "D21")
+
+
+def told(passenger, words):
+    """Send words to the shop as a provider does: no browser, no origin."""
+    return httpx.post(passenger.address + NOTIFY, json=words, timeout=60).status_code
+
+
+def reconciled(passenger, capsys):
+    """Hold the provider's list against the books; return (exit code, last line)."""
+    path = passenger.folder / "payments.csv"
+    path.write_text(httpx.get(passenger.provider.url + "/payments.csv").text)
+    code = main(["reconcile", str(passenger.folder), str(path)])
+    return code, capsys.readouterr().out.splitlines()[-1]
+
+
+def test_a_payment_told_twice_or_by_the_browser_first_is_one(passenger, capsys):
+    http, provider = passenger.http(), passenger.provider
+    provider.held = True
+    order = passenger.order(http)
+    back = passenger.pay(http, order)
+    assert passenger.orders() == [("unpaid", CENTS, 0)], "nobody told the shop yet"
+    for _ in range(2):
+        assert http.get(back).headers["location"] == order
+    provider.resend()
+    words = {name: str(value) for name, value in httpx.URL(back).params.items()}
+    assert provider.answers == [200] and told(passenger, words) == 200
+    assert passenger.orders() == [("ordered", CENTS, 1)]
+    assert passenger.books("SELECT count(*) FROM actions") == [(1,)]
+    said = "1 payments; provider 2000, shop 2000, ordered 2000, to give back 0 cents; 0 differ"
+    assert reconciled(passenger, capsys) == (0, said)
+
+
+def test_a_browser_that_was_closed_comes_back_by_the_payments_own_word(passenger):
+    http = passenger.http()
+    order = passenger.order(http)
+    back = passenger.pay(http, order)
+    stranger = passenger.http(proved=False)
+    page = stranger.get(back)
+    assert page.status_code == 200 and "Paid and ordered" in text(page.text, "state")
+    assert "/shop/taps" not in page.text and "balance" not in page.text
+    assert stranger.get(order).headers["location"] == "/shop/card"
+    again = passenger.http()
+    assert "Waiting" in text(again.get(order).text, "state")
+
+
+def test_words_that_are_not_the_providers_change_nothing(passenger):
+    http = passenger.http()
+    order = passenger.order(http)
+    passenger.provider.held = True
+    words = dict(httpx.URL(passenger.pay(http, order)).params)
+    settings = passenger.app.app.state.frame.payments.settings
+    others = {**words, "merchant": "another"}
+    others["signature"] = sign(settings.key, "told", {n: v for n, v in others.items()
+                                                      if n != "signature"})  # fmt: skip
+    as_request = {**words, "signature": sign(settings.key, "pay", {
+        name: value for name, value in words.items() if name != "signature"})}  # fmt: skip
+    for wrong in (
+        {**words, "cents": "1"}, {**words, "signature": "0" * 64}, {**words, "signature": "ä"},
+        {**words, "more": "x"}, {**words, "order": words["order"] + "\nstatus=paid"}, others,
+        as_request, {**words, "at": "x"}, {}, [], "paid", None, {**words, "payment": None},
+        {**words, "status": ["paid"]}, {**words, "order": "x" * 5000},
+    ):  # fmt: skip
+        assert told(passenger, wrong) == 400, wrong
+        if isinstance(wrong, dict):
+            fields = {name: str(value) for name, value in wrong.items()}
+            assert http.get("/shop/payments/return", params=fields).status_code == 400
+    assert told(passenger, {"x": "y" * 70_000}) == 413
+    assert httpx.post(passenger.address + NOTIFY, content=b"{" * 3000).status_code == 400
+    assert passenger.orders() == [("unpaid", CENTS, 0)]
+    assert told(passenger, words) == 200 and passenger.orders() == [("ordered", CENTS, 1)]
+
+
+def test_a_cancelled_or_unpaid_order_dies_and_what_was_paid_for_it_goes_back(passenger, capsys):
+    http, provider, before = passenger.http(), passenger.provider, passenger.money()
+    first = passenger.order(http)
+    assert http.get(passenger.pay(http, first, "cancel")).headers["location"] == first
+    assert "Cancelled" in text(http.get(first).text, "state")
+    second = passenger.order(http)
+    late = passenger.link(http, second)
+    assert http.post(f"{second}/cancel").headers["location"] == second
+    assert 'id="pay"' not in http.get(second).text
+    third = passenger.order(http)
+    passenger.clock.now += 21 * 60
+    assert "Not paid in time" in text(http.get(third).text, "state")
+    assert passenger.money() == before and provider.payments == {}
+    passenger.clock.now -= 21 * 60  # paid in another tab, after it was cancelled here
+    http.post(provider.url + "/pay", data={**late, "do": "pay"})
+    assert [row[0] for row in passenger.orders()] == ["cancelled", "cancelled", "unpaid"]
+    owed = passenger.money()
+    assert owed["CASH:web"] == -CENTS and owed["PAYOUT"] - before.get("PAYOUT", 0) == CENTS
+    code, line = reconciled(passenger, capsys)
+    assert code == 0 and "to give back 2000 cents; 0 differ" in line
+    http.post(provider.url + "/refund", data={"payment": next(iter(provider.payments))})
+    http.post(provider.url + "/refund", data={"payment": next(iter(provider.payments))})
+    assert provider.answers[-2:] == [200, 200] and passenger.money() == before
+    code, line = reconciled(passenger, capsys)
+    assert code == 0 and "shop 0, ordered 0, to give back 0 cents; 0 differ" in line
+
+
+@pytest.mark.requirement("W-110")
+def test_a_shop_that_died_between_paid_and_ordered_orders_once_when_it_is_back(passenger, capsys):
+    http = passenger.http()
+    order = passenger.order(http)
+    taken = LocalKeyring(passenger.folder / "keyring")  # another program has the only key
+    back = passenger.pay(http, order)
+    assert passenger.provider.answers == [200], "what was told is kept"
+    assert passenger.orders() == [("paid", CENTS, 0)]
+    page = http.get(order).text
+    assert "ordered as soon as they are free" in text(page, "state")
+    assert http.get("/shop/card").status_code == 200
+    code, line = reconciled(passenger, capsys)
+    assert code == 1 and line.endswith("1 differ")
+    passenger.again()
+    assert passenger.said and str(ACCOUNT) not in passenger.said[0]
+    assert passenger.orders() == [("paid", CENTS, 0)]
+    taken.close()
+    passenger.again()
+    assert passenger.orders() == [("ordered", CENTS, 1)]
+    # Died after the desk had it and before the shop wrote so: found by its key.
+    with passenger.database.transaction():
+        passenger.database.run("UPDATE orders SET state = 'paid', action = 0 WHERE id = ?", [(1,)])
+    passenger.again()
+    assert http.get(back).headers["location"] == order
+    assert passenger.orders() == [("ordered", CENTS, 1)]
+    assert passenger.books("SELECT count(*) FROM actions") == [(1,)]
+    assert reconciled(passenger, capsys)[0] == 0
+
+
+def test_a_card_that_was_listed_meanwhile_is_ordered_nothing_and_the_money_goes_back(passenger):
+    http = passenger.http()
+    order, form = passenger.order(http), passenger.form
+    passenger.provider.held = True
+    back = passenger.pay(http, order)
+    with passenger.inland() as town, town.ledger.database.transaction():
+        row = (1, passenger.card, "PERSON", 0, "listed", "block", 1, "a", "", passenger.clock.now)
+        town.ledger.database.run(
+            f"INSERT INTO listing_decisions VALUES ({','.join('?' * 10)})", [row])  # fmt: skip
+    page = http.get(back, follow_redirects=True).text
+    assert "your money goes back" in text(page, "state") and "hotlist" in page
+    assert passenger.orders() == [("back", CENTS, 0)] and passenger.money()["PAYOUT"] == CENTS
+    assert "Validators refuse this card" in http.get("/shop/card").text
+    refused = http.get("/shop/buy")
+    assert refused.status_code == 409 and "<form class" not in refused.text
+    with pytest.raises(TypeError):
+        form(http)
+
+
+def test_a_refund_before_the_payment_was_told_leaves_nothing_anywhere(passenger):
+    http, provider, before = passenger.http(), passenger.provider, passenger.money()
+    provider.held = True
+    order = passenger.order(http)
+    paid = passenger.pay(http, order)
+    provider.held = False
+    provider.refund(next(iter(provider.payments)))
+    assert told(passenger, dict(httpx.URL(paid).params)) == 200
+    assert passenger.money() == before and passenger.orders() == [("unpaid", CENTS, 0)]
