@@ -65,7 +65,7 @@ def kinds_of_answers(route: Route) -> dict[str, Any]:
     statuses += [400, 409, 413, 415] if route.method == "POST" else [413, 415]
     responses = declared(*sorted(set(statuses)))
     extra: dict[str, Any] = {"x-interface": route.interface, "x-right": route.right}
-    extra["parameters"] = [ONCE] if route.once else []
+    extra["parameters"] = [ONCE] if route.once or route.remade else []
     if route.method == "GET":
         extra["parameters"] = [KNOWN]
         responses[304] = {"description": "You have it already"}

@@ -6,6 +6,8 @@ caller that got it. No number, printed or other, opens anything. Source: W-142; 
 """
 
 from datetime import UTC, datetime
+from hashlib import sha256
+from hmac import new
 from typing import Annotated
 
 from fastapi import Header, Query, Request
@@ -15,6 +17,7 @@ from pydantic import Field
 from backend_sync.api.card_codes import CODE, CODE_S, CardCodes, kept
 from backend_sync.api.documents import document
 from backend_sync.api.models import NUMBER_MOST, Model, Paging
+from backend_sync.api.once import key_of
 from backend_sync.api.paging import cursor, number_of
 from backend_sync.api.part import Part, Parts, caller_of, own_card
 from backend_sync.api.problems import ApiError
@@ -28,7 +31,7 @@ from card_layouts.cards import card_layout as kinds
 from card_layouts.codec.timestamps import to_unix
 
 LIST = "card"
-PROOF_S, PROOF_BYTES = 30 * 60, 32
+PROOF_S = 30 * 60
 KINDS = {kinds.KIND_DEBIT: "ride", kinds.KIND_PASS: "ride", kinds.KIND_LOAD: "load",
          kinds.KIND_PRODUCT: "product", kinds.KIND_BLOCK: "block"}  # fmt: skip
 # From the newest back along the thread of a card's commits: no history is searched.
@@ -101,7 +104,7 @@ class OwnCard(Part):
         Route("POST", "/card-codes", "cards.serve", OWN, "W-142", "card_code", Code,
               "Give the holder of a card at the counter a code, good once", status=201),
         Route("POST", "/card-proofs", "own.see", OWN, "W-142", "card_proof", CardProof,
-              "Take a code for a proof that its holder held the card", status=201),
+              "Take a code for a proof that its holder held the card", status=201, remade=True),
         Route("GET", "/card-events", "own.see", OWN, "W-142", "card_events", CardEvents,
               "What was done with the card of a proof"),
     )  # fmt: skip
@@ -122,16 +125,24 @@ class OwnCard(Part):
         user, database = caller_of(request).user, self.parts.database
         now, guesser = self.clock.utc_seconds(), f"codes of {user.name}"
         self.rates.test("wrong", guesser)
-        proof = self.parts.random_bytes(PROOF_BYTES).hex()
+        proof = _proof(body.code, user.name, key_of(request))
         with database.transaction():
-            card = self.codes.take(body.code)
+            card, ends = self.codes.take(body.code), now + PROOF_S
             if card is not None:
                 database.run("DELETE FROM card_proofs WHERE ends < ?", [(now,)])
-                database.insert(proofs, [(kept(proof), card, user.name, now + PROOF_S)])
-        if card is None:
+                database.insert(proofs, [(kept(proof), card, user.name, ends)])
+            else:  # the answer was lost, and is asked for again
+                ends = self._ends(proof, user.name, now)
+        if not ends:
             self.rates.count("wrong", guesser)
             raise ApiError(409, "this code is none, was used or has ended; a counter gives another")
-        return CardProof(proof=proof, seconds=PROOF_S)
+        return CardProof(proof=proof, seconds=ends - now)
+
+    def _ends(self, proof: str, name: str, now: int) -> int:
+        """Return until when a proof holds, 0 when it is none of this user's."""
+        sql = "SELECT ends FROM card_proofs WHERE hash = ? AND name = ? AND ends > ?"
+        rows = self.parts.database.rows(sql, (kept(proof), name, now))
+        return int(rows[0][0]) if rows else 0
 
     def card_events(
         self, request: Request, proof: Proof, page: Annotated[Paging, Query()]
@@ -154,6 +165,11 @@ class OwnCard(Part):
             raise ApiError(403, "header.Card-Proof: none of yours, or it has ended; wanted one of"
                            " POST /card-proofs")  # fmt: skip
         return int(rows[0][0])
+
+
+def _proof(code: str, name: str, key: str) -> str:
+    """Return the proof that a code becomes for a user's request: the same for the same request."""
+    return new(code.encode(), f"{name}\n{key}".encode(), sha256).hexdigest()
 
 
 def _start(database: Database, card: int, after: int) -> int | None:

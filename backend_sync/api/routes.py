@@ -14,7 +14,8 @@ BODY_MOST = 64 * 1024
 
 
 class Route(NamedTuple):
-    """One operation. `once`: its answer is kept under the Idempotency-Key that it wants."""
+    """One operation that wants an Idempotency-Key, if `once`: its answer is kept under it; or if
+    `remade`: its answer is a secret, so it is kept nowhere and made again from the key."""
 
     method: str
     path: str  # behind BASE
@@ -26,6 +27,7 @@ class Route(NamedTuple):
     summary: str
     status: int = 200
     once: bool = False
+    remade: bool = False
     media: tuple[str, ...] = ("application/json",)  # of the answer
     takes: str = ""  # of a body that is no JSON
     body_most: int = BODY_MOST

@@ -222,7 +222,14 @@ def test_who_sees_which_statements(shared):
 def test_a_passenger_who_held_his_card_at_a_counter_sees_its_events(shared):
     counter, portal = shared.client("dora"), shared.client("wanda")
     code = counter.post("/card-codes", json={"card": shared.card}).json()["code"]
-    proof = portal.post("/card-proofs", json={"code": code}).json()["proof"]
+    made = portal.post("/card-proofs", json={"code": code}, headers=once("proof"))
+    proof = made.json()["proof"]
+    # Asked again by who lost the answer; nowhere is it kept.
+    shared.clock.now += 60
+    again = portal.post("/card-proofs", json={"code": code}, headers=once("proof"))
+    shared.clock.now -= 60
+    assert (again.status_code, again.json()) == (201, {"proof": proof, "seconds": PROOF_S - 60})
+    assert proof not in str(shared.database.rows("SELECT * FROM api_requests"))
     headers = {"Card-Proof": proof}
     said = portal.get("/card-events", headers=headers).json()
     assert [(one["charged_cents"], one["operator"], one["state"]) for one in said["items"]] == [
@@ -232,7 +239,11 @@ def test_a_passenger_who_held_his_card_at_a_counter_sees_its_events(shared):
     rest = portal.get("/card-events", headers=headers, params={"after": first["next"]}).json()
     assert first["items"] + rest["items"] == said["items"] and rest["next"] is None
     # The code was good once; the proof for the portal that got it, and for its time.
-    problem(portal.post("/card-proofs", json={"code": code}), 409)
+    for key in ("proof-2", "other-code"):
+        problem(portal.post("/card-proofs", json={"code": code}, headers=once(key)), 409)
+    others = shared.client("wilma").post("/card-proofs", json={"code": code}, headers=once("proof"))
+    problem(others, 409)
+    problem(portal.post("/card-proofs", json={"code": code}), 422)
     problem(shared.client("wilma").get("/card-events", headers=headers), 403)
     problem(portal.get("/card-events", headers={"Card-Proof": "0" * 64}), 403)
     shared.clock.now += PROOF_S
@@ -251,9 +262,9 @@ def test_a_code_ends_is_replaced_and_is_not_to_be_had_for_anothers_card(world):
     problem(portal.post("/card-codes", json={"card": world.card}), 403)
     old = counter.post("/card-codes", json={"card": world.card}).json()["code"]
     new = counter.post("/card-codes", json={"card": world.card}).json()["code"]
-    problem(portal.post("/card-proofs", json={"code": old}), 409)
+    problem(portal.post("/card-proofs", json={"code": old}, headers=once(1)), 409)
     world.clock.now += CODE_S
-    problem(portal.post("/card-proofs", json={"code": new}), 409)
+    problem(portal.post("/card-proofs", json={"code": new}, headers=once(2)), 409)
     assert new not in str(world.database.rows("SELECT * FROM card_codes"))
     # No number opens anything: there is no operation that takes one and shows events.
     said = world.app.app.openapi()["paths"]["/api/v1/card-events"]["get"]["parameters"]
@@ -264,10 +275,11 @@ def test_a_code_ends_is_replaced_and_is_not_to_be_had_for_anothers_card(world):
 def test_who_guesses_codes_is_stopped_and_a_good_one_does_not_help_then(tmp_path):
     made = Api(tmp_path, lived=False, policy=WIDE._replace(wrong="2/minute"))
     portal, code = made.client("wanda"), {"code": "A" * 10}
-    assert [portal.post("/card-proofs", json=code).status_code for _ in range(3)] == [409, 409, 429]
+    assert [portal.post("/card-proofs", json=code, headers=once(number)).status_code
+            for number in range(3)] == [409, 409, 429]  # fmt: skip
     good = made.client("dora").post("/card-codes", json={"card": made.card}).json()["code"]
-    problem(portal.post("/card-proofs", json={"code": good}), 429)
-    other = made.client("carl").post("/card-proofs", json={"code": good})
+    problem(portal.post("/card-proofs", json={"code": good}, headers=once(4)), 429)
+    other = made.client("carl").post("/card-proofs", json={"code": good}, headers=once(5))
     assert other.status_code == 201
     made.close()
 
