@@ -7,10 +7,11 @@ Shown are lines reached of the parser's own modules, and ways in which cases end
 
 import argparse
 import json
+import signal
 import sys
 import traceback
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -110,11 +111,24 @@ def _all(targets: list[Target], options: argparse.Namespace) -> int:
             report.add(result)
 
     try:
-        run.go(tell)
+        with _stoppable():
+            run.go(tell)
     except KeyboardInterrupt:
         report.say("stopped")
     progress.clear()
     return report.end([row for row in run.results.values() if not run.is_done(row)], cases)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let `kill` end a run as Ctrl-C does, which a shell's background jobs are born deaf to."""
+    stops = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(stop, signal.default_int_handler) for stop in stops]
+    try:
+        yield
+    finally:
+        for stop, handler in zip(stops, before, strict=True):
+            signal.signal(stop, handler)
 
 
 def _one(target: Target, options: argparse.Namespace) -> int:

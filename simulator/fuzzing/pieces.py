@@ -8,6 +8,7 @@ time is bounded. A kept piece counts again only while its parser's source is the
 import hashlib
 import importlib
 import json
+import os
 import queue
 import signal
 import time
@@ -102,7 +103,9 @@ class Run:
         if self.kept is None or not self.kept.exists():
             return done
         codes = {target.name: code_of(target) for target in self.targets}
-        for line in self.kept.read_text("utf-8").splitlines():
+        whole, newline, _begun = self.kept.read_bytes().rpartition(b"\n")
+        os.truncate(self.kept, len(whole + newline))  # killed in a line: its piece is done again
+        for line in whole.splitlines():
             row = json.loads(line)
             piece = Piece(row["target"], row["first"], row["end"])
             ours = codes.get(piece.name) == row["code"] and row["seed"] == self.seed
@@ -183,6 +186,7 @@ _bench: _Bench
 
 def _begin() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends them
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _do(piece: Piece) -> tuple[Piece, dict[str, Any]]:

@@ -143,6 +143,12 @@ def test_a_run_that_was_ended_goes_on_where_it_was(capsys, tmp_path):
         for name in ("endings", "lines_reached", "faults", "taken"):
             assert row[name] == other[name], "pieces and processes change nothing"
     assert len(kept.read_text().splitlines()) == 4, "what was done is not done again"
+    whole_lines = kept.read_text()
+    kept.write_text(whole_lines[:-9])  # killed while it wrote the last line
+    assert sim.main([*arguments, "2600", "--resume", str(kept)]) == 0
+    assert sorted(row["cases"] for row in map(json.loads, kept.read_text().splitlines())) == [
+        600, 600, 2000, 2000
+    ]  # fmt: skip
     changed = kept.read_text().replace('"code": "', '"code": "x')
     kept.write_text(changed)
     assert sim.main([*arguments, "2600", "--resume", str(kept)]) == 0
