@@ -1,6 +1,7 @@
 """The ledger's tables in PostgreSQL, and the rights of those who use them.
 
-`tornello deploy database`, run by the tables' owner; services have less (roles.sql, rights.sql). Source: T21, T24; D21.
+`tornello deploy database` is run by the tables' owner; services have less (roles.sql, rights.sql).
+Source: T21, T24; D21.
 """
 
 from pathlib import Path

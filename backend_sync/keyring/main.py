@@ -201,6 +201,7 @@ def _status(options: argparse.Namespace) -> int:
             "incarnation": keyring.register.incarnation(),
             "generations": sorted(keyring.keys.masters),
             "authorities": sorted(keyring.keys.authority_seeds),
+            "publics": [public.hex() for _, public in keyring.assemble("publics", {})],
         }
     print(json.dumps(status))
     return 0

@@ -4,13 +4,16 @@ import io
 import json
 import re
 import socket
+import ssl
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
 from starlette.testclient import TestClient
 
+import backend_sync.deploy
 from backend_sync.api.app import add_api, make_api
 from backend_sync.api.opening import open_database as open_api
 from backend_sync.api.part import Parts
@@ -21,11 +24,15 @@ from backend_sync.health.readiness import FREE_BYTES_LEAST, Readiness
 from backend_sync.health.watch import Watch
 from backend_sync.ledger.place import Place
 from backend_sync.log_lines import LogLines
+from edge_agent import figures as edge_figures
+from tests.backend_sync.deployed_broker import PATIENCE_S, certificates, free_port, until
 from tests.backend_sync.office_world import ORIGIN, Office
 from tests.backend_sync.registers_world import SECRET
 from tests.backend_sync.sealed_devices import ManualClock
 from tests.backend_sync.test_office_subjects import LARGE
+from tests.edge_agent.test_log_lines import STATUS as EDGE_STATUS
 
+INLAND = Path(backend_sync.deploy.__file__).parent
 # A line of Prometheus' text format: name, labels, value.
 SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z]+="[^"]*",?)+)\})? (\S+)')
 
@@ -33,6 +40,25 @@ SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z]+="[^"]*",?)+)\})? (\S+)')
 class Terminal(io.StringIO):
     def isatty(self):
         return True
+
+
+class Program:
+    """`tornello ledger serve` of a folder, on any free port; its standard error goes to a file."""
+
+    def __init__(self, folder, log):
+        self.log = log
+        command = [sys.executable, "-m", "backend_sync", "office", "serve", str(folder), "--port",
+                   "0", "--register", str(folder), "--behind-tls"]  # fmt: skip
+        with log.open("wb") as said:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True)
+        self.address = self.process.stdout.readline().split()[1]
+
+    def lines(self):
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+    def close(self):
+        self.process.terminate()
+        self.process.communicate(timeout=60)
 
 
 class Watched:
@@ -58,6 +84,10 @@ class Watched:
         return TestClient(self.watch, headers=ORIGIN, follow_redirects=False,
                           client=(address, 5000), raise_server_exceptions=False)  # fmt: skip
 
+    def close(self):
+        self.machines.close()
+        self.office.close()
+
     def later(self):
         """Let what was answered be asked anew."""
         self.waits.ms += 10_000
@@ -79,8 +109,14 @@ class Watched:
 def shared(tmp_path_factory):
     made = Watched(tmp_path_factory.mktemp("health"))
     yield made
-    made.machines.close()
-    made.office.close()
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def program(shared, tmp_path_factory):
+    made = Program(shared.office.folder, tmp_path_factory.mktemp("program") / "log")
+    yield made
+    made.close()
 
 
 @pytest.mark.requirement("W-154", "W-5")
@@ -259,12 +295,8 @@ def test_a_label_is_escaped():
 
 @pytest.mark.system
 @pytest.mark.requirement("T20", "W-154")
-def test_the_program_answers_and_says_each_request_in_one_line(shared):
-    folder = shared.office.folder
-    command = [sys.executable, "-m", "backend_sync", "office", "serve", str(folder), "--port", "0",
-               "--register", str(folder)]  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    address = process.stdout.readline().split()[1]
+def test_the_program_answers_and_says_each_request_in_one_line(program):
+    address, before = program.address, len(program.lines())
     assert httpx.get(address + "healthz").text == "alive\n"
     assert httpx.head(address + "readyz").status_code == 200
     assert "tornello_entries_total" in httpx.get(address + "metrics").text
@@ -273,10 +305,81 @@ def test_the_program_answers_and_says_each_request_in_one_line(shared):
     with socket.create_connection(("127.0.0.1", port)) as rude:
         rude.sendall(b"4711 \x00\r\n\r\n")
         assert rude.recv(100).startswith(b"HTTP/1.1 400")
-    process.terminate()
-    _, said = process.communicate(timeout=60)
-    lines = [json.loads(line) for line in said.splitlines()]
+    lines = program.lines()[before:]
     assert [(line["event"], line.get("route")) for line in lines] == [
         ("request", "/sign-in"), ("library", None),
     ]  # fmt: skip
-    assert "4711" not in said
+    assert "4711" not in program.log.read_text()
+
+
+def test_alarms_name_figures_that_there_are(shared):
+    (shared.office.folder / "ledger-status.json").write_text('{"state": "running"}')
+    shared.client().get("/sign-in")
+    known = {name for name, _ in shared.figures()}
+    text = edge_figures.exposition(EDGE_STATUS)
+    known |= set(re.findall(r"^(tornello_\w+)", text, re.M))
+    rules = (INLAND / "alarms.yml").read_text()
+    named = set(re.findall(r"tornello_\w+", rules))
+    assert len(named) > 15 and named <= known, named - known
+    assert rules.count("- alert:") == rules.count("expr:") == rules.count("summary:")
+
+
+@pytest.mark.system
+@pytest.mark.requirement("T20")
+def test_nginx_speaks_tls_before_the_pages_and_shows_no_figures(
+    shared, program, tmp_path, system_command
+):
+    nginx, port, plain = system_command("nginx"), free_port(), free_port()
+    certificates(tmp_path / "made", "--broker", "127.0.0.1")
+    text = (INLAND / "nginx.conf").read_text()
+    for shipped, here in (
+        ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
+        ("listen 80", f"listen 127.0.0.1:{plain}"),
+        ("http://127.0.0.1:8080", program.address.rstrip("/")),
+        ("/etc/nginx/tornello/fullchain.pem", str(tmp_path / "made/broker/broker.crt")),
+        ("/etc/nginx/tornello/privkey.pem", str(tmp_path / "made/broker/broker.key")),
+        ("/var/log/nginx/tornello.log", str(tmp_path / "error.log")),
+    ):
+        assert shipped in text
+        text = text.replace(shipped, here)
+    (tmp_path / "tornello.conf").write_text(text)
+    temporary = "".join(
+        f"{name}_temp_path {tmp_path}/{name};\n"
+        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (tmp_path / "nginx.conf").write_text(
+        f"daemon off;\npid {tmp_path}/pid;\nerror_log {tmp_path}/error.log;\n"
+        "events {}\nhttp {\n" + temporary + f"include {tmp_path}/tornello.conf;\n}}\n"
+    )
+    command = [nginx, "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        asked(f"https://127.0.0.1:{port}", f"http://127.0.0.1:{plain}", tmp_path)
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_S)
+        process.stderr.close()
+
+
+def asked(address, plain, folder):
+    context = ssl.create_default_context(cafile=folder / "made" / "broker" / "ca.crt")
+
+    def answers():
+        try:
+            return httpx.get(f"{plain}/").status_code == 308
+        except httpx.ConnectError:
+            return False
+
+    until(answers, "nginx")
+    with httpx.Client(verify=context, base_url=address) as client:
+        page = client.get("/sign-in")
+        assert page.status_code == 200 and "max-age" in page.headers["strict-transport-security"]
+        sent = {"name": "alma", "secret": "wrong"}
+        wrong = client.post("/sign-in", data=sent, headers={"Origin": address})
+        assert wrong.status_code == 403 and "session" not in wrong.cookies
+        foreign = client.post("/sign-in", data=sent, headers={"Origin": "https://elsewhere"})
+        assert foreign.status_code == 403 and "another site" in foreign.text
+        codes = [client.get(path).status_code for path in ("/healthz", "/metrics", "/readyz")]
+        assert codes == [200, 404, 404]
+        many = [client.get("/sign-in").status_code for _ in range(30)]
+        assert set(many) == {200, 503} and many[0] == 200
