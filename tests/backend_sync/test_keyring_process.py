@@ -223,6 +223,7 @@ def test_the_command_line_makes_keys_enters_devices_and_refuses_clearly(tmp_path
     made = run_command("provision", folder, "4711", "--epoch", "1", "--authority", "244")
     assert json.loads(made.stdout)["device"] == 4711
     status = json.loads(run_command("status", folder).stdout)
+    assert [len(public) for public in status.pop("publics")] == [64] * 3  # ledger, 0, 244
     assert status == {
         "cards": 0,
         "devices": 1,
