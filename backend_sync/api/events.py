@@ -109,21 +109,22 @@ def _amount(cents: int) -> str:
 
 
 def _parquet(found: list[Event]) -> bytes:
-    """Return events as Parquet. Raises: ApiError 406 where pyarrow is not installed."""
+    """Return events as Parquet. Raises: ApiError 406 where arro3-io is not installed."""
     try:
-        arrow: Any = importlib.import_module("pyarrow")
-        parquet: Any = importlib.import_module("pyarrow.parquet")
+        core: Any = importlib.import_module("arro3.core")
+        files: Any = importlib.import_module("arro3.io")
     except ModuleNotFoundError:
         raise ApiError(
             406,
-            "query.form: Parquet needs the package pyarrow, which is not installed"
-            " here (170 MB, so it is no part of the office); wanted csv",
+            "query.form: Parquet needs the package arro3-io, which is not installed here;"
+            " wanted csv",
         ) from None
-    schema = arrow.schema([
-        (name, arrow.int64() if "int" in str(field.annotation) else arrow.string())
+    columns = {
+        name: core.Array([getattr(event, name) for event in found],
+                         core.DataType.int64() if "int" in str(field.annotation)
+                         else core.DataType.string())
         for name, field in Event.model_fields.items()
-    ])  # fmt: skip
-    table = arrow.Table.from_pylist([event.model_dump() for event in found], schema=schema)
+    }  # fmt: skip
     out = io.BytesIO()
-    parquet.write_table(table, out)
+    files.write_parquet(core.Table.from_pydict(columns), out)
     return out.getvalue()

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import importlib.util
 import io
 import re
 
@@ -332,13 +333,24 @@ def test_cards_have_other_names_for_each_purpose_authority_and_day(shared):
 
 
 @pytest.mark.requirement("W-144")
-def test_parquet_is_given_where_pyarrow_is_and_said_to_be_missing_elsewhere(shared, monkeypatch):
+def test_parquet_is_the_same_rows_where_its_package_is_and_said_to_be_missing_elsewhere(
+    shared, monkeypatch
+):
+    client = shared.client("alma")
+    if importlib.util.find_spec("arro3") is not None:
+        said = client.get("/events", params={"purpose": "analysis"}).json()["items"]
+        file = client.get("/events/file?form=parquet&purpose=analysis").content
+        table = importlib.import_module("arro3.io").read_parquet(io.BytesIO(file)).read_all()
+        columns = [table.column(name).to_pylist() for name in said[0]]
+        assert table.column_names == list(said[0])
+        assert list(zip(*columns, strict=True)) == [tuple(one.values()) for one in said]
+
     def absent(name):
         raise ModuleNotFoundError(name)
 
     monkeypatch.setattr(event_data.importlib, "import_module", absent)
-    answer = shared.client("alma").get("/events/file?form=parquet")
-    assert "pyarrow" in problem(answer, 406)
+    answer = client.get("/events/file?form=parquet")
+    assert "arro3-io" in problem(answer, 406)
 
 
 # --- W-145 ---

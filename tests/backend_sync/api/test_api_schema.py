@@ -34,7 +34,7 @@ ASKS = {"sales.make": "carl", "own.see": "wanda", "cards.serve": "dora", "custom
 EACH, EACH_FULL, WALKED_FULL, WANTED_FULL = 3, 260, 6_000, 20_000
 OPERATIONS = {f"{row.method} {BASE}{row.path}": row for row in ROUTES}
 TESTED = OPERATIONS.keys() - {f"GET {BASE}/openapi.json"}  # schemathesis reads that one itself
-# The document cannot say which bytes are a batch, whether pyarrow is there, nor that who is bound
+# The document cannot say which bytes are a batch, whether arro3 is there, nor that who is bound
 # to no operator names one; that there is no 30th of February it says in a pattern.
 LEAVE_OUT = {f"POST {BASE}/batches", f"GET {BASE}/events/file", f"POST {BASE}/operating-data",
              f"POST {BASE}/operating-data/{{number}}/in-force"}  # fmt: skip
