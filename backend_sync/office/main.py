@@ -128,7 +128,8 @@ def _serve(options: argparse.Namespace) -> int:
             place, registers, database, clock, os.urandom, options.behind_tls, codes
         )  # fmt: skip
         payments = PaymentPage(settings) if settings else None
-        sold = ShopParts(place, shop, codes, payments, clock, os.urandom, options.behind_tls)
+        sold = ShopParts(place, shop, codes, payments, clock, os.urandom, options.behind_tls,
+                         registers=registers.database)  # fmt: skip
         log = LogLines(sys.stderr, clock)
         passengers = make_shop(sold, lambda words: log.say("shop", WARNING, words=words))
         api = make_api(parts, log=lambda line: None)  # each request is one line, and the watch's

@@ -23,17 +23,19 @@ from backend_sync.office.pages.frame import LANGUAGE_COOKIE
 from backend_sync.office.words import LANGUAGES, language_of, texts
 from backend_sync.ports import Clock
 from backend_sync.registers.show import when
+from backend_sync.reports.naming import AUTHORITY, OPERATOR, Names
 from backend_sync.settlement.words import date_of
 from backend_sync.shop.orders import Orders
 from backend_sync.shop.payment import CURRENCY, Payments
 from backend_sync.shop.visits import Visits
 from backend_sync.storage.database import Database
+from card_layouts.cards.card_layout import KIND_LOAD
 from card_layouts.fares.clock import offset_minutes
 from card_layouts.fares.mounted import Tariff
 
 HERE = Path(__file__).parent
 TEMPLATES = (HERE / "templates", Path(accounts.__file__).parent / "templates")
-KEY_BYTES = 16
+KEY_BYTES, DAY_S = 16, 86_400
 COOKIE = "card"
 
 
@@ -48,6 +50,7 @@ class Parts(NamedTuple):
     random_bytes: Callable[[int], bytes]
     secure: bool = False  # reached over TLS only
     policy: Policy = Policy()
+    registers: Database | None = None  # where operators and authorities have names
 
 
 class Frame:
@@ -64,7 +67,7 @@ class Frame:
         self.templates = Environment(
             loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
         )
-        self.templates.filters |= {"euros": _money, "day": date_of}
+        self.templates.filters |= {"euros": _money, "day": date_of, "moved": _moved}
 
     def shown(
         self, request: Request, template: str, status: int = 200, area: int = 0, **values: Any
@@ -74,7 +77,7 @@ class Frame:
         text = self.templates.get_template(template).render(
             t=texts(language), lang=language, languages=LANGUAGES, back=_path(request),
             has_card=getattr(request.state, "card", None) is not None,
-            at=_clock(self.tariff(area)), **values,
+            at=_clock(self.tariff(area)), operator=self._operator, **values,
         )  # fmt: skip
         return HTMLResponse(text, status)
 
@@ -94,6 +97,19 @@ class Frame:
             return None
         return tariff_at(every_tariff(self.place.tariffs), area, self.clock.utc_seconds())
 
+    def authority(self, area: int) -> str:
+        return self._called(AUTHORITY, area, area)
+
+    def _operator(self, ride: accounts.Ride) -> str:
+        return self._called(OPERATOR, ride.authority, ride.operator or 0)
+
+    def _called(self, kind: str, area: int, number: int) -> str:
+        """Return a name of now; the number where it has none."""
+        if self.parts.registers is None:
+            return str(number)
+        names = Names({}, area, self.parts.registers)
+        return names.name(kind, number, self.clock.utc_seconds() // DAY_S) or str(number)
+
     def form_key(self) -> str:
         """Return a new key: a form that carries it is carried out once."""
         return self.parts.random_bytes(KEY_BYTES).hex()
@@ -109,7 +125,12 @@ def _path(request: Request) -> str:
 
 
 def _money(cents: int) -> str:
-    return f"{euros(cents)} {CURRENCY}"
+    return f"{euros(cents)}\N{NO-BREAK SPACE}{CURRENCY}"
+
+
+def _moved(ride: accounts.Ride) -> str:
+    """Return what a tap did to the balance: loads with a sign, charges as what was paid."""
+    return ("+" if ride.kind == KIND_LOAD else "") + _money(ride.cents)
 
 
 def _clock(tariff: Tariff | None) -> Callable[[int], Markup]:

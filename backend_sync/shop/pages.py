@@ -186,7 +186,8 @@ class Pages:
         order = self.orders.find(ref, request.state.card)
         if order is None or not order.number:
             return self.frame.message(request, "no_page", 404)
-        return self.frame.shown(request, "shop_slip.html", area=order.area, order=order)
+        return self.frame.shown(request, "shop_slip.html", area=order.area, order=order,
+                                authority=self.frame.authority(order.area))  # fmt: skip
 
     # --- payments ---
 

@@ -11,7 +11,6 @@ TEXTS = {
     ),
     "shop_order": ("Order", "Tilaa", "Beställ", "Ordina", "Заказать"),
     "shop_passes_sold": ("Passes", "Kausiliput", "Periodbiljetter", "Abbonamenti", "Абонементы"),
-    "shop_begin_within": ("to be begun within", "aloitettava", "påbörjas inom", "da iniziare entro", "начать в течение"),
     "shop_nothing_sold": (
         "The tariff sells nothing for this card on the web. Ask a service point.",
         "Hinnaston mukaan tälle kortille ei myydä verkossa mitään. Kysy palvelupisteestä.",
@@ -19,12 +18,19 @@ TEXTS = {
         "La tariffa non prevede vendite online per questa carta. Chiedi a uno sportello.",
         "По тарифу для этой карты в интернете ничего не продаётся. Обратитесь в пункт обслуживания.",
     ),
+    "shop_choose": (
+        "Zones, length and price",
+        "Vyöhykkeet, kesto ja hinta",
+        "Zoner, längd och pris",
+        "Zone, durata e prezzo",
+        "Зоны, срок и цена",
+    ),
     "shop_at_counters": (
-        "Service points alone sell passes that count trips or days of travel, passes for one person or with a permit, passes by the calendar or by the minute: they look at the card or at papers first.",
-        "Vain palvelupisteet myyvät liput, joissa lasketaan matkoja tai matkapäiviä, henkilökohtaiset ja luvan vaativat liput sekä kalenteri- ja minuuttiliput: ne katsovat ensin kortin tai todistuksen.",
-        "Endast serviceställen säljer biljetter som räknar resor eller resdagar, personliga biljetter eller sådana som kräver intyg samt biljetter per kalender eller minut: de ser först på kortet eller handlingarna.",
-        "Solo gli sportelli vendono abbonamenti a viaggi o a giorni di viaggio, personali o con attestato, a calendario o a minuti: prima controllano la carta o i documenti.",
-        "Только в пунктах обслуживания продаются абонементы на число поездок или дней, именные или по справке, календарные и поминутные: там сначала проверят карту или документы.",
+        "Prices of other groups of riders, and passes for one person or with a permit, are sold at service points: they look at papers first, and write them on the card.",
+        "Muiden asiakasryhmien hinnat sekä henkilökohtaiset ja luvan vaativat liput saa palvelupisteistä: ne katsovat ensin todistuksen ja merkitsevät sen kortille.",
+        "Priser för andra kundgrupper samt personliga biljetter och sådana som kräver intyg säljs på serviceställen: de ser först på handlingarna och skriver det på kortet.",
+        "I prezzi per altre categorie e gli abbonamenti personali o con attestato si acquistano agli sportelli: prima controllano i documenti e li registrano sulla carta.",
+        "Цены для других категорий, а также именные абонементы и абонементы по справке продают в пунктах обслуживания: там сначала проверят документы и запишут это на карту.",
     ),
     "shop_why_blocked": (
         "This card is blocked: what is bought for it could not be used. Ask a service point.",

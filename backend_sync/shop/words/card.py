@@ -74,6 +74,7 @@ TEXTS = {
     "shop_no_passes": ("No pass that the ledger knows of.", "Ei kausilippua, josta kirjanpito tietäisi.", "Ingen periodbiljett som bokföringen känner till.", "Nessun abbonamento noto alla contabilità.", "Абонементов, известных учёту, нет."),
     "shop_taps": ("Taps and charges", "Leimaukset ja veloitukset", "Blippar och debiteringar", "Validazioni e addebiti", "Касания и списания"),
     "shop_when": ("Time", "Aika", "Tid", "Ora", "Время"),
+    "shop_newest_first": ("The newest first", "Uusin ensin", "Den senaste först", "Dal più recente", "Сначала новые"),
     "shop_no_taps": ("No tap is known yet.", "Leimauksia ei ole vielä tiedossa.", "Inga blippar är kända än.", "Nessuna validazione nota.", "Касаний пока нет."),
     "shop_tap_slip": ("Receipt of a tap", "Leimauksen kuitti", "Kvitto på en blipp", "Ricevuta di una validazione", "Чек за касание"),
 }

@@ -32,4 +32,4 @@ def test_what_is_bought_is_paid_first_then_on_the_card_at_the_next_tap(passenger
     assert "On the card since" in text(card, "on-its-way")
     assert "PREPAID" not in passenger.money() or passenger.money()["PREPAID"] == before["PREPAID"]
     euros = passenger.town.purse()
-    assert text(card, "balance") == f"{euros // 100}.{euros % 100:02d} EUR"
+    assert text(card, "balance") == f"{euros // 100}.{euros % 100:02d}\xa0EUR"
