@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, Response
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
@@ -16,7 +16,7 @@ from backend_sync.office.guard import Guard
 from backend_sync.office.pages.cards import Cards
 from backend_sync.office.pages.cash import Cash
 from backend_sync.office.pages.devices import Devices
-from backend_sync.office.pages.door import Door
+from backend_sync.office.pages.door import Door, ask_to_sign_in
 from backend_sync.office.pages.frame import Codes, Frame, Parts, Subject
 from backend_sync.office.pages.names import NamePages
 from backend_sync.office.pages.operating import OperatingPages
@@ -76,8 +76,8 @@ def make_app(
 
 
 def _add_errors(app: FastAPI, frame: Frame) -> None:
-    def sign_in_needed(_request: Request, _error: Exception) -> Response:
-        return RedirectResponse("/sign-in", 303)
+    def sign_in_needed(request: Request, _error: Exception) -> Response:
+        return ask_to_sign_in(frame, request)
 
     def not_allowed(request: Request, error: Exception) -> Response:
         named = texts(frame.language(request))

@@ -64,6 +64,7 @@ class Guard:
                 body = await _body(headers, receive, most)
                 fits = body is not None
                 receive = _again(body or b"", receive)
+                scope.setdefault("state", {})["form"] = body  # for who must sign in again
             if not fits:
                 await _refuse(sealed, 413, f"Wanted a form of at most {most} bytes.")
                 return

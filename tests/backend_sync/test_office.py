@@ -72,7 +72,40 @@ def test_who_has_not_signed_in_is_led_to_the_door(shared):
         if right != PUBLIC:
             path = re.sub(r"\{\w+\}", "1", path)
             answer = shared.browser().request(method, path)
-            assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
+            if method == "GET" or path == "/sign-out":
+                back = f"?back={path}" if method == "GET" and path != "/" else ""
+                assert answer.headers["location"] == f"/sign-in{back}", path
+            assert answer.status_code == (303 if "location" in answer.headers else 401), path
+            assert "Tornello" in answer.text or answer.status_code == 303
+
+
+@pytest.mark.requirement("W-5", "T20")
+def test_a_form_that_came_after_the_session_is_not_carried_out_and_says_what_is_lost(office):
+    carl = office.client("carl")
+    form = office.form(carl, card="<b>7")
+    office.clock.now += 31 * 60
+    answer = carl.post("/sell", data=form, headers={"Referer": "http://testserver/sell"})
+    assert answer.status_code == 401 and office.books("SELECT id FROM slips") == []
+    told = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", answer.text))
+    assert told["Amount in euros"] == "20" and told["Card&#39;s account number"] == "&lt;b&gt;7"
+    assert form["key"] not in answer.text
+    back = re.search(r'name="back" value="([^"]*)"', answer.text)[1]
+    again = {"name": "carl", "secret": SECRET, "back": back}
+    assert carl.post("/sign-in", data=again).headers["location"] == "/sell"
+
+
+@pytest.mark.requirement("T20")
+@pytest.mark.parametrize(
+    ("back", "to"),
+    [("/reports/usage?from=2026-06-01&to=2026-06-30", None), ("//elsewhere.example", "/"),
+     ("https://elsewhere.example/", "/"), ("/\\elsewhere.example", "/"), ("javascript:1", "/"),
+     ("/a\r\nSet-Cookie: x=1", "/"), ("", "/")],
+)  # fmt: skip
+def test_one_is_led_on_to_the_page_that_was_asked_for_and_never_elsewhere(shared, back, to):
+    form = {"name": "alma", "secret": SECRET, "back": back}
+    answer = shared.browser().post("/sign-in", data=form)
+    assert answer.headers["location"] == (back if to is None else to)
+    assert "set-cookie" in answer.headers and "x=1" not in answer.headers["set-cookie"]
 
 
 @pytest.mark.requirement("W-5", "W-10", "W-24")
@@ -266,7 +299,8 @@ def test_a_session_ends_by_its_user_by_age_and_with_a_new_secret(office):
     assert token not in str(office.database.rows("SELECT * FROM sessions"))
     assert client.post("/sign-out").status_code == 303
     stolen = {**ORIGIN, "Cookie": f"session={token}"}
-    assert office.browser().get("/sell", headers=stolen).headers["location"] == "/sign-in"
+    led = office.browser().get("/sell", headers=stolen).headers["location"]
+    assert led == "/sign-in?back=/sell"
 
     client = office.client("carl")
     office.clock.now += IDLE_S + 1

@@ -23,6 +23,20 @@ TEXTS = {
         "Nome utente o password errati, oppure l'utenza è disabilitata o bloccata (cinque password errate). Chi gestisce gli utenti può impostare una nuova password.",
         "Неверное имя или пароль, либо учётная запись отключена или заблокирована (пять неверных паролей). Администратор пользователей может задать новый пароль.",
     ),
+    "signed_out": (
+        "You are not signed in any more: 30 minutes without a page, or 12 hours. What you sent was not carried out. Sign in, and do it again.",
+        "Et ole enää kirjautuneena: 30 minuuttia ilman sivunlatausta tai 12 tuntia. Lähettämääsi ei toteutettu. Kirjaudu sisään ja tee se uudelleen.",
+        "Du är inte längre inloggad: 30 minuter utan en sida, eller 12 timmar. Det du skickade utfördes inte. Logga in och gör det igen.",
+        "Non hai più effettuato l'accesso: 30 minuti senza aprire pagine, oppure 12 ore. Ciò che hai inviato non è stato eseguito. Accedi e ripeti l'operazione.",
+        "Вы больше не вошли в систему: 30 минут без обращений или 12 часов. Отправленное не выполнено. Войдите и повторите.",
+    ),
+    "you_wrote": (
+        "You had written:",
+        "Olit kirjoittanut:",
+        "Du hade skrivit:",
+        "Avevi scritto:",
+        "Вы написали:",
+    ),
     "no_page": (
         "There is no such page.",
         "Sivua ei ole.",
