@@ -1,7 +1,7 @@
-"""`tornello ledger verify-chain`, `backup`, `restore`, `at`: are the books whole, copies, where.
+"""`tornello ledger verify-chain` and `at`: are the books whole, and where are they.
 
 Each adds a subcommand to `main.py`. Exit code 0 = whole or done, 1 = the books were changed,
-2 = cannot be done. PostgreSQL brings programs for copies of its own, which the answer names.
+2 = cannot be done. Copies are `backend_sync/backups`.
 """
 
 import argparse
@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from backend_sync.keyring.keyfile import KeyFileError
-from backend_sync.ledger.backup import BackupError, back_up, examine, put_back
+from backend_sync.ledger.backup import BackupError, examine
 from backend_sync.ledger.head_watch import HeadWatch, LedgerIsOlder
 from backend_sync.ledger.opening import open_database
-from backend_sync.ledger.place import ELSEWHERE, SQLITE, Place, PlaceError
+from backend_sync.ledger.place import Place, PlaceError
 from backend_sync.ledger.verify_chain import Head, head_from, verify_chain
 from backend_sync.ports import KeyringError
 from backend_sync.storage.database import Database
@@ -34,13 +34,6 @@ def add_commands(commands: Any) -> None:
     kept = chain.add_mutually_exclusive_group()
     kept.add_argument("--head", help="a head printed before: the chain must go through it")
     kept.add_argument("--against", type=Path, metavar="BACKUP", help="the same from a backup")
-    backup = _add(commands, "backup", _backup, "write a verified copy; the ledger may be running")
-    backup.add_argument("place", help="folder or file of the ledger")
-    backup.add_argument("file", type=Path, help="the copy; must not be there yet")
-    restore = _add(commands, "restore", _restore, "put a backup back; service and keyring stopped:"
-                   " devices send again what it lacks (D16)")  # fmt: skip
-    restore.add_argument("place", help="folder or file of the ledger")
-    restore.add_argument("file", type=Path, help="a file that `backup` wrote")
 
 
 def _add(commands: Any, name: str, run: Any, words: str) -> argparse.ArgumentParser:
@@ -123,39 +116,3 @@ def _keyrings_word(place: Place, database: Database) -> str:
     except (KeyFileError, KeyringError, PlaceError, OSError) as error:
         return f"not asked: {error}"
     return ""
-
-
-def _backup(options: argparse.Namespace) -> Answer:
-    found = back_up(_file(options.place, "pg_dump --format=custom"), options.file)
-    return (
-        0,
-        found,
-        [
-            f"{options.file}: {found['bytes']:,} bytes, {found['rows']:,} rows under"
-            f" {found['seals']:,} seals, all as they were sealed",
-            f"head {found['head']}",
-        ],
-    )
-
-
-def _restore(options: argparse.Namespace) -> Answer:
-    books = _file(options.place, "pg_restore, then `tornello keyring restored`", must_be=False)
-    found = put_back(books, options.file, books.parent / "keyring")
-    return 0, found, [
-        f"{books}: restored from {options.file}, incarnation {found['incarnation']}: when the"
-        " service runs, devices and edges send again what they still hold",
-        f"the books of before are kept as {found['kept']}",
-        "afterwards `tornello ledger gaps` says what is still missing; import again what was sold"
-        " and issued since",
-        f"head {found['head']}",
-    ]  # fmt: skip
-
-
-def _file(place: str, tool: str, must_be: bool = True) -> Path:
-    """Return the SQLite file of a place. Raises: BackupError, PlaceError."""
-    found = Place(place)
-    is_there = must_be or not found.is_url and (found.folder / ELSEWHERE).exists()
-    url = found.url() if found.is_url or is_there else f"{SQLITE}{found.file}"
-    if not url.startswith(SQLITE):
-        raise BackupError(f"a PostgreSQL ledger is copied by its own programs: {tool}")
-    return Path(url.removeprefix(SQLITE))

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend_sync.actions import commands as action_commands
+from backend_sync.backups import commands as backup_commands
 from backend_sync.catalogue import every_tariff
 from backend_sync.clocks import SystemClock
 from backend_sync.keyring.keyfile import KeyFileError
@@ -123,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
                 "--authority", type=number, default=0, help="owner of nobody's accounts"
             )
     keeping.add_commands(commands)
+    backup_commands.add_commands(commands, SystemClock())
     listing_commands.add_command(commands, SystemClock())
     retention.add_command(commands, SystemClock())
     action_commands.add_command(commands, SystemClock())

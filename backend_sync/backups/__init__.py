@@ -1,0 +1,1 @@
+"""Backups of everything in a ledger's folder: made, verified, put back."""
