@@ -248,6 +248,8 @@ def main(arguments: Sequence[str]) -> int:
         if options.figures:
             return _print_figures(config)
         if options.check:
+            if config.tls:
+                client_context(*config.tls)
             print(json.dumps(dict(as_settings(config)), indent=1))
             return 0
         service = build(config)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from backend_sync.packages import Terms
+from backend_sync.storage.disk import shown
 from card_layouts.packages.lease import (
     LEASE,
     RIGHT_BLOCK,
@@ -169,5 +170,7 @@ def _said(value: Any) -> str:
 
 
 def as_settings(config: Config) -> Mapping[str, Any]:
-    """Return what `serve --check` prints."""
-    return {name: str(value) for name, value in config._asdict().items()}
+    """Return what `serve --check` prints; a password of the database is never shown."""
+    return {name: str(value) for name, value in config._asdict().items()} | {
+        "database": shown(config.database)
+    }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from backend_sync.config import ConfigError, read_config
+from backend_sync.config import ConfigError, as_settings, read_config
 
 
 @pytest.mark.requirement("D18")
@@ -35,3 +35,10 @@ def test_capacities_are_those_of_the_smallest_board(tmp_path):
     path = tmp_path / "ledger.toml"
     path.write_text("[boards.a]\ntariff = 100\nhotlist = 5\n[boards.b]\ntariff = 90\n")
     assert read_config(path).capacities == {1: 90, 2: 5}
+
+
+def test_the_settings_are_shown_without_the_databases_password(tmp_path):
+    path = tmp_path / "ledger.toml"
+    path.write_text('database = "postgresql+psycopg://tornello_ledger:geheim@db/tornello"')
+    shown = as_settings(read_config(path))["database"]
+    assert shown == "postgresql+psycopg://tornello_ledger:***@db/tornello"
