@@ -121,7 +121,9 @@ class Frame:
 def _path(request: Request) -> str:
     """Return the way back to a page after its language was changed: never a payment's words."""
     path = request.url.path
-    return path if request.method == "GET" and "/payments/" not in path else "/shop/card"
+    if request.method == "GET" and "/payments/" not in path:
+        return path
+    return "/shop/buy" if path == "/shop/orders" else "/shop/card"
 
 
 def _money(cents: int) -> str:

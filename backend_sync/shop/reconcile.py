@@ -84,13 +84,13 @@ def reconcile(listed: Iterable[Listed], shop: Database, books: Database) -> Reco
         "SELECT a.id, a.key, a.cents FROM actions a WHERE a.key LIKE 'shop:%'"
     )}  # fmt: skip
     said: list[str] = []
+    back = _went_back(books, sorted(actions))
     for name in sorted(theirs.keys() | ours.keys()):
-        said += _differences(name, theirs.get(name), ours.get(name), actions)
+        said += _differences(name, theirs.get(name), ours.get(name), actions, back)
     used = {int(row[8]) for row in ours.values() if row[3] == OF_ORDER}
     said += [f"action {number}: ordered by the shop, and no payment is for it"
              for number in sorted(actions.keys() - used)]  # fmt: skip
     taken = [row for row in ours.values() if not row[4]]
-    back = _went_back(books, [number for number, _ in sorted(actions.items())])
     to_back = sum(row[2] for row in taken if row[3] == TO_BACK or row[8] in back)
     return Reconciled(
         len(theirs), sum(one.cents for one in theirs.values() if not one.given),
@@ -99,7 +99,11 @@ def reconcile(listed: Iterable[Listed], shop: Database, books: Database) -> Reco
 
 
 def _differences(
-    name: str, theirs: Listed | None, ours: tuple | None, actions: dict[int, tuple[str, int]]
+    name: str,
+    theirs: Listed | None,
+    ours: tuple | None,
+    actions: dict[int, tuple[str, int]],
+    back: set[int],
 ) -> list[str]:
     """Return what is wrong with one payment, in sentences."""
     if ours is None:
@@ -117,6 +121,8 @@ def _differences(
         found.append(f"its order is {state}, not ordered yet")
     if fate == OF_ORDER and action and actions.get(action) != (f"shop:{ref}", cents):
         found.append(f"the ledger has {actions.get(action)} as action {action}")
+    if fate == OF_ORDER and given and action not in back:
+        found.append("was given back, and its order was not withdrawn")
     if fate not in (OF_ORDER, TO_BACK):
         found.append("no order of ours")
     if (fate == TO_BACK and not booked) or (given and not given_booked):

@@ -165,3 +165,36 @@ def test_a_refund_before_the_payment_was_told_leaves_nothing_anywhere(passenger)
     provider.refund(next(iter(provider.payments)))
     assert told(passenger, dict(httpx.URL(paid).params)) == 200
     assert passenger.money() == before and passenger.orders() == [("unpaid", CENTS, 0)]
+
+
+def test_what_the_provider_and_the_shop_say_differently_is_said_payment_by_payment(
+    passenger, capsys
+):
+    http, provider = passenger.http(), passenger.provider
+    passenger.pay(http, passenger.order(http))
+    (name,) = provider.payments
+    asked = provider.payments[name].asked
+    path = passenger.folder / "list.csv"
+    head, ours = provider.listed().splitlines()
+    for lines, code, words in (
+        ([head, ours], 0, "1 payments; provider 2000, shop 2000, ordered 2000"),
+        ([head], 1, f"payment {name}: the shop was told, the provider's list lacks it"),
+        ([head, ours, f"other,{asked['order']},paid,5,1"], 1,
+         "payment other: the provider has it, the shop was never told"),
+        ([head, ours.replace("2000", "2001")], 1, "2001 cents there"),
+        ([head, ours.replace("paid", "refunded")], 1, "was given back there, not here"),
+        ([head, "=1+1,x,paid,1,1"], 1, "payment =1+1: the provider has it"),
+        (["payment;order"], 2, "line 1: wanted payment,order,status,cents,at"),
+        ([head, "a,b,paid,-1,1"], 2, "line 2: wanted paid or refunded, and whole cents"),
+        ([head, "a,b,paid,1"], 2, "line 2: wanted 5 fields"),
+        ([head, "a,b,paid,1,1", "a,c,paid,1,1"], 2, "line 3: payment a stands there before"),
+    ):  # fmt: skip
+        path.write_text("\n".join(lines) + "\n")
+        assert main(["reconcile", str(passenger.folder), str(path)]) == code, lines
+        said = capsys.readouterr()
+        assert words in said.out + said.err
+    provider.refund(name)  # although the order stands
+    path.write_text(provider.listed())
+    assert main(["reconcile", str(passenger.folder), str(path), "--json"]) == 1
+    assert "was given back, and its order was not withdrawn" in capsys.readouterr().out
+    assert main(["reconcile", str(passenger.folder / "nowhere"), str(path)]) == 2

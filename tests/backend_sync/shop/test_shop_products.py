@@ -34,7 +34,9 @@ def test_a_pass_is_paid_and_on_the_card_at_its_next_tap(passenger):
     http.get(passenger.pay(http, order))
     assert passenger.orders() == [("ordered", cents, 1)]
     slip = http.get(f"{order}/slip").text
-    assert SEASON_A in slip and f"{cents // 100}.{cents % 100:02d}\xa0EUR" in slip and "14.0 %" in slip
+    assert (
+        SEASON_A in slip and f"{cents // 100}.{cents % 100:02d}\xa0EUR" in slip and "14.0 %" in slip
+    )
     passenger.tap()
     http = passenger.http()
     assert "On the card since" in text(http.get(order).text, "state")
@@ -69,6 +71,8 @@ def test_what_waits_can_be_withdrawn_and_what_is_done_cannot(passenger):
     page = http.get(order).text
     assert "Cancelled" in text(page, "state") and "The money goes back" in text(page, "state")
     assert passenger.money()["PAYOUT"] == CENTS
+    passenger.provider.refund(next(iter(passenger.provider.payments)))
+    assert "PAYOUT" not in passenger.money()
     done = passenger.order(http)
     http.get(passenger.pay(http, done))
     passenger.tap()
