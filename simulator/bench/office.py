@@ -223,7 +223,7 @@ def worlds(options: argparse.Namespace, say: Callable[[str], None]) -> Iterator[
             url = _new_database(server, place) if server and not place.exists() else ""
             opened.append(stack.enter_context(opened_world(place, entries, devices, url, say)))
         large = _grown(opened[0], options.entries) if server else LARGE
-        planner = stack.enter_context(Planner(large))
+        planner = stack.enter_context(Planner(large, asked=True))
         yield Pair(opened[0], opened[1], planner, options.entries)
 
 
