@@ -90,11 +90,11 @@ class DeployedBroker:
         kind = "ledger" if name == "ledger" else "edge"
         return place / "ca.crt", place / f"{kind}.crt", place / f"{kind}.key"
 
-    def answer(self, context):
+    def answer(self, context, host="127.0.0.1"):
         """Return the first byte that somebody gets who says CONNECT; b"" where he is refused."""
         with socket.create_connection(("127.0.0.1", self.port), PATIENCE_S) as raw:
             try:
-                line = context.wrap_socket(raw, server_hostname="127.0.0.1") if context else raw
+                line = context.wrap_socket(raw, server_hostname=host) if context else raw
                 line.sendall(CONNECT)
                 return line.recv(1)
             except (ssl.SSLError, ConnectionError):

@@ -31,6 +31,8 @@ from tests.backend_sync.deployed_broker import (
 OWN, OTHER = f"tornello/v1/{AREA}/depot-1", f"tornello/v1/{AREA}/depot-2"
 ROOT = Path(__file__).resolve().parents[2]
 CONNACK = b" "
+UID = "04aabbccddee80"
+LONGEST = 16 << 20  # max_packet_size of mosquitto.conf
 VERIFY_FAILED = "certificate verify failed"
 pytestmark = pytest.mark.system
 
@@ -118,7 +120,22 @@ def test_who_has_no_good_certificate_is_not_let_in(broker, tmp_path):
     old = client_context(*broker.files("depot-3"))
     old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_2
     assert broker.refuses(old, "unsupported protocol")
-    assert broker.answer(client_context(*broker.files("depot-3"))) == CONNACK
+    good = client_context(*broker.files("depot-3"))
+    assert broker.answer(good) == CONNACK
+    assert broker.answer(good, host="elsewhere.example") == b""  # it is we who refuse that one
+
+
+@pytest.mark.requirement("T10", "T23")
+def test_what_is_longer_than_any_package_ends_its_connection_alone(broker, peers):
+    ledger, edge = peers("ledger").listen("tornello/v1/+/+/up"), peers("depot-1")
+    edge.client.publish(f"{OWN}/up", bytes(LONGEST + 1), 1)
+    until(lambda: edge.lost, "the end of the connection")
+    edge.client.disconnect()
+    other = peers("depot-2")
+    other.say(f"{OTHER}/up", bytes(8 << 20))  # a hotlist of a million cards is shorter
+    until(lambda: ledger.got, "what is not too long")
+    assert [(topic, len(payload)) for topic, payload in ledger.got] == [(f"{OTHER}/up", 8 << 20)]
+    assert ledger.lost == 0
 
 
 @pytest.mark.requirement("T10")
@@ -210,7 +227,7 @@ def said(path):
 
 @pytest.mark.requirement("W-131", "D16", "D17", "T10")
 def test_entries_go_from_an_edge_over_mosquitto_with_tls_to_the_ledger_and_are_acknowledged(
-    machines, capsys
+    machines, peers, capsys
 ):
     folder, start, started = machines
     systemd = {name: Systemd(folder / name) for name in ("serve", "edge")}
@@ -219,6 +236,10 @@ def test_entries_go_from_an_edge_over_mosquitto_with_tls_to_the_ledger_and_are_a
     start("edge_agent", "edge", "run", "--config", "edge.toml")
     edge, ledger = folder / "edge-data" / "status.json", folder / "ledger-status.json"
     until(lambda: said(edge).get("acked") == 30, "acknowledgements")
+    noisy = peers("depot-2")
+    for kind in ("up", "state"):
+        noisy.say(f"{OTHER}/{kind}", f'{{"uid": "{UID}"'.encode())
+    until(lambda: said(ledger).get("quarantined"), "noise put aside")
     until(lambda: said(ledger).get("posted") == 30 and read_holdings(folder)["edges"], "figures")
     figures = [main(["edge", "status", "--figures", "--config", str(folder / "edge.toml")])]
     figures.append(backend(["serve", "--figures", "--config", str(folder / "ledger.toml")]))
@@ -227,7 +248,7 @@ def test_entries_go_from_an_edge_over_mosquitto_with_tls_to_the_ledger_and_are_a
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE_S) == 0
     assert (said(edge)["unsent"], said(edge)["forged_acks"]) == (0, 0)
-    assert (said(ledger)["posted"], said(ledger)["quarantined"]) == (30, 0)
+    assert (said(ledger)["posted"], said(ledger)["quarantined"]) == (30, 1)
     figures = capsys.readouterr().out.splitlines()
     for line in ("tornello_edge_stored_total 30", "tornello_edge_unsent 0",
                  "tornello_edge_broker_connected 1", "tornello_edge_running 1",
@@ -237,8 +258,8 @@ def test_entries_go_from_an_edge_over_mosquitto_with_tls_to_the_ledger_and_are_a
     for one in systemd.values():
         assert one.heard() == {"READY=1", "WATCHDOG=1", "STOPPING=1"}
     lines = {name: events(folder / f"{name}.log") for name in ("serve", "edge")}
-    assert {"ready", "broker", "edge", "running", "stopped"} <= {*lines["serve"]}
+    assert {"ready", "broker", "edge", "running", "put aside", "stopped"} <= {*lines["serve"]}
     assert {"running", "broker", "stopped"} <= {*lines["edge"]}
     for name in lines:
         text = (folder / f"{name}.log").read_text()
-        assert sd.uid(1).hex() not in text.lower() and "slot" not in text
+        assert sd.uid(1).hex() not in text.lower() and UID not in text and "slot" not in text
