@@ -36,6 +36,7 @@ from card_layouts.settlement.pricing import Tariffs
 HERE = Path(__file__).parent.parent
 KEY_BYTES = 16
 SEE_OTHER = 303
+HOURS_MOST = 48  # of silence; longer ones are told in days
 LANGUAGE_COOKIE = "language"
 Route = tuple[str, str, str, str]
 MenuRow = tuple[str, str, str]
@@ -75,7 +76,7 @@ class Frame:
         self.templates = Environment(
             loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined
         )
-        self.templates.filters |= {"euros": euros, "when": time_of, "day": date_of}
+        self.templates.filters |= {"euros": euros, "when": time_of, "day": date_of, "age": age_of}
 
     def shown(
         self, request: Request, template: str, status: int = 200, **values: Any
@@ -86,8 +87,8 @@ class Frame:
         language = self.language(request)
         text = self.templates.get_template(template).render(
             t=texts(language), lang=language, languages=LANGUAGES, user=user,
-            menu=self.menu_of(user), path=request.url.path, called=self.called(user, language),
-            **values,
+            menu=self.menu_of(user), path=request.url.path, here=self._here(request),
+            called=self.called(user, language), **values,
         )  # fmt: skip
         return HTMLResponse(text, status)
 
@@ -119,6 +120,11 @@ class Frame:
         """Return the rows of the menu that a user has the right for."""
         return [row for row in self.menu if user and may_open(user, row[0])]
 
+    def _here(self, request: Request) -> str:
+        """Return the row of the menu that a page is under: the longest that its address goes on."""
+        within = [to for _, to, _ in self.menu if f"{request.url.path}/".startswith(f"{to}/")]
+        return max(within, key=len, default="")
+
     def form_key(self) -> str:
         """Return a new key: a form that carries it is carried out once."""
         return self.parts.random_bytes(KEY_BYTES).hex()
@@ -141,6 +147,12 @@ def time_of(seconds: int) -> Markup:
     """Return seconds since 2020 as an element that says the minute, in UTC."""
     text = when(seconds)
     return Markup('<time datetime="{}Z">{}</time>').format(text.replace(" ", "T"), text[:16])
+
+
+def age_of(seconds: int) -> tuple[str, int]:
+    """Return how long ago in a unit that a person counts in: (key of its text, how many)."""
+    hours = max(seconds, 0) // 3600
+    return ("hours_short", hours) if hours < HOURS_MOST else ("days_short", hours // 24)
 
 
 def visit_of(request: Request) -> Visit:

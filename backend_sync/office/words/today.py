@@ -46,7 +46,7 @@ TEXTS = {
     ),
     "age": ("Waiting for", "Odottanut", "Väntat", "In attesa da", "Ожидает"),
     "count": ("Count", "Lukumäärä", "Antal", "Numero", "Количество"),
-    "amount": ("Amount", "Summa", "Belopp", "Importo", "Сумма"),
+    "amount": ("Amount, EUR", "Summa, EUR", "Belopp, EUR", "Importo, EUR", "Сумма, EUR"),
     "operators": (
         "By operator",
         "Liikennöitsijöittäin",
@@ -91,7 +91,15 @@ TEXTS = {
         "Данные есть от всех валидаторов.",
     ),
     "device": ("Device", "Laite", "Enhet", "Dispositivo", "Устройство"),
-    "hours": ("Hours", "Tunnit", "Timmar", "Ore", "Часы"),
+    "silent_for": (
+        "Silent for",
+        "Hiljaa",
+        "Tyst i",
+        "In silenzio da",
+        "Молчит",
+    ),
+    "hours_short": ("h", "h", "h", "h", "ч"),
+    "days_short": ("d", "vrk", "d", "g", "д"),
     "more": (
         "and more; the longest silent are shown",
         "ja muita; näytetään pisimpään hiljaa olleet",

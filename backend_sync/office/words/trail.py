@@ -17,7 +17,7 @@ TEXTS = {
     ),
     "row": ("Row", "Rivi", "Rad", "Riga", "Строка"),
     "changed": ("Changed", "Muutokset", "Ändrat", "Modifiche", "Изменения"),
-    "fields": ("fields", "kenttää", "fält", "campi", "полей"),
+    "fields": ("fields", "kentät", "fält", "campi", "поля"),
     "no_changes": (
         "No change of this kind that you may see.",
         "Ei tällaisia muutoksia, jotka saat nähdä.",
