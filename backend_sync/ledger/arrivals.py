@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from backend_sync.ledger.chains import SEALED_BYTES, Device
+from backend_sync.ledger.chains import Device
 from backend_sync.ledger.results import (
     BAD_FORMAT,
     BAD_SEAL,
@@ -18,6 +18,7 @@ from backend_sync.ledger.results import (
 from backend_sync.ledger.schema import entries, quarantine
 from backend_sync.ports import OK, Opened, Run
 from backend_sync.storage.database import Database
+from card_layouts.records.slot import SEALED_BYTES
 
 REASONS = {1: BAD_SEAL, 2: UNKNOWN_DEVICE, 3: BAD_FORMAT}
 Batch = tuple[str, Sequence[Run]]  # edge, runs

@@ -6,7 +6,6 @@ chain runs through it and remembers the place, so that the genuine slot can take
 It must not know what an entry says. Source: decisions.md D1, D13, D16.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,11 +13,10 @@ from typing import Any
 from backend_sync.ledger import ranges
 from backend_sync.ledger.schema import devices
 from backend_sync.storage.database import Database
-from card_layouts.records.chain import chain_start
+from card_layouts.records.chain import chain_next, chain_start
 
 Device = tuple[int, int]  # device, epoch
 WALK = 2000  # slots read back from the database at a time
-SEALED_BYTES = 108
 
 
 @dataclass(slots=True)
@@ -110,7 +108,7 @@ class Chains:
                 if slot is None:
                     break
             chain.seq += 1
-            chain.chain = hashlib.sha256(chain.chain + slot[:SEALED_BYTES]).digest()
+            chain.chain = chain_next(chain.chain, slot)
         chain.held = ranges.above(chain.held, chain.seq)
 
     def write(self) -> None:
@@ -201,7 +199,7 @@ def leads_to_head(database: Database, name: Device, seq: int, chain: bytes) -> b
         for found, slot in rows:
             if found != seq + 1:
                 return False
-            chain = hashlib.sha256(chain + slot[:SEALED_BYTES]).digest()
+            chain = chain_next(chain, slot)
             seq = found
     return seq == head_seq and chain == head_chain
 

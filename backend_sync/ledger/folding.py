@@ -6,14 +6,13 @@ their numbers and hashes, so that a slot that comes again is known. The seals ov
 so (`fold_seals.py`). All in one transaction. Source: decisions.md D24; trust.md 5; SPEC.md 10.
 """
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 from backend_sync.ledger import fold_seals, fold_selection
 from backend_sync.ledger.accounts import AccountBook
 from backend_sync.ledger.append_only import triggers
-from backend_sync.ledger.chains import SEALED_BYTES, folded_to
+from backend_sync.ledger.chains import folded_to
 from backend_sync.ledger.fold_selection import Selected
 from backend_sync.ledger.fold_tables import checkpoints, folded_chains, folds
 from backend_sync.ledger.plants import Plant
@@ -22,6 +21,7 @@ from backend_sync.ledger.report import STATES
 from backend_sync.ledger.suspense import lapse
 from backend_sync.ledger.verify_chain import verify_chain
 from backend_sync.storage.database import Database
+from card_layouts.records.chain import chain_next
 
 SQLITE = "sqlite:///"
 FOLD = "FOLD"  # rule of the line that stands for a card's folded ones
@@ -168,7 +168,7 @@ def _keep_chains(database: Database) -> None:
             " ORDER BY seq",
             (device, epoch, seq, last),
         ):
-            chain = hashlib.sha256(chain + bytes(slot)[:SEALED_BYTES]).digest()
+            chain = chain_next(chain, slot)
         database.insert(
             folded_chains,
             [(device, epoch, max(seq, last), chain)],

@@ -12,18 +12,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backend_sync.ports import OK, Keyring
-from backend_sync.sales.evidence import CHAINED_BYTES, EvidenceFault, chains_of
+from backend_sync.sales.evidence import EvidenceFault, chains_of
 from backend_sync.sales.shift_journal import ShiftName, open_slots
 from backend_sync.storage.database import Database
 from card_layouts.errors import LayoutError
 from card_layouts.fares.mounted import Tariff
 from card_layouts.fares.repeat import DIFFERENT, PRICE_ONLY, SAME, UNRATED, body_of
+from card_layouts.records.chain import chain_next
 from card_layouts.records.entries import INTENT, TYPE_NAMES
 from card_layouts.records.entries_all import layout_of
-from card_layouts.records.slot import SLOT_HEADER
+from card_layouts.records.slot import SLOT_BYTES, SLOT_HEADER
 from card_layouts.settlement.pricing import ride_answer
 
-FORMAT = "tornello dispute evidence 1"
+FORMAT = "tornello dispute evidence 2"
 WANTED = ("format", "dispute", "entries", "evidence", "postings", "price")
 PRICES = {
     SAME: "as charged",
@@ -130,7 +131,7 @@ def _entries(database: Database, keyring: Keyring, rows: Sequence[Any]) -> list[
         before, after = chains_of(database, name, seq, seq) if is_known else (b"", b"")
         found.append({
             "device": device, "epoch": epoch, "seq": seq, "type": TYPE_NAMES[opened.type],
-            "slot": bytes(slot)[:CHAINED_BYTES].hex(),
+            "slot": bytes(slot).hex(),
             "chain_before": before.hex(), "chain_after": after.hex(),
             "clear": _clear(opened.type, opened.payload) if opened.status == OK else {},
         })  # fmt: skip
@@ -195,14 +196,12 @@ def _wrong_slots(entries: list[dict[str, Any]]) -> list[str]:
         slot = bytes.fromhex(entry["slot"])
         name = f"seq {entry['seq']} of device {entry['device']}"
         header = SLOT_HEADER.unpack(slot[:12])
-        if len(slot) != CHAINED_BYTES or TYPE_NAMES[header["type"]] != entry["type"] or any(
+        if len(slot) != SLOT_BYTES or TYPE_NAMES[header["type"]] != entry["type"] or any(
             header[field] != entry[field] for field in ("device", "epoch", "seq")
         ):  # fmt: skip
             found.append(f"{name}: its slot is another entry's")
         before = bytes.fromhex(entry["chain_before"])
-        if entry["chain_after"] and (
-            hashlib.sha256(before + slot).hexdigest() != entry["chain_after"]
-        ):
+        if entry["chain_after"] and (chain_next(before, slot).hex() != entry["chain_after"]):
             found.append(f"{name}: its slot does not lead to the H behind it")
     return found
 

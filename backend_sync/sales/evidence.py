@@ -21,12 +21,12 @@ from backend_sync.sales.finding import DECIDED, Count, Finding
 from backend_sync.sales.shift_journal import ShiftName, is_sold_load, open_slots, slots_of
 from backend_sync.sales.till_evidence import check_till
 from backend_sync.storage.database import Database
+from card_layouts.records.chain import chain_next
 from card_layouts.records.entries import ACTION, CASH_SALE, SHIFT, TYPE_NAMES
 from card_layouts.records.entries_all import layout_of
 from card_layouts.records.slot import SLOT_HEADER
 
-FORMAT = "tornello cash evidence 1"
-CHAINED_BYTES = 108  # of a slot: header and ciphertext
+FORMAT = "tornello cash evidence 2"
 WALK = 5000  # slots of the journal before the shift, read at a time
 WANTED = ("format", "device", "epoch", "shift", "clerk", "state", "first_seq", "last_seq",
           "chain_before", "chain_after", "slots", "entries", "loaded", "counts")  # fmt: skip
@@ -46,7 +46,7 @@ def evidence_of(
 ) -> dict[str, Any]:
     """Return the evidence about a clerk's shift as plain values.
 
-    Shape: `expected` and `difference` only if the finding is decided; slots as hex of 108 bytes.
+    Shape: `expected` and `difference` only if the finding is decided; slots as hex of 128 bytes.
     """
     shift = finding.shift
     first, last = (shift.first_seq, shift.last_seq) if shift else (0, -1)
@@ -61,7 +61,7 @@ def evidence_of(
         "last_seq": last,
         "chain_before": before.hex(),
         "chain_after": after.hex(),
-        "slots": [slot[:CHAINED_BYTES].hex() for _, _, _, slot in slots],
+        "slots": [slot.hex() for _, _, _, slot in slots],
         "entries": [] if finding.expected is None else _entries(keyring, name, slots),
         # Of the loads among the entries, those that reached their card in this clerk's shift.
         "loaded": [load.seq for load in shift.loads_of(clerk)] if shift else [],
@@ -108,7 +108,7 @@ def check_with(evidence: dict[str, Any], database: Database, keyring: Keyring) -
     name = ShiftName(evidence["device"], evidence["epoch"], evidence["shift"])
     slots = slots_of(database, name, evidence["first_seq"], evidence["last_seq"])
     found = []
-    if [slot[:CHAINED_BYTES].hex() for _, _, _, slot in slots] != evidence["slots"]:
+    if [slot.hex() for _, _, _, slot in slots] != evidence["slots"]:
         found.append("the ledger holds other slots than the evidence")
     if _entries(keyring, name, slots) != evidence["entries"]:
         found.append("the slots say something else than the entries of the evidence")
@@ -150,7 +150,7 @@ def chains_of(database: Database, name: ShiftName, first: int, last: int) -> tup
         for seq, _, _, slot in slots_of(database, name, at, upto):
             if seq == first:
                 before = chain
-            chain = hashlib.sha256(chain + slot[:CHAINED_BYTES]).digest()
+            chain = chain_next(chain, slot)
         at = upto + 1
     return before, chain
 
@@ -167,7 +167,7 @@ def _wrong_slots(evidence: dict[str, Any]) -> list[str]:
             found.append(f"slot of seq {header['seq']} of device {header['device']} stands where"
                          f" seq {at} of device {evidence['device']} belongs")  # fmt: skip
             break
-        chain = hashlib.sha256(chain + slot).digest()
+        chain = chain_next(chain, slot)
         at += 1
     if not found and evidence["state"] == DECIDED:
         if at != evidence["last_seq"] + 1:

@@ -7,7 +7,7 @@ device that wrote a record could have made it. Source: SPEC.md section 3, D13, P
 import hashlib
 
 from card_layouts.crypto.kdf import hmac_sha256
-from card_layouts.records.slot import SEALED_BYTES
+from card_layouts.records.slot import SLOT_BYTES
 
 H_RECORD_BYTES = 8
 RECORD_FIRST_BYTES = 36
@@ -20,9 +20,12 @@ def chain_start(device, epoch):
 
 
 def chain_next(chain, slot):
-    """Return H after `slot`: SHA-256 of H before and the slot's header and ciphertext."""
+    """Return H after `slot`: SHA-256 of H before and all 128 bytes of the slot.
+
+    Tag and CRC too: whoever is acknowledged under H knows that the ledger holds these very bytes.
+    """
     hasher = hashlib.sha256(bytes(chain))
-    hasher.update(bytes(slot[0:SEALED_BYTES]))
+    hasher.update(bytes(slot[0:SLOT_BYTES]))
     return hasher.digest()
 
 

@@ -21,7 +21,7 @@ from card_layouts.cards.issue import ISSUE, STATE_VERIFIED
 from card_layouts.errors import LayoutError
 from card_layouts.fares import inputs
 from card_layouts.records.entries import CASH_SALE
-from card_layouts.records.slot import SLOT_HEADER
+from card_layouts.records.slot import SLOT_BYTES, SLOT_HEADER
 from card_layouts.settlement import batch as settled
 from card_layouts.settlement.ciphertext import read_runs, write_run
 from card_layouts.settlement.lines import NO_SLOT, RIDE, Line, decode_line, encode_line
@@ -132,7 +132,7 @@ def evidence_work() -> Work:
 
 def _sale_slot(seq: int) -> bytes:
     head = {"device": DEVICE, "epoch": EPOCH, "type": CASH_SALE, "seq": seq, "layout": 1}
-    return bytes(SLOT_HEADER.pack(head)) + bytes(evidence.CHAINED_BYTES - 12)
+    return bytes(SLOT_HEADER.pack(head)) + bytes(SLOT_BYTES - 12)
 
 
 def _leads(held: dict[str, Any]) -> bool:

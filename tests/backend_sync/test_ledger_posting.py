@@ -171,10 +171,16 @@ def test_bad_seal_is_quarantined_and_does_not_stop_the_watermark(tapped):
     assert tapped.ledger.report()["outcomes_unmatched"] == 1
 
 
-@pytest.mark.requirement("D16")
-def test_the_genuine_slot_takes_over_the_place_of_a_forged_one(tapped):
+@pytest.mark.requirement("D16", "D13", "T10", "T11")
+@pytest.mark.parametrize("at", [12, 107, 108, 123, 124, 127], ids=lambda at: f"byte {at}")
+def test_the_genuine_slot_takes_over_the_place_of_a_forged_one(tapped, at):
     first = tapped.devices[1]
-    tapped.post(replaced(first.run(), 3, spoilt(first.slots[2])))
+    forged = spoilt(first.slots[2], at) if at < TAG_END else bytearray(first.slots[2])
+    if at >= TAG_END:
+        forged[at] ^= 1
+    [ack] = tapped.post(replaced(first.run(), 3, bytes(forged)))
+    # Or the edge would forget the genuine one, which the ledger has not posted.
+    assert (ack["seq"], ack["flags"]) == (10, 1) and ack["H"] != first.chain[10]
     [ack] = tapped.post(first.run(3, 3))
     assert (ack["seq"], ack["H"], ack["flags"]) == (10, first.chain[10], 0)
     report = tapped.ledger.report()

@@ -306,7 +306,7 @@ def test_a_changed_sum_with_a_changed_entry_is_found_with_the_keyring(small, evi
     ]
 
 
-@pytest.mark.parametrize("found", [[], {}, {"format": "tornello cash evidence 1"}, 7, None])
+@pytest.mark.parametrize("found", [[], {}, {"format": "tornello cash evidence 2"}, 7, None])
 def test_what_is_no_evidence_is_refused_in_a_sentence(found):
     with pytest.raises(EvidenceFault):
         check(found)

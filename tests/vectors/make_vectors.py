@@ -170,7 +170,7 @@ def make_seals() -> dict:
     for seq in (1, 2, 31):
         k_block = keys["block"] if seq < 31 else _sha(b"fwd" + keys["block"])[:16]
         sealed, header, payload = seal_slot(k_block, device, epoch, seq)
-        h = _sha(h + sealed[:108])
+        h = _sha(h + sealed)
         slots.append([k_block.hex(), header.hex(), payload.hex(), sealed.hex(), h.hex()])
     signer = Ed25519PrivateKey.from_private_bytes(_sha(b"vector signer"))
     public = signer.public_key().public_bytes_raw()
