@@ -3,14 +3,15 @@
 One operation a row; problems are declared once for all of them. The tests hold the answers to it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from backend_sync.api.problems import Problem, declared
-from backend_sync.api.routes import PUBLIC, Route
+from backend_sync.api.examples import ANSWERS, PROBLEM, REQUESTS
+from backend_sync.api.problems import MEDIA, Problem, declared
+from backend_sync.api.routes import BASE, PUBLIC, SIGNED_IN, WHOLE, Route
 
 TITLE = "Tornello, the ledger for machines"
 ABOUT = (
@@ -20,6 +21,14 @@ ABOUT = (
     " are problem documents (RFC 9457)."
 )
 VERSION = "1.0.0"
+# The requirements that operations stand for, in words.
+INTERFACES = {
+    "T20": "The interfaces", "W-11": "Who asks", "W-137": "Depot systems",
+    "W-140": "Base data of planning systems", "W-121": "Vehicle blocks",
+    "W-138": "Sales by others", "W-139": "Population register", "W-141": "Finance programs",
+    "W-142": "A passenger's own card", "W-143": "Web shops", "W-144": "Event data",
+    "W-145": "Open traffic data",
+}  # fmt: skip
 ONCE = {
     "name": "Idempotency-Key", "in": "header", "required": True,
     "description": "your own number of this request; the same again when it is sent again",
@@ -64,7 +73,8 @@ def kinds_of_answers(route: Route) -> dict[str, Any]:
     statuses += [404] if found or route.handler in LISTS else []
     statuses += [400, 409, 413, 415] if route.method == "POST" else [413, 415]
     responses = declared(*sorted(set(statuses)))
-    extra: dict[str, Any] = {"x-interface": route.interface, "x-right": route.right}
+    extra: dict[str, Any] = {"x-interface": route.interface, "x-right": route.right,
+                             "tags": [INTERFACES[route.interface]]}  # fmt: skip
     extra["parameters"] = [ONCE] if route.once or route.remade else []
     if route.method == "GET":
         extra["parameters"] = [KNOWN]
@@ -104,8 +114,12 @@ def _document(app: FastAPI, routes: Sequence[Route]) -> dict[str, Any]:
     parts.setdefault("schemas", {})["Problem"] = Problem.model_json_schema()
     for name in ("HTTPValidationError", "ValidationError"):
         parts["schemas"].pop(name, None)
-    for operation in (one for path in said["paths"].values() for one in path.values()):
+    for route in routes:
+        operation = said["paths"][BASE + route.path][route.method.lower()]
         _tidy(operation)
+        _explain(operation, route)
+    named = dict.fromkeys(route.interface for route in routes)
+    said["tags"] = [{"name": INTERFACES[one], "description": one} for one in named]
     assert sum(len(path) for path in said["paths"].values()) == len(routes)
     return said
 
@@ -118,3 +132,37 @@ def _tidy(operation: dict[str, Any]) -> None:
             content.pop("application/json", None)
         if status == "304":
             answer.pop("content", None)
+
+
+def _explain(operation: dict[str, Any], route: Route) -> None:
+    """Say in sentences what the row says in marks, and show an example of each JSON."""
+    operation["description"] = " ".join(_sentences(route))
+    operation["responses"][str(route.status)]["description"] = route.summary
+    for answer in operation["responses"].values():
+        if MEDIA in answer.get("content", {}):
+            answer["content"][MEDIA]["example"] = PROBLEM
+    if route.handler in ANSWERS:
+        content = operation["responses"][str(route.status)]["content"]
+        content["application/json"]["example"] = ANSWERS[route.handler]
+    if route.handler in REQUESTS:
+        content = operation["requestBody"]["content"]
+        content["application/json"]["example"] = REQUESTS[route.handler]
+
+
+def _sentences(route: Route) -> Iterator[str]:
+    if route.right == PUBLIC:
+        yield "Whoever asks is answered; no key is wanted."
+    elif route.right == SIGNED_IN:
+        yield "Wants any key that is good."
+    else:
+        yield f"Wants the right {route.right}, of the user and of his key."
+        yield ("Who is bound to an operator or a point is refused (403)." if route.reach == WHOLE
+               else "What is another's is as if it were not there (404).")  # fmt: skip
+    if route.once:
+        yield "Sent again under its Idempotency-Key it is done once and answered again."
+    if route.remade:
+        yield "Sent again under its Idempotency-Key it is answered again; nothing of it is kept."
+    if route.takes:
+        yield f"The body is {route.takes}, at most {route.body_most} bytes."
+    if route.method == "GET":
+        yield "With the ETag of what you have in If-None-Match it is 304 while nothing changed."

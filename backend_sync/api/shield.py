@@ -11,6 +11,7 @@ from typing import Any
 from backend_sync.ports import Clock
 
 HEADERS = (
+    (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -40,9 +41,8 @@ class Shield:
             if message["type"] == "http.response.start":
                 said["status"] = message["status"]
                 given = list(message.get("headers", []))
-                if not any(name == b"cache-control" for name, _ in given):
-                    given.append((b"cache-control", b"no-store"))
-                message["headers"] = [*given, *HEADERS]
+                names = {name for name, _ in given}  # a page says which style is its own
+                message["headers"] = given + [row for row in HEADERS if row[0] not in names]
             await send(message)
 
         try:

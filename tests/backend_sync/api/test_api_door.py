@@ -36,7 +36,7 @@ def test_every_route_is_a_row_with_a_right_and_one_without_is_found(shared):
 @pytest.mark.requirement("T20")
 def test_only_the_document_and_open_data_are_public(shared):
     public = {row.path for row in ROUTES if row.right == PUBLIC}
-    assert public == {"/openapi.json", "/static", "/static/{authority}/gtfs.zip"}
+    assert public == {"/", "/openapi.json", "/static", "/static/{authority}/gtfs.zip"}
     for row in ROUTES:
         if row.right != PUBLIC:
             path = re.sub(r"\{\w+\}", "1", row.path)
