@@ -38,6 +38,7 @@ def make_shop(parts: Parts, say: Callable[[str], None]) -> Guard:
                           dependencies=[Depends(_need(frame, mark))])  # fmt: skip
     _add_errors(app, frame)
     try:
+        frame.orders.recall()
         frame.orders.finish()
     except FAULTS as error:
         say(f"paid orders wait: {words_of(error)}")

@@ -38,6 +38,8 @@ KEY = re.compile(r"[0-9a-f]{32}")
 REF_BYTES = 15  # 120 bits: an order's address is not guessed
 REF = re.compile(r"[a-z2-7]{24}")
 AT_ONCE = 20
+RECALLED_S = 180 * 86_400  # books are put back that are not older than this
+WENT_BACK, GIVEN = "shop:back", "shop:given"
 NAME_MOST = 200
 OURS = "shop:"  # begins the keys of our orders at the ledger's desk
 MINUTE_S = 60
@@ -184,6 +186,32 @@ class Orders:
                             self._order(ledger, one)
                     self._give_back(ledger, area)
 
+    def recall(self) -> None:
+        """Find what books that were put back have forgotten: `finish` does it again, by its keys.
+
+        For when a process begins: books are put back while nobody serves them.
+        """
+        since = self.clock.utc_seconds() - RECALLED_S
+        with self.turn, self.place.books() as books, self.database.transaction():
+            asked = self._where("state = ? AND placed > ?", ORDERED, since)
+            known = books.rows_in("SELECT id FROM actions WHERE id IN {}",
+                                  [one.action for one in asked])  # fmt: skip
+            there = {int(row[0]) for row in known}
+            for one in asked:
+                if one.action not in there:
+                    self._set(one, state=READY, action=0)
+            for mark, kind in (("booked", WENT_BACK), ("given_booked", GIVEN)):
+                self._forgotten(books, mark, kind, since)
+
+    def _forgotten(self, books: Database, mark: str, kind: str, since: int) -> None:
+        """Take the mark of a booking off payments whose booking is not there."""
+        sql = f"SELECT payment FROM payments WHERE {mark} = 1 AND at > ?"
+        keys = {_key(kind, row[0]): row[0] for row in self.database.rows(sql, (since,))}
+        found = books.rows_in("SELECT key FROM bookings WHERE key IN {}", list(keys))
+        there = {row[0] for row in found}
+        self.database.run(f"UPDATE payments SET {mark} = 0 WHERE payment = ?",
+                          [(name,) for key, name in keys.items() if key not in there])  # fmt: skip
+
     def _order(self, ledger: Ledger, one: Ordered) -> None:
         """Have the desk order what is paid, or say why it goes back."""
         wanted = Wanted(f"{OURS}{one.ref}", one.card, one.choice, one.cents, one.days)
@@ -208,13 +236,12 @@ class Orders:
         )
         with ledger.books() as books:
             for payment, cents, fate, booked, given, given_booked in rows:
-                name = sha256(payment.encode()).hexdigest()[:32]
                 if fate == TO_BACK and not booked:
                     lines = [(cash, area, -cents), (payout, area, cents)]
-                    books.transfer(f"shop:back:{name}", "WEBBACK", lines)
+                    books.transfer(_key(WENT_BACK, payment), "WEBBACK", lines)
                 if given and not given_booked:
                     lines = [(payout, area, -cents), (cash, area, cents)]
-                    books.transfer(f"shop:given:{name}", "WEBGIVEN", lines)
+                    books.transfer(_key(GIVEN, payment), "WEBGIVEN", lines)
         with self.database.transaction():
             for payment, _, fate, booked, given, _ in rows:
                 done = (int(bool(booked) or fate == TO_BACK), int(bool(given)), payment)
@@ -236,3 +263,8 @@ class Orders:
         names = ", ".join(f'"{name}"' for name in Ordered._fields)
         sql = f"SELECT {names} FROM orders WHERE {where}"
         return [Ordered(*row) for row in self.database.rows(sql, values)]
+
+
+def _key(kind: str, payment: str) -> str:
+    """Return the key of a payment's booking: of one length, whatever a provider calls it."""
+    return f"{kind}:{sha256(payment.encode()).hexdigest()[:32]}"

@@ -1,5 +1,7 @@
 """Payments told twice, late, by forgers, to a shop that cannot order: every cent has a place."""
 
+from contextlib import closing
+
 import httpx
 import pytest
 
@@ -198,3 +200,27 @@ def test_what_the_provider_and_the_shop_say_differently_is_said_payment_by_payme
     assert main(["reconcile", str(passenger.folder), str(path), "--json"]) == 1
     assert "was given back, and its order was not withdrawn" in capsys.readouterr().out
     assert main(["reconcile", str(passenger.folder / "nowhere"), str(path)]) == 2
+
+
+@pytest.mark.requirement("D16")
+def test_books_that_were_put_back_get_again_what_the_shop_had_ordered_and_given_back(passenger):
+    http, provider, ledger = passenger.http(), passenger.provider, passenger.folder / "ledger.db"
+    older = ledger.read_bytes()
+    cancelled = passenger.order(http)
+    late = passenger.link(http, cancelled)
+    http.post(f"{cancelled}/cancel")
+    http.post(provider.url + "/pay", data={**late, "do": "pay"})
+    passenger.pay(http, passenger.order(http))
+    (action,) = passenger.books("SELECT id FROM actions")
+    money = passenger.money()
+    assert money["CASH:web"] == -2 * CENTS and money["PAYOUT"] == CENTS
+    assert not ledger.with_name("ledger.db-wal").exists(), "all of it is in the file"
+    ledger.write_bytes(older)
+    with closing(LocalKeyring(passenger.folder / "keyring")) as keyring:
+        keyring.restored()
+    assert "CASH:web" not in passenger.money()
+    passenger.again()
+    assert passenger.said == []
+    assert passenger.money() == money and passenger.books("SELECT id FROM actions") == [action]
+    passenger.again()
+    assert passenger.money() == money
