@@ -27,6 +27,7 @@ from simulator.workers import Workers
 
 TAPS, MODEL_TAPS, FIXED = 1_000_000, 10_000_000, 200
 TELL_S = 60  # between two lines of progress; on a terminal one line is rewritten each second
+DEAD_MAX = 50  # seeds in a row that played nothing: no more will
 TAIL_LINES = 3  # of a command that found something
 FIRST_FRESH = 1_000_000  # below it are the seeds that people and tests choose
 EXIT_CODES = "Exit codes: 0 nothing wrong, 1 something is wrong or Ctrl-C, 2 wrong use."
@@ -63,7 +64,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="begin nothing after so long, in histories and again in the model (no end)",
     )  # fmt: skip
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep there what is done")
-    parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with what is kept there")
+    parser.add_argument(
+        "--resume",
+        type=Path,
+        metavar="DIR",
+        help="go on with what is kept there; do again what was wrong",
+    )
     parser.add_argument(
         "--canary", choices=(*CANARIES, *MUTANTS), metavar="NAME", help="plant a bug: it must fail"
     )
@@ -139,6 +145,10 @@ class Gate:
             if seed in known:
                 continue
             if self.now() >= until or self.report.taps(name) >= self.report.wanted[name]:
+                return
+            newest = self.log.of(name)[-DEAD_MAX:]
+            if len(newest) == DEAD_MAX and not any(row["taps"] for row in newest):
+                self.say(f"{DEAD_MAX} seeds in a row played nothing: {name} ends here")
                 return
             yield seed
 

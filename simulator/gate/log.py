@@ -1,7 +1,8 @@
 """What a gate has done so far, in a folder: `gate.json` says what was asked, `rows.jsonl` what was.
 
 A row is written when its piece is done, so that whatever ends the program loses at most what was
-in hand; a last line cut in the middle is dropped.
+in hand; a last line cut in the middle is dropped. What ended wrong is done again when a gate goes
+on, mended by then or not: its later row counts, its first one stays in the file and is told.
 """
 
 import json
@@ -36,10 +37,13 @@ class Settings(NamedTuple):
 
 
 class GateLog:
-    """The settings and rows of one gate; made by `begin` or `resume`."""
+    """The settings and rows of one gate, `again` those to be done again; `begin` or `resume`."""
 
     def __init__(self, folder: Path, settings: Settings, rows: list[dict[str, Any]]) -> None:
-        self.folder, self.settings, self.rows = folder, settings, rows
+        self.folder, self.settings = folder, settings
+        newest = {piece(row): row for row in rows}
+        self.rows = [row for row in newest.values() if not row["wrong"]]
+        self.again = [row for row in rows if row["wrong"]]
         self._file = (folder / ROWS).open("a", encoding="utf-8")
 
     @classmethod
@@ -81,6 +85,11 @@ class GateLog:
     def close(self) -> None:
         """Let go of the files."""
         self._file.close()
+
+
+def piece(row: dict[str, Any]) -> tuple[Any, ...]:
+    """Return what a row is of: a seed or a command of a part."""
+    return row["part"], row.get("seed"), row.get("command")
 
 
 def _whole_rows(path: Path) -> Iterator[dict[str, Any]]:

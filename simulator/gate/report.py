@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from simulator.gate.log import GateLog
+from simulator.gate.log import GateLog, piece
 from simulator.gate.parts import COMMANDS, HISTORIES, MODEL, Part
 from simulator.histories.faults import ATLAS
 
@@ -42,12 +42,15 @@ class GateReport:
 
     def wrong(self) -> list[str]:
         """Return a sentence for everything that is wrong, with the line that replays it."""
-        found = []
-        for row in self.log.rows:
-            if row["wrong"]:
-                again = self.parts[row["part"]].replay(row) if "seed" in row else ""
-                found.append("; ".join(filter(None, (row["wrong"], again))))
+        found = [self._sentence(row) for row in self.log.rows if row["wrong"]]
         return found + [f"the atlas has {name}, and it never struck" for name in self.unused()]
+
+    def again(self) -> list[tuple[str, str]]:
+        """Return what was wrong before the gate went on, and what came of it when done again."""
+        since = {piece(row): row["wrong"] or "holds" for row in self.log.rows}
+        return [
+            (self._sentence(row), since.get(piece(row), "not done yet")) for row in self.log.again
+        ]
 
     def unfinished(self) -> list[str]:
         """Return what was asked and is not done."""
@@ -80,6 +83,7 @@ class GateReport:
         if struck:
             told = ", ".join(f"{name} {count:,}" for name, count in struck.most_common())
             rows.append(f"faults     {told}")
+        rows += [f"again      {sentence}: {now}" for sentence, now in self.again()]
         wrong, left = self.wrong(), self.unfinished()
         rows += [f"WRONG {sentence}" for sentence in wrong[:WRONG_MAX]]
         if left:
@@ -105,10 +109,15 @@ class GateReport:
             "settings": self.log.settings._asdict(),
             **played,
             "commands": [row for row in self.log.rows if row["part"] in COMMANDS],
+            "again": [{"was": was, "now": now} for was, now in self.again()],
             "wrong": self.wrong(),
             "not_done": self.unfinished(),
             "resume": self.resume_line(),
         }
+
+    def _sentence(self, row: dict[str, Any]) -> str:
+        replay = self.parts[row["part"]].replay(row) if "seed" in row else ""
+        return "; ".join(filter(None, (row["wrong"], replay)))
 
     def _played_row(self, name: str) -> str:
         rows = self.log.of(name)

@@ -8,6 +8,7 @@ what was not committed, as it does after a crash.
 import shutil
 import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -252,14 +253,11 @@ class Depot:
         Raises: sqlite3.DatabaseError for one that is damaged there.
         """
         if self.agent is not None and self.connection is not None:
-            return list(self.connection.real.execute(sql, values).fetchall())
+            return _all(self.connection.real, sql, values)
         if not self.config.database.exists():
             return []
-        connection = sqlite3.connect(self.config.database)
-        try:
-            return list(connection.execute(sql, values).fetchall())
-        finally:
-            connection.close()
+        with closing(sqlite3.connect(self.config.database)) as connection:
+            return _all(connection, sql, values)
 
     def held(self) -> dict[tuple[int, int], bytes]:
         """Return every entry stored here, by (device, seq)."""
@@ -267,7 +265,8 @@ class Depot:
             rows = self.rows("SELECT device, seq, slot FROM entries")
         except sqlite3.DatabaseError:
             return {}  # damaged: what it held counts as lost
-        return {(device, seq): bytes(slot) for device, seq, slot in rows}
+        # A page damaged in place can read well, with NULL where bytes were: that one is lost too.
+        return {(device, seq): bytes(slot) for device, seq, slot in rows if slot is not None}
 
     def chain_at(self, device: int, seq: int) -> bytes:
         """Return the chain value after an entry stored here, b"" if nobody can read it."""
@@ -275,13 +274,21 @@ class Depot:
             rows = self.rows("SELECT H FROM entries WHERE device = ? AND seq = ?", device, seq)
         except sqlite3.DatabaseError:
             return b""
-        return bytes(rows[0][0]) if rows else b""
+        return bytes(rows[0][0] or b"") if rows else b""
 
     def wipe(self) -> None:
         """Lose the disk."""
         self.die()
         self.was_wiped = True
         shutil.rmtree(self.config.data, ignore_errors=True)
+
+
+def _all(connection: sqlite3.Connection, sql: str, values: tuple[Any, ...]) -> list[Any]:
+    """Return all rows. Raises: sqlite3.DatabaseError, of bytes that are no text too."""
+    try:
+        return connection.execute(sql, values).fetchall()
+    except UnicodeDecodeError as error:
+        raise sqlite3.DatabaseError(f"text that is not UTF-8: {error}") from None
 
 
 class _Entropy:

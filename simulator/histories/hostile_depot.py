@@ -177,7 +177,10 @@ def _swallow(world: World, depot: Depot, connection: sqlite3.Connection, prng: P
 
 def _change(world: World, depot: Depot, connection: sqlite3.Connection, prng: Prng) -> int:
     """Every slot not sent yet has other bytes."""
-    rows = connection.execute("SELECT device, epoch, seq, slot FROM entries").fetchall()
+    # A damaged page can show NULL or nothing where a slot was: there is no byte to change.
+    rows = connection.execute(
+        "SELECT device, epoch, seq, slot FROM entries WHERE length(slot) > 0"
+    ).fetchall()
     for device, epoch, seq, slot in rows:
         at = prng.below(len(slot))
         bad = slot[:at] + bytes([slot[at] ^ 1]) + slot[at + 1 :]

@@ -82,6 +82,7 @@ class Inland:
             authority=AUTHORITY,
             host="",
             port=0,
+            tls=None,
             client_id="ledger",
             queue_messages=200,
             group_entries=400,

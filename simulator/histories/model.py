@@ -75,6 +75,7 @@ class Model:
         self.orders = Orders()
         self.doubtful: set[int] = set()  # cards of which there are copies or older images
         self.unshown: dict[tuple[int, int], int] = {}
+        self.let_in: set[Writer] = set()
         self.wrong_clocks: dict[int, int] = {}  # device -> until when its journeys are not judged
         self.fares = Fares(home)
         self.unjudged: set[int] = set()
@@ -198,6 +199,8 @@ class Model:
             if self.unshown[key] < 0:
                 self.unshown[key] = 0
                 self._wrong("I14", f"{what}: opened without a commit")
+        if opened or answer in PAID_BEFORE:
+            self.let_in.update([tx.writer for tx in chip.txs if self.is_ride(tx)][-1:])
         if answer in PAID_NOW and not rode:
             self._wrong("green", f"{what}, but nothing was committed")
         if (lamp == GREEN) != (answer in WELL):
@@ -231,7 +234,7 @@ class Model:
 
     def _again(self, tx: Tx, last: Tx) -> bool:
         """Say whether this ride repeats one that the same device owes a green for (grace)."""
-        owed = self.unshown.get((tx.card, tx.device), 0) > 0 and self.is_ride(last)
+        owed = self.is_ride(last) and last.writer not in self.let_in
         soon = tx.at_s - last.at_s < GRACE_MIN_S and last.device == tx.device
         return owed and soon and tx.device not in self.wrong_clocks
 

@@ -140,6 +140,37 @@ def test_a_command_that_fails_is_told_and_not_run_again(tmp_path, monkeypatch):
     log.close()
 
 
+def test_what_was_wrong_is_done_again_when_a_gate_goes_on(tmp_path, capsys):
+    kept = tmp_path / "kept"
+    log = GateLog.begin(kept, Settings(("model",), 0, 11_000, 0, 4))
+    row = {"part": "model", "taps": 6000, "checks": 1, "wall_s": 1, "faults": {}}
+    log.add({**row, "seed": 4, "wrong": ""})
+    log.add({**row, "seed": 5, "wrong": "a cent too much"})
+    log.close()
+    assert gate("--resume", kept) == 0
+    said = capsys.readouterr().out
+    assert "again      a cent too much; ./tornello sim gate --only model" in said
+    assert "--seed 5: holds" in said and "nothing wrong" in said
+    assert [found["wrong"] for found in rows_in(kept) if found["seed"] == 5] == [
+        "a cent too much", "",
+    ]  # fmt: skip
+    done = len(rows_in(kept))
+    assert gate("--resume", kept) == 0  # what held once is not done a third time
+    assert len(rows_in(kept)) == done
+
+
+def test_a_gate_whose_seeds_all_die_comes_to_an_end(tmp_path):
+    log = GateLog.begin(tmp_path / "kept", Settings(("model",), 0, 100, 0, 1))
+    said = []
+    gate = Gate(log, 1, math.inf, said.append, time.monotonic)
+    gate.parts["model"] = gate.parts["model"]._replace(play=lambda seed: None)
+    gate.go()
+    log.close()
+    assert "50 seeds in a row played nothing: model ends here" in said
+    assert 50 <= len(log.rows) < 60 and gate.report.unfinished() == ["model 0 of 100 taps"]
+    assert "the process that played seed 1 died" in gate.report.wrong()[0]
+
+
 def test_a_process_that_dies_is_replaced_and_its_piece_is_told():
     def work(piece):
         return os._exit(3) if piece == 2 else piece * 10
