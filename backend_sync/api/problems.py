@@ -3,7 +3,6 @@
 What the asker sent is never repeated but for the name of its field: logs keep problems.
 """
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -149,6 +148,6 @@ def _methods(request: Request) -> list[str]:
 
 def _busy(request: Request, error: Exception) -> Response:
     said = str(error.__cause__ or error).strip()  # of a database without the values
-    print(f"api: {type(error).__name__}: {said}", file=sys.stderr, flush=True)
+    request.state.fault = f"{type(error).__name__}: {said.splitlines()[0] if said else ''}"  # log
     detail = "the books or the keyring cannot be reached; ask again with the same key"
     return problem(503, detail, request.url.path, {"Retry-After": "5"})

@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 
 import backend_sync.deploy
 from backend_sync.api.app import add_api, make_api
+from backend_sync.api.keys import Keys
 from backend_sync.api.opening import open_database as open_api
 from backend_sync.api.part import Parts
 from backend_sync.edge_states import HELD_FILE
@@ -273,6 +274,21 @@ def test_books_that_are_busy_are_told_with_the_reason(shared):
     line = shared.lines()[-1]
     assert (answer.status_code, line["route"], line["status"]) == (503, "/sell", 503)
     assert "keys.json" in line["fault"] and line["user"] == "carl"
+
+
+def test_a_machine_that_cannot_be_answered_is_a_line_with_its_key_and_the_reason(shared):
+    registers, clock = shared.office.registers, shared.office.clock
+    keys = Keys(shared.machines, registers, clock, lambda n: b"k" * n)
+    visible, text = keys.add(registers.users.get("alma"), "alma", (), "test", 0)
+    books = shared.office.folder / "ledger.db"
+    books.rename(books.with_name("aside"))
+    headers = {"Authorization": f"Bearer {text}"}
+    answer = shared.client().get("/api/v1/finance/days", headers=headers)
+    books.with_name("aside").rename(books)
+    line = shared.lines()[-1]
+    assert (answer.status_code, line["route"]) == (503, "/api/v1/finance/days")
+    assert line["fault"].startswith("PlaceError: ") and line["user"] == "alma"
+    assert line["key"] in text and text not in shared.log.getvalue()
 
 
 def test_a_terminal_is_given_words_and_a_stream_that_is_gone_ends_nothing(shared):
