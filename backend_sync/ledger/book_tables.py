@@ -4,7 +4,7 @@ The lines of a transfer are its postings; those of a hold are in `hold_lines` an
 it is posted. Source: decisions.md D21; trust.md 4.4 (two-phase transfers).
 """
 
-from sqlalchemy import Column, ForeignKey, SmallInteger, Table, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, Index, SmallInteger, Table, UniqueConstraint
 
 from backend_sync.ledger.append_only import append_only
 from backend_sync.storage.columns import Big, id_column, metadata, number_column, word_column
@@ -26,6 +26,9 @@ bookings = append_only(
         UniqueConstraint("key"),
     )
 )
+
+# Who asks what a posting was for: reports and the closing of a day would read all bookings.
+BY_TRANSFER = Index("ix_bookings_transfer", bookings.c.transfer)
 
 hold_lines = append_only(
     Table(

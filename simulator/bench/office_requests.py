@@ -157,7 +157,8 @@ class _Sender:
             values["place"] = self._done(world, user, "sell")["place"]
         if handler == "card_events":
             headers["card-proof"] = self._done(world, user, "card_proof")["proof"]
-        return BASE + self.operation.path.format(**values), headers, body
+        path = re.sub(r"\{(\w+)\}", lambda found: str(values.get(found[1], 1)), self.operation.path)
+        return BASE + path, headers, body
 
     def _headers(self, world: World, user: str) -> dict[str, str]:
         kind = TYPES.get(self.operation.handler, "application/json")

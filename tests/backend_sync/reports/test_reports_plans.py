@@ -1,9 +1,8 @@
 """No report, query or statistic scans postings, entries or rides, however many there are."""
 
-import re
-
 import pytest
 
+from backend_sync.ledger.opening import open_database
 from backend_sync.registers.rights import Scope
 from backend_sync.reports.asking_books import Reader, answer
 from backend_sync.reports.catalogue import REPORTS
@@ -11,120 +10,123 @@ from backend_sync.reports.query import read
 from backend_sync.reports.sources import SOURCES
 from backend_sync.reports.statistics import Statistics
 from backend_sync.reports.suppression import TOTAL
+from backend_sync.storage.database import Database
+from simulator.bench.plans import Planner, let_seem_large, listening
 from tests import figures
+from tests.backend_sync.ledger_databases import make_database
 from tests.backend_sync.reports.reports_world import TOWN, Reported
 from tests.backend_sync.settled_worlds import DAY
 
-LARGE = "postings|entries|rides|ride_postings|pendings|resolutions|slips|cards|accounts"
-SCAN = re.compile(rf"SCAN (TABLE )?(p|r|e|x|s|c|a|{LARGE})\b(?! USING (COVERING )?INDEX)")
 JUNE = {"from": "2026-06-01", "to": "2026-06-30"}
 MILLION = 1_000_000
 
 
-class Watched:
-    """A database that keeps every statement that it is asked."""
-
-    def __init__(self, database):
-        self.database = database
-        self.asked = []
-
-    def __getattr__(self, name):
-        return getattr(self.database, name)
-
-    def rows(self, sql, values=()):
-        self.asked.append((sql, tuple(values)))
-        return self.database.rows(sql, values)
-
-    def value(self, sql, values=()):
-        return self.rows(sql, values)[0][0]
-
-    def plans(self):
-        """Return the lines of SQLite's plans of all that was asked."""
-        found = []
-        for sql, values in self.asked:
-            for row in self.database.rows(f"EXPLAIN QUERY PLAN {sql}", values):
-                found.append((row[3], sql))
-        return found
+def lived(folder, url):
+    made = Reported(folder / "keyring", url)
+    made.live()
+    made.url = url
+    return made
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("plans")
-    made = Reported(folder / "keyring", f"sqlite:///{folder / 'ledger.db'}")
-    made.live()
-    made.url = f"sqlite:///{folder / 'ledger.db'}"
+    made = lived(folder, f"sqlite:///{folder / 'ledger.db'}")
     yield made
     made.close()
 
 
-def scans(watched):
-    return [line for line, _ in watched.plans() if SCAN.search(line) and "LIMIT 1" not in line]
+@pytest.fixture(scope="module")
+def planner():
+    with Planner() as made:
+        yield made
 
 
-def asked_of(world, name, scope=Scope(TOWN)):  # noqa: B008
-    """Return the database after a report was made of it, with what it was asked."""
-    watched = Watched(world.ledger.database)
-    world.ledger.database = watched
-    try:
-        world.table(name, scope)
-    finally:
-        world.ledger.database = watched.database
-    return watched
+def report_of(world, name, scope):
+    """Return what is asked for a report of one's own."""
+    with listening() as heard:
+        world.table(name, Scope(TOWN) if REPORTS[name].whole else scope)
+    return heard
 
 
-@pytest.mark.requirement("W-155", "W-151")
-@pytest.mark.parametrize("scope", [Scope(TOWN), Scope(TOWN, 10)], ids=["authority", "operator"])
-@pytest.mark.parametrize("name", sorted(REPORTS))
-def test_a_report_reads_by_index_only(world, name, scope):
-    scope = Scope(TOWN) if REPORTS[name].whole else scope
-    watched = asked_of(world, name, scope)
-    figures.add("plans of reports looked at", len(watched.asked))
-    allowed = [line for line in scans(watched) if not few(line, watched)]
-    assert allowed == [] == read_whole(watched)
-
-
-def read_whole(watched):
-    """Return the plans that read every ride of an authority: an index, and no scan by its name."""
-    return [line for line, _ in watched.plans() if "ix_rides_day" in line and "day>?" not in line]
-
-
-def few(line, watched):
-    """Say whether a scan stops at its first row: the currency, the newest number."""
-    sqls = [sql for found, sql in watched.plans() if found == line]
-    return all(sql.endswith("LIMIT 1") and " WHERE " not in sql or "coalesce(max(id)" in sql
-               for sql in sqls)  # fmt: skip
-
-
-@pytest.mark.requirement("W-153", "W-155")
-@pytest.mark.parametrize("scope", [Scope(TOWN), Scope(TOWN, 10)], ids=["authority", "operator"])
-@pytest.mark.parametrize("name", sorted(SOURCES))
-def test_a_query_of_ones_own_reads_by_index_only(world, name, scope):
+def query_of(world, name, scope):
+    """Return what is asked for a query of a source with its first columns and all its figures."""
     source = SOURCES[name]
     scope = Scope(TOWN) if source.whole else scope
     query = {"source": name, "columns": list(source.columns)[:6],
              "measures": list(source.measures)}  # fmt: skip
     if source.most_days:
         query["period"] = JUNE
-    with Reader(world.url, world.clock) as reader:
-        reader.database = watched = Watched(reader.database)
+    with Reader(world.url, world.clock) as reader, listening() as heard:
         answer(read(query), reader, world.tariffs, scope)
-        assert watched.asked
-        assert [line for line in scans(watched) if not few(line, watched)] == []
-        assert read_whole(watched) == []
+    assert heard.queries
+    return heard
 
 
-def test_statistics_read_by_index_only(world):
-    watched = Watched(world.ledger.database)
-    counts, labels = Statistics(watched, None, world.clock)._counts(TOWN, DAY, DAY, "operator")
+def read_whole(heard):
+    """Return the plans that read every ride of an authority: an index, and no scan by its name."""
+    found = []
+    for (url, sql), values in heard.queries.items():
+        with Database(url) as database:
+            plan = [row[3] for row in database.rows(f"EXPLAIN QUERY PLAN {sql}", values)]
+        found += [line for line in plan if "ix_rides_day" in line and "day>?" not in line]
+    return found
+
+
+@pytest.mark.requirement("W-155", "W-151")
+@pytest.mark.parametrize("scope", [Scope(TOWN), Scope(TOWN, 10)], ids=["authority", "operator"])
+@pytest.mark.parametrize("name", sorted(REPORTS))
+def test_a_report_reads_by_index_only(world, planner, name, scope):
+    heard = report_of(world, name, scope)
+    figures.add("plans of reports looked at", heard.sent)
+    assert planner.scans(heard) == {} and read_whole(heard) == []
+
+
+@pytest.mark.requirement("W-153", "W-155")
+@pytest.mark.parametrize("scope", [Scope(TOWN), Scope(TOWN, 10)], ids=["authority", "operator"])
+@pytest.mark.parametrize("name", sorted(SOURCES))
+def test_a_query_of_ones_own_reads_by_index_only(world, planner, name, scope):
+    heard = query_of(world, name, scope)
+    assert planner.scans(heard) == {} and read_whole(heard) == []
+
+
+def test_statistics_read_by_index_only(world, planner):
+    with listening() as heard:
+        counts, labels = Statistics(world.ledger.database, None, world.clock)._counts(
+            TOWN, DAY, DAY, "operator"
+        )
     assert counts[TOTAL, TOTAL].shown == 4 and labels == [10, 11]
-    assert scans(watched) == [] == read_whole(watched)
+    assert planner.scans(heard) == {} and read_whole(heard) == []
 
 
-def test_a_planted_scan_is_found(world):
-    watched = Watched(world.ledger.database)
-    watched.rows("SELECT sum(cents) FROM postings WHERE cents > ?", (0,))
-    watched.rows("SELECT r.id FROM rides r WHERE r.product = ? LIMIT 1", (1,))
-    assert len(scans(watched)) == 2 and not any(few(line, watched) for line in scans(watched))
+@pytest.mark.requirement("W-151", "W-153", "W-155", "D20")
+def test_postgresql_reads_large_books_by_index_only_too(postgresql, tmp_path):
+    """Its planner is told that the tables hold a million rows; it would read small ones whole."""
+    url = make_database(postgresql)
+    open_database(url).close()
+    world = lived(tmp_path, url)
+    with world.ledger.database.transaction():
+        let_seem_large(world.ledger.database)
+    found = {}
+    with Planner() as planner:
+        for scope in (Scope(TOWN), Scope(TOWN, 10)):
+            for name in REPORTS:
+                found |= planner.scans(report_of(world, name, scope))
+            for name in SOURCES:
+                found |= planner.scans(query_of(world, name, scope))
+        planted = "SELECT sum(cents) FROM postings WHERE cents > ?"
+        assert planner.plan(url, planted, (0,)).through == {"postings"}
+    world.close()
+    assert found == {}
+
+
+def test_a_planted_scan_is_found(world, planner):
+    sums, lone = "SELECT sum(cents) FROM postings WHERE cents > ?", "WHERE r.product = ? LIMIT 1"
+    assert planner.plan(world.url, sums, (1,)).through == {"postings"}
+    assert planner.plan(world.url, f"SELECT r.id FROM rides r {lone}", (1,)).through == {"rides"}
+    with listening() as heard:
+        world.ledger.database.rows("SELECT count(*) FROM rides WHERE authority = ?", (TOWN,))
+    assert len(read_whole(heard)) == 1
 
 
 @pytest.mark.full
