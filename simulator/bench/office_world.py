@@ -98,6 +98,8 @@ class World:
         pages = make_app(self.place, self.registers, self.office, self.clock, token_bytes)
         self.app = add_api(pages, make_api(parts, WIDE, log=lambda line: None))
         self.loop = asyncio.new_event_loop()
+        with self.place.ledger(self.clock):
+            pass  # what an earlier run made is brought up to date
         self.cookies = {name: self._signed_in(name) for name, *_ in PEOPLE}
         keys = Keys(self.machines, self.registers, self.clock, token_bytes)
         self.keys = {name: keys.add(self.registers.users.get(BOSSES[area]), name, (), "bench", 0)[1]
