@@ -4,10 +4,10 @@ JSON is taken strictly (RFC 8259, and one field once): what two readers would un
 is refused. Source: T20; RFC 8259 section 4 and 8.1.
 """
 
-import asyncio
 import json
 from typing import Any
 
+from anyio import fail_after
 from fastapi import Request
 
 from backend_sync.api.problems import ApiError
@@ -24,7 +24,7 @@ async def with_body(request: Request, route: Route, seconds: float) -> Request:
     if not (said.isascii() and said.isdigit()) or int(said[:12]) > most:
         raise _too_large(most)
     try:
-        async with asyncio.timeout(seconds):
+        with fail_after(seconds):
             body = await _read(request, most)
     except TimeoutError:
         raise ApiError(408, f"body: wanted all of it within {seconds:g} s; nothing was changed"
