@@ -60,6 +60,7 @@ payments = Table(
     number_column("given_booked"),
     Index(None, "ref"),
     Index(None, "fate", "booked"),
+    Index(None, "given_booked", "given"),
 )
 
 TABLES = (visits, orders, payments)
