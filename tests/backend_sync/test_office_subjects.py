@@ -11,15 +11,11 @@ from backend_sync.edge_states import HELD_FILE, holdings
 from backend_sync.ledger.place import Place
 from backend_sync.settlement.close import every_batch
 from backend_sync.settlement.statements import statements
-from backend_sync.storage.database import Database
 from card_layouts.packages.manifest import TARIFF
 from card_layouts.settlement.batch import open_batch
+from simulator.bench.plans import Planner, listening
 from tests.backend_sync.office_world import DEVICE, FERRY, TOWN, Office, figure
 from tests.backend_sync.registers_world import SECRET
-
-# Books that grow with every tap: no page reads one of them through.
-LARGE = {"entries", "postings", "pendings", "resolutions", "rides", "ride_postings",
-         "action_entries", "displaced"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -238,41 +234,17 @@ def test_sales_are_told_by_point_and_a_counted_shift_with_its_state(office):
 
 
 @pytest.mark.requirement("W-24", "T21")
-def test_no_page_reads_a_large_book_through(shared, monkeypatch):
-    asked = {}
-
-    def noted(self, sql, values):
-        if "ledger.db" in self.url:
-            asked.setdefault(sql, (self.url, tuple(values)))
-        return rows(self, sql, values)
-
-    rows = Database._rows
-    monkeypatch.setattr(Database, "_rows", noted)
-    for name in ("alma", "olli"):
-        client = shared.client(name)
-        for path in ("/today", f"/cards/accounts/{shared.card}", "/sales", "/sales/shifts",
-                     "/devices", "/devices/1", "/tariffs", "/settlement",
-                     "/settlement/1"):  # fmt: skip
-            client.get(path)
-    monkeypatch.undo()
-    assert len(asked) > 20
-    with Place(str(shared.folder)).books() as database:
-        through = {sql: found for sql, (_, values) in asked.items()
-                   if (found := scanned(database, sql, values) & LARGE)}  # fmt: skip
-        assert through == {}
-        assert scanned(database, "SELECT count(*) FROM rides r WHERE r.verdict = 1", ()) == {
-            "rides"
-        }
-
-
-def scanned(database, sql, values):
-    """Return the tables that a query reads through, by SQLite's plan; views are looked into."""
-    plan = [row[3] for row in database.rows(f"EXPLAIN QUERY PLAN {sql}", values)]
-    names = {line.split()[1] for line in plan if line.startswith("SCAN ")}
-    rows = database.rows("SELECT name, type, sql FROM sqlite_master")
-    tables = {name for name, kind, _ in rows if kind == "table"}
-    views = [text for name, kind, text in rows if kind == "view" and re.search(rf"\b{name}\b", sql)]
-    found = set(names)
-    for name in names - tables:
-        found |= set(re.findall(rf"\b([a-z_]+) (?:AS )?{name}\b", " ".join([sql, *views])))
-    return found & tables
+def test_no_page_reads_a_large_book_through(shared):
+    with listening() as heard:
+        for name in ("alma", "olli"):
+            client = shared.client(name)
+            for path in ("/today", f"/cards/accounts/{shared.card}", "/sales", "/sales/shifts",
+                         "/devices", "/devices/1", "/tariffs", "/settlement",
+                         "/settlement/1"):  # fmt: skip
+                client.get(path)
+    assert len(heard.queries) > 20
+    url = Place(str(shared.folder)).url()
+    with Planner() as planner:
+        assert planner.scans(heard) == {}
+        planted = "SELECT count(*) FROM rides r WHERE r.verdict = 1"
+        assert planner.plan(url, planted).through == {"rides"}
