@@ -7,6 +7,8 @@ is its name in a table of texts (`office/words/refusals.py`); one that is in no 
 Source: house-style.md section 7; W-5.
 """
 
+from typing import Self
+
 
 class Refusal(Exception):
     """What was asked for is not done; `sentence` with `fields` put in is the message.
@@ -18,3 +20,9 @@ class Refusal(Exception):
         super().__init__(sentence.format_map(fields) if fields else sentence)
         self.sentence = sentence
         self.fields = fields
+
+    def told_as(self, sentence: str, /, **fields: object) -> Self:
+        """Name another sentence for readers of other languages; the message stays. For a message
+        that is put together of several sentences, or that came from elsewhere."""
+        self.sentence, self.fields = sentence, fields
+        return self

@@ -24,7 +24,7 @@ def check(
     """Raise ActionRefused unless this order may be sold."""
     rows = database.rows("SELECT issuer, issued, b FROM cards WHERE id = ?", (order.card,))
     if not rows or not rows[0][1]:
-        raise ActionRefused(f"card {order.card}: no such card is issued")
+        raise ActionRefused("card {card}: no such card is issued", card=order.card)
     issuer, _, generation = rows[0]
     head = head_of(database, order.card)
     if order.kind != ACT_UNBLOCK:
@@ -63,24 +63,28 @@ def _group(head: Mapping[str, int], now: int) -> int:
 
 def _check_open(database: Database, card: int, generation: int, forgiven: int) -> None:
     if generation > forgiven:
-        raise ActionRefused(f"card {card} is blocked: money on it could not be used", "blocked")
+        raise ActionRefused(
+            "card {card} is blocked: money on it could not be used", "blocked", card=card
+        )
     listed = database.rows(
         "SELECT decision FROM listing_decisions WHERE card = ? AND decision <> ?"
         " ORDER BY id DESC LIMIT 1",
         (card, DISMISSED),
     )
     if listed and listed[0][0] == LISTED:
-        sentence = f"card {card} is on the hotlist: money on it could not be used"
-        raise ActionRefused(sentence, "listed")
+        sentence = "card {card} is on the hotlist: money on it could not be used"
+        raise ActionRefused(sentence, "listed", card=card)
 
 
 def _check_load(tariff: Tariff | None, issuer: int, group: int, order: Order) -> None:
     if tariff is None:
-        sentence = f"authority {issuer} has published no tariff: no limits for a load"
-        raise ActionRefused(sentence, "tariff")
+        sentence = "authority {authority} has published no tariff: no limits for a load"
+        raise ActionRefused(sentence, "tariff", authority=issuer)
     wrong = why_not(limits_of(tariff, order.channel, group), order.channel, order.cents)
     if wrong:
-        raise ActionRefused(wrong, "amount")
+        raise ActionRefused(wrong, "amount").told_as(
+            "this amount is not loaded here: the tariff says which are"
+        )
 
 
 def head_of(database: Database, card: int) -> dict[str, int]:

@@ -31,6 +31,7 @@ from backend_sync.actions.states import (
 from backend_sync.actions.tables import KEY_LENGTH, action_cancels, action_lines, actions
 from backend_sync.ledger.accounts import CASH, GOODWILL, PAYOUT, PREPAID, REV, UNALLOCATED
 from backend_sync.ledger.books import Books
+from backend_sync.refusal import Refusal
 from card_layouts.records.entries_service import ACT_ADJUST, ACT_PRODUCT
 
 FIRST_ACTION = 1 << 29  # counters and offices number theirs below
@@ -49,15 +50,15 @@ KEEP_STATE = (
 )
 
 
-class ActionRefused(Exception):
+class ActionRefused(Refusal):
     """What was asked for cannot be; nothing was changed. The message is the sentence to show.
 
     `why` says the same in one word for who has sentences of his own: full, blocked, listed,
     amount, tariff; "" for all that only a wrong program asks for.
     """
 
-    def __init__(self, sentence: str, why: str = "") -> None:
-        super().__init__(sentence)
+    def __init__(self, sentence: str, why: str = "", **fields: object) -> None:
+        super().__init__(sentence, **fields)
         self.why = why
 
 

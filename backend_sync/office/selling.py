@@ -84,7 +84,9 @@ class SalesPoint:
         if not found:
             raise SaleRefused("this product is not sold any more at this price: begin a new sale")
         if form.seen != str(found[0].cents):
-            raise SaleRefused(f"the price is {euros(found[0].cents)} by now: begin a new sale")
+            raise SaleRefused(
+                "the price is {price} by now: begin a new sale", price=euros(found[0].cents)
+            )
         return found[0].product, found[0].cents
 
 
@@ -116,7 +118,9 @@ def _card_of(database: Database, user: User, wanted: str) -> int:
     """Return the account number of a card that this user may sell to. Raises: SaleRefused."""
     card = own_card(database, user, "sales.make", wanted)
     if card is None:
-        raise SaleRefused(f"card {wanted.strip()[:40]!r}: no card of yours has this account number")
+        raise SaleRefused(
+            "card {card!r}: no card of yours has this account number", card=wanted.strip()[:40]
+        )
     return card
 
 
@@ -141,5 +145,5 @@ def _load_cents(text: str) -> int:
 
 def _number(text: str, what: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= 9):
-        raise SaleRefused(f"{what} {text[:20]!r}: wanted a number")
+        raise SaleRefused("{what} {text!r}: wanted a number", what=what, text=text[:20])
     return int(text)

@@ -9,13 +9,15 @@ from backend_sync.refusal import Refusal
 
 # What stands in a part of such a name is a word of a closed list: the text of that key.
 WORDS = {"state": "card_", "becomes": "card_", "role": "role_", "right": "right_",
-         "step": "step_"}  # fmt: skip
+         "step": "step_", "bond": "", "what": ""}  # fmt: skip
 PLACES = ("place", "source", "to")
 
 
 def told(error: Exception, language: str) -> str:
     """Return the refusal as a sentence in `language`."""
     if not isinstance(error, Refusal):
+        return str(error)
+    if language == "en":  # as commands print it
         return str(error)
     known = texts(language)
     sentence = known.get(key_of(error.sentence))

@@ -45,10 +45,19 @@ class Tills:
         """Give a user his till; the same again changes nothing. Raises: Refused."""
         demand(by, "places.change", Scope(user.scope.authority, point=user.scope.point))
         if "sales.make" not in user.rights or not user.scope.point:
-            raise Refused(f"user {user.name} ({user.role}): wanted one who may sell at a point")
+            raise Refused(
+                "user {user} ({role}): wanted one who may sell at a point",
+                user=user.name,
+                role=user.role,
+            )
         for what, value in (("device", device), ("clerk", clerk)):
             if not 1 <= value <= NUMBER_MOST:
-                raise Refused(f"{what} {value}: wanted a number from 1 to {NUMBER_MOST}")
+                raise Refused(
+                    "{what} {value}: wanted a number from 1 to {most}",
+                    what=what,
+                    value=value,
+                    most=NUMBER_MOST,
+                )
         till = Till(user.scope.authority, user.scope.point, device, clerk)
         with self.database.transaction():
             before = self.database.rows(
@@ -67,9 +76,16 @@ class Tills:
 
 def _refuse_other(name: str, till: Till, other: str, theirs: Till) -> None:
     if name == other:
-        raise Refused(f"user {name} has a till for ever: device {theirs.device}, clerk"
-                      f" {theirs.clerk}")  # fmt: skip
+        raise Refused("user {user} has a till for ever: device {device}, clerk {clerk}",
+                      user=name, device=theirs.device, clerk=theirs.clerk)  # fmt: skip
     if till.clerk == theirs.clerk:
-        raise Refused(f"clerk {till.clerk} is user {other}: wanted a number of his own")
+        raise Refused(
+            "clerk {clerk} is user {user}: wanted a number of his own", clerk=till.clerk, user=other
+        )
     if till[:2] != theirs[:2]:
-        raise Refused(f"device {till.device} is at point {theirs.point}, not {till.point}")
+        raise Refused(
+            "device {device} is at point {point}, not {other}",
+            device=till.device,
+            point=theirs.point,
+            other=till.point,
+        )

@@ -56,12 +56,18 @@ def _names(path: Path) -> list[str]:
                 " nothing else, none of them in a folder; take it out of the zip"
             )
     if len(members) > FILES_MOST:
-        raise OperatingRefused(f"the zip holds {len(members)} files; wanted at most {FILES_MOST}")
+        raise OperatingRefused(
+            "the zip holds {count} files; wanted at most {most}",
+            count=len(members),
+            most=FILES_MOST,
+        )
     size = sum(member.file_size for member in members)
     if size > UNPACKED_BYTES:
         raise OperatingRefused(
-            f"the zip would unpack to {size:,} bytes; wanted at most {UNPACKED_BYTES:,}: the feed"
-            " of one operator"
+            "the zip would unpack to {size:,} bytes; wanted at most {most:,}: the feed "
+            "of one operator",
+            size=size,
+            most=UNPACKED_BYTES,
         )
     return sorted({member.filename for member in members})
 
@@ -72,8 +78,12 @@ def _read_table(source: Source, name: str) -> None:
         for place, value in enumerate(values):
             if value[:1] in ("=", "+", "-", "@") and FORMULA.match(value):
                 raise OperatingRefused(
-                    f"{name}:{line}: {shown(columns[place])} {shown(value)} begins like a formula"
-                    " of a spreadsheet; wanted text or a number; write it without the first sign"
+                    "{place}:{line}: {column} {value} begins like a formula of a spreadsheet; "
+                    "wanted text or a number; write it without the first sign",
+                    place=name,
+                    line=line,
+                    column=shown(columns[place]),
+                    value=shown(value),
                 )
 
 

@@ -47,8 +47,9 @@ class Blocks:
         version = self.operating.version(scope, number)
         if not NAME.fullmatch(name):
             raise OperatingRefused(
-                f"block {shown(name)}: wanted a name of letters, digits, _ . - that begins with a"
-                " letter or digit, at most 32"
+                "block {name}: wanted a name of letters, digits, _ . - that begins with a "
+                "letter or digit, at most 32",
+                name=shown(name),
             )
         feed = self.operating.feed(version)
         with self.database.transaction():
@@ -58,7 +59,7 @@ class Blocks:
             after = _in_order({*before, *chosen})
             if not chosen or after == before:
                 if not after:
-                    raise OperatingRefused(f"block {name}: no trip was chosen")
+                    raise OperatingRefused("block {name}: no trip was chosen", name=name)
                 return before
             if fault := first_fault(feed, after):
                 raise OperatingRefused(f"block {name}: {fault}")
@@ -71,7 +72,7 @@ class Blocks:
         feed = self.operating.feed(version)
         with self.database.transaction():
             if name not in _blocks(feed, self._by_hand(version)):
-                raise OperatingRefused(f"block {shown(name)}: there is none of that name")
+                raise OperatingRefused("block {name}: there is none of that name", name=shown(name))
             self._keep(version, name, by, ())
 
     def _keep(self, version: Version, name: str, by: str, trips: Iterable[Trip]) -> None:
@@ -133,15 +134,22 @@ def _chosen(
 ) -> list[Trip]:
     """Return the trips of these ids. Raises: OperatingRefused for one that is not to be had."""
     if len(wanted) > TRIPS_MOST:
-        raise OperatingRefused(f"block {name}: {len(wanted)} trips; wanted at most {TRIPS_MOST}")
+        raise OperatingRefused(
+            "block {name}: {count} trips; wanted at most {most}",
+            name=name,
+            count=len(wanted),
+            most=TRIPS_MOST,
+        )
     taken = {trip.trip_id: other for other, trips in blocks.items() for trip in trips}
     known = {trip.trip_id: trip for trip in feed.trips}
     for trip_id in wanted:
         if trip_id not in known:
-            raise OperatingRefused(f"trip {shown(trip_id)}: the version has no such trip")
+            raise OperatingRefused("trip {trip}: the version has no such trip", trip=shown(trip_id))
         if taken.get(trip_id, name) != name:
             raise OperatingRefused(
-                f"trip {shown(trip_id)} is in block {shown(taken[trip_id])}; dissolve that first"
+                "trip {trip} is in block {block}; dissolve that first",
+                trip=shown(trip_id),
+                block=shown(taken[trip_id]),
             )
     return [known[trip_id] for trip_id in wanted]
 

@@ -70,7 +70,7 @@ class Operating:
             rows = self.database.rows(f"SELECT {COLUMNS} FROM versions WHERE id = ?", (number,))
         found = _version(rows[0]) if rows else None
         if found is None or not covers(scope, found.owner.scope()):
-            raise NotThere(f"version {number}: there is none of that number")
+            raise NotThere("version {version}: there is none of that number", version=number)
         return found
 
     def in_force(self, authority: int, operator: int, day: Day) -> Version | None:
@@ -149,8 +149,10 @@ class Operating:
         version = self.version(scope, number)
         if version.last_day < from_day:
             raise OperatingRefused(
-                f"version {version.number} runs until {version.last_day}; wanted one with trips on"
-                f" {from_day} or later"
+                "version {version} runs until {last}; wanted one with trips on {day} or later",
+                version=version.number,
+                last=version.last_day,
+                day=from_day,
             )
         refuse_foreign(version.agencies, version.operator, self._owners(version.owner))
         self._put(version.owner, version.timezone, by, number, from_day, seen)
@@ -181,8 +183,10 @@ class Operating:
         today = self.today(timezone)
         if from_day < today:
             raise OperatingRefused(
-                f"from {from_day}: wanted {today} or later; what was in force on days that are over"
-                " does not change"
+                "from {day}: wanted {today} or later; what was in force on days that are "
+                "over does not change",
+                day=from_day,
+                today=today,
             )
         with self.database.transaction():
             there = self.in_force(*owner, from_day)
@@ -191,8 +195,9 @@ class Operating:
                 return
             if seen is not None and seen != found:
                 raise OperatingRefused(
-                    f"version {there.number if there else 'none'} is in force on {from_day} by now:"
-                    " look at the differences again"
+                    "version {version} is in force on {day} by now: look at the differences again",
+                    version=there.number if there else "none",
+                    day=from_day,
                 )
             row = (self.database.next_id(in_force), *owner, number, from_day.isoformat(), by,
                    self.clock.utc_seconds())  # fmt: skip
@@ -229,7 +234,9 @@ class Operating:
 def _demand(scope: Scope, owner: Owner) -> None:
     """Raise NotThere unless these are data of the scope's own, of an operator."""
     if not (owner.authority and owner.operator and covers(scope, owner.scope())):
-        raise NotThere(f"operator {owner.operator}: no operator of yours has this number")
+        raise NotThere(
+            "operator {operator}: no operator of yours has this number", operator=owner.operator
+        )
 
 
 def _version(row: Any) -> Version:

@@ -99,7 +99,8 @@ def _copied(stream: IO[bytes], path: Path) -> Taken:
             size += len(part)
             if size > ZIP_BYTES:
                 raise OperatingRefused(
-                    f"the file is longer than {ZIP_BYTES:,} bytes; wanted the feed of one operator"
+                    "the file is longer than {most:,} bytes; wanted the feed of one operator",
+                    most=ZIP_BYTES,
                 )
             digest.update(part)
             file.write(part)

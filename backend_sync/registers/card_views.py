@@ -46,9 +46,13 @@ def where(database: Database, by: User, authority: int, serial: int) -> tuple[st
         (authority, serial),
     )
     if not rows or rows[0][2] < serial:
-        raise Refused(f"card {card_number(authority, serial)} is in no delivery")
+        raise Refused("card {card} is in no delivery", card=card_number(authority, serial))
     if not sees(by, authority, rows[0][1]):
-        raise Refused(f"card {card_number(authority, serial)} is not where {by.name} sees cards")
+        raise Refused(
+            "card {card} is not where {user} sees cards",
+            card=card_number(authority, serial),
+            user=by.name,
+        )
     return (rows[0][0], rows[0][1])
 
 
@@ -63,9 +67,7 @@ def history(database: Database, by: User, authority: int, serial: int) -> list[D
     return [Document(*row) for row in rows]
 
 
-def documents(
-    database: Database, by: User, before: int, count: int
-) -> tuple[list[Document], int]:
+def documents(database: Database, by: User, before: int, count: int) -> tuple[list[Document], int]:
     """Return (the newest documents numbered below `before`, where to go on or 0), his own ones.
 
     `before` 0: from the newest on. Of cards that came or went where he sees cards.
@@ -138,7 +140,9 @@ def set_place(trail: Trail, by: User, authority: int, name: str, alarm_below: in
     database = trail.database
     kind, _, point = name.partition(":")
     if name != states.STOCK and (kind != states.POINT or not _is_name(point)):
-        raise Refused(f"place {name!r}: wanted stock, or point:NAME of a-z 0-9 - (at most 34)")
+        raise Refused(
+            "place {name!r}: wanted stock, or point:NAME of a-z 0-9 - (at most 34)", name=name
+        )
     if alarm_below < 0:
         raise Refused(f"place {name}: limit {alarm_below}, wanted 0 or more cards")
     demand(by, "places.change", Scope(authority, point=point))

@@ -21,6 +21,8 @@ from card_layouts.cards.card_number import SERIAL_MAX, card_number
 
 COLUMNS = ", ".join(card_documents.columns.keys())
 NO_CARD = ("", "")
+_CANNOT_BECOME = "card {card} is {state} at {place}: it cannot become {becomes}"
+_CANNOT_GO = "card {card} is {state} at {place}: it cannot go to {to}"
 # Documents that stand: neither an undo nor undone.
 IN_FORCE = "d.undoes = 0 AND NOT EXISTS (SELECT 1 FROM card_documents u WHERE u.undoes = d.id)"
 REASON_MOST = 200
@@ -96,11 +98,13 @@ class Cards:
             self._check_span(span)
             if not 1 <= delivery <= DELIVERY_MOST:
                 raise Refused(
-                    f"delivery {delivery}: wanted the supplier's number, 1 to {DELIVERY_MOST}"
+                    "delivery {delivery}: wanted the supplier's number, 1 to {most}",
+                    delivery=delivery,
+                    most=DELIVERY_MOST,
                 )
             taken = within(self._around(span), span.first, span.last)
             if taken:
-                raise Refused(f"card {span.number(taken[0][0])} is in a delivery already")
+                raise Refused("card {card} is in a delivery already", card=span.number(taken[0][0]))
             after = (states.ORDERED, states.SUPPLIER)
             made = [
                 self._enter(by, span, states.DELIVER, NO_CARD, after, reason, delivery=delivery)
@@ -142,7 +146,7 @@ class Cards:
                 f"SELECT {COLUMNS} FROM card_documents WHERE id = ?", (number,)
             )
             if not rows:
-                raise Refused(f"document {number}: there is none")
+                raise Refused("document {document}: there is none", document=number)
             wrong = Document(*rows[0])
             _demand_at(by, _right_of(wrong), wrong.authority, wrong.place_before, wrong.place_after)
             self._check_standing(wrong)
@@ -174,17 +178,31 @@ class Cards:
         demand(by, "cards.see", Scope(span.authority, point=by.scope.point))
         hole = first_hole(rows, span.first, span.last)
         if hole is not None:
-            raise Refused(f"card {span.number(hole)} is in no delivery")
+            raise Refused("card {card} is in no delivery", card=span.number(hole))
         for first, _, (state, place) in rows:
             if not sees(by, span.authority, place):
-                raise Refused(f"card {span.number(first)} is not where user {by.name} sees cards")
+                raise Refused(
+                    "card {card} is not where user {user} sees cards",
+                    card=span.number(first),
+                    user=by.name,
+                )
             if source and place != source:
-                raise Refused(f"card {span.number(first)} is {state} at {place}, not at {source}")
+                raise Refused(
+                    "card {card} is {state} at {place}, not at {source}",
+                    card=span.number(first),
+                    state=state,
+                    place=place,
+                    source=source,
+                )
             if (state, place) != rows[0][2]:
                 raise Refused(
-                    f"card {span.number(first)} is {state} at {place}, but"
-                    f" {span.number(span.first)} is {' at '.join(rows[0][2])}; one range is of"
-                    " cards that are alike: name the parts"
+                    "card {card} is {state} at {place}, but {other} is {others}; one range is of "
+                    "cards that are alike: name the parts",
+                    card=span.number(first),
+                    state=state,
+                    place=place,
+                    other=span.number(span.first),
+                    others=" at ".join(rows[0][2]),
                 )
         state, place = rows[0][2]
         return (state, place)
@@ -199,10 +217,11 @@ class Cards:
         if act is None or (not state and to == before[1]):
             known = [a for a in states.acts_from(before[0], kind) if a.is_move != bool(state)]
             wanted = ", ".join(a.state_after if state else f"to {a.kind_after}" for a in known)
+            found = {"card": span.number(span.first), "state": before[0], "place": before[1]}
             raise Refused(
-                f"card {span.number(span.first)} is {before[0]} at {before[1]}: it cannot"
+                f"card {found['card']} is {before[0]} at {before[1]}: it cannot"
                 f" {'become ' + state if state else 'go to ' + to}; from there: {wanted or 'none'}"
-            )
+            ).told_as(_CANNOT_BECOME if state else _CANNOT_GO, **found, becomes=state, to=to)
         return act
 
     def _enter(
@@ -260,19 +279,27 @@ class Cards:
             "SELECT name FROM places WHERE authority = ? ORDER BY name", (authority,)
         )
         if not rows:
-            raise Refused(f"authority {authority} has no cards in this register")
+            raise Refused(
+                "authority {authority} has no cards in this register", authority=authority
+            )
         names = [row[0] for row in rows]
         if place not in names:
             raise Refused(
-                f"place {place!r}: authority {authority} has none of that name; it has"
-                f" {states.SUPPLIER}, {', '.join(names)}"
+                "place {name!r}: authority {authority} has none of that name; it has "
+                "{supplier}, {names}",
+                name=place,
+                authority=authority,
+                supplier=states.SUPPLIER,
+                names=", ".join(names),
             )
 
     def _check_standing(self, wrong: Document) -> None:
         if wrong.undoes:
-            raise Refused(f"document {wrong.number} is an undo itself; make the change anew")
+            raise Refused(
+                "document {document} is an undo itself; make the change anew", document=wrong.number
+            )
         if self.database.rows("SELECT 1 FROM card_documents WHERE undoes = ?", (wrong.number,)):
-            raise Refused(f"document {wrong.number} was undone already")
+            raise Refused("document {document} was undone already", document=wrong.number)
         newest = self.database.value(
             f"SELECT max(d.id) FROM card_documents d WHERE d.authority = ?"
             f" AND d.first <= ? AND d.last >= ? AND d.id >= ? AND {IN_FORCE}",
@@ -280,8 +307,10 @@ class Cards:
         )
         if newest != wrong.number:
             raise Refused(
-                f"document {wrong.number}: document {newest} came after it for some of its"
-                " cards; undo that one first"
+                "document {document}: document {newest} came after it for some of its cards; "
+                "undo that one first",
+                document=wrong.number,
+                newest=newest,
             )
 
 

@@ -37,11 +37,16 @@ def read_span(text: str) -> Span:
         authority, begin = parse_card_number(first.strip())
         other, end = parse_card_number((last if dots else first).strip())
     except LayoutError as error:
-        raise Refused(str(error)) from None
+        raise Refused(str(error)).told_as("no printed number: {text}", text=text) from None
     if other != authority:
-        raise Refused(f"range {text}: cards of authorities {authority} and {other}, wanted one")
+        raise Refused(
+            "range {text}: cards of authorities {authority} and {other}, wanted one",
+            text=text,
+            authority=authority,
+            other=other,
+        )
     if end < begin:
-        raise Refused(f"range {text}: the last card is before the first")
+        raise Refused("range {text}: the last card is before the first", text=text)
     return Span(authority, begin, end)
 
 

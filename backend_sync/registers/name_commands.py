@@ -36,9 +36,9 @@ def day_of(text: str) -> int:
     try:
         day = (date.fromisoformat(text) - FIRST_DAY).days if text else 0
     except ValueError:
-        raise Refused(f"day {text[:40]!r} is no date, wanted 2026-06-01") from None
+        raise Refused("day {text!r} is no date, wanted 2026-06-01", text=text[:40]) from None
     if day < 0:
-        raise Refused(f"day {text}: wanted one from 2020 on")
+        raise Refused("day {text}: wanted one from 2020 on", text=text)
     return day
 
 

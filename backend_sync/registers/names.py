@@ -21,7 +21,6 @@ MOST = {AUTHORITY: AUTHORITY_MOST, OPERATOR: OPERATOR_MOST, DEVICE: (1 << 20) - 
 COLUMNS = "id, authority, kind, number, name, from_day, by_user, made"
 NAME_MOST = 60
 DAY_MOST = 20_000  # in the year 2074
-NOT_A_NAME = "wanted 1 to {most} characters in one line, with a letter among them"
 
 
 class Name(NamedTuple):
@@ -46,14 +45,25 @@ def name_it(
     """
     database, name = trail.database, " ".join(name.split())
     if kind not in MOST:
-        raise Refused(f"kind {kind!r} is not known; wanted {', '.join(MOST)}")
+        raise Refused(
+            "kind {kind!r} is not known; wanted {kinds}", kind=kind, kinds=", ".join(MOST)
+        )
     if not 1 <= number <= MOST[kind]:
-        raise Refused(f"{kind} {number}: wanted a number of 1 to {MOST[kind]}")
+        raise Refused(
+            "{kind} {number}: wanted a number of 1 to {most}",
+            kind=kind,
+            number=number,
+            most=MOST[kind],
+        )
     # A name of digits alone could not be told from a number.
     if not (any(map(str.isalpha, name)) and name.isprintable() and len(name) <= NAME_MOST):
-        raise Refused(f"name {name[:NAME_MOST]!r}: {NOT_A_NAME.format(most=NAME_MOST)}")
+        raise Refused(
+            "name {name!r}: wanted 1 to {most} characters in one line, with a letter among them",
+            name=name[:NAME_MOST],
+            most=NAME_MOST,
+        )
     if not 0 <= from_day <= DAY_MOST:
-        raise Refused(f"day {from_day}: wanted one from 2020 to 2074")
+        raise Refused("day {day}: wanted one from 2020 to 2074", day=from_day)
     demand(by, RIGHT, Scope(authority))
     with database.transaction():
         if not database.rows("SELECT 1 FROM places WHERE authority = ?", (authority,)):

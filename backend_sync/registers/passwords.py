@@ -62,8 +62,15 @@ def check_secret(role: str, secret: str) -> None:
     if role in PIN_ROLES:
         fits = secret.isascii() and secret.isdigit() and PIN_LEAST <= len(secret) <= PIN_MOST
         if not fits or len(set(secret)) == 1:
-            raise Refused(f"PIN: wanted {PIN_LEAST} to {PIN_MOST} digits that are not all the same")
+            raise Refused(
+                "PIN: wanted {least} to {most} digits that are not all the same",
+                least=PIN_LEAST,
+                most=PIN_MOST,
+            )
     elif not PASSWORD_LEAST <= len(secret) <= SECRET_MOST:
         raise Refused(
-            f"password: {len(secret)} characters, wanted {PASSWORD_LEAST} to {SECRET_MOST}"
+            "password: {length} characters, wanted {least} to {most}",
+            length=len(secret),
+            least=PASSWORD_LEAST,
+            most=SECRET_MOST,
         )

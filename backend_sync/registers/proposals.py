@@ -87,8 +87,11 @@ class Proposals:
         """
         if amount < 1 or not content.strip() or len(content) > CONTENT_MOST:
             raise Refused(
-                f"proposal: amount {amount} and {len(content)} characters of content; wanted an"
-                f" amount above 0 and 1 to {CONTENT_MOST} characters that say what will be done"
+                "proposal: amount {amount} and {length} characters of content; wanted an "
+                "amount above 0 and 1 to {most} characters that say what will be done",
+                amount=amount,
+                length=len(content),
+                most=CONTENT_MOST,
             )
         demand(by, kind_of(kind).right, at_hand(by, authority))
         if kind == KEY:
@@ -111,9 +114,17 @@ class Proposals:
         with self.database.transaction():
             found = self.get(number)
             if found.state != OPEN:
-                raise Refused(f"proposal {number} is {found.state}; nothing can be decided")
+                raise Refused(
+                    "proposal {proposal} is {step}; nothing can be decided",
+                    proposal=number,
+                    step=found.state,
+                )
             if step == APPROVED and found.by == by.name:
-                raise Refused(f"proposal {number}: {by.name} asked for it; another has to agree")
+                raise Refused(
+                    "proposal {proposal}: {user} asked for it; another has to agree",
+                    proposal=number,
+                    user=by.name,
+                )
             if found.by != by.name:  # who asked may take it back
                 demand(by, kind_of(found.kind).second, Scope(found.authority))
             return self._step(found, step, by.name)
@@ -189,7 +200,11 @@ def kind_of(name: str) -> Kind:
     for kind in KINDS:
         if kind.name == name:
             return kind
-    raise Refused(f"kind {name!r} is not known; wanted {', '.join(kind.name for kind in KINDS)}")
+    raise Refused(
+        "kind {kind!r} is not known; wanted {kinds}",
+        kind=name,
+        kinds=", ".join(kind.name for kind in KINDS),
+    )
 
 
 def subject_of(number: int) -> str:

@@ -84,7 +84,7 @@ class Users:
         with self.database.transaction():
             user = self.get(name)
             if by.name == name:
-                raise Refused(f"user {name}: nobody changes his own rights; ask another")
+                raise Refused("user {user}: nobody changes his own rights; ask another", user=name)
             demand(by, "users.grant", user.scope)
             rights = user.rights - {right} if taken else user.rights | {right}
             changed = user._replace(rights=rights)
@@ -99,7 +99,9 @@ class Users:
         with self.database.transaction():
             user = self.get(name)
             if by.name == name:
-                raise Refused(f"user {name}: nobody disables or enables himself; ask another")
+                raise Refused(
+                    "user {user}: nobody disables or enables himself; ask another", user=name
+                )
             demand(by, "users.change", user.scope)
             if user.disabled != disabled:
                 what = "disable" if disabled else "enable"
@@ -118,7 +120,7 @@ class Users:
         """Return a user. Raises: Refused."""
         row = self._row(name)
         if row is None:
-            raise Refused(f"user {name!r}: there is none of that name")
+            raise Refused("user {name!r}: there is none of that name", name=name)
         return _user(row)
 
     def secret_mark(self, name: str) -> str:
@@ -135,7 +137,9 @@ class Users:
         _check(user)
         check_secret(user.role, secret)
         if self._row(user.name):
-            raise Refused(f"user {user.name}: the name is taken, also when its user is disabled")
+            raise Refused(
+                "user {user}: the name is taken, also when its user is disabled", user=user.name
+            )
         rights = " ".join(sorted(user.rights))
         row = (user.name, user.role, *user.scope, rights, self.passwords.keep(secret), 0, 0)
         self.database.insert(users, [row])
@@ -159,7 +163,12 @@ def demand(by: User, right: str, scope: Scope) -> None:
     if may(by, right, scope):
         return
     if right not in by.rights:
-        raise Refused(f"user {by.name} ({by.role}) does not have the right {right}")
+        raise Refused(
+            "user {user} ({role}) does not have the right {right}",
+            user=by.name,
+            role=by.role,
+            right=right,
+        )
     bonds = zip(Scope._fields, by.scope, scope, strict=True)
     foreign = [
         f"{bond} {theirs or 'of nobody'}, not {mine}"
@@ -167,7 +176,13 @@ def demand(by: User, right: str, scope: Scope) -> None:
         if mine not in (0, "", theirs)
     ]
     found = "; ".join(foreign) or "his role does not allow it any more"
-    raise Refused(f"user {by.name} ({by.role}) has no {right} there: {found}")
+    raise Refused(
+        "user {user} ({role}) has no {right} there: {found}",
+        user=by.name,
+        role=by.role,
+        right=right,
+        found=found,
+    )
 
 
 def subject_of(name: str) -> str:
@@ -192,7 +207,9 @@ def _user(row: Any) -> User:
 def _check(user: User) -> None:
     """Raise Refused unless name, role, scope and rights fit together."""
     if not NAME.fullmatch(user.name):
-        raise Refused(f"user name {user.name!r}: wanted a letter, then a-z 0-9 . - (at most 32)")
+        raise Refused(
+            "user name {name!r}: wanted a letter, then a-z 0-9 . - (at most 32)", name=user.name
+        )
     role = role_of(user.role)
     if role is None:
         wanted = ", ".join(role.name for role in ROLES)
@@ -208,7 +225,12 @@ def _check(user: User) -> None:
         )
     missing = [bond for bond in role.bound_to if not getattr(user.scope, bond)]
     if missing:
-        raise Refused(f"user {user.name}: role {role.name} is bound to {missing[0]}: name it")
+        raise Refused(
+            "user {user}: role {role} is bound to {bond}: name it",
+            user=user.name,
+            role=role.name,
+            bond=missing[0],
+        )
     if user.scope.authority and not role.bound_to:
         # Or an authority would make itself the support that uses keys.
         raise Refused(

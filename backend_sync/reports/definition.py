@@ -165,7 +165,12 @@ def _read(report: Report, found: Filter, text: str, today: int) -> int | str:
         if not text:
             return 0
         if not (text.isascii() and text.isdecimal()) or not 0 < int(text[:9]) <= NUMBER_MOST:
-            raise ReportRefused(f"{where}: {text[:40]!r}, wanted a number of 1 to {NUMBER_MOST:,}")
+            raise ReportRefused(
+                "{where}: {text!r}, wanted a number of 1 to {most:,}",
+                where=where,
+                text=text[:40],
+                most=NUMBER_MOST,
+            )
         return int(text)
     if text not in found.kind:
         raise ReportRefused(f"{where}: {text[:40]!r}, wanted {' or '.join(found.kind)}")
@@ -180,15 +185,24 @@ def _day(where: str, text: str, today: int) -> int:
     try:
         day = (date.fromisoformat(text) - FIRST_DAY).days
     except ValueError:
-        raise ReportRefused(f"{where}: {text[:40]!r} is no date, wanted 2026-06-05") from None
+        raise ReportRefused(
+            "{where}: {text!r} is no date, wanted 2026-06-05", where=where, text=text[:40]
+        ) from None
     if not 0 <= day < 20_000:
-        raise ReportRefused(f"{where}: {text}, wanted a date from 2020 to 2074")
+        raise ReportRefused(
+            "{where}: {text}, wanted a date from 2020 to 2074", where=where, text=text
+        )
     return day
 
 
 def _check_period(report: Report, first: int, last: int) -> None:
     said = f"report {report.name}: {date_of(first)} to {date_of(last)}"
     if last < first:
-        raise ReportRefused(f"{said}: ends before it begins")
+        raise ReportRefused("{said}: ends before it begins", said=said)
     if last - first >= report.most_days:
-        raise ReportRefused(f"{said}: {last - first + 1} days, wanted at most {report.most_days}")
+        raise ReportRefused(
+            "{said}: {count} days, wanted at most {most}",
+            said=said,
+            count=last - first + 1,
+            most=report.most_days,
+        )

@@ -61,7 +61,9 @@ class SavedQueries:
         demand_whole(by, MAKE, authority)
         demand_whole(by, query.of.right, authority)
         if not NAME.fullmatch(name):
-            raise ReportRefused(f"{name[:70]!r}: wanted a name of a-z, 0-9 and -, at most 64")
+            raise ReportRefused(
+                "{name!r}: wanted a name of a-z, 0-9 and -, at most 64", name=name[:70]
+            )
         with self.database.transaction():
             before = self.versions(authority, name)
             if before and before[-1].body == query.as_json():
@@ -81,8 +83,12 @@ class SavedQueries:
             found = self.version(authority, name, version)
             if found.made_by == by.name:
                 raise ReportRefused(
-                    f"{name} version {version}: {by.name} made it; another person who has"
-                    f" {APPROVE} puts it in production"
+                    "{name} version {version}: {user} made it; another person who has {right} "
+                    "puts it in production",
+                    name=name,
+                    version=version,
+                    user=by.name,
+                    right=APPROVE,
                 )
             if self.in_production(authority, name) != found:
                 self._step(found, PRODUCED, by)

@@ -75,11 +75,18 @@ class CashUp:
                 return False
             if before and not second:
                 raise CashUpRefused(
-                    f"clerk {clerk}, {name}: counted before; counting again needs a witness"
-                    " (--second), and both counts stay in the evidence"
+                    "clerk {clerk}, {shift}: counted before; counting again needs a witness "
+                    "(--second), and both counts stay in the evidence",
+                    clerk=clerk,
+                    shift=name,
                 )
             if decided := self._decided(before):
-                raise CashUpRefused(f"clerk {clerk}, {name}: decided as {decided}; it stands")
+                raise CashUpRefused(
+                    "clerk {clerk}, {shift}: decided as {decision}; it stands",
+                    clerk=clerk,
+                    shift=name,
+                    decision=decided,
+                )
             every = counts_of(self.database, name, clerk)
             turn = every[-1].turn + 1 if every else 1
             row = (self.database.next_id(cash_counts), *name, clerk, turn, cents, by, second,
@@ -177,7 +184,12 @@ class CashUp:
             sql = "SELECT last_slip FROM till_closings WHERE device = ? AND shift = ? AND clerk = ?"
             before = self.database.rows(sql, key)
             if before and before[0][0] != last_slip:
-                raise CashUpRefused(f"clerk {clerk}, {name}: closed at slip {before[0][0]} before")
+                raise CashUpRefused(
+                    "clerk {clerk}, {shift}: closed at slip {slip} before",
+                    clerk=clerk,
+                    shift=name,
+                    slip=before[0][0],
+                )
             if before:
                 return False
             row = (self.database.next_id(till_closings), *key, last_slip, by, books.now)
@@ -253,7 +265,9 @@ class CashUp:
     def _counted(self, name: ShiftName, clerk: int) -> list[Count]:
         counts = counts_of(self.database, name, clerk, self._shift(name))
         if not counts:
-            raise CashUpRefused(f"clerk {clerk}, {name}: the cash is counted first, blind")
+            raise CashUpRefused(
+                "clerk {clerk}, {shift}: the cash is counted first, blind", clerk=clerk, shift=name
+            )
         return counts
 
     def _decisions(self, counts: list[Count]) -> list[Any]:
@@ -273,15 +287,27 @@ class CashUp:
         self, decision: str, difference: int, known: dict[str, int], name: ShiftName, clerk: int
     ) -> None:
         if PAID_IN not in known:
-            raise CashUpRefused(f"clerk {clerk}, {name}: what was counted is not paid in yet")
+            raise CashUpRefused(
+                "clerk {clerk}, {shift}: what was counted is not paid in yet",
+                clerk=clerk,
+                shift=name,
+            )
         if other := next((d for d in known if d != PAID_IN), ""):
-            raise CashUpRefused(f"clerk {clerk}, {name}: decided as {other} before; it stands")
+            raise CashUpRefused(
+                "clerk {clerk}, {shift}: decided as {decision} before; it stands",
+                clerk=clerk,
+                shift=name,
+                decision=other,
+            )
         if decision == UNJUDGED:
             return
         if (difference < 0) != (decision in (LOSS, REPAID)) or not difference:
             raise CashUpRefused(
-                f"clerk {clerk}, {name}: the difference is {difference} cents, which is no"
-                f" {'surplus' if decision == SURPLUS else 'shortage'}"
+                "clerk {clerk}, {shift}: the difference is {cents} cents, which is no {what}",
+                clerk=clerk,
+                shift=name,
+                cents=difference,
+                what="surplus" if decision == SURPLUS else "shortage",
             )
 
     def _lines(
@@ -311,4 +337,6 @@ def _check_people(by: str, second: str) -> None:
 
 def _check_number(what: str, value: int, top: int) -> None:
     if type(value) is not int or not 0 <= value <= top:
-        raise CashUpRefused(f"{what} {value!r}: wanted a number from 0 to {top}")
+        raise CashUpRefused(
+            "{what} {value!r}: wanted a number from 0 to {top}", what=what, value=value, top=top
+        )

@@ -106,12 +106,22 @@ class Counter:
             age = books.now - self._received(sold)
             if not 0 <= age <= 60 * minutes:
                 raise SaleRefused(
-                    f"slip {place}: sold {age // 60} minutes ago, void within {minutes}"
+                    "slip {slip}: sold {age} minutes ago, void within {minutes}",
+                    slip=place,
+                    age=age // 60,
+                    minutes=minutes,
                 )
             if clerk != sold.clerk:
-                raise SaleRefused(f"slip {place}: sold by clerk {sold.clerk}, not {clerk}")
+                raise SaleRefused(
+                    "slip {slip}: sold by clerk {clerk}, not {other}",
+                    slip=place,
+                    clerk=sold.clerk,
+                    other=clerk,
+                )
             if self._on_card(sold):
-                raise SaleRefused(f"slip {place}: it is on the card; it is given back as a refund")
+                raise SaleRefused(
+                    "slip {slip}: it is on the card; it is given back as a refund", slip=place
+                )
             undone = sold._replace(place=0, key=key, kind=VOID, of=place, cents=-sold.cents,
                                    rounding=-sold.rounding)  # fmt: skip
             return self.enter(books, undone), True
@@ -169,7 +179,7 @@ class Counter:
             try:
                 check(self.database, self.ledger.rerater.tariffs, order, now)
             except ActionRefused as error:
-                raise SaleRefused(str(error)) from None
+                raise SaleRefused(str(error)).told_as(error.sentence, **error.fields) from None
             return
         rows = self.database.rows("SELECT issuer FROM cards WHERE id = ?", (sale.card,))
         if not rows:
@@ -189,9 +199,15 @@ class Counter:
                     f" {fee}, and nothing goes onto the card"
                 )
         elif offer is None or sale.product not in offer.numbers():
-            raise SaleRefused(f"product {sale.product}: the issuer's tariff has none")
+            raise SaleRefused(
+                "product {product}: the issuer's tariff has none", product=sale.product
+            )
         elif sale.product not in offer.numbers(sale.channel):
-            raise SaleRefused(f"product {sale.product}: {sale.channel} does not sell it")
+            raise SaleRefused(
+                "product {product}: {channel} does not sell it",
+                product=sale.product,
+                channel=sale.channel,
+            )
         else:
             self._check_price(sale, issuer, now)
 
@@ -207,8 +223,12 @@ class Counter:
             near = sorted(offered, key=lambda cents: (abs(cents - sale.cents), cents))[:NEAREST]
             said = ", ".join(map(str, sorted(near))) or "no price at all"
             raise SaleRefused(
-                f"product {sale.product} for {sale.cents} cents: no zones, group and length cost so"
-                f" much by {sale.channel}; the tariff says {said}"
+                "product {product} for {cents} cents: no zones, group and length cost so "
+                "much by {channel}; the tariff says {said}",
+                product=sale.product,
+                cents=sale.cents,
+                channel=sale.channel,
+                said=said,
             )
 
     def _costs(self, tariff: Tariff, sale: Sale, at: int) -> frozenset[int]:
@@ -227,14 +247,19 @@ class Counter:
     def sold(self, device: int, place: int) -> Slip:
         found = self.find("device = ? AND place = ?", device, place)
         if found is None or found.of or found.kind in (DEPOSIT, PAYOUT):
-            raise SaleRefused(f"device {device}, slip {place}: no such sale")
+            raise SaleRefused(
+                "device {device}, slip {slip}: no such sale", device=device, slip=place
+            )
         return found
 
     def refuse_ended(self, sold: Slip) -> None:
         before = self.find("device = ? AND of = ?", sold.device, sold.place)
         if before is not None:
             raise SaleRefused(
-                f"slip {sold.place}: given back before as {before.kind} {before.place}"
+                "slip {slip}: given back before as {kind} {other}",
+                slip=sold.place,
+                kind=before.kind,
+                other=before.place,
             )
 
     def _on_card(self, sold: Slip) -> bool:
@@ -262,14 +287,23 @@ class Counter:
                before.paid, before.channel, before.clerk, before.shift)  # fmt: skip
         if now[: len(said)] != said or before.device != device:
             raise SaleRefused(
-                f"key {before.key}: is slip {before.place} of device {before.device} with other"
-                " values; the first stands, nothing was changed"
+                "key {key}: is slip {slip} of device {device} with other values; the first "
+                "stands, nothing was changed",
+                key=before.key,
+                slip=before.place,
+                device=before.device,
             )
 
 
 def _check_number(what: str, value: int, low: int, top: int) -> None:
     if type(value) is not int or not low <= value <= top:
-        raise SaleRefused(f"{what} {value!r}: wanted a number from {low} to {top}")
+        raise SaleRefused(
+            "{what} {value!r}: wanted a number from {low} to {top}",
+            what=what,
+            value=value,
+            low=low,
+            top=top,
+        )
 
 
 def check_key(key: str) -> None:

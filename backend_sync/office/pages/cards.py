@@ -143,7 +143,7 @@ class Cards(Subject):
                     listing.decide(books, Policy(), chosen, decision, user.name, agreement)
                 listing.publish(ledger.database, self.place.tariffs)
         except (ListingError, Refused) as error:
-            return self._account(request, wanted, 0, str(error))
+            return self._account(request, wanted, 0, self.frame.refusal(request, error))
         return lead_to(f"/cards/accounts/{card}")
 
     def _act(self, request: Request, number: str, act: str, reason: str) -> Response:
@@ -156,10 +156,13 @@ class Cards(Subject):
             acts = card_states.acts_from(state, card_states.kind_of(place))
             after = [one.state_after for one in acts if one.name == act]
             if not after:
-                raise Refused(f"{act or 'this'}: not possible for a card that is {state}")
+                raise Refused(
+                    "{act}: not possible for a card that is {state}", act=act or "this", state=state
+                )
             self.registers.cards.become(user, [span], after[0], reason=reason)
         except Refused as error:
-            said = str(error).replace(f"card {span.number(span.first)}", "the card")
+            said, typed = self.frame.refusal(request, error), span.number(span.first)
+            said = said.replace(f"card {typed}", "the card").replace(f" {typed}", "")  # on no page
             return self._card(request, number, said)
         return self._card(request, number, "", done=True)
 

@@ -90,7 +90,7 @@ class OperatingPages(Subject):
         except ValueError:
             return self.frame.message(request, "bad_form", 400)
         except OperatingRefused as error:
-            return self._version(request, version, from_day, str(error))
+            return self._version(request, version, from_day, self.frame.refusal(request, error))
         return lead_to(f"{HOME}?operator={found.operator}")
 
     def download(self, request: Request, version: int) -> Response:
@@ -109,7 +109,7 @@ class OperatingPages(Subject):
             owner = Owner(user.scope.authority, number)
             found = operating.upload(user.scope, user.name, owner, stream)
         except OperatingRefused as error:
-            return self._overview(request, number, 1, str(error))
+            return self._overview(request, number, 1, self.frame.refusal(request, error))
         return lead_to(f"{HOME}/{found.id}")
 
     def _overview(self, request: Request, operator: int, page: int, refused: str) -> Response:

@@ -67,7 +67,7 @@ class Reports(Subject):
         try:
             found = as_values(self._made(report, user, texts), language)
         except ReportRefused as error:
-            refused = str(error)
+            refused = self.frame.refusal(request, error)
         return self.frame.shown(
             request, "report.html", 409 if refused else 200, report=report, found=found,
             refused=refused, texts=texts, title=word(f"report_{name}", language),
@@ -83,7 +83,7 @@ class Reports(Subject):
         try:
             table = self._made(report, user, _texts(request, report))
         except ReportRefused as error:
-            return self.frame.message(request, "not_done", 409, str(error))
+            return self.frame.message(request, "not_done", 409, self.frame.refusal(request, error))
         return self._sent(request, table, name, form)
 
     def queries(self, request: Request) -> Response:
@@ -102,7 +102,7 @@ class Reports(Subject):
                 saved = SavedQueries(database, self.clock)
                 saved.save(user, user.scope.authority, name, parse(body))
         except ReportRefused as error:
-            return self._queries(request, str(error), body)
+            return self._queries(request, self.frame.refusal(request, error), body)
         return lead_to(f"/queries/{name}?version=0")
 
     def query(
@@ -119,7 +119,7 @@ class Reports(Subject):
         try:
             table = self._answered(user_of(request), name, version)
         except ReportRefused as error:
-            return self.frame.message(request, "not_done", 409, str(error))
+            return self.frame.message(request, "not_done", 409, self.frame.refusal(request, error))
         return self._sent(request, table, name, form)
 
     def produce(self, request: Request, name: str, version: int = Field(ge=1, le=1000)) -> Response:
@@ -153,7 +153,7 @@ class Reports(Subject):
             if version is not None and (MAKE in user.rights or APPROVE in user.rights):
                 found = saved.version(own, name, version)
         if found is None:
-            raise ReportRefused(f"{name[:70]!r}: not in production")
+            raise ReportRefused("{name!r}: not in production", name=name[:70])
         scope = allowed(user, found.query.of.right)
         tariffs = every_tariff(self.tariffs)
         with Reader(self.place.url(), self.clock) as reader:
@@ -200,7 +200,7 @@ class Reports(Subject):
         try:
             found = as_values(self._answered(user, name, version), language)
         except ReportRefused as error:
-            refused = refused or str(error)
+            refused = refused or self.frame.refusal(request, error)
         return self.frame.shown(
             request, "query.html", 409 if refused else 200, name=name, found=found,
             refused=refused, versions=versions[::-1], produced=produced, every=every,
@@ -221,7 +221,7 @@ class Reports(Subject):
             try:
                 act(saved, user, own)
             except ReportRefused as error:
-                return self._query(request, name, None, str(error))
+                return self._query(request, name, None, self.frame.refusal(request, error))
         return lead_to(f"/queries/{name}")
 
 

@@ -44,7 +44,7 @@ class Settlement(Subject):
         try:
             number = self._day(day)
         except SettlementError as error:
-            return self._every(request, 0, str(error), day)
+            return self._every(request, 0, self.frame.refusal(request, error), day)
         with self.place.books() as database:
             if found := settled.closed_before(database, number):
                 return lead_to(f"/settlement/{found}")
@@ -58,7 +58,7 @@ class Settlement(Subject):
             with self.place.ledger(self.clock, user_of(request).scope.authority) as ledger:
                 closed = close_day(ledger, number, hashes_of(read_packages(self.place.tariffs)))
         except SettlementError as error:
-            return self._every(request, 0, str(error), day)
+            return self._every(request, 0, self.frame.refusal(request, error), day)
         return lead_to(f"/settlement/{closed.number}")
 
     def verify(self) -> Response:

@@ -166,7 +166,7 @@ class Timetables(Subject):
         except NotThere:
             return self.frame.message(request, "no_page", 404)
         except OperatingRefused as error:
-            return self._blocks(request, version, day, route, 1, str(error))
+            return self._blocks(request, version, day, route, 1, self.frame.refusal(request, error))
         return lead_to(f"{HOME}/{version}/blocks?{urlencode({'day': day, 'route': route})}")
 
     def dissolve(
@@ -182,7 +182,7 @@ class Timetables(Subject):
         except NotThere:
             return self.frame.message(request, "no_page", 404)
         except OperatingRefused as error:
-            return self._blocks(request, version, day, "", 1, str(error))
+            return self._blocks(request, version, day, "", 1, self.frame.refusal(request, error))
         return lead_to(f"{HOME}/{version}/blocks?{urlencode({'day': day})}")
 
     def download(self, request: Request, version: int) -> Response:
