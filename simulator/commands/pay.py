@@ -1,7 +1,7 @@
 """A payment provider to click through: pay or cancel what the web shop asks for; no money moves.
 
-It reads the key that the shop signs with, as `tornello shop set-up` made it. Its list of payments is
-at /payments.csv, and / gives payments back. Runs until Ctrl-C.
+It reads the key that the shop signs with, as `tornello shop set-up` made it. Its list of payments
+is at /payments.csv, and / gives payments back. Runs until Ctrl-C.
 """
 
 import argparse
