@@ -11,6 +11,8 @@ from psycopg import errors
 
 import backend_sync.deploy
 from backend_sync.deploy.main import main
+from backend_sync.health.exposition import exposition
+from backend_sync.health.figures import books_figures
 from backend_sync.ledger.schema import metadata
 from backend_sync.storage.append_only import books_of
 from backend_sync.storage.database import Database
@@ -106,6 +108,12 @@ def test_the_reports_role_reads_and_no_more_whatever_it_sets(ready):
     with Database(url.render_as_string(hide_password=False)) as database:
         assert database.value("SELECT count(*) FROM postings") > 0
         assert database.value("SELECT count(*) FROM suspense") == 1  # a view
+        figures = exposition(books_figures(database, MORNING + 3600)).splitlines()
+        entries = database.value("SELECT count(*) FROM entries")
+    for line in ("tornello_settlements_total 1", 'tornello_suspense_lines{state="open"} 1',
+                 'tornello_devices{seen="older"} 0',
+                 f"tornello_entries_total {entries}"):  # fmt: skip
+        assert line in figures, figures
     assert refused(url, "INSERT INTO settings VALUES ('x', 'y')") is errors.ReadOnlySqlTransaction
     with connected(url) as connection:
         connection.execute("SET default_transaction_read_only = off")

@@ -6,7 +6,6 @@ import re
 import socket
 import ssl
 import subprocess
-import sys
 from pathlib import Path
 
 import httpx
@@ -14,96 +13,26 @@ import pytest
 from starlette.testclient import TestClient
 
 import backend_sync.deploy
-from backend_sync.api.app import add_api, make_api
 from backend_sync.api.keys import Keys
-from backend_sync.api.opening import open_database as open_api
-from backend_sync.api.part import Parts
 from backend_sync.edge_states import HELD_FILE
 from backend_sync.health.exposition import exposition, metric
-from backend_sync.health.figures import books_figures, figures_of
-from backend_sync.health.readiness import FREE_BYTES_LEAST, Readiness
+from backend_sync.health.figures import figures_of
+from backend_sync.health.readiness import FREE_BYTES_LEAST
 from backend_sync.health.watch import Watch
-from backend_sync.ledger.place import Place
 from backend_sync.log_lines import LogLines
 from edge_agent import figures as edge_figures
+from simulator.bench.plans import Planner, listening
 from tests.backend_sync.deployed_broker import PATIENCE_S, certificates, free_port, until
-from tests.backend_sync.office_world import ORIGIN, Office
 from tests.backend_sync.registers_world import SECRET
-from tests.backend_sync.sealed_devices import ManualClock
-from tests.backend_sync.test_office_subjects import LARGE
+from tests.backend_sync.watched_office import Program, Watched
 from tests.edge_agent.test_log_lines import STATUS as EDGE_STATUS
 
 INLAND = Path(backend_sync.deploy.__file__).parent
-# A line of Prometheus' text format: name, labels, value.
-SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z]+="[^"]*",?)+)\})? (\S+)')
 
 
 class Terminal(io.StringIO):
     def isatty(self):
         return True
-
-
-class Program:
-    """`tornello ledger serve` of a folder, on any free port; its standard error goes to a file."""
-
-    def __init__(self, folder, log):
-        self.log = log
-        command = [sys.executable, "-m", "backend_sync", "office", "serve", str(folder), "--port",
-                   "0", "--register", str(folder), "--behind-tls"]  # fmt: skip
-        with log.open("wb") as said:
-            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True)
-        self.address = self.process.stdout.readline().split()[1]
-
-    def lines(self):
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
-
-    def close(self):
-        self.process.terminate()
-        self.process.communicate(timeout=60)
-
-
-class Watched:
-    """The office and the interfaces behind the watch, as `ledger serve` puts them together."""
-
-    def __init__(self, folder):
-        self.office = Office(folder)
-        self.place, clock = Place(str(folder)), self.office.clock
-        self.waits = ManualClock()
-        self.waits.now = clock.utc_seconds()
-        self.log, self.free = io.StringIO(), FREE_BYTES_LEAST
-        self.machines = open_api(folder)
-        parts = Parts(self.place, self.office.registers, self.machines, self.office.database, clock,
-                      lambda n: bytes(n))  # fmt: skip
-        ready = Readiness(self.place, self.office.registers, lambda folder: self.free)
-        both = add_api(self.office.app, make_api(parts, log=lambda line: None))
-        self.watch = Watch(
-            both, self.waits, LogLines(self.log, clock), lambda n: bytes(n), ready.checks,
-            lambda: figures_of(self.place, clock), ["10.0.0.9"],
-        )  # fmt: skip
-
-    def client(self, address="127.0.0.1"):
-        return TestClient(self.watch, headers=ORIGIN, follow_redirects=False,
-                          client=(address, 5000), raise_server_exceptions=False)  # fmt: skip
-
-    def close(self):
-        self.machines.close()
-        self.office.close()
-
-    def later(self):
-        """Let what was answered be asked anew."""
-        self.waits.ms += 10_000
-
-    def lines(self):
-        return [json.loads(line) for line in self.log.getvalue().splitlines()]
-
-    def figures(self, client=None):
-        """Return {(name, labels): value} of /metrics."""
-        self.later()
-        text = (client or self.client()).get("/metrics").text
-        lines = [line for line in text.splitlines() if not line.startswith("#")]
-        found = [SAMPLE.fullmatch(line) for line in lines]
-        assert all(found), lines
-        return {(row[1], row[2] or ""): float(row[3]) for row in found}
 
 
 @pytest.fixture(scope="module")
@@ -157,19 +86,11 @@ def test_metrics_are_for_this_machine_and_named_ones_only(shared):
 
 @pytest.mark.requirement("W-155")
 def test_no_figure_reads_a_book_through(shared):
-    with shared.place.books() as database:
-        asked = []
-        rows = database.rows
-        database.rows = lambda sql, values=(): asked.append((sql, values)) or rows(sql, values)
-        books_figures(database, shared.office.clock.utc_seconds())
-        del database.rows
-        for sql, values in asked:
-            for step in database.rows(f"EXPLAIN QUERY PLAN {sql}", values):
-                words = step[-1].split()
-                is_large = words[1] in {*LARGE, "e", "p"}
-                newest_row = sql.endswith("FROM entries ORDER BY id DESC LIMIT 1")
-                assert words[0] != "SCAN" or not is_large or newest_row, (sql, step)
-    assert len(asked) > 5
+    with listening() as heard:
+        figures_of(shared.place, shared.office.clock)
+    with Planner() as planner:
+        assert planner.scans(heard) == {}
+    assert len(heard.queries) > 5
 
 
 def test_ready_says_what_it_waits_for(shared):
