@@ -83,7 +83,7 @@ def _verify(options: argparse.Namespace) -> Answer:
         found = examine(copy)
         return 0, found, [f"{copy}: whole", f"head {found['head']}"]
     found = verify_backup(copy)
-    verdict = f"{len(found['wrong'])} are damaged" if found["wrong"] else "all whole"
+    verdict = f"damaged: {len(found['wrong'])}" if found["wrong"] else "all whole"
     size = f"{copy}: {found['files']} files, {found['bytes']:,} bytes: {verdict}"
     lines = [*found["wrong"], size]
     return int(bool(found["wrong"])), found, [*lines, f"head {found['head']}"]
@@ -125,7 +125,7 @@ def _settled(folder: Path, named: str, path: Path, now: int) -> list[str]:
             trail = None
         keys = settle_keys(stack.enter_context(open_api(path.parent)), trail, now)
     why = f" ({keys.reason})" if keys.reason else ""
-    said = [f"api.db: {len(keys.withdrawn)} keys are withdrawn{why}: {', '.join(keys.withdrawn)}"]
+    said = [f"api.db: keys withdrawn{why}: {', '.join(keys.withdrawn)}"]
     said *= bool(keys.withdrawn)
     return said + [f"api.db: made since, to be made again: {', '.join(keys.lost)}"] * bool(
         keys.lost

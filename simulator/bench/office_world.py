@@ -131,7 +131,10 @@ class World:
             said.append(message)
 
         began = perf_counter()
-        await self.app(scope, receive, send)
+        try:
+            await self.app(scope, receive, send)
+        except Exception as error:  # noqa: BLE001 - a server would answer 500 and go on
+            return Answer(500, {}, repr(error).encode(), perf_counter() - began)
         took = perf_counter() - began
         headers = {name.decode(): text.decode() for name, text in said[0]["headers"]}
         whole = b"".join(part.get("body", b"") for part in said[1:])

@@ -153,7 +153,7 @@ def test_a_key_that_was_withdrawn_since_is_not_good_again(lived, place, capsys):
     code, said = restored(place, capsys)
     gone, new = lived.gone.split("_")[1], lived.new.split("_")[1]
     assert code == 0 and "api.db: no SQLite database: the copy was put back" in said
-    assert f"1 keys are withdrawn: {gone} (otto)" in said
+    assert f"api.db: keys withdrawn: {gone} (otto)\n" in said
     assert f"to be made again: {new} (ole)" in said
     good = rows(place / "api.db", "SELECT id FROM api_keys WHERE withdrawn = 0")
     assert (lived.kept.split("_")[1],) in good and (gone,) not in good
