@@ -168,7 +168,8 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
             body = (f"<p>{html.escape(asked['merchant'])}: {cents // 100}.{cents % 100:02d}"
                     f" {html.escape(asked['currency'])}. No money moves here.</p>"
                     f'<form method="post" action="/pay">{hidden}'
-                    '<button name="do" value="pay">Pay</button> <button name="do" value="cancel">Cancel</button></form>')  # fmt: skip
+                    '<button name="do" value="pay">Pay</button>'
+                    ' <button name="do" value="cancel">Cancel</button></form>')  # fmt: skip
             self._answer(200, PAGE.format(title="Simulated payment", body=body))
 
         def _answer(self, status: int, text: str, kind: str = "text/html") -> None:
