@@ -31,7 +31,7 @@ from tests.backend_sync.operating.planners import TOWN_FEED, zipped
 # Who asks, by the right of a route: somebody who finds something.
 ASKS = {"sales.make": "carl", "own.see": "wanda", "cards.serve": "dora", "customers.change": "dora",
         "depot.exchange": "olli", "operating.change": "olli"}  # fmt: skip
-EACH, EACH_FULL, WALKED_FULL, WANTED_FULL = 3, 260, 6_000, 20_000
+EACH, EACH_FULL, WALKED_FULL, WANTED_FULL = 2, 260, 6_000, 20_000
 OPERATIONS = {f"{row.method} {BASE}{row.path}": row for row in ROUTES}
 TESTED = OPERATIONS.keys() - {f"GET {BASE}/openapi.json"}  # schemathesis reads that one itself
 # The document cannot say which bytes are a batch, whether arro3 is there, nor that who is bound
