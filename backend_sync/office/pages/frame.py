@@ -87,7 +87,7 @@ class Frame:
         language = self.language(request)
         text = self.templates.get_template(template).render(
             t=texts(language), lang=language, languages=LANGUAGES, user=user,
-            menu=self.menu_of(user), path=request.url.path, here=self._here(request),
+            menu=self.menu_of(user), path=request.url.path, subject=self._here(request),
             called=self.called(user, language), **values,
         )  # fmt: skip
         return HTMLResponse(text, status)
