@@ -1,7 +1,7 @@
 """Cash: a sale voided, a seller's shift closed, its cash counted blind by another, and paid in.
 
-The rules are `sales/counter.py`'s and `sales/cash_up.py`'s. A shift's figures are shown to nobody
-before its cash is counted and its evidence is complete. Source: W-17, W-21, X-15, R-13; T18.
+The rules are `sales/counter.py`'s and `sales/cash_up.py`'s. What a shift's cash should be is shown
+here to nobody before it is counted and its evidence is complete. Source: W-17, W-21, X-15, R-13; T18.
 """
 
 from contextlib import closing
