@@ -17,7 +17,7 @@ from backend_sync.deploy.main import main
 from backend_sync.tls import client_context
 
 SHIPPED = Path(backend_sync.deploy.__file__).parent / "mosquitto.conf"
-PATIENCE_S = 60
+PATIENCE_S = 150
 AREA = 244
 # MQTT 3.1.1 CONNECT of client "x"; its answer begins with 0x20.
 CONNECT = bytes.fromhex("100d00044d51545404020000000178")
