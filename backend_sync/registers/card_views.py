@@ -95,12 +95,14 @@ def is_seen(database: Database, by: User, number: int) -> bool:
 
 
 def undone(database: Database, found: list[Document]) -> set[int]:
-    """Return the numbers of those documents that an undo stands against."""
+    """Return the numbers of those documents that an undo stands against: one of the same cards."""
     return {
-        row[0]
-        for row in database.rows_in(
-            "SELECT undoes FROM card_documents WHERE undoes > 0 AND undoes IN {}",
-            [document.number for document in found],
+        document.number
+        for document in found
+        if database.rows(
+            "SELECT 1 FROM card_documents WHERE authority = ? AND first = ? AND last = ?"
+            " AND undoes = ? LIMIT 1",
+            (*document.span, document.number),
         )
     }
 

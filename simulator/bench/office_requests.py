@@ -35,6 +35,7 @@ MONTH = 30
 # What a page's or an operation's path names; a report and its file are asked for every report.
 OBJECTS = {
     "/slips/{device}/{place}": f"/slips/{TILL}/1", "/cards/accounts/{card}": "/cards/accounts/1",
+    "/sales/shifts/{device}/{epoch}/{shift}/{clerk}": f"/sales/shifts/{TILL}/64/1/5",
     "/devices/{number}": "/devices/1", "/queries/{name}": "/queries/weekly",
     "/queries/{name}/file.{form}": "/queries/weekly/file.csv",
     "/settlement/close": "/settlement/close?day=TODAY",
