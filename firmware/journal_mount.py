@@ -13,7 +13,6 @@ from card_layouts.records.chain import chain_next
 from card_layouts.records.slot import (
     SLOT_BYTES,
     SLOT_HEADER,
-    SLOT_MAGIC,
     SLOTS_PER_BLOCK,
     Sealer,
 )
@@ -115,17 +114,19 @@ class MountedJournal:
             return
         place = self._blocks.slot_place(self._ordinal, newest)
         if was_wiped or not self._program_slot(place):
-            self._copy_slot()
+            if not self._copy_slot():
+                self._program_slot(place)  # where it is, then: better than not at all
 
     def _copy_slot(self):
-        """Program `_slot` once more where nothing was, if the block has room for that."""
+        """Program `_slot` once more where nothing was; False if the block has no room for that."""
         self._leave_out()
         while self._index < SLOTS_PER_BLOCK:
             place = self._blocks.slot_place(self._ordinal, self._index)
             self._index += 1
             if self._program_slot(place):
-                return
+                return True
             self._flash.program(place, ZEROS)
+        return False
 
     def _leave_out(self):
         """Give up the first slot after a mount: a cut may have begun to program it unseen."""
@@ -141,16 +142,26 @@ class MountedJournal:
         return self._check == self._slot
 
     def _wipe_torn(self, ordinal, first_seq):
-        """Give 00 to torn slots at the end of a block: the next one begins with their number."""
-        for index in range(SLOTS_PER_BLOCK - 2, SLOTS_PER_BLOCK):
+        """Give 00 to what is torn at the end of a block; True if it holds an entry before that.
+
+        The next block begins with `first_seq`, the number of what is torn. As many slots are as
+        cuts came one after another, and bits that are not sure may say anything.
+        """
+        for index in range(SLOTS_PER_BLOCK - 1, -1, -1):
             place = self._blocks.slot_place(ordinal, index)
             self._flash.read(place, self._check)
-            if self._check[0] == SLOT_MAGIC and SLOT_HEADER.get(self._check, "seq") >= first_seq:
+            if self._check == BLANK_SLOT or self._check == ZEROS:
+                continue
+            seq = SLOT_HEADER.get(self._check, "seq")
+            if seq < first_seq and slot_holds(self._check, seq):
+                return True
+            if seq != first_seq - 1:  # else the newest entry itself, where no copy had room
                 self._flash.program(place, ZEROS)
+        return False
 
     def _find_oldest(self):
         """Go back over the blocks that are still there; their keys must be gone."""
-        oldest = self._ordinal
+        oldest, is_torn = self._ordinal, True
         self._first_kept = self._first_seq
         for ordinal in range(self._ordinal - 1, self._ordinal - self._blocks.count, -1):
             if ordinal < 0 or not self._blocks.load(ordinal):
@@ -158,8 +169,8 @@ class MountedJournal:
             if self._page_fits(ordinal, self._first_kept) and self._reaches(ordinal, oldest):
                 oldest = ordinal
                 self._first_kept = self._blocks.get("first_seq")
-            if ordinal == self._ordinal - 1:
-                self._wipe_torn(ordinal, self._first_seq)
+            if is_torn:
+                is_torn = not self._wipe_torn(ordinal, self._first_seq)
             if ordinal == self._ordinal - 1 or self._blocks.has_keys():
                 self._blocks.zero_keys(ordinal)  # a cut may have left them half gone
         self._oldest = self._keep = oldest

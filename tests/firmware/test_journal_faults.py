@@ -7,6 +7,7 @@ import pytest
 
 from card_layouts.answers import ACCEPTED
 from card_layouts.records.block_page import block_page_key, pack_block_page, unpack_block_page
+from card_layouts.records.chain import chain_next
 from card_layouts.records.entries import INTENT
 from card_layouts.records.slot import HEADER_PAGE
 from firmware.journal import Journal
@@ -94,6 +95,24 @@ def test_a_torn_entry_whose_wiping_is_cut_is_given_up_or_kept_for_good(used, ope
             assert (again.head_seq, again.H) == (journal.head_seq, journal.H), seed
             assert again.open_intents == journal.open_intents
             assert again.read_slot(head + 1, slot) and again.chain_at(head + 1) is not None
+
+
+@pytest.mark.parametrize("used", [24, 25, 26, 27])
+def test_a_torn_entry_that_no_boot_lived_to_wipe_stays_out_of_the_next_block(used):
+    for seed in range(40):
+        flash, head = cut_append(used, 0, NEARLY_BITS, seed)
+        for _ in range(SLOTS - used):  # each leaves out one slot more, and wipes nothing
+            switched_on(flash, FlashCut(2, 0, seed))
+        journal, slot = switched_on(flash), bytearray(128)
+        while journal.head_seq <= head:
+            journal.append(REFUSAL, bytes(96))
+        assert journal.read_slot(head + 1, slot)
+        made = bytes(slot) if journal.H == chain_next(journal.chain_at(head), slot) else b""
+        for _ in range(40):
+            again = switched_on(flash)
+            assert again.read_slot(head, slot)  # as a dock reads: one behind the other
+            assert again.read_slot(head + 1, slot) and slot == made, seed
+            assert again.chain_at(head + 1) == journal.H, seed
 
 
 @pytest.mark.parametrize("kind", FAULTS)
