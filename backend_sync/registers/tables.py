@@ -48,6 +48,9 @@ card_documents = append_only(
     )
 )
 
+# Is a document undone? Else every question about a range would read all documents.
+UNDONE = Index("ix_card_documents_undoes", card_documents.c.undoes)
+
 # What the documents come to: disjoint ranges, neighbours that are alike are one row.
 card_ranges = Table(
     "card_ranges",
