@@ -48,9 +48,21 @@ def slips_of(database: Database, name: ShiftName) -> list[tuple[int, int, Slip]]
 
 
 def last_slip(database: Database, name: ShiftName, clerk: int) -> int:
-    """Return the number of the last slip of a clerk's shift, 0 when it has none."""
-    places = (slip.place for _, _, slip in slips_of(database, name) if slip.clerk == clerk)
-    return max(places, default=0)
+    """Return the number of the last slip of a clerk's shift, 0 when it has none: from the end."""
+    rows = database.rows(
+        "SELECT place FROM slips WHERE device = ? AND shift = ? AND clerk = ?"
+        " ORDER BY place DESC LIMIT 1",
+        (name.device, name.shift, clerk),
+    )
+    return int(rows[0][0]) if rows else 0
+
+
+def slips_before(database: Database, name: ShiftName, clerk: int, last: int, most: int) -> int:
+    """Return how many slips a clerk's shift has among the last `most` up to one of its device."""
+    return int(database.value(
+        "SELECT count(*) FROM slips WHERE device = ? AND place > ? AND place <= ? AND shift = ?"
+        " AND clerk = ?", (name.device, last - most, last, name.shift, clerk),
+    ))  # fmt: skip
 
 
 def closed_at(database: Database, name: ShiftName, clerk: int) -> int:

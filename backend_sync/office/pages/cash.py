@@ -1,7 +1,8 @@
 """Cash: a sale voided, a seller's shift closed, its cash counted blind by another, and paid in.
 
 The rules are `sales/counter.py`'s and `sales/cash_up.py`'s. What a shift's cash should be is shown
-here to nobody before it is counted and its evidence is complete. Source: W-17, W-21, X-15, R-13; T18.
+here to nobody before it is counted and its evidence is complete.
+Source: W-17, W-21, X-15, R-13; T18.
 """
 
 from contextlib import closing
@@ -21,9 +22,10 @@ from backend_sync.sales.cash_up import CashUp, CashUpRefused
 from backend_sync.sales.counter import FEE, LOAD, PRODUCT, Counter, SaleRefused
 from backend_sync.sales.finding import judge
 from backend_sync.sales.shift_journal import EPOCHS, ShiftName
-from backend_sync.sales.till import TILL, closed_at, last_slip, slips_of, till_name
+from backend_sync.sales.till import TILL, closed_at, last_slip, slips_before, till_name
 
 SHIFT_MOST = 4_095
+SLIPS_MOST = 5_000  # that one shift is looked for in
 CASH_DIGITS = 6  # of euros on a table
 TAKE = "cash.take"
 SHIFT_PATH = "/sales/shifts/{device}/{epoch}/{shift}/{clerk}"
@@ -139,8 +141,8 @@ class Cash(Subject):
                 shift = shift or last_shift(last_slips(database, till.device), till.clerk)
                 closed = closed_at(database, till_name(till.device, shift), till.clerk)
                 name = till_name(till.device, shift)
-                own = [slip for _, _, slip in slips_of(database, name) if slip.clerk == till.clerk]
-                slips, last = len(own), max((slip.place for slip in own), default=0)
+                last = last_slip(database, name, till.clerk)
+                slips = slips_before(database, name, till.clerk, last, SLIPS_MOST)
         return self.frame.shown(
             request, "own_shift.html", 409 if refused else 200, till=till, shift=shift,
             closed=closed, slips=slips, last=last, refused=refused,
