@@ -6,6 +6,7 @@ made. Both are read from the newest end. Source: W-5, W-10, W-17, W-108, W-154; 
 
 from typing import NamedTuple
 
+from backend_sync.ledger.results import BITS, POSTED, state_of
 from backend_sync.office.devices import last_ride
 from backend_sync.office.today import DAY_S, first_since
 from backend_sync.registers.rights import Scope
@@ -27,6 +28,13 @@ class Sold(NamedTuple):
     product: int
     slips: int
     cents: int
+
+
+class Loaded(NamedTuple):
+    """Where and when what was sold went onto its card: device time, s since 2020."""
+
+    device: int
+    at: int
 
 
 class Shift(NamedTuple):
@@ -140,3 +148,15 @@ def is_own(database: Database, tills: TillDevices, scope: Scope, device: int, ep
     if epoch == TILL:
         return not scope.operator and tills.is_of(device, scope.authority)
     return last_ride(database, scope, device, epoch) is not None
+
+
+def loaded_at(database: Database, card: int | None, action: int) -> Loaded | None:
+    """Return where an action went onto its card, once its entry counts; None: not yet known."""
+    for entry, device, at in database.rows(
+        "SELECT a.id, e.device, a.at FROM action_entries a JOIN entries e ON e.id = a.id"
+        " WHERE a.action = ? AND a.card = ? ORDER BY a.id", (action, card),
+    ):  # fmt: skip
+        rows = database.rows("SELECT rule FROM evidence WHERE pending = ?", (entry,))
+        if state_of(sum({BITS[rule] for (rule,) in rows})) == POSTED:
+            return Loaded(int(device), int(at))
+    return None

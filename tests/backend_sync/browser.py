@@ -52,7 +52,7 @@ FAULTS = """(() => {
   for (const field of all("input:not([type=hidden]), select, textarea"))
     say(!field.labels.length, `field ${field.name} has no label`);
   for (const button of all("button"))
-    say(!button.innerText.trim() && !button.getAttribute("aria-label"), "a button without a name");
+    say(!button.textContent.trim() && !button.getAttribute("aria-label"), "a nameless button");
   for (const link of all("a")) say(!link.textContent.trim(), `link ${link.href} has no words`);
   for (const image of all("svg, img"))
     say(!(image.getAttribute("aria-labelledby") || "").split(" ").some((id) =>
@@ -62,7 +62,8 @@ FAULTS = """(() => {
     say(!table.querySelector("th[scope=col]"), "a table whose columns have no heads");
   }
   for (const field of all("[aria-describedby]"))
-    say(!document.getElementById(field.getAttribute("aria-describedby")), "described by nothing");
+    for (const id of field.getAttribute("aria-describedby").trim().split(/ +/))
+      say(!document.getElementById(id), `described by ${id}, which is not there`);
   const ids = all("[id]").map((one) => one.id);
   say(new Set(ids).size !== ids.length, "two elements with one id");
   for (const one of all("p, dt, dd, td, th, a, button, label, legend, h1, h2, small, summary")) {
@@ -89,7 +90,7 @@ class Browser:
         os.close(command)
         os.close(answer)
         self.read, self.number, self.session, self.loaded = b"", 0, None, 0
-        self.requests, self.complaints, self.downloaded = [], [], []
+        self.shown, self.requests, self.complaints, self.downloaded = 0, [], [], []
         target = next(one for one in self.say("Target.getTargets")["targetInfos"]
                       if one["type"] == "page")  # fmt: skip
         words = {"targetId": target["targetId"], "flatten": True}
@@ -122,6 +123,7 @@ class Browser:
     def _note(self, event, said):
         """Keep what happened: pages loaded, addresses asked, complaints of the browser, files."""
         self.loaded += event == "Page.loadEventFired"
+        self.shown += event == "Page.frameNavigated"
         if event == "Network.requestWillBeSent":
             self.requests.append(said["request"]["url"])
         elif event == "Log.entryAdded" and said["entry"]["source"] != "network":
@@ -139,6 +141,13 @@ class Browser:
 
     def go(self, url):
         self.then(lambda: self.say("Page.navigate", url=url))
+
+    def back(self):
+        """Go back as the browser's own button does: a page that was kept is not loaded again."""
+        before = self.shown
+        self.js("history.back()")
+        while self.shown == before:
+            self.hear()
 
     def js(self, text):
         found = self.say("Runtime.evaluate", expression=text, returnByValue=True,

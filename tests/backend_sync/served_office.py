@@ -12,13 +12,15 @@ from secrets import token_bytes, token_hex
 from threading import Thread
 from time import time
 
+import httpx
+
 from backend_sync.clocks import SystemClock
 from backend_sync.registers.names import name_it
 from backend_sync.registers.passwords import Cost
 from backend_sync.shop.settings import read_key, write_settings
 from simulator.payment_provider import Provider
 from tests.backend_sync.ledger_databases import empty_ledger
-from tests.backend_sync.office_world import OTHERS, PEOPLE, Office, secret_of
+from tests.backend_sync.office_world import OTHERS, PEOPLE, Office, figure, secret_of
 from tests.backend_sync.settled_worlds import TOWN
 from tests.backend_sync.street_world import Street
 
@@ -101,14 +103,33 @@ class Walk:
         """Return an amount as it stands there, without its currency."""
         return self.browser.text(element).split()[0]
 
-    def sign_in(self, name):
+    def live_a_day(self):
+        """A load sold and put on the card at the counter, one by the web, taps, the day closed."""
+        office, street = self.office, self.office.street
+        with httpx.Client(base_url=self.url, headers={"Origin": self.url}, timeout=60) as clerk:
+            clerk.post("/sign-in", data={"name": "carl", "secret": secret_of("sales point")})
+            form = office.form(clerk)
+            slip = clerk.post("/sell", data=form, follow_redirects=True)
+        street.load(int(figure(slip.text, "action")), 2000)
+        street.tap(gate=0)
+        street.post()
+        street.order(3000)
+        street.publish(gate=1)
+        street.tap(gate=1)
+        street.order(4000)
+        street.post()
+        street.close_today()
+        street.tap(gate=0)
+        street.post()
+
+    def sign_in(self, name, secret=""):
         """Write name and password where the focus is led, and press Enter."""
         if self.path != "/sign-in":
             self.go("/sign-in")
         self.browser.wait_for_focus("[name=name]")
         self.browser.type(name)
         self.browser.tab_to("[name=secret]")
-        self.browser.type(secret_of(ROLE_OF.get(name, "authority")))
+        self.browser.type(secret or secret_of(ROLE_OF.get(name, "authority")))
         self.browser.enter()
         return self
 

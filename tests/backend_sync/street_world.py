@@ -11,12 +11,15 @@ from backend_sync.keyring.keyfile import make_keys, write_keys
 from backend_sync.keyring.local import LocalKeyring
 from backend_sync.ledger.place import Place
 from backend_sync.package_versions import PackageVersions
+from backend_sync.settlement.close import close_day
+from backend_sync.settlement.export import hashes_of, read_packages
 from card_layouts.cards.card_layout import CHANNEL_COUNTER
 from card_layouts.cards.issue import ISSUE, STATE_VERIFIED
 from card_layouts.packages.action_list import open_action_list
 from card_layouts.packages.manifest import LEASE
 from card_layouts.records.entries import CONFIG as CONFIG_TYPE
 from card_layouts.records.entries_device import CONFIG, CONFIG_SWITCHED
+from card_layouts.records.entries_service import ACT_LOAD
 from card_layouts.records.slot import SLOT_BYTES
 from firmware.station import Order
 from simulator.worlds.tap_world import (
@@ -92,6 +95,19 @@ class Street:
             with ledger.books() as books:
                 desk.review(books, desk.unreviewed(books))
                 desk.review(books, [self.account])
+
+    def order(self, cents):
+        """Order a load of the card by the web, paid; return its action number."""
+        now = self.clock.utc_seconds()
+        order = desk.Order(f"web-{cents}", self.account, ACT_LOAD, cents, "web", now,
+                           now + 30 * DAY_S)  # fmt: skip
+        with self.ledger() as ledger, ledger.books() as books:
+            return desk.create(books, order)[0]
+
+    def close_today(self):
+        with self.ledger() as ledger:
+            hashes = hashes_of(read_packages(self.place.tariffs))
+            close_day(ledger, self.clock.utc_seconds() // DAY_S, hashes)
 
     def publish(self, gate=0):
         """Give a gate the newest list of orders, as a dock does over night; return its lines."""

@@ -59,6 +59,9 @@ def test_loads_are_sold_tapped_settled_and_downloaded_to_the_cent(walk, tmp_path
     fare = LOAD - street.purse
     assert 0 < fare < FARE_MOST
     street.post()
+    walk.sign_in("carl").go(f"/slips/{DEVICE}/1")
+    assert "On the card since" in walk.browser.text("#on-card")
+    walk.sign_out()
     order = load_through_the_shop(walk)
     assert len(street.publish(gate=1)) == 1
     assert street.tap(gate=1) == ACCEPTED
@@ -100,6 +103,7 @@ def sell(walk):
     assert walk.path == f"/slips/{DEVICE}/1"
     assert walk.money("#to-pay") == euros(LOAD)
     action = int(walk.browser.text("#action"))
+    assert "Not on the card yet" in walk.browser.text("#on-card")
     walk.sign_out()
     return action
 

@@ -62,8 +62,10 @@ class Cash(Subject):
                 made, _ = Counter(ledger).void(key, device, place, till.clerk)
         except SaleRefused as error:
             said = self.frame.refusal(request, error)
+            with self.place.books() as database:
+                loaded = sold.loaded_at(database, slip.card, slip.action)
             return self.frame.shown(request, "slip.html", 409, slip=slip, refused=said,
-                                    may_void=False)  # fmt: skip
+                                    loaded=loaded, may_void=False)  # fmt: skip
         return lead_to(f"/slips/{device}/{made.place}")
 
     def own_shift(self, request: Request, shift: int = Query(0, ge=0, le=SHIFT_MOST)) -> Response:

@@ -13,6 +13,7 @@ from backend_sync.office.selling import (
     slip_of,
     undone,
 )
+from backend_sync.office.sold import loaded_at
 from backend_sync.office.tills import NUMBER_MOST, Till
 from backend_sync.registers.refusals import Refused
 from backend_sync.sales.choices import choices, load_limits
@@ -68,11 +69,12 @@ class Selling(Subject):
             own = till is not None and till.device == device and 0 < place <= NUMBER_MOST
             slip = slip_of(database, device, place) if own else None
             is_undone = own and undone(database, device, place)
+            loaded = loaded_at(database, slip.card, slip.action) if slip else None
         if slip is None:
             return self.frame.message(request, "no_page", 404)
         own_sale = slip.kind in (LOAD, PRODUCT, FEE) and till and till.clerk == slip.clerk
         return self.frame.shown(
-            request, "slip.html", slip=slip, refused="",
+            request, "slip.html", slip=slip, refused="", loaded=loaded,
             may_void=own_sale and not is_undone,
         )  # fmt: skip
 

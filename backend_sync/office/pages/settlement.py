@@ -6,8 +6,11 @@ from fastapi import Form as Field
 from fastapi import Query, Request
 from fastapi.responses import Response
 
+from backend_sync.actions.limits import tariff_at
+from backend_sync.catalogue import every_tariff
 from backend_sync.office import settled
 from backend_sync.office.pages.frame import Subject, lead_to, user_of
+from backend_sync.registers.rights import User
 from backend_sync.settlement.close import (
     FIRST_DAY,
     Closed,
@@ -19,8 +22,10 @@ from backend_sync.settlement.close import (
 from backend_sync.settlement.export import hashes_of, read_packages
 from backend_sync.settlement.statements import CENTS
 from backend_sync.settlement.words import dated, equality
+from card_layouts.fares.clock import service_day
 from card_layouts.settlement.batch import COLUMNS
 
+DAY_S = 86_400
 NUMBER_MOST = 10**9
 FORMS = {"txt": "text/plain; charset=utf-8", "json": "application/json"}
 
@@ -42,7 +47,7 @@ class Settlement(Subject):
     def ask(self, request: Request, day: str = Query("", max_length=10)) -> Response:
         """Show what closing a day would close, before it does: it cannot be taken back."""
         try:
-            number = self._day(day)
+            number = self._day(day, user_of(request))
         except SettlementError as error:
             return self._every(request, 0, self.frame.refusal(request, error), day)
         with self.place.books() as database:
@@ -54,7 +59,7 @@ class Settlement(Subject):
     def close(self, request: Request, day: str = Field(max_length=10)) -> Response:
         """Close a service day and all before it; closed twice is closed once."""
         try:
-            number = self._day(day)
+            number = self._day(day, user_of(request))
             with self.place.ledger(self.clock, user_of(request).scope.authority) as ledger:
                 closed = close_day(ledger, number, hashes_of(read_packages(self.place.tariffs)))
         except SettlementError as error:
@@ -90,7 +95,16 @@ class Settlement(Subject):
         name = f'attachment; filename="statement-{number}.{form}"'
         return Response(body, media_type=FORMS[form], headers={"Content-Disposition": name})
 
-    def _day(self, day: str) -> int:
+    def _now(self, user: User) -> int:
+        """Return the first second of the service day that has begun, by the user's tariff.
+
+        After midnight people still ride on the day before; without a tariff a day is UTC's.
+        """
+        now = self.clock.utc_seconds()
+        tariff = tariff_at(every_tariff(self.place.tariffs), user.scope.authority, now)
+        return service_day(tariff, now) * DAY_S if tariff else now
+
+    def _day(self, day: str, user: User) -> int:
         """Return a day as days since 2020. Raises: SettlementError for one that cannot be."""
         try:
             number = (date.fromisoformat(day) - FIRST_DAY).days
@@ -98,7 +112,7 @@ class Settlement(Subject):
             raise SettlementError(f"day {day!r}: wanted a date such as 2026-06-05") from None
         if number < 1:
             raise SettlementError(f"day {day}: wanted one after {FIRST_DAY}")
-        refuse_future(number, self.clock.utc_seconds())
+        refuse_future(number, self._now(user))
         return number
 
     def _closed(self, number: int) -> Closed | None:
@@ -112,7 +126,7 @@ class Settlement(Subject):
         with self.place.books() as database:
             found, older = settled.days(database, user.scope, before)
         rows = [(day.closed.number, day.closed.values, day.due) for day in found]
-        today = FIRST_DAY + timedelta(days=self.clock.utc_seconds() // 86_400)
+        today = FIRST_DAY + timedelta(days=self._now(user) // DAY_S)
         return self.frame.shown(
             request, "settlement.html", 409 if refused else 200, rows=rows, older=older,
             refused=refused, may_close="settlement.close" in user.rights,

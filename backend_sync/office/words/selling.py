@@ -52,6 +52,20 @@ TEXTS = {
         "Vendi un titolo",
         "Продать билет",
     ),
+    "on_card_since": (
+        "On the card since",
+        "Kortilla alkaen",
+        "På kortet sedan",
+        "Sulla carta dal",
+        "На карте с",
+    ),
+    "not_on_card": (
+        "Not on the card yet, as far as the books know.",
+        "Ei vielä kortilla, kirjanpidon tietojen mukaan.",
+        "Ännu inte på kortet, enligt bokföringen.",
+        "Non ancora sulla carta, per quanto risulta ai registri.",
+        "Ещё не на карте, насколько известно по книгам.",
+    ),
     "choose": (
         "Product, zones, group and price",
         "Tuote, vyöhykkeet, asiakasryhmä ja hinta",
