@@ -24,7 +24,8 @@ ALIKE = "r.operator, r.product, r.payer, r.concession, r.rider"
 # No NOT EXISTS over postings: PostgreSQL would read all of them into a hash table first.
 SALE_STANDS = (
     "(SELECT 1 FROM postings x WHERE x.entry = r.id AND x.pending IS NULL"
-    " AND x.rule = 'EQ' LIMIT 1) IS NULL AND NOT EXISTS (SELECT 1 FROM displaced d WHERE d.entry = r.id)"
+    " AND x.rule = 'EQ' LIMIT 1) IS NULL"
+    " AND NOT EXISTS (SELECT 1 FROM displaced d WHERE d.entry = r.id)"
 )
 
 
