@@ -10,7 +10,8 @@ from unittest.mock import patch
 
 from backend_sync.actions import facts
 from backend_sync.actions.publishing import WaitingActions
-from card_layouts.records.slot import SLOT_BYTES
+from card_layouts.records import chain
+from card_layouts.records.slot import SEALED_BYTES, SLOT_BYTES
 from edge_agent import app as edge_app
 from edge_agent.parcels import Parcels
 from firmware import station_services, tap_ticket
@@ -58,6 +59,10 @@ MENDED: dict[str, tuple[str, Plant]] = {
     "changed-version": (
         "a package whose version a line changed stands before every later one for ever",
         _instead(Parcels, "drop", lambda *_: None),
+    ),
+    "tag-changed": (
+        "an entry whose tag was changed on the way is acknowledged to an edge that holds it sound",
+        _instead(chain, "SLOT_BYTES", SEALED_BYTES),
     ),
     "no-trip": (
         "a gate that stands on no trip takes no tourist ticket",
