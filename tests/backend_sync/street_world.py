@@ -15,6 +15,7 @@ from backend_sync.settlement.close import close_day
 from backend_sync.settlement.export import hashes_of, read_packages
 from card_layouts.cards.card_layout import CHANNEL_COUNTER
 from card_layouts.cards.issue import ISSUE, STATE_VERIFIED
+from card_layouts.fares.clock import service_day
 from card_layouts.packages.action_list import open_action_list
 from card_layouts.packages.manifest import LEASE
 from card_layouts.records.entries import CONFIG as CONFIG_TYPE
@@ -57,7 +58,8 @@ class Street:
         body = package("tariff.toml")
         (folder / "tariffs" / f"{TOWN}-1.ttar").write_bytes(body)
         now = clock.utc_seconds()
-        rules = {"tariff": mounted(body), "lease": lease(not_before=now - DAY_S,
+        self.tariff = mounted(body)
+        rules = {"tariff": self.tariff, "lease": lease(not_before=now - DAY_S,
                                                          not_after=now + 10 * DAY_S)}  # fmt: skip
         self.gates = [Device(number, profile=_profile(number), **rules)
                       for number in (GATE_A, GATE_B)]  # fmt: skip
@@ -107,7 +109,7 @@ class Street:
     def close_today(self):
         with self.ledger() as ledger:
             hashes = hashes_of(read_packages(self.place.tariffs))
-            close_day(ledger, self.clock.utc_seconds() // DAY_S, hashes)
+            close_day(ledger, service_day(self.tariff, self.clock.utc_seconds()), hashes)
 
     def publish(self, gate=0):
         """Give a gate the newest list of orders, as a dock does over night; return its lines."""

@@ -46,7 +46,8 @@ TEXTS = {
     ),
     "age": ("Waiting for", "Odottanut", "Väntat", "In attesa da", "Ожидает"),
     "count": ("Count", "Lukumäärä", "Antal", "Numero", "Количество"),
-    "amount": ("Amount, EUR", "Summa, EUR", "Belopp, EUR", "Importo, EUR", "Сумма, EUR"),
+    "amount": ("Amount", "Summa", "Belopp", "Importo", "Сумма"),
+    "amount_eur": ("Amount, EUR", "Summa, EUR", "Belopp, EUR", "Importo, EUR", "Сумма, EUR"),
     "operators": (
         "By operator",
         "Liikennöitsijöittäin",
@@ -77,11 +78,11 @@ TEXTS = {
         "Молчащие устройства",
     ),
     "silent_what": (
-        "Validators that sent nothing for 24 hours; hours since their last entry.",
-        "Kortinlukijat, jotka eivät ole lähettäneet mitään 24 tuntiin; tuntia viimeisestä kirjauksesta.",
-        "Validerare som inte sänt något på 24 timmar; timmar sedan senaste posten.",
-        "Validatrici che non inviano nulla da 24 ore; ore dall'ultima registrazione.",
-        "Валидаторы, от которых 24 часа ничего нет; часы с последней записи.",
+        "Validators that sent nothing for 24 hours, and since when.",
+        "Kortinlukijat, jotka eivät ole lähettäneet mitään 24 tuntiin, ja kuinka kauan.",
+        "Validerare som inte sänt något på 24 timmar, och hur länge.",
+        "Validatrici che non inviano nulla da 24 ore, e da quanto.",
+        "Валидаторы, от которых 24 часа ничего нет, и как давно.",
     ),
     "no_silent": (
         "Every validator has sent something.",
