@@ -11,7 +11,7 @@ from backend_sync.reports.table import CENTS, DAY, Cell, Column, Table, month_of
 from backend_sync.reports.words import text_of, word
 
 BARS_MOST = 16
-LABEL_W, BAR_W, VALUE_W = 150, 360, 130
+LABEL_W, BAR_W, VALUE_W = 184, 326, 130
 HEAD_H, ROW_H, BAR_H, MARGIN = 30, 26, 16, 8
 LABEL_LETTERS = 22
 

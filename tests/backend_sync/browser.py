@@ -213,7 +213,7 @@ class Browser:
                  deviceScaleFactor=1, mobile=size == "phone")  # fmt: skip
         scheme = {"name": "prefers-color-scheme", "value": scheme}
         self.say("Emulation.setEmulatedMedia", features=[scheme])
-        return self.js("document.documentElement.scrollWidth - innerWidth")
+        return self.js("document.documentElement.scrollWidth") - width  # a phone would zoom out
 
     def picture(self, path, size, scheme):
         """Keep a screenshot of the whole page; return how many pixels it is too wide."""
