@@ -116,8 +116,13 @@ def test_versions_of_others_are_no_other_than_missing_ones(office):
     assert rows_of(office.client("otto").get(HOME).text, "versions")[0][0] == "1"
     # Their authority sees both, and maintains them.
     rows = rows_of(alma.get(HOME).text, "versions")
-    assert [(row[0], row[1]) for row in rows] == [("Koivula Buses (10)", "1"), ("no name (11)", "1")]
-    assert [row[0] for row in rows_of(alma.get(f"{HOME}?operator=11").text, "versions")] == ["no name (11)"]
+    assert [(row[0], row[1]) for row in rows] == [
+        ("Koivula Buses (10)", "1"),
+        ("no name (11)", "1"),
+    ]
+    assert [row[0] for row in rows_of(alma.get(f"{HOME}?operator=11").text, "versions")] == [
+        "no name (11)"
+    ]
     made = upload(office, alma, operator="10", stops="stop_id,stop_name\na,A\nb,B\nc,C\n")
     assert made.status_code == 303
     assert force(alma, made.headers["location"]).status_code == 303
