@@ -23,7 +23,8 @@ from backend_sync.registers.refusals import Refused
 
 BACK_MOST = 300
 YEAR_S = 365 * 86_400
-UNTOLD = ("key", "secret", "number", "what")  # of what was typed: nothing that means something
+# Of what was typed: secrets, printed numbers, and what means nothing to a reader.
+UNTOLD = ("key", "secret", "number", "cards", "what")
 OWN_PATH = re.compile(r"/(?:[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*)?")  # never //elsewhere
 OWN_PAGE = re.compile(OWN_PATH.pattern + r"(?:\?[A-Za-z0-9_.=&%+-]*)?")
 
