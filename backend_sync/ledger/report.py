@@ -128,17 +128,26 @@ def missing_money(database: Database) -> list[dict[str, Any]]:
     """Return the cards whose record sums are not explained by known commits (M of trust.md 4.4).
 
     `cents` above 0: the card paid more than the ledger knows of; below 0: a case for people.
+    `overdrawn_cents` above 0: the newest record says that the card held so much less than nothing.
+    No card can (I1), however well the commits explain it: somebody with keys made that record.
     """
     rows = database.rows(
         "SELECT c.id, c.n, c.d, c.l, c.debits_cents, c.loads_cents, c.missing FROM cards c"
-        " WHERE c.missing <> '' OR c.d <> c.debits_cents OR c.l <> c.loads_cents ORDER BY c.id"
+        " WHERE c.missing <> '' OR c.d <> c.debits_cents OR c.l <> c.loads_cents"
+        f" OR ((c.d - c.l) & {SUM_WIDTH - 1}) BETWEEN 1 AND {SUM_WIDTH // 2 - 1} ORDER BY c.id"
     )
     forked = {row["card"] for row in forks(database)}
     found = []
     for card, n, d, loaded, debits, loads, missing in rows:
-        cents = _signed(d - debits) - _signed(loaded - loads)
-        if (cents or missing) and card not in forked:
-            found.append({"card": card, "n": n, "cents": cents, "missing_counters": missing})
+        row = {
+            "card": card,
+            "n": n,
+            "cents": _signed(d - debits) - _signed(loaded - loads),
+            "overdrawn_cents": max(0, _signed(d - loaded)),
+            "missing_counters": missing,
+        }
+        if (row["cents"] or row["overdrawn_cents"] or missing) and card not in forked:
+            found.append(row)
     return found
 
 

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 KINDS = ("CASH", "PREPAID", "LIAB", "REV", "PAYOUT")  # where money may be, here
 ZERO = ("lost", "doubled", "unbalanced", "trial_balance_cents", "unpaid_actions")
 
+INVENTED_SQL = (  # every commit there is, and what it moved
+    "SELECT e.device, e.seq, c.id, c.pseudonym, p.n, p.d, p.l, (SELECT coalesce(sum(o.cents), 0)"
+    " FROM postings o WHERE o.pending = p.id AND o.account = p.target)"
+    " FROM pendings p JOIN entries e ON e.id = p.id JOIN cards c ON c.id = p.card"
+)
+
 
 def agreement(world: "World") -> None:
     """Check that all agree. Raises: Violation."""
@@ -32,8 +38,10 @@ def agreement(world: "World") -> None:
     seen = {w: {rule[0] for rule in rules} for w, rules in world.books.evidence.items()}
     claimed = {w for w, sides in seen.items() if "P" in sides}
     known = {w for w in claimed if not seen[w] & {"V", "E"}}  # E: two entries, one number
-    cases = {(row["device"], row["seq"]) for row in forks(service.ledger.database)}
-    ahead = _inventions_are_cases(world, cases, unheard)
+    contradicted = forks(service.ledger.database)
+    cases = {(row["device"], row["seq"]) for row in contradicted}
+    named = {row["card"] for row in (*contradicted, *report["missing_money"])}
+    ahead = _inventions_are_cases(world, cases, named, unheard)
     _drained(world)
     _every_commit_posted(world, unheard)
     _cards_agree(world, report, unheard, known, ahead)
@@ -116,12 +124,9 @@ def _cards_agree(
     known: set[Writer],
     ahead: dict[int, int],
 ) -> None:
-    """LIAB(c) = V(c) + M(c), and M is reported to the cent; what is `ahead` has a case as well."""
+    """LIAB(c) = V(c) + M(c), and M is reported to the cent; what is `ahead` was invented."""
     world.checked["missing money"] += 1
     said = {row["card"]: row["cents"] for row in report["missing_money"]}
-    service = world.inland.service
-    assert service is not None
-    forked = {row["card"] for row in forks(service.ledger.database)}
     for row in report["card_rows"]:
         card = world.cards_of.get(bytes.fromhex(row["pseudonym"]))
         if card is None:
@@ -129,8 +134,6 @@ def _cards_agree(
         wanted = model_books.liability(world.model, card, unheard, known) - ahead.get(card, 0)
         if row["balance_cents"] != wanted:
             wrong(world, "I5", f"card {card + 1}: LIAB {row['balance_cents']}, wanted {wanted}")
-        if ahead.get(card) and said.get(row["card"], 0) == 0 and row["card"] not in forked:
-            wrong(world, "T13", f"card {card + 1}: {ahead[card]} invented cents, and no case")
         if card in world.model.doubtful:
             continue
         missing = model_books.missing(world.model, card, unheard)
@@ -271,21 +274,17 @@ def _packages_arrived(world: "World") -> None:
 
 
 def _inventions_are_cases(
-    world: "World", cases: set[Writer], unheard: set[Writer]
+    world: "World", cases: set[Writer], named: set[int], unheard: set[Writer]
 ) -> dict[int, int]:
     """T6, T13: what a thief invented moves no money once the ledger was told of that counter.
 
-    Until then it is a debit like any other, which the ledger's sums call unexplained: return the
-    cents of those, card by card.
+    Until then it is a debit like any other: return the cents of those, card by card. Its card is
+    among the `named`, of which people are told, where the books can tell: see `_can_be_told`.
     """
     world.checked["inventions"] += 1
     ahead: dict[int, int] = {}
     seen = set(world.books.rows("SELECT device, low FROM sightings"))
-    for device, seq, pseudonym, n, cents in world.books.rows(
-        "SELECT e.device, e.seq, c.pseudonym, p.n, (SELECT coalesce(sum(o.cents), 0) FROM postings"
-        " o WHERE o.pending = p.id AND o.account = p.target)"
-        " FROM pendings p JOIN entries e ON e.id = p.id JOIN cards c ON c.id = p.card"
-    ):
+    for device, seq, number, pseudonym, n, d, loads, cents in world.books.rows(INVENTED_SQL):
         if (device, seq) not in world.invented or not cents:
             continue
         card = world.cards_of[bytes(pseudonym)]
@@ -295,7 +294,22 @@ def _inventions_are_cases(
         if (device, seq) in cases or told:
             wrong(world, "T13", f"{cents} invented cents of entry {device}/{seq} are in the books")
         ahead[card] = ahead.get(card, 0) + cents
+        if number not in named and (d > loads or _can_be_told(world, card, n, unheard)):
+            said = f"card {card + 1}: {cents} invented cents at n {n}, D {d} L {loads}, and no case"
+            wrong(world, "T13", said)
     return ahead
+
+
+def _can_be_told(world: "World", card: int, n: int, unheard: set[Writer]) -> bool:
+    """Say whether the ledger has heard of commits that an invented one at `n` does not fit to.
+
+    The very next one after all the others fits, until the card is used again: one that was put
+    back takes nothing at the counter, and a card nobody holds to a reader any more says nothing.
+    """
+    heard = [
+        p[1] for p, writers in world.model.by_place.items() if p[0] == card and writers - unheard
+    ]
+    return n != max(heard, default=0) + 1
 
 
 def clones_are_found(world: "World", claimed: set[Writer], found: set[Writer]) -> None:

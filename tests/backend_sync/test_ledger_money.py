@@ -186,6 +186,21 @@ def test_money_of_a_lost_journal_is_sized_from_the_cards_sums(world):
     assert world.ledger.report()["missing_money"] == []
 
 
+@pytest.mark.requirement("T6", "T13")
+def test_a_record_below_nothing_is_told_though_it_fits_until_its_card_says_otherwise(world):
+    card, first, stolen = world.cards[0], world.devices[1], world.devices[3]
+    first.load(card, 2000)
+    first.tap(card, 300)
+    stolen.tap(card.copy(), 5000)  # its thief has read the card, and invents
+    world.post()
+    [row] = world.ledger.report()["missing_money"]
+    assert (row["cents"], row["overdrawn_cents"], row["missing_counters"]) == (0, 3300, "")
+    first.tap(card, 100)
+    world.post()
+    assert world.ledger.report()["missing_money"] == []
+    assert world.ledger.report()["forks"] == 2
+
+
 @pytest.mark.requirement("D16")
 def test_a_withheld_journal_shows_as_a_gap_once_a_later_entry_comes(world):
     first = world.devices[1]
