@@ -10,6 +10,9 @@ from unittest.mock import patch
 
 from backend_sync.actions import facts
 from backend_sync.actions.publishing import WaitingActions
+from backend_sync.ledger import report
+from backend_sync.ledger.report import missing_money
+from backend_sync.storage.database import Database
 from card_layouts.records import chain
 from card_layouts.records.slot import SEALED_BYTES, SLOT_BYTES
 from edge_agent import app as edge_app
@@ -45,6 +48,11 @@ def _forgotten_lists(stack: ExitStack) -> None:
     stack.enter_context(patch.object(facts, "forgotten_until", lambda database: 0))
 
 
+def _unexplained_only(database: Database) -> list[dict[str, Any]]:
+    """Return the cards whose sums differ; a record that fits may say anything."""
+    return [row for row in missing_money(database) if row["cents"] or row["missing_counters"]]
+
+
 # Name -> what was wrong, and how it comes back.
 MENDED: dict[str, tuple[str, Plant]] = {
     "unexplained": (
@@ -75,6 +83,10 @@ MENDED: dict[str, tuple[str, Plant]] = {
     "half-wiped": (
         "an entry whose wiping was cut is taken for sound, and all after it are lost",
         _instead(MountedJournal, "_make_sure", _made_sure_in_place),
+    ),
+    "overdrawn": (
+        "a thief's record that takes more than its card held is told to nobody while it fits",
+        _instead(report, "missing_money", _unexplained_only),
     ),
     "hole": (
         "a dead block makes a gate offer entries that it has forgotten, and no others",
