@@ -28,6 +28,10 @@ NEXT = (
     " anew, and `tornello ledger gaps` says what is still missing: import again what was sold and"
     " issued since"
 )
+ELSEWHERE_NEXT = (
+    "its keyring is elsewhere: before it and the services start, its people say `tornello keyring"
+    " restored FOLDER`; without that it refuses these books"
+)
 
 
 def add_commands(commands: Any, clock: Clock) -> None:
@@ -109,10 +113,13 @@ def _restore(options: argparse.Namespace) -> Answer:
 
 
 def _told(books: Path, copy: Path, found: dict[str, Any]) -> list[str]:
-    return [
-        f"{books}: restored from {copy}, incarnation {found['incarnation']}: {NEXT}",
-        f"the books of before are kept as {found['kept']}",
-    ]
+    number = found["incarnation"]
+    told = [f"{books}: restored from {copy}{f', incarnation {number}' * bool(number)}: {NEXT}"]
+    if found["kept"]:
+        told.append(f"the books of before are kept as {found['kept']}")
+    if not number:
+        told.append(ELSEWHERE_NEXT)
+    return told
 
 
 def _settled(folder: Path, named: str, path: Path, now: int) -> list[str]:

@@ -4,8 +4,10 @@
 whole or says what is not. Source: decisions.md D16, D20; architecture.md section 7.
 """
 
+import fcntl
 import hashlib
 import json
+import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -39,9 +41,11 @@ def back_up_all(folder: Path, books: Path | None, target: Path) -> dict[str, Any
     if not target.parent.is_dir():
         raise BackupError(f"{target.parent}: no such folder")
     unfinished = target.with_name(f"{target.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
     try:
-        unfinished.mkdir(mode=0o700)
+        lock = _own(unfinished)
+    except OSError as error:
+        raise BackupError(f"{target}: {error.strerror}; nothing was kept") from None
+    try:
         head = back_up(books, unfinished / BOOKS)["head"] if books else ""
         _copy_databases(folder, unfinished)
         _copy_files(folder, unfinished)
@@ -54,6 +58,7 @@ def back_up_all(folder: Path, books: Path | None, target: Path) -> dict[str, Any
         raise BackupError(f"{target}: {error}; nothing was kept") from None
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+        os.close(lock)
     sync(target.parent)
     return manifest
 
@@ -97,6 +102,26 @@ def digest_of(path: Path) -> str:
     """Return a file's SHA-256 in hex. Raises: OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _own(unfinished: Path) -> int:
+    """Make the folder, empty and this process' alone; return what is closed to let it go.
+
+    Raises: BackupError while another process writes in it; OSError.
+    """
+    unfinished.mkdir(mode=0o700, exist_ok=True)
+    lock = os.open(unfinished, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise BackupError(f"{unfinished}: another backup writes there; take another name") from None
+    for path in unfinished.iterdir():  # of one that was cut off
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    return lock
 
 
 def _copy_databases(folder: Path, target: Path) -> None:

@@ -7,20 +7,22 @@ its own for both. Source: decisions.md D16, D20; architecture.md section 7.
 
 import os
 import shutil
+import socket
 import sqlite3
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend_sync.keyring.local import LocalKeyring
+from backend_sync.keyring.local import KEY_FILE, LocalKeyring
 from backend_sync.ledger import folding
 from backend_sync.ledger.opening import open_database
 from backend_sync.ledger.verify_chain import newest_head, verify_chain
 from backend_sync.storage.database import Database
 from backend_sync.storage.disk import DiskRefused
 
+DOOR = "keyring.sock"  # of a keyring's folder
 SHOWN = 3  # findings in a sentence
 BESIDE = ("", "-wal", "-shm")  # what SQLite keeps of one database
 
@@ -88,28 +90,68 @@ def _examined(copy: Path, database: Database) -> dict[str, Any]:
 def put_back(books: Path, copy: Path, keyring_folder: Path) -> dict[str, Any]:
     """Make `copy` the ledger's database; return {incarnation, head, kept}.
 
-    What was folded since the copy was made is folded in it again, before it serves.
+    What was folded since the copy was made is folded in it again, before it serves. Incarnation 0:
+    the keyring's folder is elsewhere and its socket silent; it refuses older books by itself until
+    its people say `tornello keyring restored`.
 
     The books of before are kept beside, under the name `kept`. Service and keyring must be stopped.
-    Raises: BackupError, or KeyFileError while a keyring runs; then nothing was changed.
+    Raises: BackupError, OSError, or KeyFileError while a keyring runs; then nothing was changed.
     """
     head = examine(copy)["head"]
-    with closing(LocalKeyring(keyring_folder)) as keyring:
+    arriving = books.with_name(f"{books.name}.arriving")
+    with ExitStack() as stack:
+        keyring = _keyring(keyring_folder)
+        if keyring:
+            stack.enter_context(closing(keyring))
         _check_same(books, copy)
-        arriving = books.with_name(f"{books.name}.arriving")
-        shutil.copyfile(copy, arriving)
-        head = _fold_again(arriving, folding.remembered(f"sqlite:///{books}")) or head
-        _sync(arriving)
+        stack.callback(arriving.unlink, missing_ok=True)
+        try:
+            shutil.copyfile(copy, arriving)
+            head = _fold_again(arriving, folding.remembered(f"sqlite:///{books}")) or head
+            _sync(arriving)
+        except OSError as error:
+            raise BackupError(f"{arriving}: {error.strerror}: nothing was changed; make room,"
+                              " let it be written, and restore again") from None  # fmt: skip
         # Said first: cut off here, the books of before go on under a new number, which is harmless.
-        incarnation = keyring.restored()
-    kept = books.with_name(f"{books.name}.before-{incarnation}")
-    for suffix in BESIDE:
+        incarnation = keyring.restored() if keyring else 0
+        kept = _exchange(books, arriving, incarnation or 1)
+    return {"incarnation": incarnation, "head": head, "kept": kept}
+
+
+def _keyring(folder: Path) -> LocalKeyring | None:
+    """Return the keyring of a folder, None where it is elsewhere. Raises: BackupError."""
+    door = folder / DOOR
+    if (folder / KEY_FILE).exists():
+        return LocalKeyring(folder)
+    if not door.is_symlink() and not door.exists():
+        raise BackupError(f"{folder}: no keyring; bring its own copy back first, or, where it is"
+                          f" another user's, let {DOOR} there be a link to its socket; nothing was"
+                          " changed")  # fmt: skip
+    with closing(socket.socket(socket.AF_UNIX)) as asked:
+        if asked.connect_ex(os.fspath(door)) == 0:
+            raise BackupError(f"{door}: a keyring answers; stop it and the services first")
+    return None
+
+
+def _exchange(books: Path, arriving: Path, number: int) -> str:
+    """Let `arriving` be the books in one step: cut off anywhere, there are books, and whole ones.
+
+    Returns the name under which those of before are kept, "" when there were none.
+    """
+    while (kept := books.with_name(f"{books.name}.before-{number}")).exists():
+        number += 1
+    were_there = books.exists()
+    if were_there:
+        with suppress(sqlite3.Error), closing(sqlite3.connect(books)) as before:
+            before.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # they go on without their log
+        os.link(books, kept)
+    for suffix in BESIDE[1:]:
         part = Path(f"{books}{suffix}")
         if part.exists():
             part.rename(f"{kept}{suffix}")
     arriving.rename(books)
     _sync(books.parent)
-    return {"incarnation": incarnation, "head": head, "kept": str(kept)}
+    return str(kept) if were_there else ""
 
 
 def _fold_again(arriving: Path, until: int) -> str:

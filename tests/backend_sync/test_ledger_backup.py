@@ -1,8 +1,12 @@
 """A copy of the books is whole, an older one is noticed, and putting one back loses nothing."""
 
+import errno
+import os
 import shutil
+import socket
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -203,6 +207,86 @@ def test_a_backup_is_never_replaced_and_needs_a_folder(lived, tmp_path):
         back_up(tmp_path / "ledger.db", tmp_path / "b1.db")
     with pytest.raises(BackupError, match="no such folder"):
         back_up(tmp_path / "ledger.db", tmp_path / "nowhere" / "b1.db")
+
+
+def elsewhere(lived, tmp_path):
+    """Close the books; return the folder as it is where the keyring is another user's."""
+    lived.close()
+    folder = tmp_path / "place" / "keyring"
+    folder.mkdir(parents=True)
+    (folder / "keyring.sock").symlink_to(tmp_path / "run.sock")
+    return folder
+
+
+@pytest.mark.requirement("D16")
+def test_books_are_put_back_where_the_keyring_is_another_users_and_it_refuses_them(lived, tmp_path):
+    back_up(tmp_path / "ledger.db", tmp_path / "b1.db")
+    lived.devices[1].tap(lived.cards[0], 100)
+    lived.post()
+    said = put_back(tmp_path / "ledger.db", tmp_path / "b1.db", elsewhere(lived, tmp_path))
+    assert said["incarnation"] == 0 and said["kept"].endswith("ledger.db.before-1")
+    assert examine(tmp_path / "ledger.db")["head"] == said["head"]
+    keyring, ledger = reopened(lived)
+    with pytest.raises(LedgerIsOlder, match="tornello keyring restored"):
+        ledger.post(groups_of(lived))
+    keyring.restored()
+    ledger.post(groups_of(lived))
+    ledger.close()
+    keyring.close()
+
+
+def test_nothing_is_put_back_while_a_keyring_elsewhere_answers(lived, tmp_path):
+    back_up(tmp_path / "ledger.db", tmp_path / "b1.db")
+    folder = elsewhere(lived, tmp_path)
+    with closing(socket.socket(socket.AF_UNIX)) as keyring:
+        keyring.bind(str(tmp_path / "run.sock"))
+        keyring.listen()
+        with pytest.raises(BackupError, match="a keyring answers; stop it"):
+            put_back(tmp_path / "ledger.db", tmp_path / "b1.db", folder)
+    assert not list(tmp_path.glob("ledger.db.*"))
+
+
+@pytest.mark.parametrize("keyring", ["none", "full disk"])
+def test_a_restore_that_cannot_be_says_what_to_do_and_leaves_nothing(
+    lived, tmp_path, monkeypatch, keyring
+):
+    back_up(tmp_path / "ledger.db", tmp_path / "b1.db")
+    lived.close()
+    folder, words = tmp_path / "nothing", "bring its own copy back first"
+    if keyring == "full disk":
+        folder, words = lived.folder, "nothing was changed; make room"
+
+        def full(source, target):
+            target.write_bytes(source.read_bytes()[:4096])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(source))
+
+        monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(BackupError, match=words):
+        put_back(tmp_path / "ledger.db", tmp_path / "b1.db", folder)
+    assert not list(tmp_path.glob("ledger.db.*"))
+
+
+@pytest.mark.requirement("D16")
+def test_cut_off_before_its_last_step_the_books_of_before_are_there(lived, tmp_path, monkeypatch):
+    back_up(tmp_path / "ledger.db", tmp_path / "b1.db")
+    lived.devices[1].tap(lived.cards[0], 100)
+    lived.post()
+    lived.close()
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as plain:
+        before = plain.execute("SELECT count(*) FROM entries").fetchone()
+    rename = Path.rename
+
+    def cut(path, target):
+        if path.name.endswith(".arriving"):
+            raise OSError("cut off")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", cut)
+    with pytest.raises(OSError, match="cut off"):
+        put_back(tmp_path / "ledger.db", tmp_path / "b1.db", lived.folder)
+    assert not (tmp_path / "ledger.db.arriving").exists()
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as plain:
+        assert plain.execute("SELECT count(*) FROM entries").fetchone() == before
 
 
 def test_another_ledgers_backup_is_refused(lived, tmp_path):

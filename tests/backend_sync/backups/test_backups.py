@@ -1,6 +1,8 @@
 """A backup of everything is whole or names what is damaged; put back, it brings back no key."""
 
+import fcntl
 import json
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -223,6 +225,22 @@ def test_a_damaged_folder_is_not_copied_and_nothing_is_left(place):
     assert not list(place.parent.glob("second*"))
     with pytest.raises(BackupError, match="is there already"):
         back_up_all(place, place / "ledger.db", place.parent / "copy")
+
+
+def test_two_backups_at_once_into_one_name_do_not_mix(place):
+    target = place.parent / "again"
+    unfinished = target.with_name("again.unfinished")
+    unfinished.mkdir()
+    (unfinished / "ledger.db").write_bytes(b"of the other")
+    other = os.open(unfinished, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    with pytest.raises(BackupError, match="another backup writes there"):
+        back_up_all(place, place / "ledger.db", target)
+    assert (unfinished / "ledger.db").read_bytes() == b"of the other"
+    os.close(other)  # killed: what it left is no hindrance and gets into no backup
+    back_up_all(place, place / "ledger.db", target)
+    assert verify_backup(target)["wrong"] == []
+    assert not unfinished.exists()
 
 
 @pytest.mark.requirement("D20")
