@@ -74,7 +74,7 @@ def _reconcile(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(found._asdict(), indent=1))
         return 1 if found.differences else 0
-    for line in found.differences:
+    for line in found.differences + found.back:
         print(line)
     print(f"{found.payments} payments; provider {found.provider_cents}, shop {found.shop_cents},"
           f" ordered {found.ledger_cents}, to give back {found.to_give_back} cents;"

@@ -94,6 +94,11 @@ class Orders:
         """Return {action: order} of what was bought here for a card."""
         return {one.action: one for one in self.of(card) if one.action}
 
+    def owed(self, ref: str) -> int:
+        """Return the cents paid for an order that it could not use, and that are not given back."""
+        sql = "SELECT sum(cents) FROM payments WHERE ref = ? AND fate = ? AND given = 0"
+        return int(self.database.value(sql, (ref, TO_BACK)) or 0)
+
     def is_over(self, order: Ordered) -> bool:
         """Say whether it was not paid in time: nothing comes of it."""
         return order.state == UNPAID and self.clock.utc_seconds() >= order.ends

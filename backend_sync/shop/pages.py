@@ -205,14 +205,14 @@ class Pages:
         if request.state.card == order.card:
             return lead_to(f"/shop/orders/{order.ref}")
         return self.frame.shown(request, "shop_returned.html", area=order.area, order=order,
-                                state=self._state(order))  # fmt: skip
+                                state=self._state(order), owed=self._owed(order))  # fmt: skip
 
     async def told(self, request: Request) -> Response:
         """Take the provider's own word; he repeats it until he gets 200."""
         body = await request.body()
         try:
             fields = json.loads(body) if len(body) <= BODY_MOST else None
-        except ValueError:
+        except (ValueError, RecursionError):  # the last: brackets in brackets in brackets
             fields = None
         return await run_in_threadpool(self._told, request, fields)
 
@@ -293,12 +293,16 @@ class Pages:
                                             self.frame.language(request))  # fmt: skip
         return self.frame.shown(
             request, "shop_order.html", status, area=order.area, order=order, way=way, link=link,
-            state=state, said=said, is_busy=not is_ordered,
+            state=state, said=said, is_busy=not is_ordered, owed=self._owed(order),
             may_cancel=state == UNPAID or (way is not None and way.state in WAITING),
         )  # fmt: skip
 
     def _state(self, order: Ordered) -> str:
         return "over" if self.orders.is_over(order) else order.state
+
+    def _owed(self, order: Ordered) -> int:
+        """Return the cents that go back beside what the page says of an order's own payment."""
+        return 0 if order.state == BACK else self.orders.owed(order.ref)
 
     def _finish(self, request: Request) -> bool:
         """Order what is paid, here too: what a process left undone is done by the next page."""

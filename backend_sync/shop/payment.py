@@ -28,6 +28,7 @@ FIELDS = ("merchant", "order", "payment", "status", "cents", "currency", "at")
 FIELD_MOST = 200
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 NUMBER = re.compile(r"[0-9]{1,12}")
+LONE = re.compile(r"[\ud800-\udfff]")
 
 
 class Forged(Exception):
@@ -81,6 +82,8 @@ class PaymentPage:
         words = {name: str(fields[name]) for name in FIELDS}
         if max(map(len, words.values())) > FIELD_MOST:
             raise Forged(f"a field is longer than {FIELD_MOST}")
+        if any(LONE.search(str(fields[name])) for name in fields):
+            raise Forged("a field holds half a character")  # JSON can write what UTF-8 cannot
         wanted = sign(self.settings.key, "told", words)
         if not hmac.compare_digest(wanted.encode(), str(fields["signature"]).encode()):
             raise Forged("signature: not the provider's")

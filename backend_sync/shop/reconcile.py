@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from backend_sync.shop.orders import OF_ORDER, TO_BACK
-from backend_sync.shop.payment import PAID, REFUNDED
+from backend_sync.shop.payment import NUMBER, PAID, REFUNDED
 from backend_sync.storage.database import Database
 
 HEAD = ["payment", "order", "status", "cents", "at"]
@@ -32,7 +32,9 @@ class Listed(NamedTuple):
 
 
 class Reconciled(NamedTuple):
-    """`differences` are sentences; the sums are cents of payments that were taken and kept."""
+    """`differences` are sentences; the sums are cents of payments that were taken and kept.
+    `back`: what a person has to give back at the provider's, a sentence a payment.
+    """
 
     payments: int
     provider_cents: int
@@ -40,17 +42,20 @@ class Reconciled(NamedTuple):
     ledger_cents: int
     to_give_back: int
     differences: list[str]
+    back: list[str]
 
 
 def read_list(path: Path) -> list[Listed]:
     """Return the provider's payments. Raises: ListError, OSError."""
     found: dict[str, Listed] = {}
+    number = 0
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             for number, row in enumerate(csv.reader(file), 1):
                 if number == 1:
                     if row != HEAD:
-                        raise ListError(f"{path}: line 1: wanted {','.join(HEAD)}")
+                        raise ListError(f"{path}: line 1: wanted {','.join(HEAD)}; found"
+                                        f" {','.join(row)[:TEXT_MOST]!r}")  # fmt: skip
                     continue
                 one = _listed(path, number, row)
                 before = found.get(one.payment)
@@ -61,6 +66,8 @@ def read_list(path: Path) -> list[Listed]:
                 found[one.payment] = one._replace(given=given)
     except (UnicodeDecodeError, csv.Error) as error:
         raise ListError(f"{path}: no CSV: {error}") from None
+    if not number:
+        raise ListError(f"{path}: is empty; wanted {','.join(HEAD)}")
     return list(found.values())
 
 
@@ -68,7 +75,9 @@ def _listed(path: Path, number: int, row: list[str]) -> Listed:
     if len(row) != len(HEAD) or number > ROWS_MOST or max(map(len, row)) > TEXT_MOST:
         raise ListError(f"{path}: line {number}: wanted {len(HEAD)} fields of at most {TEXT_MOST}")
     payment, ref, status, cents, _ = row
-    if status not in (PAID, REFUNDED) or not (cents.isascii() and cents.isdecimal()):
+    if not "".join(row).isprintable():
+        raise ListError(f"{path}: line {number}: a field holds a control character")
+    if status not in (PAID, REFUNDED) or not NUMBER.fullmatch(cents):
         raise ListError(f"{path}: line {number}: wanted paid or refunded, and whole cents")
     return Listed(payment, ref, int(cents), status == REFUNDED)
 
@@ -91,10 +100,12 @@ def reconcile(listed: Iterable[Listed], shop: Database, books: Database) -> Reco
     said += [f"action {number}: ordered by the shop, and no payment is for it"
              for number in sorted(actions.keys() - used)]  # fmt: skip
     taken = [row for row in ours.values() if not row[4]]
-    to_back = sum(row[2] for row in taken if row[3] == TO_BACK or row[8] in back)
+    owed = [row for row in taken if row[3] == TO_BACK or row[8] in back]
     return Reconciled(
         len(theirs), sum(one.cents for one in theirs.values() if not one.given),
-        sum(row[2] for row in taken), sum(cents for _, cents in actions.values()), to_back, said,
+        sum(row[2] for row in taken), sum(cents for _, cents in actions.values()),
+        sum(row[2] for row in owed), said,
+        [f"payment {row[0]} of order {row[1]}: give back {row[2]} cents" for row in owed],
     )  # fmt: skip
 
 

@@ -21,14 +21,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve; return 2 when the key cannot be read."""
+    """Serve; return 2 when the key cannot be read, or nothing can listen at the port."""
     try:
         key = bytes.fromhex(options.key.read_text(encoding="ascii").strip())
     except (OSError, ValueError) as error:
         print(f"sim pay: {options.key}: {error}; wanted a key in hex", file=sys.stderr)
         return 2
-    provider = Provider(key, lambda: int(time.time()), lambda: f"sim-{secrets.token_hex(8)}",
-                        options.port)  # fmt: skip
+    try:
+        provider = Provider(key, lambda: int(time.time()), lambda: f"sim-{secrets.token_hex(8)}",
+                            options.port)  # fmt: skip
+    except (OSError, OverflowError) as error:
+        print(f"sim pay: --port {options.port}: {error}; choose another", file=sys.stderr)
+        return 2
     print(f"payments: {provider.url}/pay", flush=True)
     try:
         provider.serve()

@@ -165,6 +165,13 @@ TEXTS = {
         "Pagato, ma non si è potuto ordinare: il denaro ti torna per la stessa via.",
         "Оплачено, но заказать не удалось: деньги вернутся тем же путём.",
     ),
+    "shop_owed": (
+        "paid and not used by this order. It goes back the way you paid.",
+        "maksettu, mutta tilaus ei käytä sitä. Se palautetaan samaa tietä.",
+        "betalt som beställningen inte använder. Det går tillbaka samma väg.",
+        "pagati e non usati per quest'ordine. Ti tornano per la stessa via.",
+        "оплачено и не пошло на этот заказ. Вернётся тем же путём.",
+    ),
     "shop_next_tap": (
         "Hold the card to any validator. Those on the road learn of it when they next talk to their depot, usually by the next morning.",
         "Leimaa kortti millä tahansa lukijalla. Liikenteessä olevat saavat tiedon ollessaan yhteydessä varikkoon, yleensä seuraavaan aamuun mennessä.",

@@ -1,5 +1,6 @@
 """Payments told twice, late, by forgers, to a shop that cannot order: every cent has a place."""
 
+import json
 from contextlib import closing
 
 import httpx
@@ -8,6 +9,7 @@ import pytest
 from backend_sync.keyring.local import LocalKeyring
 from backend_sync.shop.main import main
 from backend_sync.shop.payment import NOTIFY, sign
+from simulator.commands.main import main as simulate
 from tests.backend_sync.shop.shop_world import ACCOUNT, CENTS, text
 
 pytestmark = pytest.mark.requirement("W-143", "D21")
@@ -78,7 +80,11 @@ def test_words_that_are_not_the_providers_change_nothing(passenger):
             fields = {name: str(value) for name, value in wrong.items()}
             assert http.get("/shop/payments/return", params=fields).status_code == 400
     assert told(passenger, {"x": "y" * 70_000}) == 413
-    assert httpx.post(passenger.address + NOTIFY, content=b"{" * 3000).status_code == 400
+    half = {**words, "order": "\ud800"}  # JSON can write half a character
+    for body in (b"{" * 3000, b"[" * 4000, json.dumps(half), json.dumps({**words, "\ud800": "x"}),
+                 json.dumps({**words, "signature": "\ud800"})):  # fmt: skip
+        sent = httpx.post(passenger.address + NOTIFY, content=body, timeout=60)
+        assert (sent.status_code, sent.json()) == (400, {"taken": False}), body[:40]
     assert passenger.orders() == [("unpaid", CENTS, 0)]
     assert told(passenger, words) == 200 and passenger.orders() == [("ordered", CENTS, 1)]
 
@@ -99,13 +105,18 @@ def test_a_cancelled_or_unpaid_order_dies_and_what_was_paid_for_it_goes_back(pas
     passenger.clock.now -= 21 * 60  # paid in another tab, after it was cancelled here
     http.post(provider.url + "/pay", data={**late, "do": "pay"})
     assert [row[0] for row in passenger.orders()] == ["cancelled", "cancelled", "unpaid"]
+    assert text(http.get(second).text, "owed").endswith("It goes back the way you paid.")
     owed = passenger.money()
     assert owed["CASH:web"] == -CENTS and owed["PAYOUT"] - before.get("PAYOUT", 0) == CENTS
     code, line = reconciled(passenger, capsys)
     assert code == 0 and "to give back 2000 cents; 0 differ" in line
+    main(["reconcile", str(passenger.folder), str(passenger.folder / "payments.csv")])
+    said = f"payment {next(iter(provider.payments))} of order {second.rsplit('/')[-1]}: give back"
+    assert f"{said} 2000 cents\n" in capsys.readouterr().out, "somebody has to do it"
     http.post(provider.url + "/refund", data={"payment": next(iter(provider.payments))})
     http.post(provider.url + "/refund", data={"payment": next(iter(provider.payments))})
     assert provider.answers[-2:] == [200, 200] and passenger.money() == before
+    assert 'id="owed"' not in http.get(second).text
     code, line = reconciled(passenger, capsys)
     assert code == 0 and "shop 0, ordered 0, to give back 0 cents; 0 differ" in line
 
@@ -186,7 +197,11 @@ def test_what_the_provider_and_the_shop_say_differently_is_said_payment_by_payme
         ([head, ours.replace("2000", "2001")], 1, "2001 cents there"),
         ([head, ours.replace("paid", "refunded")], 1, "was given back there, not here"),
         ([head, "=1+1,x,paid,1,1"], 1, "payment =1+1: the provider has it"),
-        (["payment;order"], 2, "line 1: wanted payment,order,status,cents,at"),
+        (["\ufeff" + head, ours], 0, "1 payments"),
+        (["payment;order"], 2, "wanted payment,order,status,cents,at; found 'payment;order'"),
+        ([], 2, "wanted payment,order,status,cents,at"),
+        ([head, "a,\x1b[31mb,paid,1,1"], 2, "line 2: a field holds a control character"),
+        ([head, f"a,b,paid,{'9' * 30},1"], 2, "line 2: wanted paid or refunded, and whole cents"),
         ([head, "a,b,paid,-1,1"], 2, "line 2: wanted paid or refunded, and whole cents"),
         ([head, "a,b,paid,1"], 2, "line 2: wanted 5 fields"),
         ([head, "a,b,paid,1,1", "a,c,paid,1,1"], 2, "line 3: payment a stands there before"),
@@ -195,11 +210,22 @@ def test_what_the_provider_and_the_shop_say_differently_is_said_payment_by_payme
         assert main(["reconcile", str(passenger.folder), str(path)]) == code, lines
         said = capsys.readouterr()
         assert words in said.out + said.err
+    path.write_text("")
+    assert main(["reconcile", str(passenger.folder), str(path)]) == 2, "no list is not no payments"
+    assert "is empty; wanted payment,order" in capsys.readouterr().err
     provider.refund(name)  # although the order stands
     path.write_text(provider.listed())
     assert main(["reconcile", str(passenger.folder), str(path), "--json"]) == 1
     assert "was given back, and its order was not withdrawn" in capsys.readouterr().out
     assert main(["reconcile", str(passenger.folder / "nowhere"), str(path)]) == 2
+
+
+def test_a_provider_whose_port_is_taken_or_none_says_what_to_do(passenger, capsys):
+    taken = passenger.provider.url.rsplit(":")[-1]
+    for port in (taken, "70000", "-1"):
+        words = ["pay", "--key", str(passenger.folder / "shop.key"), "--port", port]
+        assert simulate(words) == 2
+        assert capsys.readouterr().err.endswith("; choose another\n")
 
 
 @pytest.mark.requirement("D16")
