@@ -110,12 +110,8 @@ def _serve(options: argparse.Namespace) -> int:
     register = asking.bound_to(place.folder) or options.register
     if not register:
         raise Refused(asking.NO_REGISTER)
-    listener = socket.create_server(
-        (options.host, options.port),
-        family=socket.AF_INET6 if ":" in options.host else socket.AF_INET,
-    )
     with (
-        listener,
+        _listening(options.host, options.port) as listener,
         Registers(open_register(register), clock, os.urandom) as registers,
         open_database(place.folder) as database,
         open_api(place.folder) as machines,
@@ -146,6 +142,16 @@ def _serve(options: argparse.Namespace) -> int:
         with contextlib.suppress(KeyboardInterrupt):  # it has ended in order, and says so again
             uvicorn.Server(config).run(sockets=[listener])
     return 0
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Return what listens there. Raises: OSError, which says what to do about it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        raise OSError(f"cannot listen at {host}, port {port}: {error}; end what listens there or"
+                      " choose another --port") from None  # fmt: skip
 
 
 def _till(options: argparse.Namespace) -> int:

@@ -1,6 +1,7 @@
 """The office's pages: who sees what, who sells what, and that a form sells once."""
 
 import re
+import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -363,6 +364,15 @@ def test_the_command_gives_a_till_and_refuses_passwords_in_clear(office, capsys)
     assert "clear" in capsys.readouterr().err
     assert main(["office", "serve", str(office.folder / "nowhere" / "x")]) == 2
     assert "no such ledger" in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_or_none_is_said_with_what_to_do(office, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for port in (taken.getsockname()[1], 70_000, -1):
+            words = ["serve", str(office.folder), "--register", str(office.folder)]
+            assert main(["office", *words, "--port", str(port)]) == 2
+            said = capsys.readouterr().err
+            assert f"port {port}" in said and "choose another --port" in said
 
 
 def test_every_text_stands_in_every_language():
