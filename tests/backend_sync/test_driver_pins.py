@@ -11,7 +11,7 @@ from simulator.bench.workbench import DEVICE, OPERATOR, Workbench
 from tests.backend_sync.builders import AUTHORITY
 from tests.backend_sync.test_key_use import Support
 
-pytestmark = pytest.mark.requirement("W-14", "W-10", "T18")
+pytestmark = pytest.mark.requirement("W-129", "W-14", "W-10", "T18")
 PIN, OTHER_PIN, NEWEST = "48151623", "42424242", "90210777"
 
 

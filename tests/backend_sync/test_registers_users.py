@@ -179,7 +179,7 @@ def test_users_of_another_authority_are_neither_seen_nor_changed(world):
     assert world.users.seen_by(world.carl) == []
 
 
-@pytest.mark.requirement("W-19", "W-10")
+@pytest.mark.requirement("W-129", "W-19", "W-10")
 def test_an_operators_main_user_adds_its_own_drivers_only(quick):
     olga = quick.add("olga", "operator", operator=7)
     quick.add("dave", "driver", operator=7, by=olga)

@@ -139,7 +139,7 @@ def with_load(world, committed=True, told=True, cents=2000):
     return announced
 
 
-@pytest.mark.requirement("W-17", "R-10", "R-23")
+@pytest.mark.requirement("W-130", "W-17", "R-10", "R-23")
 def test_a_load_for_cash_belongs_into_the_drivers_cash_and_is_booked_once(world):
     with_load(world)
     desk = CashUp(world.ledger)

@@ -168,7 +168,7 @@ def test_a_shift_that_a_power_cut_left_open_goes_on_with_its_sums(bus):
     assert bus.sign_on() == "shift open 2 33"
 
 
-@pytest.mark.requirement("T18", "W-17")
+@pytest.mark.requirement("W-130", "T18", "W-17")
 def test_another_driver_ends_the_shift_before_and_each_owes_what_he_sold(bus):
     bus.sell(1)
     assert bus.say(f"signon {OTHER_DRIVER} {OTHER_PIN}") == [
