@@ -13,7 +13,7 @@ from edge_agent.figures import exposition
 from edge_agent.slots_file import write_slots
 from edge_agent.status import as_table
 from edge_agent.store import Store, StoreRefused
-from edge_agent.tls import TlsError
+from edge_agent.tls import TlsError, check_name
 
 COPY_WAIT_S = 15.0
 
@@ -74,6 +74,8 @@ def _command(commands: argparse._SubParsersAction, name: str, what: str) -> argp
 def _run(config: EdgeConfig, _options: argparse.Namespace) -> int:
     from edge_agent.app import run
 
+    if config.broker.tls and not config.broker.username:  # the certificate's name is our right
+        check_name(config.broker.tls[1], config.edge)
     return run(config)
 
 

@@ -121,7 +121,10 @@ class Authority:
     def _known(self, name: str) -> Issued:
         found = self.newest(name)
         if found is None:
-            raise AuthorityError(f"{name}: has no good certificate here; --list shows who has")
+            raise AuthorityError(
+                f"{name}: has no good certificate here; --edge {name} gives one that was taken back"
+                " a new one, and DIR alone lists who has what"
+            )
         return found
 
     def _issue(self, kind: str, name: str, area: int, hosts: Sequence[str]) -> None:

@@ -59,7 +59,7 @@ def test_a_folder_a_machine_holds_what_it_needs_and_no_other_key(made):
         (["--authority", "7", "--edge", "a/+"], "--edge 'a/+': wanted 1..24 of a-z"),
         (["--authority", "256", "--edge", "b"], "--authority 256: wanted 0..255"),
         (["--broker", "b.example"], "broker: has a certificate already; --renew broker"),
-        (["--renew", "depot-9"], "depot-9: has no good certificate here"),
+        (["--renew", "depot-9"], "--edge depot-9 gives one that was taken back a new one, and DIR"),
         (["--revoke", "depot-9"], "depot-9: has no good certificate here"),
         (["--days", "0"], "--days 0: wanted 1..3650"),
     ],
@@ -140,3 +140,14 @@ def test_ledger_and_edge_say_before_they_start_which_file_does_not_serve(
     assert sentence in capsys.readouterr().err
     assert edge(["edge", "run", "--config", str(tmp_path / "edge.toml")]) == 2
     assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.requirement("T10")
+def test_an_edge_with_another_ones_certificate_does_not_start(made, tmp_path, capsys):
+    place = made / "edges" / "depot-1"
+    files = {"cafile": "ca.crt", "certfile": "edge.crt", "keyfile": "edge.key"}
+    tls = "".join(f'{key} = "{place / name}"\n' for key, name in files.items())
+    words = f'edge = "depot-7"\nauthority = 7\n[broker]\n{tls}'
+    (tmp_path / "edge.toml").write_text(words)
+    assert edge(["edge", "run", "--config", str(tmp_path / "edge.toml")]) == 2
+    assert "the certificate of 'depot-1', but `edge` is 'depot-7'" in capsys.readouterr().err
