@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from backend_sync.office.guard import Guard
 from backend_sync.shop.faults import FAULTS, words_of
 from backend_sync.shop.frame import Frame, Parts
+from backend_sync.shop.opening import RESTORE
 from backend_sync.shop.pages import CARD, HOME, PUBLIC, SIGNED, Pages, where
 from backend_sync.shop.payment import NOTIFY
 from backend_sync.shop.visits import TooOften
@@ -38,6 +39,9 @@ def make_shop(parts: Parts, say: Callable[[str], None]) -> Guard:
                           dependencies=[Depends(_need(frame, mark))])  # fmt: skip
     _add_errors(app, frame)
     try:
+        lost = frame.orders.unknown()
+        if lost:
+            say(f"shop.db has no order, the ledger {lost} of the shop's: end this, {RESTORE}")
         frame.orders.recall()
         frame.orders.finish()
     except FAULTS as error:

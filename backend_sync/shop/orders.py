@@ -208,6 +208,17 @@ class Orders:
             for mark, kind in (("booked", WENT_BACK), ("given_booked", GIVEN)):
                 self._forgotten(books, mark, kind, since)
 
+    def unknown(self) -> int:
+        """Return how many of our actions the ledger has while no order stands here at all.
+
+        Then shop.db was lost or cut, and a new one was made in its place.
+        """
+        if self.database.value("SELECT count(*) FROM orders"):
+            return 0
+        with self.place.books() as books:
+            sql = "SELECT count(*) FROM actions WHERE key LIKE ?"
+            return int(books.value(sql, (f"{OURS}%",)))
+
     def _forgotten(self, books: Database, mark: str, kind: str, since: int) -> None:
         """Take the mark of a booking off payments whose booking is not there."""
         sql = f"SELECT payment FROM payments WHERE {mark} = 1 AND at > ?"

@@ -220,6 +220,18 @@ def test_what_the_provider_and_the_shop_say_differently_is_said_payment_by_payme
     assert main(["reconcile", str(passenger.folder / "nowhere"), str(path)]) == 2
 
 
+@pytest.mark.requirement("D16")
+def test_a_shop_whose_database_is_gone_says_so_when_it_begins(passenger):
+    passenger.pay(passenger.http(), passenger.order(passenger.http()))
+    passenger.again()
+    assert passenger.said == []
+    passenger.database.close()
+    (passenger.folder / "shop.db").unlink()
+    passenger.begin()
+    (said,) = passenger.said
+    assert "shop.db has no order, the ledger 1 of the shop's" in said and "last backup" in said
+
+
 def test_a_provider_whose_port_is_taken_or_none_says_what_to_do(passenger, capsys):
     taken = passenger.provider.url.rsplit(":")[-1]
     for port in (taken, "70000", "-1"):
