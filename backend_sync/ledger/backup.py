@@ -43,12 +43,13 @@ def back_up(books: Path, copy: Path) -> dict[str, Any]:
     unfinished = copy.with_name(f"{copy.name}.unfinished")
     unfinished.unlink(missing_ok=True)
     try:
+        unfinished.touch(mode=0o600)  # SQLite writes into what is there and empty
         with closing(sqlite3.connect(f"file:{books}?mode=ro", uri=True)) as source:
             source.execute("VACUUM INTO ?", (str(unfinished),))
         found = examine(unfinished)
         _sync(unfinished)
         unfinished.rename(copy)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise BackupError(f"{copy}: {error}; nothing was kept") from None
     finally:
         unfinished.unlink(missing_ok=True)

@@ -70,6 +70,7 @@ def test_a_backup_is_whole_and_lies_on_the_chain(lived, tmp_path):
     lived.post()
     assert verify_chain(lived.ledger.database, head_from(found["head"]))["wrong"] == []
     assert sorted(path.name for path in tmp_path.glob("b1*")) == ["b1.db"]
+    assert (tmp_path / "b1.db").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.requirement("D16")
