@@ -171,6 +171,18 @@ def test_a_day_is_closed_once_and_outsiders_get_the_signed_batch(office):
         open_batch(file.read(f"batch-{number:06}.cbor"), public)
 
 
+@pytest.mark.requirement("W-23", "W-11")
+def test_an_authority_without_a_tariff_here_closes_nobodys_day(office):
+    office.registers.found(244, "zoe", SECRET)
+    office.clock.now += 86_400
+    zoe = office.client("zoe")
+    for answer in (zoe.get("/settlement/close?day=2026-06-05"),
+                   zoe.post("/settlement/close", data={"day": "2026-06-05"})):  # fmt: skip
+        assert answer.status_code == 409
+        assert "authority 244 has no tariff in these books" in answer.text
+    assert len(office.books("SELECT id FROM settlement_batches")) == 1
+
+
 @pytest.mark.requirement("W-11", "W-150")
 def test_users_are_added_given_rights_and_disabled_by_who_may(office):
     alma = office.client("alma")

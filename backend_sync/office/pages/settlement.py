@@ -112,6 +112,12 @@ class Settlement(Subject):
             raise SettlementError(f"day {day!r}: wanted a date such as 2026-06-05") from None
         if number < 1:
             raise SettlementError(f"day {day}: wanted one after {FIRST_DAY}")
+        # A closed day is closed for all who share these books: a stranger's is not theirs to close.
+        own = user.scope.authority
+        if all(area != own for area, _ in every_tariff(self.place.tariffs)):
+            raise SettlementError(
+                f"authority {own} has no tariff in these books: nothing of it can be closed here"
+            )
         refuse_future(number, self._now(user))
         return number
 
