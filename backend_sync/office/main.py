@@ -54,13 +54,13 @@ def main(arguments: Sequence[str]) -> int:
     try:
         code: int = options.run(options)
     except Refused as error:
-        print(f"office {options.command}: {error}", file=sys.stderr)
+        print(f"{options.called}: {error}", file=sys.stderr)
         return 1
     except (PlaceError, DiskRefused, TokensError, SettingsError, OSError) as error:
-        print(f"office {options.command}: {error}", file=sys.stderr)
+        print(f"{options.called}: {error}", file=sys.stderr)
         return 2
     except SQLAlchemyError as error:
-        print(f"office {options.command}: {options.place}: {reason(error)}", file=sys.stderr)
+        print(f"{options.called}: {options.place}: {reason(error)}", file=sys.stderr)
         return 2
     return code
 
@@ -73,8 +73,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     words = "serve the pages, the interfaces under /api/v1 and the shop; prints their address"
-    serve = commands.add_parser("serve", help=words, description=words)
-    serve.set_defaults(run=_serve)
+    serve = commands.add_parser(
+        "serve", help=words, description=words, prog="tornello ledger serve"
+    )
+    serve.set_defaults(run=_serve, called="ledger serve")
     serve.add_argument("place", nargs="?", default=".", help="folder of the ledger")
     serve.add_argument("--register", default="", metavar="PLACE", help="register of users")
     serve.add_argument("--port", type=int, default=8080, help="(%(default)s; 0: any that is free)")
@@ -86,11 +88,13 @@ def _parser() -> argparse.ArgumentParser:
     words = "file of the population register, identity;municipality a line (none)"
     serve.add_argument("--population", type=Path, metavar="FILE", help=words)
     words = "count the texts of the pages by language; exit code 1 where one is missing"
-    translations = commands.add_parser("translations", help=words, description=words)
-    translations.set_defaults(run=_translations)
+    translations = commands.add_parser(
+        "translations", help=words, description=words, prog="tornello ledger translations"
+    )
+    translations.set_defaults(run=_translations, called="ledger translations")
     words = "give a user of a point the device and clerk number that he sells under, for ever"
     till = commands.add_parser("till", help=words, description=words)
-    till.set_defaults(run=_till)
+    till.set_defaults(run=_till, called="office till")
     till.add_argument("place", nargs="?", default=".", help="folder of the ledger")
     till.add_argument("--user", required=True, metavar="NAME", help="who sells")
     till.add_argument("--device", type=int, required=True, help="of the point; numbers its slips")
