@@ -60,7 +60,8 @@ def _set_up(options: argparse.Namespace) -> int:
     place = Place(options.place)
     place.url()
     write_settings(place.folder, options.address, options.page, options.merchant, os.urandom)
-    print(f"the shop is at {options.address}/shop; give {place.folder / KEY_FILE} to the provider")
+    print(f"the shop is at {options.address}/shop; give {place.folder / KEY_FILE} to the provider"
+          " and start `ledger serve` again if it runs")  # fmt: skip
     return 0
 
 
