@@ -11,12 +11,15 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Collection
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from backend_sync.backups.parts import PARTS, TARIFFS, ZIPS, Part, forget, sync, wrong_with
 from backend_sync.backups.whole import BOOKS, digest_of, read_manifest, verify_backup
+from backend_sync.keyring.keyfile import KeyFileError
 from backend_sync.ledger.backup import BESIDE, BackupError, put_back
 
+UNFINISHED = "restore-unfinished"  # stands beside the books until all is put back and forgotten
 KeysSettled = Callable[[Path], list[str]]  # path of a restored api.db -> what became of its keys
 
 
@@ -42,8 +45,17 @@ def put_back_all(
     if books and BOOKS not in names:
         raise BackupError(f"{target}: holds no {BOOKS}: its books were in PostgreSQL")
     made: dict[str, Any] = {"incarnation": 0, "head": "", "kept": ""}
+    marker = folder / UNFINISHED
+    was_begun = marker.exists()
+    marker.write_text(f"{target}\n", encoding="utf-8")
+    sync(marker)
     if books:
-        made = put_back(books, target / BOOKS, folder / "keyring")
+        try:
+            made = put_back(books, target / BOOKS, folder / "keyring")
+        except (BackupError, OSError, KeyFileError):  # nothing was changed
+            if not was_begun:
+                marker.unlink()
+            raise
     said = []
     try:
         for part in PARTS:
@@ -52,7 +64,21 @@ def put_back_all(
     except (sqlite3.Error, OSError) as error:
         raise BackupError(f"{folder}: {error}; the books are put back, the rest is not: make room"
                           " and restore again") from None  # fmt: skip
+    marker.unlink()
+    sync(folder)
     return {**made, "said": said}
+
+
+def refuse_unfinished(folder: Path) -> None:
+    """Raise BackupError for a folder in which a restore was begun and not finished.
+
+    Its sessions, kept answers and withdrawn keys may be those of before.
+    """
+    marker = folder / UNFINISHED
+    if marker.exists():
+        copy = marker.read_text(encoding="utf-8").strip()
+        raise BackupError(f"{folder}: a restore was not finished; run"
+                          f" `tornello ledger restore {folder} {copy}` again")  # fmt: skip
 
 
 def _database(
@@ -68,10 +94,16 @@ def _database(
     if not is_held:
         return [f"{part.file}: {wrong}, and none is in this backup"] * path.exists()
     said = [f"{part.file}: {wrong or 'asked for'}: the copy was put back; {part.after}"]
-    if path.exists():
-        said.append(f"{part.file} of before is kept as {_set_aside(path)}")
-    _replace(target / part.file, path)
-    return said + (settle(path) if part.file == "api.db" else [])
+    # Settled before it has its name: cut in between, no key of the copy is good for a moment.
+    with TemporaryDirectory(prefix="restoring-", dir=folder) as there:
+        arriving = Path(there) / part.file
+        shutil.copyfile(target / part.file, arriving)
+        settled = settle(arriving) if part.file == "api.db" else []
+        forget(arriving, ())
+        if path.exists():
+            said.append(f"{part.file} of before is kept as {_set_aside(path)}")
+        _replace(arriving, path)
+    return said + settled
 
 
 def _file(folder: Path, target: Path, name: Path) -> str:

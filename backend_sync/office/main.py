@@ -22,11 +22,13 @@ from backend_sync.api.card_codes import CardCodes
 from backend_sync.api.opening import open_database as open_api
 from backend_sync.api.part import Parts
 from backend_sync.api.tokens import TokensError
+from backend_sync.backups.putting_back import refuse_unfinished
 from backend_sync.clocks import SystemClock
 from backend_sync.customers.population import FileRegister
 from backend_sync.health.figures import figures_of
 from backend_sync.health.readiness import Readiness
 from backend_sync.health.watch import Watch
+from backend_sync.ledger.backup import BackupError
 from backend_sync.ledger.place import Place, PlaceError, reason
 from backend_sync.log_lines import WARNING, Handler, LogLines
 from backend_sync.office.app import make_app
@@ -56,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
     except Refused as error:
         print(f"{options.called}: {error}", file=sys.stderr)
         return 1
-    except (PlaceError, DiskRefused, TokensError, SettingsError, OSError) as error:
+    except (PlaceError, BackupError, DiskRefused, TokensError, SettingsError, OSError) as error:
         print(f"{options.called}: {error}", file=sys.stderr)
         return 2
     except SQLAlchemyError as error:
@@ -110,6 +112,7 @@ def _serve(options: argparse.Namespace) -> int:
                       " TLS before it and say --behind-tls")  # fmt: skip
     place, clock = Place(options.place), SystemClock()
     place.url()
+    refuse_unfinished(place.folder)
     settings = read_settings(place.folder)
     register = asking.bound_to(place.folder) or options.register
     if not register:

@@ -11,11 +11,15 @@ import pytest
 
 from backend_sync.api.opening import open_database as open_api
 from backend_sync.api.restored import settle_keys
+from backend_sync.backups import putting_back
 from backend_sync.backups.parts import PARTS
 from backend_sync.backups.putting_back import put_back_all
 from backend_sync.backups.whole import back_up_all, verify_backup
+from backend_sync.keyring.keyfile import KeyFileError
+from backend_sync.keyring.local import LocalKeyring
 from backend_sync.ledger.backup import BackupError
 from backend_sync.ledger.main import main
+from backend_sync.office.main import main as serve
 from backend_sync.office.opening import open_database as open_office
 from backend_sync.registers.opening import open_database as open_register
 from backend_sync.reports.opening import open_database as open_reports
@@ -147,6 +151,35 @@ def test_what_is_whole_stays_and_everybody_signs_in_and_asks_anew(place, capsys)
         for table in part.passing if (place / part.file).exists() else ():
             assert rows(place / part.file, f"SELECT count(*) FROM {table}") == [(0,)], table
     assert not list(place.glob("*.arriving"))
+
+
+@pytest.mark.requirement("D16", "T20")
+@pytest.mark.parametrize("cut", ["forget", "_replace"])
+def test_a_restore_that_was_cut_is_said_until_it_was_done_again(
+    lived, place, capsys, monkeypatch, cut
+):
+    spoil(place / "api.db", 0)
+
+    def power_goes(*_):
+        raise SystemExit(9)
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(putting_back, cut, power_goes)
+        restored(place, capsys)
+    assert serve(["serve", str(place), "--register", str(place)]) == 2
+    assert f"ledger restore {place} {place.parent / 'copy'}` again" in capsys.readouterr().err
+    gone = lived.gone.split("_")[1]
+    code, _ = restored(place, capsys)
+    assert code == 0 and not (place / "restore-unfinished").exists()
+    assert (gone,) not in rows(place / "api.db", "SELECT id FROM api_keys WHERE withdrawn = 0")
+    putting_back.refuse_unfinished(place)
+
+
+@pytest.mark.requirement("D16")
+def test_a_restore_that_changed_nothing_leaves_no_mark(place):
+    with closing(LocalKeyring(place / "keyring")), pytest.raises(KeyFileError, match="stop it"):
+        put_back_all(place, place / "ledger.db", place.parent / "copy", lambda path: [])
+    assert not (place / "restore-unfinished").exists()
 
 
 @pytest.mark.requirement("T20", "X-14")
