@@ -17,6 +17,7 @@ DATA_KINDS = (STANDARD, BACKUP)
 RECORD_KINDS = (LINEAR, CYCLIC)
 ULTRALIGHT_C_PAGES = 48
 VERSION_BYTES = 28
+SIZE_MAX = (1 << 24) - 1  # what three bytes tell
 
 
 class CardImageError(CounterError):

@@ -15,6 +15,7 @@ from card_layouts.errors import LayoutError
 from edge_agent.counter.card_contents import (
     KINDS,
     RECORD_KINDS,
+    SIZE_MAX,
     ULTRALIGHT_C_PAGES,
     VALUE,
     Card,
@@ -34,7 +35,6 @@ OUR_AID_NIBBLE = 0xF0  # the last byte on the wire: 0xF, then the cluster's high
 STORAGE_CODES = {2048: 0x16, 4096: 0x18, 8192: 0x1A}  # as GetVersion tells the size
 KEY_KINDS = ("2K3DES", "3K3DES", "AES")
 VALUE_LOW, VALUE_HIGH = -(1 << 31), (1 << 31) - 1
-SIZE_MAX = (1 << 24) - 1
 
 
 class TransitCard(NamedTuple):

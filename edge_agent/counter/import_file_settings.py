@@ -10,6 +10,7 @@ from edge_agent.counter.card_contents import (
     DATA_KINDS,
     KINDS,
     RECORD_KINDS,
+    SIZE_MAX,
     UNKNOWN_KIND,
     VALUE,
     CardFile,
@@ -61,6 +62,13 @@ def file_of(
     fields = dict(fields)
     now = fields.pop("records_now", None)
     kind = fields["kind"]
+    if kind in RECORD_KINDS:
+        for name, words in (("size_bytes", "bytes a record"), ("records_max", "records at most")):
+            if not 1 <= fields[name] <= SIZE_MAX:
+                raise CardImageError(
+                    f"{where}: the settings say {fields[name]} {words}, wanted 1..{SIZE_MAX};"
+                    f" {DAMAGED}"
+                )
     if kind in RECORD_KINDS and now == 0:
         # A card refuses to read an empty record file, so no program has data of one.
         return CardFile(number, **fields, records=())
@@ -75,7 +83,7 @@ def file_of(
         if len(data) != size:
             raise CardImageError(f"{where}: {len(data)} bytes, the settings say {size}; {DAMAGED}")
         return CardFile(number, **fields, data=data)
-    if size == 0 or len(data) % size or (now is not None and len(data) != now * size):
+    if len(data) % size or (now is not None and len(data) != now * size):
         raise CardImageError(
             f"{where}: {len(data)} bytes, the settings say {now} records of {size}; {DAMAGED}"
         )

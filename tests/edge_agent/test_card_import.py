@@ -207,6 +207,15 @@ def test_lengths_that_do_not_fit_the_settings_are_refused():
         import_dump(text.replace(size, f"{name} Size: 9999").encode(), "x")
 
 
+@pytest.mark.parametrize(("line", "words"), [("Max", "0 records at most"), ("Size", "0 bytes a")])
+def test_a_record_file_with_room_for_nothing_is_refused(line, words):
+    text = flipper(random_card(3)).decode()
+    name = next(each for each in text.splitlines() if " Max: " in each).partition(" Max")[0]
+    found = next(each for each in text.splitlines() if each.startswith(f"{name} {line}: "))
+    with pytest.raises(CardImageError, match=f"the settings say {words}"):
+        import_dump(text.replace(found, f"{name} {line}: 0").encode(), "x")
+
+
 def test_a_huge_file_is_refused_before_it_is_read(tmp_path, capsys):
     path = tmp_path / "huge"
     with path.open("wb") as file:
