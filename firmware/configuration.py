@@ -19,6 +19,7 @@ CARD_KEYS = ("K0", "K1", "K2", "K3", "K4")
 PICC = "PICC"  # a card's own master: no validator has it
 HEX = "0123456789abcdefABCDEF"
 NUMBER_MAX = (1 << 30) - 1
+DEVICE_OWN = ("device", "authority", "operator", "generation", "key_version")
 
 
 def read_configuration(path):
@@ -78,6 +79,8 @@ def profile_of(config):
     }
     own = _object(config, "profile", {})
     for name in own:
+        if name in DEVICE_OWN:
+            raise LayoutError("configuration.profile.%s: is the device's, not the place's" % name)
         # A list is of issuers; everything else that a tap is told of its place is a number.
         profile[name] = _issuers(own) if name == "issuers" else _number(own, name, 30, -NUMBER_MAX)
     return profile

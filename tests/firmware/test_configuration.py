@@ -111,6 +111,7 @@ def test_a_text_that_is_no_configuration_is_refused_with_its_place(text, said):
         (changed("pins", "00" * 10), "pins: wanted rows of 11 bytes"),
         (changed("profile", "line", "17"), "line: wanted a number of 30 bits"),
         (changed("profile", "issuers", 1), "issuers: wanted a list"),
+        (changed("profile", "authority", -1), r"profile\.authority: is the device.s"),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused_by_name_and_no_key_is_told(config, said):
