@@ -95,7 +95,8 @@ def wanted(form: str, value: Any) -> str:
     if kind == "choice":
         allowed = rest.split(", ")
         if form == STOPS_FROM:
-            fits = bool(name_list(value)) and {*name_list(value)} <= {*allowed}
+            names = name_list(value) if isinstance(value, str | list) else []
+            fits = bool(names) and all(name in allowed for name in names)
         else:
             fits = value in allowed
         return "" if fits else "one of " + ", ".join(f'"{word}"' for word in allowed)

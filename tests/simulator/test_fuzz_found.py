@@ -155,6 +155,13 @@ FOUND = [
         lambda: first("tariff-toml").replace(b'"Europe/Helsinki"', b'"Europe"'),
         "a time zone that is a folder",
     ),
+    (
+        "tariff-toml",
+        lambda: first("tariff-toml").replace(b'"stops.zone_id"', b"2026-01-01"),
+        "a date for a list",
+    ),
+    ("board-config", lambda: changed("board-config", "profile", {"authority": -1}),
+     "another authority in the profile"),
 ]  # fmt: skip
 
 
