@@ -17,6 +17,7 @@ from card_layouts.answers import (
     opens,
 )
 from card_layouts.cards.conversation import FRAME_BYTES, CardLost, CardStatusError
+from card_layouts.cards.counter import N_MAX
 from card_layouts.cards.desfire import Session
 from card_layouts.cards.transit_record import chain_record, next_record
 from card_layouts.codec.timestamps import CLOCK_SIGNED
@@ -39,6 +40,7 @@ from card_layouts.records.entries_tap import (
     PHASE_COMMIT,
     REASON_CARD_ERROR,
     REASON_CLOCK_UNSET,
+    REASON_COUNTER_END,
     REASON_JOURNAL_FULL,
     REASON_LEASE,
     TERMINAL_GATE,
@@ -217,7 +219,9 @@ class CardWriter:
         return self.journal.head_seq + 1
 
     def follow(self, seen, seq, kind, b):
-        """Return the fields of the card's next record, written as entry `seq`."""
+        """Return the fields of the card's next record, written as entry `seq`. Raises: Refused."""
+        if seen.n >= N_MAX:
+            raise Refused(REASON_COUNTER_END)
         writer = (self.journal.device, self.journal.epoch, seq)
         values = next_record(seen.newest, seen.n + 1, b, kind, seen.time, writer)
         values["clock"] = 1 if seen.clock == CLOCK_SIGNED else 0

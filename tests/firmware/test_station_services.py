@@ -7,6 +7,8 @@ import pytest
 from card_layouts.answers import ACCEPTED, LOADED, LOADED_BEFORE
 from card_layouts.cards.card_layout import (
     CHANNEL_COUNTER,
+    FILE_C,
+    FILE_G,
     FILE_J,
     FILE_P,
     FILE_S,
@@ -23,6 +25,7 @@ from card_layouts.cards.card_layout import (
     T,
     p_slot_at,
 )
+from card_layouts.cards.counter import N_MAX, counter_b_n, counter_value
 from card_layouts.packages.hotlist_layout import HOT_BLOCK, HOT_KILL
 from card_layouts.packages.lease import RIGHT_LOAD
 from card_layouts.records import entries_service as service
@@ -36,7 +39,7 @@ from card_layouts.records.entries_tap import (
     REASON_NO_PLACE,
 )
 from firmware.station import Order
-from firmware.station_services import Product, Refund, Unblock
+from firmware.station_services import Load, Product, Refund, Unblock
 from simulator.worlds.tap_world import (
     AID,
     GATE_A,
@@ -214,3 +217,18 @@ def test_a_card_with_no_generation_left_is_not_paid_out_at_a_station():
     assert serve(card, Unblock())[0] == LOADED
     assert serve(card, Refund(), order=ORDER._replace(k=3))[0] == REASON_COUNTER_END
     assert OnCard(card).purse == PURSE
+
+
+def test_a_card_whose_counter_is_at_its_end_is_refused_by_every_service():
+    for what in (Load(), Product(0, RIGHT), Refund(), Unblock()):
+        card = blocked_card() if isinstance(what, Unblock) else new_card()
+        files = card.image.applications[AID].files
+        b, _ = counter_b_n(files[FILE_C].value)
+        files[FILE_C] = replace(files[FILE_C], value=counter_value(b, N_MAX))
+        record = bytearray(files[FILE_G].records[-1])
+        G.put(record, "n", N_MAX)
+        rows = [*files[FILE_G].records[:-1], bytes(record)]
+        files[FILE_G] = replace(files[FILE_G], records=tuple(rows))
+        before, order = OnCard(card).state(), ORDER._replace(k=OnCard(card).actions + 1)
+        assert serve(card, what, order=order)[0] == REASON_COUNTER_END
+        assert OnCard(card).state() == before
