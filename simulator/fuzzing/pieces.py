@@ -98,7 +98,10 @@ class Run:
         return short + long
 
     def _resume(self, planned: set[Piece]) -> set[Piece]:
-        """Take over what the file has of this run; return its pieces."""
+        """Take over what the file has of this run; return its pieces.
+
+        What ended with a fault is done again: its mend may lie outside the parser's own modules.
+        """
         done: set[Piece] = set()
         if self.kept is None or not self.kept.exists():
             return done
@@ -109,7 +112,7 @@ class Run:
             row = json.loads(line)
             piece = Piece(row["target"], row["first"], row["end"])
             ours = codes.get(piece.name) == row["code"] and row["seed"] == self.seed
-            if ours and piece in planned and piece not in done:
+            if ours and not row["faults"] and piece in planned and piece not in done:
                 done.add(piece)
                 result = self.results[piece.name]
                 result.add(from_row(row, result.target, self.seed))

@@ -155,6 +155,16 @@ def test_a_run_that_was_ended_goes_on_where_it_was(capsys, tmp_path):
     assert len(kept.read_text().splitlines()) == 8, "other source: done again"
 
 
+def test_what_ended_with_a_fault_is_done_again(capsys, tmp_path):
+    kept = tmp_path / "done"
+    arguments = ["fuzz", "--runs", "300", "--resume", str(kept)]
+    assert sim.main([*arguments, "--plant", "no-mac"]) == 1
+    (row,) = map(json.loads, kept.read_text().splitlines())
+    assert row["faults"]
+    assert sim.main([*arguments, "--target", row["target"]]) == 0, "the mistake is gone"
+    assert len(kept.read_text().splitlines()) == 2
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
