@@ -107,7 +107,7 @@ def _damaged(state: EdgeState, every: int) -> tuple[str, list[str]]:
                 status = run_free(state.child)
             if status != edge.DONE:
                 found.append(f"{where}: ends with {status}, {_said(state)}")
-            found += [f"{where}: {w}" for w in state.at_end(counted=False)]
+            found += [f"{where}: {w}" for w in state.at_end(sound=False)]
     return "; ".join(sorted(filter(None, words))), found
 
 

@@ -267,10 +267,11 @@ class EdgeState:
         found += [f"entry {seq} was sent and is not stored" for seq in self.held if seq > top]
         return found
 
-    def at_end(self, counted: bool = True) -> list[str]:
+    def at_end(self, sound: bool = True) -> list[str]:
         """Return what is wrong when the agent says that all is done.
 
-        `counted` False where the edge's database was begun anew: its own sums are.
+        `sound` False where a page of the edge's database was damaged: it was begun anew, and its
+        own sums with it, or what nobody read is still damaged.
         """
         self.hear()
         found = self.after_kill()
@@ -278,10 +279,15 @@ class EdgeState:
         lost = sum(slot != want for slot, want in zip(whole, self.book.slots, strict=True))
         if lost or len(self.held) != ENTRIES or self.conflicts:
             found.append(f"lost {lost}, held {len(self.held)}, conflicts {self.conflicts}")
-        counters = dict(_rows(self.folder, "SELECT name, value FROM counters"))
-        if counted and (counters.get("stored"), counters.get("deleted")) != (ENTRIES, ENTRIES):
+        try:
+            counters = dict(_rows(self.folder, "SELECT name, value FROM counters"))
+            odd = _rows(self.folder, "SELECT (SELECT count(*) FROM quarantine), count(*) FROM gaps")
+        except sqlite3.DatabaseError:
+            if sound:
+                raise
+            return found
+        if sound and (counters.get("stored"), counters.get("deleted")) != (ENTRIES, ENTRIES):
             found.append(f"stored {counters.get('stored')}, deleted {counters.get('deleted')}")
-        odd = _rows(self.folder, "SELECT (SELECT count(*) FROM quarantine), count(*) FROM gaps")
         if odd != [(0, 0)]:
             found.append(f"quarantine and gaps: {odd}")
         return found
