@@ -24,7 +24,7 @@ from card_layouts.records.slot import (
 )
 from firmware.journal_block import TRIES, slot_holds
 from firmware.journal_errors import AcknowledgementRefused, IntentsFull, JournalFull
-from firmware.journal_mount import ZEROS, MountedJournal
+from firmware.journal_mount import MountedJournal
 from firmware.journal_provision import provision
 
 ADMIT_SLOTS = 16  # free slots a tap needs before it may begin: D15
@@ -112,7 +112,7 @@ class Journal(MountedJournal):
         place = self._blocks.slot_place(self._ordinal, index)
         if self._program_slot(place):
             return True
-        self._flash.program(place, ZEROS)  # it must not read well some day: its seq is used again
+        self._wipe(place)  # its seq is used again
         return False
 
     def _find_room(self):
@@ -230,15 +230,25 @@ class Journal(MountedJournal):
             while index < SLOTS_PER_BLOCK:
                 self._flash.read(self._blocks.slot_place(ordinal, index), buf)
                 if slot_holds(buf, seq):
+                    if self._cursor[1] != ordinal or seq >= self._cursor_end:
+                        self._cursor_end = self._end_of(ordinal)
                     self._cursor = (seq, ordinal, index)
                     return True
                 index += 1
             ordinal, index = ordinal + 1, 0
         return False
 
+    def _end_of(self, ordinal):
+        """Return the first seq that is past a block, whatever a torn slot says that took no 00."""
+        return self.head_seq + 1 if ordinal == self._ordinal else self._first_seq_of(ordinal + 1)
+
     def _start_of(self, seq):
         """Return (ordinal, index) where a search for seq begins: behind the one read last."""
-        if self._cursor[0] == seq - 1 and self._cursor[1] >= self._oldest:
+        if (
+            self._cursor[0] == seq - 1
+            and self._cursor[1] >= self._oldest
+            and seq < self._cursor_end
+        ):
             return self._cursor[1], self._cursor[2] + 1
         low, high = self._oldest, self._ordinal
         while low < high:

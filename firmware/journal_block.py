@@ -122,6 +122,12 @@ class Blocks:
         self._flash.read(place, self._check)
         return self._check == self.page
 
+    def is_torn(self, ordinal):
+        """True if a page lies where a block will lie, and is not whole or not an older one's."""
+        self._flash.read(self.place(ordinal), self.page)
+        is_older = self._page_is_header() and self.get("ordinal") < ordinal
+        return self.page != BLANK_PAGE and not is_older
+
     def zero_keys(self, ordinal):
         """Program 00 over the keys of a block, if it is still there; once more if they stay."""
         for _ in range(TRIES):

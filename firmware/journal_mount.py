@@ -4,7 +4,8 @@ What a cut may have left half written reads well today and not tomorrow: nothing
 until it is sure, one way or the other. Cells that a cut program was to clear are made sure
 by the same program; cells that a cut wiping (00 over a torn slot) was to clear are not,
 for the entry needs them as they were. So the slot behind a torn one gets 00 first: an entry
-with 00 behind it may have been half wiped, and is copied to where nothing was.
+with 00 behind it may have been half wiped, and is copied to where nothing was. And no slot is
+begun before the one ahead of it is surely not blank: a mount needs to leave out only the first.
 Source: decisions.md D13; trust.md T16; DECISIONS.md 41.
 """
 
@@ -16,10 +17,17 @@ from card_layouts.records.slot import (
     SLOTS_PER_BLOCK,
     Sealer,
 )
-from firmware.journal_block import BLANK_SLOT, Blocks, slot_holds
+from firmware.journal_block import BLANK_SLOT, TRIES, Blocks, slot_holds
 from firmware.journal_counters import CARRIED, Counters
 
 ZEROS = bytes(SLOT_BYTES)
+LEFT_OUT = ZEROS[:-16] + BLANK_SLOT[-16:]  # of the end no more is said than that it is not 00
+ROOM_TO_WIPE = 8  # slots: 00 behind what is torn, one left out and a copy; each cut costs one more
+
+
+def is_void(slot):
+    """True if these 128 bytes are a slot that was left out, or wiped (ZEROS)."""
+    return slot[:-16] == LEFT_OUT[:-16]
 
 
 class MountedJournal:
@@ -57,9 +65,10 @@ class MountedJournal:
         self._next = self._ordinal + 1
         self._next_is_blank = False
         self._doubtful = True
-        self._cursor = (-1, 0, 0)
+        self._cursor, self._cursor_end = (-1, -1, 0), 0
         self._replay()
         self._find_oldest()
+        self._drop_pages()
         return self
 
     def _replay(self):
@@ -68,10 +77,10 @@ class MountedJournal:
         newest, torn, was_wiped = -1, [], False
         for index in range(self._index):
             self._flash.read(self._blocks.slot_place(self._ordinal, index), self._slot)
-            if self._slot == ZEROS and index == newest + 1:
+            if self._slot == ZEROS:
                 was_wiped = True
-            if self._slot == BLANK_SLOT or self._slot == ZEROS:
-                continue  # left out, or found torn before
+            if is_void(self._slot):
+                continue
             payload = self._opened()
             if payload is not None:
                 self.head_seq += 1
@@ -104,12 +113,14 @@ class MountedJournal:
 
     def _make_sure(self, newest, torn, was_wiped):
         """Wipe the torn slots at the end; make the newest entry, in `_slot`, read well for good."""
-        if torn and self._index >= SLOTS_PER_BLOCK - 1:
-            self._index = SLOTS_PER_BLOCK  # no slot to mark: the next header says what they are
+        room = SLOTS_PER_BLOCK - self._index
+        if torn and (room == 0 or room < ROOM_TO_WIPE and not was_wiped):
+            self._index = SLOTS_PER_BLOCK  # the next header says what they are
         elif torn:
-            self._leave_out()
-            for index in torn:
-                self._flash.program(self._blocks.slot_place(self._ordinal, index), ZEROS)
+            self._make_begun(self._index - 1)
+            if self._mark():
+                for index in torn:
+                    self._wipe(self._blocks.slot_place(self._ordinal, index))
         if newest < 0:
             return
         place = self._blocks.slot_place(self._ordinal, newest)
@@ -125,15 +136,45 @@ class MountedJournal:
             self._index += 1
             if self._program_slot(place):
                 return True
-            self._flash.program(place, ZEROS)
+            self._wipe(place)
+        return False
+
+    def _make_begun(self, index):
+        """Make the cells of a slot sure that read as cleared, so that no mount takes it for blank.
+
+        What reads blank now, and did not before, is no entry: it may as well be 00.
+        """
+        place = self._blocks.slot_place(self._ordinal, index)
+        self._flash.read(place, self._check)
+        if self._check == BLANK_SLOT:
+            self._wipe(place)
+        else:
+            self._flash.program(place, self._check)
+
+    def _mark(self):
+        """Give 00 to the first slot that takes it behind what is torn; False if none does."""
+        self._doubtful = False
+        while self._index < SLOTS_PER_BLOCK:
+            self._index += 1
+            if self._wipe(self._blocks.slot_place(self._ordinal, self._index - 1)):
+                return True
         return False
 
     def _leave_out(self):
         """Give up the first slot after a mount: a cut may have begun to program it unseen."""
         if self._doubtful and self._index < SLOTS_PER_BLOCK:
-            self._flash.program(self._blocks.slot_place(self._ordinal, self._index), ZEROS)
+            self._wipe(self._blocks.slot_place(self._ordinal, self._index), LEFT_OUT)
             self._index += 1
         self._doubtful = False
+
+    def _wipe(self, place, mark=ZEROS):
+        """Program a slot that must not read well some day, twice if need be; True if it holds."""
+        for _ in range(TRIES):
+            self._flash.program(place, mark)
+            self._flash.read(place, self._check)
+            if self._check == mark:
+                return True
+        return False
 
     def _program_slot(self, place):
         """Program the slot and read it back; True if it holds."""
@@ -150,13 +191,13 @@ class MountedJournal:
         for index in range(SLOTS_PER_BLOCK - 1, -1, -1):
             place = self._blocks.slot_place(ordinal, index)
             self._flash.read(place, self._check)
-            if self._check == BLANK_SLOT or self._check == ZEROS:
+            if self._check == BLANK_SLOT or is_void(self._check):
                 continue
             seq = SLOT_HEADER.get(self._check, "seq")
             if seq < first_seq and slot_holds(self._check, seq):
                 return True
             if seq != first_seq - 1:  # else the newest entry itself, where no copy had room
-                self._flash.program(place, ZEROS)
+                self._wipe(place)
         return False
 
     def _find_oldest(self):
@@ -175,6 +216,15 @@ class MountedJournal:
                 self._blocks.zero_keys(ordinal)  # a cut may have left them half gone
         self._oldest = self._keep = oldest
         self._move_keep()
+
+    def _drop_pages(self):
+        """Erase later pages that a cut left torn: one might read well some day, and be the newest.
+
+        Not 00: an erase that is cut leaves cells that the page's own program makes sure again.
+        """
+        for ordinal in range(self._ordinal + 1, self._oldest + self._blocks.count):
+            if self._blocks.is_torn(ordinal):
+                self._blocks.erase(ordinal)
 
     def _page_fits(self, ordinal, latest):
         """True if the page read last may begin where it says; a forger's has a right CRC, too."""

@@ -2,7 +2,8 @@
 
 Every program and erase of every journal, update and tap flow is cut in each torn mode, and its
 recovery again at each of its own operations; writes are lost unsaid, blocks wear out and die. Real
-firmware on simulated flash; where a card is involved, a real tap. Source: trust.md T16, I6.
+firmware on simulated flash; where a card is involved, a real tap. With --lives: journals whose
+starts are cut again and again, drawn from a seed. Source: trust.md T16, I6.
 """
 
 import argparse
@@ -15,17 +16,21 @@ from typing import Any
 
 from simulator.cuts.drill import Drilled, drill
 from simulator.cuts.flows import FLOWS
-from simulator.cuts.plants import PLANTS, planted
-from simulator.cuts.stage import DOUBLED, KINDS, LOST, MOUNT, Findings, Flow, Stage
+from simulator.cuts.lives import live
+from simulator.cuts.plants import LIVES, PLANTS, Plant, planted
+from simulator.cuts.stage import DOUBLED, KINDS, LOST, MOUNT, WRONG, Findings, Flow, Stage
+from simulator.workers import Workers
 
 NAMES = {flow.name: flow for flow in FLOWS}
+LIVED = ("entries", "starts", "cuts")
+TOLD_EACH = 2000  # lives
 EXIT_CODES = "Exit codes: 0 nothing wrong, 1 something is wrong, 2 wrong use."
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `sim cuts`."""
     rows = [f"  {flow.name:<12}{flow.title}" for flow in FLOWS]
-    plants = [f"  {name:<12}{plant.what} (--flow {plant.flow})" for name, plant in PLANTS.items()]
+    plants = [f"  {name:<12}{plant.what} ({_shown_by(plant)})" for name, plant in PLANTS.items()]
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = "\n".join(["flows:", *rows, "", "planted mistakes:", *plants, "", EXIT_CODES])
     parser.add_argument(
@@ -40,20 +45,36 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--every", type=_count, default=1, metavar="N", help="each Nth first cut only (1)"
     )
+    parser.add_argument(
+        "--lives", type=_count, metavar="N",
+        help="instead: N lives of a journal, many starts in a row without power",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=_count, metavar="N", help="of the first life (1)")
     parser.add_argument("--jobs", type=_count, default=2, metavar="N", help="processes (2)")
     parser.add_argument("--plant", choices=tuple(PLANTS), help="plant a mistake; it must be found")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(parser=parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Cut, print, return 0 if nothing was wrong."""
+    is_living = options.lives or (options.plant and PLANTS[options.plant].flow == LIVES)
+    of_flows = options.flow != "all" or options.all or options.no_nested or options.every != 1
+    if is_living and of_flows:
+        options.parser.error("--lives: a life has no --flow, --no-nested, --all and --every")
+    if options.seed and not is_living:
+        options.parser.error("--seed is of --lives N: a flow is cut everywhere")
     if options.list:
         print("\n".join(f"{flow.name:<12}{flow.title}" for flow in FLOWS))
         return 0
     if options.plant:
         plant = PLANTS[options.plant]
         with planted(plant):
+            if options.lives or plant.flow == LIVES:
+                return _live(options, options.lives or 1, options.seed or plant.seed or 1)
             return _run([NAMES[plant.flow]], options)
+    if options.lives:
+        return _live(options, options.lives, options.seed or 1)
     return _run(list(FLOWS) if options.flow == "all" else [NAMES[options.flow]], options)
 
 
@@ -72,6 +93,43 @@ def _run(flows: list[Flow], options: argparse.Namespace) -> int:
             pool.join()  # or they would be ended by a signal, with a traceback
     report.end()
     return 1 if report.findings.total else 0
+
+
+def _shown_by(plant: Plant) -> str:
+    return f"--lives 1 --seed {plant.seed}" if plant.flow == LIVES else f"--flow {plant.flow}"
+
+
+def _live(options: argparse.Namespace, count: int, first: int) -> int:
+    """Live the lives of one seed after the other; print the sums and what was found."""
+    began, sums, findings = time.monotonic(), Counter[str](), Findings()
+    lives = 0
+    with Workers(min(options.jobs, count), live) as workers:
+        for done in workers.do(iter(range(first, first + count))):
+            if done is None:
+                continue
+            seed, lived = done
+            lives += 1
+            if lives % TOLD_EACH == 0 and not options.json:
+                print(f"{lives} of {count} lives, {findings.total} wrong", flush=True)
+            if lived is None:
+                raise SystemExit(f"sim cuts: the process of life {seed} died")
+            sums.update({name: getattr(lived, name) for name in LIVED})
+            if lived.complaint:
+                where = f"./tornello sim cuts --lives 1 --seed {seed}"
+                findings.note(lived.complaint[0], where, lived.complaint[1])
+                if count == 1 and not options.json:
+                    print("\n".join(lived.story))
+    seconds = round(time.monotonic() - began, 1)
+    if options.json:
+        tree = {"lives": lives, **sums, "violations": dict(findings.counts)}
+        print(json.dumps({**tree, "examples": findings.examples, "seconds": seconds}, indent=1))
+    else:
+        told = ", ".join(f"{sums[name]} {name}" for name in LIVED)
+        print(f"{lives} lives from seed {first} in {seconds:.0f} s: {told}")
+        print(", ".join(f"{kind} {findings.counts[kind]}" for kind in (LOST, MOUNT, WRONG)))
+        for example in findings.examples:
+            print(f"  {example}")
+    return 1 if findings.total else 0
 
 
 def _drilled(name: str, every: int, nested: bool, deep: bool) -> Drilled:

@@ -16,14 +16,20 @@ from firmware.package_slots import SlotWriter
 from firmware.updates import Updates
 from simulator.cuts.stage import DOUBLED, LOST, MIXED, MOUNT, SENT, WRONG
 
+LIVES = "lives"  # in the place of a flow: shown by --lives
+
 
 class Plant(NamedTuple):
-    """A mistake: what it is, the flow that shows it, as what, and how it is put in."""
+    """A mistake: what it is, the flow that shows it, as what, and how it is put in.
+
+    `seed`: of the life that shows it, if it is not a flow.
+    """
 
     what: str
     flow: str
     found: str
     put: Callable[[Callable[[Any, str, Any], None]], None]
+    seed: int = 0
 
 
 @contextmanager
@@ -119,6 +125,14 @@ def _next_slot(replace: Callable[[Any, str, Any], None]) -> None:
     replace(Journal, "_leave_out", lambda self: None)
 
 
+def _half_page(replace: Callable[[Any, str, Any], None]) -> None:
+    replace(Journal, "_drop_pages", lambda self: None)
+
+
+def _half_begun(replace: Callable[[Any, str, Any], None]) -> None:
+    replace(Journal, "_make_begun", lambda self, index: None)
+
+
 def _eager(replace: Callable[[Any, str, Any], None]) -> None:
     replace(
         Journal, "_may_reuse", lambda self, ordinal: ordinal - self._blocks.count < self._ordinal
@@ -155,4 +169,8 @@ PLANTS = {
     "headless": Plant("a block of orders is used with its head unread", "sale", DOUBLED, _headless),
     "unvoided": Plant("a void adds to the cash that is due", "void", WRONG, _unvoided),
     "next-slot": Plant("a slot that reads blank after a start is used", "pair", LOST, _next_slot),
+    "half-page": Plant("a torn page stays where it is", LIVES, LOST, _half_page, 1642),
+    "half-begun": Plant(
+        "what may read blank stays before a wipe", LIVES, LOST, _half_begun, 600554
+    ),
 }

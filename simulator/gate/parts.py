@@ -22,7 +22,10 @@ COMMANDS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("tears", "--triples"),
         ("tears", "--pairs", "20000", "--seed", "{seed}"),
     ),
-    "cuts": (("cuts", "--jobs", "{jobs}"),),
+    "cuts": (
+        ("cuts", "--jobs", "{jobs}"),
+        ("cuts", "--lives", "20000", "--seed", "{seed}", "--jobs", "{jobs}"),
+    ),
     "kills": (("kills", "--jobs", "{jobs}"),),
     "fuzz": (("fuzz", "--jobs", "{jobs}", "--resume", "{folder}/fuzz.json"),),
 }

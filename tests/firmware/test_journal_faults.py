@@ -19,6 +19,7 @@ from simulator.flash import (
     FAULTS,
     LOST,
     NEARLY_BITS,
+    NO_PROGRAM,
     FlashCut,
     FlashFault,
     FlashPowerLost,
@@ -113,6 +114,59 @@ def test_a_torn_entry_that_no_boot_lived_to_wipe_stays_out_of_the_next_block(use
             assert again.read_slot(head, slot)  # as a dock reads: one behind the other
             assert again.read_slot(head + 1, slot) and slot == made, seed
             assert again.chain_at(head + 1) == journal.H, seed
+
+
+@pytest.mark.parametrize("operation", [1, 2])
+def test_no_entry_goes_where_a_start_that_was_cut_has_begun_to_wipe(operation):
+    for seed in range(60):
+        flash, head = cut_append(7, 0, FAINT_BITS, seed)
+        switched_on(flash, FlashCut(operation, FAINT_BITS, seed))
+        journal = switched_on(flash)
+        tap(journal)
+        tap(journal)
+        for _ in range(8):
+            again = mounted(flash)
+            assert (again.head_seq, again.H) == (journal.head_seq, journal.H), seed
+
+
+def test_a_torn_page_that_reads_well_later_is_not_the_newest_any_more():
+    torn = 0
+    for seed in range(60):
+        flash, head = cut_append(26, 0, NEARLY_BITS, seed)
+        journal = switched_on(flash)
+        if journal.head_seq > head:
+            continue  # it read well at once
+        torn += 1
+        flash.restart_count()
+        flash.cut_at(FlashCut(0, NEARLY_BITS, seed))
+        with pytest.raises(FlashPowerLost):
+            tap(journal)
+        heads = []
+        for _ in range(12):
+            flash.cut_at()
+            heads.append(mounted(flash).head_seq)
+        assert heads == sorted(heads), seed  # what was there once stays
+    assert torn > 5
+
+
+def test_a_torn_entry_in_a_block_that_died_is_not_read_for_the_next_one():
+    torn = 0
+    for seed in range(40):
+        flash, head = cut_append(26, 0, NEARLY_BITS, seed)
+        journal, slot = switched_on(flash), bytearray(128)
+        if journal.head_seq > head:
+            continue  # it read well at once
+        torn += 1
+        flash.restart_count()
+        flash.fault_at(FlashFault(1, NO_PROGRAM))  # when its keys are to go
+        journal.append(REFUSAL, bytes(96))
+        flash.fault_at()
+        for _ in range(6):
+            again = mounted(flash)
+            assert again.read_slot(head, slot)  # as a dock reads: one behind the other
+            assert again.read_slot(head + 1, slot)
+            assert chain_next(again.chain_at(head), slot) == journal.H, seed
+    assert torn > 5
 
 
 @pytest.mark.parametrize("kind", FAULTS)
