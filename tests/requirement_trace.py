@@ -4,7 +4,10 @@ import json
 import tomllib
 from pathlib import Path
 
+import pytest
+
 LIST = Path(__file__).with_name("requirements.toml")
+OF_THIS_RUN = pytest.StashKey[dict[str, list[str]]]()  # in pytest's config, of what it collected
 
 
 def known() -> dict[str, dict[str, str]]:

@@ -22,16 +22,16 @@ def marked(name, *ids):
     return SimpleNamespace(nodeid=name, iter_markers=lambda kind: iter(marks))
 
 
-@pytest.fixture(scope="module")
-def traced():
+def listed(*paths):
+    """Return id -> tests, as the command lists them."""
     done = subprocess.run(
-        [sys.executable, ROOT / "tests" / "run.py", "--requirements", "--json"],
+        [sys.executable, ROOT / "tests" / "run.py", "--requirements", "--json", *paths],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    return {row["id"]: row for row in json.loads(done.stdout)["requirements"]}
+    return {row["id"]: row["tests"] for row in json.loads(done.stdout)["requirements"]}
 
 
 def test_every_requirement_and_decision_is_listed_without_a_hole():
@@ -41,8 +41,18 @@ def test_every_requirement_and_decision_is_listed_without_a_hole():
     assert {f"D{number}" for number in range(1, 34)} <= ids
 
 
-def test_what_one_tap_has_to_show_is_shown(traced):
-    assert [id_ for id_ in OF_ONE_TAP if not traced[id_]["tests"]] == []
+def test_what_one_tap_has_to_show_is_shown(pytestconfig):
+    is_whole = pytestconfig.args == pytestconfig.getini("testpaths")
+    shown = pytestconfig.stash[requirement_trace.OF_THIS_RUN] if is_whole else listed()
+    assert [id_ for id_ in OF_ONE_TAP if not shown.get(id_)] == []
+
+
+def test_the_command_lists_every_id_and_the_tests_of_a_folder():
+    shown = listed(ROOT / "tests" / "fares")
+    assert shown.keys() == requirement_trace.known_ids()
+    names = [name for tests in shown.values() for name in tests]
+    assert "tests/fares/test_fares_comparison.py" in {name.split("::")[0] for name in names}
+    assert {name.split("/")[1] for name in names} == {"fares"}
 
 
 def test_an_id_nobody_knows_is_named_with_its_test():

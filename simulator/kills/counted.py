@@ -14,6 +14,7 @@ def main(name: str, folder: Path) -> int:
     """Fork the child, print its id, return how it ended."""
     state = DRILLS[name](folder).fresh(folder / "counted")
     child = state.child
+    sys.dont_write_bytecode = True  # as in tracing
     pid = os.fork()
     if pid == 0:
         os._exit(child())

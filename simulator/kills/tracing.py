@@ -123,6 +123,7 @@ def _fork(libc: ctypes.CDLL, child: Callable[[], int]) -> int:
 
 def _be(child: Callable[[], int]) -> None:
     code = 70
+    sys.dont_write_bytecode = True  # its boundaries are the program's, not those of an import
     # A child that works for ever is killed too: it ends with -SIGXCPU.
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS_MAX, CPU_SECONDS_MAX + 1))
     try:

@@ -1,8 +1,10 @@
 """`sim kills`: boundaries as strace counts them, nothing lost, planted mistakes found."""
 
+import importlib
 import json
 import os
 import platform
+import sys
 
 import pytest
 
@@ -40,6 +42,14 @@ def test_a_program_killed_at_its_writes_and_syncs_loses_and_doubles_nothing(
     assert row["kills"] == row["boundaries"] // EVERY and row["restarts"] >= row["kills"]
     assert row["by_call"]["fdatasync"] >= 40, "a commit each 25 entries"
     figures.add("processes killed at a write or fsync", row["kills"])
+
+
+def test_bytecode_that_an_import_would_write_is_no_boundary(tmp_path, monkeypatch):
+    (tmp_path / "imported_late.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    traced = run_traced(lambda: int(not importlib.import_module("imported_late")))
+    assert (traced.status, traced.names) == (0, [])
 
 
 def test_a_disk_that_is_full_or_read_only_or_damaged_loses_nothing_and_says_what_to_do(capsys):
