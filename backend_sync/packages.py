@@ -55,7 +55,10 @@ class Terms(NamedTuple):
 
 
 class Packages:
-    """Everything current; `refresh` looks what changed, `of_device` gives one device's."""
+    """Everything current; `refresh` looks what changed, `of_device` gives one device's.
+
+    All of them are of the moment of the last `refresh`: a package says what it was made beside.
+    """
 
     def __init__(
         self,
@@ -71,6 +74,7 @@ class Packages:
         self.versions = versions
         self.keyring = keyring
         self.clock = clock
+        self.now = clock.utc_seconds()
         self.terms = terms
         self.capacities = capacities  # role -> bytes the smallest target holds, absent = any
         self.listed: list[Listed] = []
@@ -86,8 +90,9 @@ class Packages:
 
     def refresh(self) -> None:
         """Take up what changed; a file that does not fit leaves all as it was."""
+        self.now = self.clock.utc_seconds()
         if self.actions is not None:
-            self.actions.refresh(self.clock.utc_seconds())
+            self.actions.refresh(self.now)
         if self.catalogue.changed():
             try:
                 self._take(self.catalogue.read())
@@ -251,7 +256,7 @@ class Packages:
         number, epoch = device["device"], device["epoch"]
         name = f"certificate-{number}-{epoch}"
         last = self.versions.manifests.get(name)
-        today = day_of(self.clock.utc_seconds())
+        today = day_of(self.now)
         first = self.versions.extra[name] if last is not None else 0
         is_young = last is not None and today < first + CERTIFICATE_YOUNG_DAYS
         if is_young and name in self.certificates:
@@ -285,7 +290,7 @@ class Packages:
             made_of["chain"] = self.actions.chain
             keyed = {"generation": self.actions.current.generation, "v_actions": v_actions}
         last = self.versions.manifests.get(name)
-        now = self.clock.utc_seconds()
+        now = self.now
         if last is not None and self.versions.extra.get(name, {}).get("of") == made_of:
             # A refused device's lease stays; a young one too: devices count taps under its number.
             if now < last["made"] + self.terms.renew_s or "not_after" in special:
@@ -337,7 +342,7 @@ class Packages:
             "valid_from": 0,
             "expires": 0,
             "size": len(body),
-            "made": self.clock.utc_seconds(),
+            "made": self.now,
             "sha256": hashlib.sha256(body).digest(),
         }
 
@@ -354,7 +359,7 @@ class Packages:
 
     def _is_half_over(self, package: Package) -> bool:
         made, expires = package.manifest["made"], package.manifest["expires"]
-        return self.clock.utc_seconds() >= (made + expires) // 2
+        return self.now >= (made + expires) // 2
 
 
 def _rows(listed: list[Listed]) -> list[tuple[bytes, int, int]]:

@@ -63,17 +63,20 @@ class World:
         self.clock.advance_to(at_ms)
         self.settle()
 
-    def run_docked(self, done: Callable[[], bool], what: str, patience: Callable[[], None]) -> None:
-        """Serve boards and edges until `done()`; virtual time creeps, UTC stands still.
+    def run_docked(self, done: Callable[[], bool], patience: Callable[[], None]) -> None:
+        """Serve boards and edges until `done()` at rest; virtual time creeps, UTC stands still.
 
+        `done()` is asked when every board waits: one that works may have half of it to say yet.
         `patience()` is called whenever nothing happens; it raises when waiting makes no sense.
         """
         utc = self.clock.utc_seconds()
         for board in self.boards:
             board.frozen_utc = utc
-        while not done():
+        while True:
             if self._serve(0.0) or self._wake():
                 continue
+            if self._all_wait() and done():
+                break
             if self._serve(WALL_STEP_S):
                 continue
             patience()

@@ -3,6 +3,10 @@
 Docks are served by real programs at their own speed, so this waits for facts, never for time: the
 publisher has made what is due, the edge holds it, each device has it, and each journal is
 acknowledged to its head. When nothing moves for long, the error says which of these is missing.
+
+Of what goes into journals only one thing is under way at a time, or the same seed would not give
+the same bytes (D19): the ledger is held while devices take their packages, so no acknowledgement
+comes between two of their entries, and what is due is out before the inland clock moves on.
 """
 
 import json
@@ -61,18 +65,26 @@ class Docks:
         for board in boards:
             board.docked = True
             board.press("docked")
-        patience = _Patience(self._mend, lambda: self._lacks(boards, wanted))
+        with self.services.named("ledger").held():
+            self._exchange(lambda: self._package_lacking(boards, wanted))
         struck: list[bool] = []
 
-        def done() -> bool:
+        def lacking() -> str:
             if not struck and self.edge_status().get("unsent", 0):
                 struck.append(True)  # entries are on their way to the ledger
                 self._strike()
-            return not self._lacks(boards, wanted)
+            return _not_acknowledged(boards) or self._package_lacking(boards, wanted)
 
-        self.world.run_docked(done, "docks", patience.tried)
+        self._exchange(lacking)
         for board in boards:
             board.docked = False
+
+    def wait_for_lists(self) -> None:
+        """Wait until every board has a lease that was made beside the cards listed now."""
+        self._until(
+            lambda: self._lists_are_made() and self._leases_know_them(),
+            lambda: "the ledger's list of cards, and leases that were made beside it",
+        )
 
     def drain(self) -> None:
         """Wait until the edge says that the ledger has acknowledged all it holds."""
@@ -88,6 +100,10 @@ class Docks:
     def edge_status(self) -> dict[str, Any]:
         """Return what the edge says of itself, {} while it says nothing."""
         return _read(self.files / "edge" / "status.json")
+
+    def _exchange(self, lacking: Callable[[], str]) -> None:
+        """Serve the docks until nothing is lacking."""
+        self.world.run_docked(lambda: not lacking(), _Patience(self._mend, lacking).tried)
 
     def _until(self, done: Callable[[], bool], what: Callable[[], str]) -> None:
         patience = _Patience(self._mend, what)
@@ -110,12 +126,8 @@ class Docks:
 
     def _due(self) -> dict[str, int]:
         """Return {"device-role": version} the publisher has made for this night, {} if not yet."""
-        published = _read(self.files / "versions.json")
-        manifests = published.get("manifests", {})
-        cards = _read(self.files / "tariffs" / "hotlist.json").get("cards", [])
-        overlay = published.get("extra", {}).get("overlay-0") or [0, []]
-        base = published.get("extra", {}).get("hotlist-0") or []
-        if not manifests or len(base) + len(overlay[1]) != len(cards):
+        manifests = _read(self.files / "versions.json").get("manifests", {})
+        if not manifests or not self._lists_are_made():
             return {}
         now = self.world.clock.utc_seconds()
         found = {}
@@ -155,17 +167,38 @@ class Docks:
         there = sum(held.get(name, 0) >= version for name, version in wanted.items())
         return f"the ledger's packages to reach the edge ({there} of {len(wanted)} are there)"
 
-    def _lacks(self, boards: list[BoardProcess], wanted: dict[str, int]) -> str:
-        """Return what the first board that is not done still lacks, "" when all are done."""
+    def _lists_are_made(self) -> bool:
+        extra = _read(self.files / "versions.json").get("extra", {})
+        cards = _read(self.files / "tariffs" / "hotlist.json").get("cards", [])
+        base, overlay = extra.get("hotlist-0") or [], extra.get("overlay-0") or [0, []]
+        return len(base) + len(overlay[1]) == len(cards)
+
+    def _leases_know_them(self) -> bool:
+        published = _read(self.files / "versions.json")
+        manifests, extra = published.get("manifests", {}), published.get("extra", {})
+        leases = [extra.get(f"lease-{board.device}-0") for board in self.world.boards]
+        return "overlay-0" in manifests and all(
+            lease and lease["of"]["v_overlay"] == manifests["overlay-0"]["version"]
+            for lease in leases
+        )
+
+    def _package_lacking(self, boards: list[BoardProcess], wanted: dict[str, int]) -> str:
+        """Return what the first board that has not all its packages lacks, "" if none does."""
         for board in boards:
-            head, acked = board.journal
-            if head == 0 or acked != head:
-                return f"{board.name}: entries acknowledged up to {acked} of {head}"
             for role in STATED:
                 version = wanted.get(f"{board.device}-{role}", 0)
                 if board.packages.get(role, 0) < version:
                     return f"{board.name}: {role} {version}, it has {board.packages.get(role, 0)}"
         return ""
+
+
+def _not_acknowledged(boards: list[BoardProcess]) -> str:
+    """Return which board's journal is not acknowledged to its head, "" if each one is."""
+    for board in boards:
+        head, acked = board.journal
+        if head == 0 or acked != head:
+            return f"{board.name}: entries acknowledged up to {acked} of {head}"
+    return ""
 
 
 class _Patience:

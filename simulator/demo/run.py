@@ -196,11 +196,12 @@ class Demo:
     def _dock(self, day: int, at_s: int) -> None:
         """Dock who is in the depot on the night after `day`; -1 is the night before the first."""
         self.world.advance_to(max(at_s * 1000, self.clock.now_ms + 1000))
+        if day == 0:
+            self._list_killed()
+        self.docks.wait_for_lists()
         self.set_clock()
         stays_out = 0 <= day < 3 and self.settings.validators > 1
         out = {self.settings.validators - 1} if stays_out else set()
-        if day == 0:
-            self._list_killed()
         if self.settings.plant == "forged-acks" and day == 0:
             self.forger.strike()
         self.docks.dock(

@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 READY_WAIT_S = 150.0
@@ -86,6 +86,17 @@ class Service:
             self.process.wait(STOP_WAIT_S)
         except subprocess.TimeoutExpired:
             self.kill()
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Let the program do nothing for a while (SIGSTOP); others notice only that it is slow."""
+        process = self.process
+        assert process is not None
+        process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """Kill the program and what it started: a broker's own child would keep its port."""

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,6 +90,21 @@ def kill_one(folder, name, process):
             pass
         time.sleep(0.05)
     return False
+
+
+def hold_now_and_then(folder, process, prng, held_s=0.2):
+    """Until the demo ends, let one of its programs after the other stand still for a moment.
+
+    Not the ledger: the demo itself holds it, and letting it go here would undo that.
+    """
+    while process.poll() is None:
+        with suppress(OSError, ValueError):  # not written yet, or it has ended
+            pids = json.loads((folder / "pids.json").read_text())
+            pid = pids[prng.choice(sorted(pids.keys() - {"ledger"}))]
+            os.kill(pid, signal.SIGSTOP)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(held_s)
+            os.kill(pid, signal.SIGCONT)
 
 
 def progress_step(progress):
