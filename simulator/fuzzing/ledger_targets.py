@@ -17,7 +17,7 @@ from backend_sync.topics import parse_topic
 from card_layouts.codec import cbor
 from card_layouts.errors import LayoutError
 from card_layouts.packages.ack import ack_digest, join_ack_batch, seal_ack
-from card_layouts.packages.manifest import HOTLIST, MANIFEST, seal_envelope
+from card_layouts.packages.manifest import HOTLIST, MANIFEST, ROLE_NAMES, seal_envelope
 from edge_agent.downlink import Downlink
 from edge_agent.store import Store
 from simulator.fuzzing.config_targets import Folder
@@ -194,7 +194,7 @@ def downlink_work() -> Work:
     def check(case: bytes, value: Any) -> None:
         taken, problem, held = value
         must(taken or problem, "refused without a word")
-        must(all(0 <= row[0] < 1 << 20 and row[1] < 8 for row in held), "a package of no device")
+        must(all(0 <= row[0] < 1 << 20 and row[1] < len(ROLE_NAMES) for row in held), "no package")
 
     def close() -> None:
         store.close()
