@@ -24,7 +24,7 @@ from backend_sync.storage.database import Database
 from card_layouts.records.chain import chain_next
 from card_layouts.records.entries import ACTION, CASH_SALE, SHIFT, TYPE_NAMES
 from card_layouts.records.entries_all import layout_of
-from card_layouts.records.slot import SLOT_HEADER
+from card_layouts.records.slot import SLOT_BYTES, SLOT_HEADER
 
 FORMAT = "tornello cash evidence 2"
 WALK = 5000  # slots of the journal before the shift, read at a time
@@ -160,6 +160,8 @@ def _wrong_slots(evidence: dict[str, Any]) -> list[str]:
     found, at = [], evidence["first_seq"]
     for text in evidence["slots"]:
         slot = bytes.fromhex(text)
+        if len(slot) != SLOT_BYTES:
+            raise EvidenceFault(f"slot of seq {at}: {len(slot)} bytes, wanted {SLOT_BYTES}")
         header = SLOT_HEADER.unpack(slot[:12])
         if (header["device"], header["epoch"], header["seq"]) != (
             evidence["device"], evidence["epoch"], at

@@ -103,6 +103,8 @@ FOUND = [
     ("parties", lambda: b'[authority.1]\nname = "a"\niban = 7', "a number for an account"),
     ("cash-evidence", lambda: DEEP, "brackets without end"),
     ("cash-evidence", lambda: changed("cash-evidence", "slots", 0, "ff" * 108), "no such type"),
+    ("cash-evidence", lambda: first("cash-evidence").replace(b'", "00108', b'00", "00108'),
+     "a slot of 129 bytes"),
     ("recorded-taps", lambda: b"\xc3", "bytes that are no text"),
     ("recorded-taps", lambda: b'{"a":' * 3000, "brackets without end"),
     ("recorded-taps", lambda: b'{"card": {}, "tap": 7}', "a number for a tap"),
