@@ -62,10 +62,10 @@ class TicketRegister:
         whole = text[: text.rfind(b"\n") + 1]
         if len(whole) < len(text):
             os.ftruncate(self._file, len(whole))
-        for number, line in enumerate(whole.splitlines(), 1):
+        for number, line in enumerate(whole.split(b"\n")[:-1], 1):
             try:
                 self._take(json.loads(line), f"line {number}")
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise CounterError(f"{self.path}: line {number} is no sale: {error}") from None
 
     def _take(self, row: Row, place: str) -> None:

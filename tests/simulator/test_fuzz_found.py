@@ -157,6 +157,9 @@ FOUND = [
         lambda: first("tariff-toml").replace(b'"Europe/Helsinki"', b'"Europe"'),
         "a time zone that is a folder",
     ),
+    ("ticket-register", lambda: DEEP + b"\n", "brackets without end"),
+    ("ticket-register", lambda: first("ticket-register").replace(b"\n", b"\r", 1),
+     "two sales in one line"),
     (
         "tariff-toml",
         lambda: first("tariff-toml").replace(b'"stops.zone_id"', b"2026-01-01"),
