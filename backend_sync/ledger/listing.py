@@ -71,7 +71,7 @@ def read_policy(path: Path) -> Policy:
     """Return the policy of a TOML file with the fields of `Policy`. Raises: ListingError."""
     try:
         said = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ListingError(f"{path}: {error}") from None
     for name, value in said.items():
         if name not in Policy._fields:
@@ -227,7 +227,7 @@ def _entries(path: Path) -> list[dict[str, Any]]:
         rows = json.loads(path.read_text(encoding="utf-8"))["cards"]
         return [{"card": str(row["card"]), "action": row["action"], "g": row.get("g", 0)}
                 for row in rows]  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ListingError(f"{path}: not a hotlist, mend it first: {error!r}") from None
 
 

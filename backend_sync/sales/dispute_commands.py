@@ -108,7 +108,7 @@ def _evidence(options: argparse.Namespace) -> Answer:
 def _check(options: argparse.Namespace) -> Answer:
     try:
         found = json.loads(options.file.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise EvidenceFault(f"{options.file}: no JSON: {error}") from None
     wrong = check(found)
     if options.place and not wrong:

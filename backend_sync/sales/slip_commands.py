@@ -79,7 +79,7 @@ def read_sales(path: Path) -> list[Sale]:
     """Return the sales of a file. Raises: SaleRefused naming the row that does not fit."""
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SaleRefused(f"{path}: no JSON: {error}") from None
     if not isinstance(rows, list):
         raise SaleRefused(f"{path}: wanted a list of sales")

@@ -49,7 +49,7 @@ def read_settings(folder: Path) -> Settings | None:
         said = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsError(f"{path}: {error}") from None
     _check(path, "", said, WANTED)
     payment = said["payment"]

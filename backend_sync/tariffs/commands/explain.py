@@ -235,7 +235,7 @@ def _slot(text: str) -> dict[str, Any]:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         words = json.loads(path.read_text("utf-8"))
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise CommandFailed(f"{path.name}: no JSON: {error}") from None
     if not isinstance(words, dict):
         raise CommandFailed(f"{path.name}: wanted one card, an object")
