@@ -68,8 +68,7 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--requirements", action="store_true", help="list every id with its tests")
     parser.add_argument("--json", action="store_true", help="with --requirements: as JSON")
-    # Three on two cores: a fifth of the time each of them waits for programs it has started.
-    parser.add_argument("-n", default="3", help="workers of pytest (3); 0 for none")
+    parser.add_argument("-n", default="2", help="workers of pytest (2); 0 for none")
     parser.add_argument("-x", action="store_true", help="stop at the first failing test")
     return parser.parse_args()
 
