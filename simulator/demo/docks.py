@@ -82,7 +82,7 @@ class Docks:
     def wait_for_lists(self) -> None:
         """Wait until every board has a lease that was made beside the cards listed now."""
         self._until(
-            lambda: self._lists_are_made() and self._leases_know_them(),
+            lambda: self._leases_know_the_lists(_read(self.files / "versions.json")),
             lambda: "the ledger's list of cards, and leases that were made beside it",
         )
 
@@ -126,8 +126,9 @@ class Docks:
 
     def _due(self) -> dict[str, int]:
         """Return {"device-role": version} the publisher has made for this night, {} if not yet."""
-        manifests = _read(self.files / "versions.json").get("manifests", {})
-        if not manifests or not self._lists_are_made():
+        published = _read(self.files / "versions.json")
+        manifests = published.get("manifests", {})
+        if not manifests or not self._lists_are_made(published):
             return {}
         now = self.world.clock.utc_seconds()
         found = {}
@@ -167,20 +168,19 @@ class Docks:
         there = sum(held.get(name, 0) >= version for name, version in wanted.items())
         return f"the ledger's packages to reach the edge ({there} of {len(wanted)} are there)"
 
-    def _lists_are_made(self) -> bool:
-        extra = _read(self.files / "versions.json").get("extra", {})
+    def _lists_are_made(self, published: dict[str, Any]) -> bool:
+        extra = published.get("extra", {})
         cards = _read(self.files / "tariffs" / "hotlist.json").get("cards", [])
         base, overlay = extra.get("hotlist-0") or [], extra.get("overlay-0") or [0, []]
         return len(base) + len(overlay[1]) == len(cards)
 
-    def _leases_know_them(self) -> bool:
-        published = _read(self.files / "versions.json")
+    def _leases_know_the_lists(self, published: dict[str, Any]) -> bool:
         manifests, extra = published.get("manifests", {}), published.get("extra", {})
+        if "overlay-0" not in manifests or not self._lists_are_made(published):
+            return False
+        version = manifests["overlay-0"]["version"]
         leases = [extra.get(f"lease-{board.device}-0") for board in self.world.boards]
-        return "overlay-0" in manifests and all(
-            lease and lease["of"]["v_overlay"] == manifests["overlay-0"]["version"]
-            for lease in leases
-        )
+        return all(lease and lease["of"].get("v_overlay") == version for lease in leases)
 
     def _package_lacking(self, boards: list[BoardProcess], wanted: dict[str, int]) -> str:
         """Return what the first board that has not all its packages lacks, "" if none does."""

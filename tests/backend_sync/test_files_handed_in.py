@@ -4,28 +4,32 @@ from types import SimpleNamespace
 
 import pytest
 
-from backend_sync.ledger.listing import ListingError, read_policy
+from backend_sync.ledger import listing
 from backend_sync.sales import dispute_commands
 from backend_sync.sales.counter import SaleRefused
 from backend_sync.sales.evidence import EvidenceFault
 from backend_sync.sales.slip_commands import read_sales
 from backend_sync.shop.settings import FILE, SettingsError, read_settings
+from backend_sync.tariffs.commands import explain
 
-DEEP = "[" * 5000
+JSON = "[" * 5000
+TOML = f"rows = {JSON}"
 
 
 @pytest.mark.requirement("T23")
 @pytest.mark.parametrize(
-    ("read", "refusal"),
+    ("read", "text", "refusal"),
     [
-        (read_sales, SaleRefused),
-        (lambda path: dispute_commands._check(SimpleNamespace(file=path)), EvidenceFault),
-        (read_policy, ListingError),
-        (lambda path: read_settings(path.parent), SettingsError),
+        (read_sales, JSON, SaleRefused),
+        (lambda path: dispute_commands._check(SimpleNamespace(file=path)), JSON, EvidenceFault),
+        (explain._read_json, JSON, explain.CommandFailed),
+        (listing._entries, JSON, listing.ListingError),
+        (listing.read_policy, TOML, listing.ListingError),
+        (lambda path: read_settings(path.parent), TOML, SettingsError),
     ],
 )
-def test_brackets_without_end_are_refused_with_the_files_name(tmp_path, read, refusal):
+def test_brackets_without_end_are_refused_with_the_files_name(tmp_path, read, text, refusal):
     path = tmp_path / FILE
-    path.write_text(f"rows = {DEEP}" if refusal in (ListingError, SettingsError) else DEEP)
+    path.write_text(text)
     with pytest.raises(refusal, match=path.name):
         read(path)
