@@ -15,11 +15,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, Protocol
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect
 from sqlalchemy.pool import StaticPool
 
 from backend_sync.storage.disk import RESTORE_LEDGER, explain_errors, explained
@@ -29,6 +25,7 @@ CHUNK = 500
 LOCK = 0x546F726E
 # Deferred transactions that read and then write die of "database is locked".
 BEGIN_WRITING = "BEGIN IMMEDIATE"
+REVISIONS = "SELECT version_num FROM alembic_version"
 Row = Sequence[Any]
 
 
@@ -159,8 +156,7 @@ class Database:
 
     def is_newest(self, migrations: Path) -> bool:
         """Say whether the tables are those of the newest revision of a folder of migrations."""
-        found = [row[0] for row in self.rows("SELECT version_num FROM alembic_version")]
-        return found == [_newest(migrations)]
+        return [row[0] for row in self.rows(REVISIONS)] == [newest(migrations)]
 
     def next_id(self, table: Table) -> int:
         """Return the number after the highest of a table."""
@@ -229,18 +225,29 @@ def _engine(url: str, read_only: bool, restore: str) -> Engine:
 
 
 @cache
-def _newest(migrations: Path) -> str | None:
-    """Return the newest revision there is."""
-    return ScriptDirectory(str(migrations)).get_current_head()
+def newest(migrations: Path) -> str:
+    """Return the newest revision there is: a migration's file begins with its own."""
+    return max(path.name for path in migrations.glob("versions/[0-9]*_*.py")).split("_")[0]
 
 
 def _migrate(connection: Connection, migrations: Path) -> None:
     with connection.begin():
-        if MigrationContext.configure(connection).get_current_revision() == _newest(migrations):
+        if _revisions(connection) == [newest(migrations)]:
             return
+    # Loaded when there is something to do: it would be a quarter of every command's start.
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(migrations))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
     if connection.in_transaction():
         connection.commit()
+
+
+def _revisions(connection: Connection) -> list[str]:
+    """Return what Alembic's table says, [] in an empty database."""
+    if not inspect(connection).has_table("alembic_version"):
+        return []
+    return [row[0] for row in connection.exec_driver_sql(REVISIONS)]

@@ -23,10 +23,11 @@ from backend_sync.ledger.verify_chain import verify_chain
 from backend_sync.ledger.views import VIEWS
 from backend_sync.sales import main as sales
 from backend_sync.settlement import main as settlement
-from backend_sync.storage.database import Database
+from backend_sync.storage.database import Database, newest
 from tests.backend_sync.builders import World
 
-DUMP = Path(__file__).parents[1] / "vectors" / "ledger_7a760a1.sql"
+ROOT = Path(__file__).resolve().parents[2]
+DUMP = ROOT / "tests" / "vectors" / "ledger_7a760a1.sql"
 
 
 def migrations():
@@ -143,3 +144,11 @@ def test_a_command_that_only_reads_an_older_ledger_says_what_to_do(tmp_path, cap
     assert ask(["list", str(tmp_path)]) == 2
     said = capsys.readouterr().err
     assert str(tmp_path) in said and "`tornello ledger lapse`, brings it up to date" in said
+
+
+@pytest.mark.requirement("D20")
+@pytest.mark.parametrize(
+    "folder", sorted(ROOT.glob("backend_sync/*/migrations")), ids=lambda folder: folder.parent.name
+)
+def test_the_newest_revision_is_the_one_that_alembic_knows(folder):
+    assert newest(folder) == ScriptDirectory(str(folder)).get_current_head()
