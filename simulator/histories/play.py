@@ -6,13 +6,14 @@ import traceback
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from simulator.histories import agreement, dockings, heal, invariants, people, tourists
 from simulator.histories.control_room import LIFE
 from simulator.histories.events import Event, draw
 from simulator.histories.faults import DOCK, LOAD, TAP
 from simulator.histories.options import Options
+from simulator.histories.state import state_of
 from simulator.histories.trace import Line, state_hash
 from simulator.histories.world import Violation, World
 from simulator.histories.world_faults import WORLD_FAULTS
@@ -72,16 +73,6 @@ def play(options: Options, events: Sequence[Event] | None = None) -> Played:
     )
 
 
-def state_parts(options: Options, events: Sequence[Event]) -> list[bytes]:
-    """Play a history that holds and return everything durable at its end."""
-    world = World(options)
-    try:
-        live(world, events)
-        return state_of(world)
-    finally:
-        world.close()
-
-
 def live(world: World, events: Sequence[Event]) -> None:
     """Live through everything in a world, to its agreement. Raises: Violation."""
     was_enabled = gc.isenabled()
@@ -134,23 +125,3 @@ def happen(world: World, event: Event) -> None:
         LIFE[event.what](world, event)
     else:
         WORLD_FAULTS[event.what](world, event)
-
-
-def state_of(world: World) -> list[bytes]:
-    """Return everything durable at the end: chips, flashes, edges and books."""
-    parts: list[bytes] = []
-    for chips in world.held.values():
-        parts += [
-            repr((chip.image.applications, chip.image.transaction)).encode() for chip in chips
-        ]
-    parts += [bytes(board.flash.image) for board in world.boards.values()]
-    for depot in world.depots:
-        parts += [_row(row) for row in depot.rows("SELECT * FROM entries ORDER BY 1, 2, 3")]
-        parts += [_row(row) for row in depot.rows("SELECT * FROM runs ORDER BY 1, 2, 3")]
-    for table in ("entries", "pendings", "postings", "cards", "devices", "quarantine"):
-        parts += [_row(row) for row in world.books.rows(f"SELECT * FROM {table} ORDER BY 1, 2")]
-    return parts
-
-
-def _row(row: Any) -> bytes:
-    return repr(tuple(row)).encode()

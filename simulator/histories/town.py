@@ -15,6 +15,8 @@ from backend_sync.keyring.keyfile import make_keys, write_keys
 from backend_sync.keyring.local import KEY_FILE, LocalKeyring
 from backend_sync.ledger.imports import Sale
 from backend_sync.ledger.ledger import Ledger
+from backend_sync.ledger.opening import open_database
+from backend_sync.ledger.seals import IDENTITY
 from card_layouts.cards.card_layout import aid_bytes
 from firmware.configuration import profile_of
 from firmware.journal_provision import provision
@@ -41,6 +43,7 @@ from simulator.prng import Prng
 AUTHORITY, OPERATOR, EPOCH = HOME, 12, 0
 ISSUED_BEFORE_S = 3600
 FIRST_LOAD = 2000
+LEDGER_NAME = "0" * 32
 
 
 class Town(NamedTuple):
@@ -133,7 +136,11 @@ def _devices(keyring: LocalKeyring) -> dict[int, dict[str, Any]]:
 def _open_books(
     folder: Path, clock: WorldClock, keyring: LocalKeyring, issues: list[bytes], sales: list[Sale]
 ) -> None:
-    ledger = Ledger(f"sqlite:///{folder / 'ledger.db'}", _Clock(clock), keyring, {}, AUTHORITY)
+    url = f"sqlite:///{folder / 'ledger.db'}"
+    with open_database(url) as database, database.transaction():
+        # A ledger draws its name by chance, and every seal hangs on it: same seed, same name.
+        database.execute("UPDATE settings SET value = ? WHERE name = ?", (LEDGER_NAME, IDENTITY))
+    ledger = Ledger(url, _Clock(clock), keyring, {}, AUTHORITY)
     ledger.import_issues(issues)
     ledger.import_sales(sales)
     ledger.close()
