@@ -170,6 +170,8 @@ def pytest_testnodedown(node, error):
     figures.merge(output.get("figures", {}))
     for title, lines in output.get("sections", {}).items():
         figures.say(title, lines)
+    for of, (wanted, came, counts) in output.get("sets", {}).items():
+        figures.share(of, wanted, counts, came)
 
 
 @pytest.hookimpl(trylast=True)
@@ -177,7 +179,10 @@ def pytest_sessionfinish(session, exitstatus):
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["figures"] = figures.counted()
         session.config.workeroutput["sections"] = figures.sections()
+        session.config.workeroutput["sets"] = figures.sets()
         return
+    if figures.absent() and exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
     summary = session.config.tornello
     if summary.skips and os.environ.get("CI") == "true" and exitstatus == 0:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -199,6 +204,10 @@ def pytest_terminal_summary(terminalreporter, config):
             terminalreporter.section(title)
             for line in lines:
                 write(line)
+    if figures.absent():
+        terminalreporter.section("absent: the run fails")
+        for line in figures.absent():
+            write(line)
     if summary.outside:
         terminalreporter.section("programs nobody here wrote")
         for program, outcomes in sorted(summary.outside.items()):

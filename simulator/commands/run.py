@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
         except OSError as error:  # after all that was played: its result is told all the same
             unwritten = f"--html {options.html}: {error.strerror}; wanted a file to write"
     total = Totals(played)
-    unused = total.unused() if options.seeds >= FULL_SET and options.faults is None else []
+    unused = total.unused(options.faults) if options.seeds >= FULL_SET else []
     bad = [found for found in played if found.violation]
     wrong = [f"{name}: in {len(played)} histories it never came to pass" for name in unused]
     wrong += [f"{found.violation}; {replay_line(options, found.options.seed)}" for found in bad]
@@ -83,10 +83,18 @@ class Totals:
         hashes = [(found.trace_hash + found.state).encode() for found in played]
         self.hash = state_hash(hashes)
 
-    def unused(self) -> list[str]:
-        """Return the faults of the atlas that never struck, and what people never did."""
-        absent = [fault.name for fault in ATLAS if not self.injected[fault.name]]
-        return absent + [name for name in LIVED if not self.lived[name]]
+    def wanted(self, faults: Sequence[str] | None = None) -> dict[str, int]:
+        """Return how often each came to pass that a set must have: of these faults, or of all."""
+        if faults is not None:
+            return {name: self.injected[name] for name in faults}
+        return {
+            **{fault.name: self.injected[fault.name] for fault in ATLAS},
+            **{name: self.lived[name] for name in LIVED},
+        }
+
+    def unused(self, faults: Sequence[str] | None = None) -> list[str]:
+        """Return what never came to pass of what a set must have."""
+        return [name for name, count in self.wanted(faults).items() if not count]
 
     def told(self) -> str:
         """Return the totals for people."""

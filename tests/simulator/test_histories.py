@@ -14,7 +14,9 @@ import pytest
 from backend_sync.actions import facts
 from simulator.commands import hash as hash_command
 from simulator.commands import main as sim
+from simulator.commands import run as run_command
 from simulator.commands.canary import search
+from simulator.commands.run import Totals
 from simulator.histories import (
     model,
     model_books,
@@ -51,12 +53,14 @@ def holds(seed, taps=TAPS):
     assert found.violation == "", f"{found.violation}; {replay}"
     figures.add("taps lived through in histories", found.taps)
     figures.add("faults struck in histories", sum(found.injected.values()))
+    return found
 
 
 @pytest.mark.requirement("T1", "T11", "T12", "T16", "T17", "T24", "D19", *INVARIANTS)
 @pytest.mark.parametrize("seed", range(1, FIXED + 1))
 def test_a_history_of_a_fixed_seed_holds(seed):
-    holds(seed)
+    """When all have been played, what none of them had fails the run (tests/conftest.py)."""
+    figures.share(f"{FIXED} fixed histories", FIXED, Totals([holds(seed)]).wanted())
 
 
 @pytest.mark.requirement("T1", "T11")
@@ -256,3 +260,12 @@ def test_commands_end_with_their_codes(capsys, tmp_path):
     with pytest.raises(SystemExit) as wrong_use:
         sim.main(["run", "--faults", "nonsense"])
     assert wrong_use.value.code == 2
+
+
+def test_a_fault_that_was_named_and_never_struck_fails_a_run_set(capsys, monkeypatch):
+    monkeypatch.setattr(run_command, "FULL_SET", 2)
+    few = ["run", "--seeds", "2", "--taps", "3", "--faults"]
+    assert sim.main([*few, "ledger-restored"]) == 1
+    said = capsys.readouterr().out
+    assert "WRONG ledger-restored: in 2 histories it never came to pass" in said
+    assert sim.main([*few, "link-garbled"]) == 0
