@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from simulator.histories.choices import add_choice, replay_line, some
-from simulator.histories.faults import ATLAS, LIVED
+from simulator.histories.faults import ATLAS, LIVED, REACHED
 from simulator.histories.options import draw_options
 from simulator.histories.play import Played, play
 from simulator.histories.trace import state_hash
 
+FAULTS = [fault.name for fault in ATLAS]
 FULL_SET = 40  # of so many histories every fault of the atlas must have struck
 
 
@@ -88,8 +89,9 @@ class Totals:
         if faults is not None:
             return {name: self.injected[name] for name in faults}
         return {
-            **{fault.name: self.injected[fault.name] for fault in ATLAS},
+            **{name: self.injected[name] for name in FAULTS},
             **{name: self.lived[name] for name in LIVED},
+            **{f"check of {name}": self.checked[name] for name in REACHED},
         }
 
     def unused(self, faults: Sequence[str] | None = None) -> list[str]:
@@ -102,9 +104,9 @@ class Totals:
             [
                 f"{len(self.played)} histories, {self.taps} taps, {sum(self.injected.values())}"
                 f" faults, {self.taps / max(self.seconds, 0.001):.0f} taps/s, hash {self.hash}",
-                "faults   " + counted(self.injected),
-                "lived    " + counted(self.lived),
-                "checked  " + counted(self.checked),
+                "faults   " + counted(self.injected, FAULTS),
+                "lived    " + counted(self.lived, LIVED),
+                "checked  " + counted(self.checked, REACHED),
                 "answers  " + counted(self.answers),
             ]
         )
@@ -138,9 +140,10 @@ def told(found: Played) -> str:
     return f"seed {found.options.seed}: {found.options}\n{row(found)}"
 
 
-def counted(counts: Counter[str]) -> str:
-    """Return counts as `name 3, name 2`, the largest first."""
-    return ", ".join(f"{name} {number}" for name, number in counts.most_common()) or "none"
+def counted(counts: Counter[str], wanted: Sequence[str] = ()) -> str:
+    """Return counts as `name 3, name 0`, the largest first, with all that are wanted."""
+    every = Counter({name: counts[name] for name in (*wanted, *counts)})
+    return ", ".join(f"{name} {number}" for name, number in every.most_common()) or "none"
 
 
 def atlas() -> str:

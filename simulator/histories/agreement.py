@@ -27,6 +27,11 @@ INVENTED_SQL = (  # every commit there is, and what it moved
     " FROM pendings p JOIN entries e ON e.id = p.id JOIN cards c ON c.id = p.card"
 )
 
+WAITED_SQL = (  # intents that were in suspense for a while, and are not any more
+    "SELECT r.pending FROM resolutions r JOIN entries e ON e.id = r.pending"
+    " GROUP BY r.pending HAVING min(r.received) > max(e.received)"
+)
+
 
 def agreement(world: "World") -> None:
     """Check that all agree. Raises: Violation."""
@@ -74,7 +79,7 @@ def i8_suspense_is_empty(
     Return the intents that may stay open: what would tell lies in a destroyed journal, or never
     was.
     """
-    world.checked["I8"] += 1
+    world.checked["I8"] += len(world.books.rows(WAITED_SQL))
     may_stay, places = set(), world.model.by_place
     for pseudonym, n, device, seq in world.books.rows(
         "SELECT c.pseudonym, s.n, s.device, s.seq FROM suspense s JOIN cards c ON c.id = s.card"
@@ -125,7 +130,6 @@ def _cards_agree(
     ahead: dict[int, int],
 ) -> None:
     """LIAB(c) = V(c) + M(c), and M is reported to the cent; what is `ahead` was invented."""
-    world.checked["missing money"] += 1
     said = {row["card"]: row["cents"] for row in report["missing_money"]}
     for row in report["card_rows"]:
         card = world.cards_of.get(bytes.fromhex(row["pseudonym"]))
@@ -137,6 +141,7 @@ def _cards_agree(
         if card in world.model.doubtful:
             continue
         missing = model_books.missing(world.model, card, unheard)
+        world.checked["missing money"] += missing != 0
         purse = sum(c.purse for c in world.model.chips.values() if c.card == card)
         if row["balance_cents"] != purse + missing:
             wrong(world, "I5", f"card {card + 1}: LIAB {row['balance_cents']}, purse {purse}")
@@ -224,10 +229,10 @@ def _kept_away_is_known(world: "World", unheard: set[Writer]) -> None:
 
     A gate that finds its own commit, whose answer was lost, reads no record before it.
     """
-    world.checked["withheld"] += 1
     (harvested,) = world.books.rows("SELECT count(*) FROM entries WHERE type = ?", OBS)[0]
     world.lived["record harvested"] += harvested
     named = {row[0] for row in world.books.rows("SELECT DISTINCT device FROM sightings")}
+    world.checked["withheld"] += len(world.lost & set(world.withheld))
     model, away = world.model, world.lost & set(world.withheld) - named
     if not away:
         return
@@ -281,10 +286,10 @@ def _inventions_are_cases(
     Until then it is a debit like any other: return the cents of those, card by card. Its card is
     among the `named`, of which people are told, where the books can tell: see `_can_be_told`.
     """
-    world.checked["inventions"] += 1
     ahead: dict[int, int] = {}
     seen = set(world.books.rows("SELECT device, low FROM sightings"))
     for device, seq, number, pseudonym, n, d, loads, cents in world.books.rows(INVENTED_SQL):
+        world.checked["inventions"] += (device, seq) in world.invented
         if (device, seq) not in world.invented or not cents:
             continue
         card = world.cards_of[bytes(pseudonym)]
@@ -314,7 +319,7 @@ def _can_be_told(world: "World", card: int, n: int, unheard: set[Writer]) -> boo
 
 def clones_are_found(world: "World", claimed: set[Writer], found: set[Writer]) -> None:
     """Both branches of a copied card told => FORK; and no fork without a copy."""
-    world.checked["clones"] += 1
+    world.checked["clones"] += len(found - world.invented)
     for place in model_books.forks(world.model):
         writers = world.model.by_place[place] & claimed
         if len(writers) > 1 and not writers <= found:

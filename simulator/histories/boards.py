@@ -66,11 +66,13 @@ class WatchedReader(DirectReader):
         self.before_commit = before_commit
         self.after_commit: Callable[[], None] | None = None  # whatever became of its answer
         self.relay_ms = 0
+        self.commits = 0  # since somebody looked
 
     def exchange(self, frame: bytearray, length: int) -> int:
         self.clock.now_ms += EXCHANGE_MS + self.relay_ms
         if not length or frame[0] != COMMIT:
             return super().exchange(frame, length)
+        self.commits += 1
         self.before_commit()
         try:
             return super().exchange(frame, length)

@@ -197,4 +197,23 @@ LIVED = (
     "journal missed",
     "record harvested",
 )
+# And of what is checked, each must have met what it looks for: a check of nothing finds nothing.
+REACHED = (
+    "I1",
+    "I2",
+    "I6",
+    "I7",
+    "I8",
+    "I11",
+    "I11 money",
+    "I13",
+    "I14",
+    "I15",
+    "list",
+    "missing money",
+    "inventions",
+    "withheld",
+    "clones",
+    *("P1", "P2", "P3", "V1", "V2", "V3"),  # the rules by which the ledger resolved
+)
 BY_NAME = {fault.name: fault for fault in ATLAS}

@@ -112,7 +112,6 @@ def i4_transfers_balance(books: Books) -> None:
 def i7_posted_is_on_the_card(books: Books) -> None:
     """POST(i) => i is on a card; VOID(i) => i is on none, unless the card has copies."""
     world = books.world
-    world.checked["I7"] += 1
     ((resolved,),) = books.rows("SELECT count(*) FROM resolutions")
     if resolved == books.resolved:
         return
@@ -126,6 +125,7 @@ def i7_posted_is_on_the_card(books: Books) -> None:
         if rule in rules:
             continue
         rules.add(rule)
+        world.checked.update(("I7", rule))
         taken = (device, seq) in world.model.by_writer
         what = f"{device_name(device)} entry {seq}: {rule}"
         if (device, seq) in world.invented:
@@ -162,13 +162,13 @@ def i5_known_sums(books: Books) -> None:
 def i11_money_once(books: Books) -> None:
     """An order is carried out, or its money goes back: never both; a pass is earned on its card."""
     world, orders = books.world, books.world.model.orders
-    world.checked["I11 money"] += 1
     for number, booked, key in books.rows(
         "SELECT b.id, b.key, a.key FROM bookings b JOIN actions a"
         " ON b.key IN ('actions:' || a.id || ':back', 'actions:' || a.id || ':sold')"
         " WHERE b.id > ? ORDER BY b.id", books._last_booking
     ):  # fmt: skip
         books._last_booking = number
+        world.checked["I11 money"] += 1
         order = int(key.removeprefix("web-"))
         nobody_knows = world.nobody_knows(orders.all[order].card)
         said = ""

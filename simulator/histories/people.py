@@ -213,7 +213,7 @@ def look(world: World, visit: Presentation) -> Answer | None:
         )
     txs, visit.txs = visit.txs, []
     tx = txs[-1] if txs else None
-    world.checked.update(("I1", "I2", "I11"))
+    world.checked.update(["I1", "I2"] * len(txs) + ["I11"] * sum(each.actions for each in txs))
     for other in visit.others:
         if other.read() != other.held:
             world.model.wrong.append(("I1", f"{world.card_said(other)} changed beside another"))

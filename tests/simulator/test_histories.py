@@ -262,6 +262,18 @@ def test_commands_end_with_their_codes(capsys, tmp_path):
     assert wrong_use.value.code == 2
 
 
+def test_a_history_in_which_nothing_is_missing_or_forked_has_compared_nothing(capsys):
+    """Counts of calls would hide it: each checker was called."""
+    found = play(draw_options(3, 3, ()))
+    assert found.violation == "" and found.checked["I6"] == found.checked["I1"] > 0
+    unused = Totals([found]).unused()
+    for name in ("missing money", "clones", "inventions", "withheld", "I8", "P2", "P3", "V2"):
+        assert f"check of {name}" in unused and not found.checked[name]
+    assert sim.main(["run", "--seed", "3", "--taps", "3", "--no-faults"]) == 0
+    said = capsys.readouterr().out
+    assert ", relay 0," in said and ", clones 0" in said and ", journal missed 0" in said
+
+
 def test_a_fault_that_was_named_and_never_struck_fails_a_run_set(capsys, monkeypatch):
     monkeypatch.setattr(run_command, "FULL_SET", 2)
     few = ["run", "--seeds", "2", "--taps", "3", "--faults"]
