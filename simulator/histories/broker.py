@@ -40,7 +40,7 @@ class Post:
         self.restarts = 1
         self.mail: dict[str, list[tuple[int, int, str, bytes]]] = {}
         self.retained: dict[str, bytes] = {}
-        self.taken: dict[int, str] = {}
+        self.taken: set[int] = set()  # numbers of messages that somebody has received
         self.copies: dict[str, int] = {"lost": 0, "doubled": 0, "reordered": 0, "delayed": 0}
         self.seen: dict[str, list[tuple[str, bytes]]] = {}  # what passed, for whoever replays it
         self._down: dict[str, list[bytes]] = {}  # all that went down, package or not
@@ -75,9 +75,9 @@ class Post:
         said = [cbor.decode(payload) for payload in self._down.get(to, [])]
         return [(body[2], body[3], body[4]) for body in said if body[1] == "package"]
 
-    def forge(self, to: str, topic: str, payload: bytes) -> None:
-        """Put in a message nobody of ours sent."""
-        self._lay(to, self.clock.now_ms, topic, payload)
+    def forge(self, to: str, topic: str, payload: bytes) -> int:
+        """Put in a message nobody of ours sent; return its number, 0 if there is no room."""
+        return self._lay(to, self.clock.now_ms, topic, payload)
 
     def next_ms(self, to: str) -> int | None:
         """Return when the next message for a client can be taken."""
@@ -91,6 +91,7 @@ class Post:
         while self.is_up and box and len(found) < limit and box[0][0] <= self.clock.now_ms:
             _, number, topic, payload = heapq.heappop(box)
             found.append((topic, payload, number))
+            self.taken.add(number)
         return found
 
     def restart(self, forgets: bool) -> None:
@@ -106,11 +107,13 @@ class Post:
         self.copies[name] += 1
         return True
 
-    def _lay(self, to: str, at_ms: int, topic: str, payload: bytes) -> None:
+    def _lay(self, to: str, at_ms: int, topic: str, payload: bytes) -> int:
         box = self.mail.setdefault(to, [])
-        if len(box) < QUEUED_MAX:
-            self._number += 1
-            heapq.heappush(box, (at_ms, self._number, topic, payload))
+        if len(box) >= QUEUED_MAX:
+            return 0
+        self._number += 1
+        heapq.heappush(box, (at_ms, self._number, topic, payload))
+        return self._number
 
 
 class EdgeSide:

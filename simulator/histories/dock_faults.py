@@ -35,8 +35,22 @@ def garbled(world: "World", visit: "Visit", prng: Prng) -> None:
             return data[:at] + bytes([data[at] ^ 1 << prng.below(8)]) + data[at + 1 :]
         return data[:at] + (data[at + 1 :] if kind == 1 else prng.bytes(3) + data[at:])
 
-    visit.dock.disturb = disturb
-    world.strike("link-garbled", visit.board.name, f"{chance} % of the pieces")
+    _disturb(world, visit, disturb, "link-garbled", f"{chance} % of the pieces")
+
+
+def _disturb(
+    world: "World", visit: "Visit", disturb: Callable[[str, bytes], bytes], fault: str, said: str
+) -> None:
+    """Disturb the line; it strikes with the first piece that arrives otherwise than it was sent."""
+    changed_pieces: list[bytes] = []
+
+    def disturbed(way: str, data: bytes) -> bytes:
+        other = disturb(way, data)
+        changed_pieces.extend([other] * (other != data))
+        return other
+
+    visit.dock.disturb = disturbed
+    world.strike_when(lambda: bool(changed_pieces), fault, visit.board.name, said)
 
 
 def cut(world: "World", visit: "Visit", prng: Prng) -> None:
@@ -58,8 +72,7 @@ def replayed(world: "World", visit: "Visit", prng: Prng) -> None:
             return data + data
         return data
 
-    visit.dock.disturb = disturb
-    world.strike("link-replayed", visit.board.name, f"{len(heard)} old pieces at hand")
+    _disturb(world, visit, disturb, "link-replayed", f"{len(heard)} old pieces at hand")
 
 
 def changed(world: "World", visit: "Visit", prng: Prng) -> None:
@@ -68,8 +81,7 @@ def changed(world: "World", visit: "Visit", prng: Prng) -> None:
     def disturb(way: str, data: bytes) -> bytes:
         return _tampered(data, prng) if prng.chance(1, 4) else data
 
-    visit.dock.disturb = disturb
-    world.strike("link-changed", visit.board.name, "a man in the middle")
+    _disturb(world, visit, disturb, "link-changed", "a man in the middle")
 
 
 def hostile(world: "World", visit: "Visit", prng: Prng) -> None:

@@ -26,13 +26,14 @@ def acks(world: World, event: Event) -> None:
     depot = prng.choice(world.depots)
     topic = depot.config.topic("ack")
     heard = [payload for name, payload in world.post.seen.get(depot.name, []) if name == topic]
+    sent = set()
     for number in range(FORGED):
         batch = _invented_ack(world, depot, prng)
         if heard and number % 2:
             batch = _spoilt(prng.choice(heard), prng)
-        world.post.forge(depot.name, topic, batch)
+        sent.add(world.post.forge(depot.name, topic, batch))
     depot.busy()
-    world.strike(event.what, depot.name, f"{FORGED} acknowledgements by a stranger arrive")
+    _arrive(world, event, depot.name, sent, "acknowledgements")
 
 
 def entries(world: World, event: Event) -> None:
@@ -41,6 +42,7 @@ def entries(world: World, event: Event) -> None:
     depot = prng.choice(world.depots)
     topic = depot.config.topic("up")
     heard = [payload for name, payload in world.post.seen.get(LEDGER, []) if name == topic]
+    sent = set()
     for _ in range(FORGED // 2):
         if not heard:
             break
@@ -48,12 +50,11 @@ def entries(world: World, event: Event) -> None:
             _, runs = decode_batch(prng.choice(heard))
         except LayoutError:
             continue
-        world.post.forge(
-            LEDGER, topic, encode_batch(depot.name, [_changed(run, prng) for run in runs])
-        )
-    world.post.forge(LEDGER, topic, prng.bytes(prng.below(200)))
+        batch = encode_batch(depot.name, [_changed(run, prng) for run in runs])
+        sent.add(world.post.forge(LEDGER, topic, batch))
+    sent.add(world.post.forge(LEDGER, topic, prng.bytes(prng.below(200))))
     world.inland.busy()
-    world.strike(event.what, "ledger", "batches by a stranger arrive")
+    _arrive(world, event, LEDGER, sent, "batches")
 
 
 def packages(world: World, event: Event) -> None:
@@ -62,11 +63,18 @@ def packages(world: World, event: Event) -> None:
     depot = prng.choice(world.depots)
     topic = depot.config.topic("down")
     heard = [payload for name, payload in world.post.seen.get(depot.name, []) if name == topic]
+    sent = set()
     for _ in range(FORGED):
         if heard:
-            world.post.forge(depot.name, topic, _mixed(prng.choice(heard), prng))
+            sent.add(world.post.forge(depot.name, topic, _mixed(prng.choice(heard), prng)))
     depot.busy()
-    world.strike(event.what, depot.name, f"{FORGED} packages by a stranger arrive")
+    _arrive(world, event, depot.name, sent, "packages")
+
+
+def _arrive(world: World, event: Event, to: str, sent: set[int], what: str) -> None:
+    """It strikes when somebody takes one: he may be away until the broker has forgotten them."""
+    said = f"{len(sent)} {what} by a stranger arrive"
+    world.strike_when(lambda: not sent.isdisjoint(world.post.taken), event.what, to, said)
 
 
 def _invented_ack(world: World, depot: Depot, prng: Prng) -> bytes:

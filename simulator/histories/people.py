@@ -263,6 +263,8 @@ def _note(world: World, board: Board, tx: Any) -> None:
 def _count(world: World, visit: Presentation) -> None:
     """Count the fault if it struck: a tear that no exchange reached did not."""
     struck = visit.board.field.tears_met or not visit.tears
+    if visit.fault == "relay":
+        struck = visit.board.field.exchanges > 0
     if visit.cut_power:
         struck = not visit.board.is_on
     if visit.fault in FLASH_FAULTS:

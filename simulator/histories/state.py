@@ -28,7 +28,7 @@ def state_of(world: "World") -> list[bytes]:
     parts += [bytes(board.flash.image) for board in world.boards.values()]
     for path in files(world):
         parts.append(path.relative_to(world.folder).as_posix().encode())
-        parts += _rows(path) if path.suffix == ".db" else [path.read_bytes()]
+        parts += rows_of(path) if path.suffix == ".db" else [path.read_bytes()]
     return parts
 
 
@@ -38,7 +38,8 @@ def files(world: "World") -> list[Path]:
     return [path for path in found if not any(map(path.match, FILES_LEFT_OUT))]
 
 
-def _rows(path: Path) -> list[bytes]:
+def rows_of(path: Path) -> list[bytes]:
+    """Return the rows of every table of a database, a part each. Raises: DatabaseError."""
     parts: list[bytes] = []
     with closing(sqlite3.connect(path)) as connection:
         for table in tables(connection):

@@ -99,6 +99,7 @@ class World:
         self.invented: set[tuple[int, int]] = set()  # entries of stolen boards that no card holds
         self.cases: set[tuple[int, int]] = set()  # entries whose card was listed for them
         self.taps = 0
+        self._awaited: list[tuple[Callable[[], bool], tuple[str, str, str]]] = []
         self._timers: list[tuple[int, int, Callable[[], None]]] = []
         self._timer_number = 0
         self._begin()
@@ -158,6 +159,12 @@ class World:
         """Note that a fault of the atlas has struck."""
         self.injected[fault] += 1
         self.trace.say(actor, said, fault)
+
+    def strike_when(
+        self, has_struck: Callable[[], bool], fault: str, actor: str, said: str
+    ) -> None:
+        """Note that a fault has struck once its effect is there: if it never is, it did not."""
+        self._awaited.append((has_struck, (fault, actor, said)))
 
     def live(self, name: str, actor: str, said: str) -> None:
         """Note something of ordinary life that every set of histories must have."""
@@ -223,7 +230,7 @@ class World:
 
     def ledger_died(self) -> None:
         """Note it; somebody starts it again within the minute."""
-        self.say("ledger", "is killed")
+        self.strike("ledger-killed", "ledger", "is killed")
         self.later(5000 + self.prng.below(60_000), self.start_ledger)
 
     def start_ledger(self) -> None:
@@ -299,7 +306,10 @@ class World:
                 raise Violation("list", f"{what}, people said {wanted.get(chip.card, 0)}")
 
     def check(self) -> None:
-        """Stop the history if anything that was just touched is wrong."""
+        """Stop the history if anything that was just touched is wrong; see what has struck."""
+        for row in [row for row in self._awaited if row[0]()]:
+            self._awaited.remove(row)
+            self.strike(*row[1])
         for board in self.boards.values():
             board.witness()
             self.checked["I6"] += board.reader.commits

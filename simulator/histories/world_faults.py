@@ -3,13 +3,17 @@
 Each function is one row of the atlas. What people forge lies in `forgeries.py`.
 """
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 from simulator.histories import forgeries, hostile_depot, thieves
 from simulator.histories.broker import Weather
 from simulator.histories.chips import Chip
 from simulator.histories.events import Event
 from simulator.histories.places import CARDS_MAX
+from simulator.histories.state import rows_of
 from simulator.histories.world import World
 from simulator.prng import Prng
 
@@ -121,13 +125,26 @@ def page_corrupted(world: World, event: Event) -> None:
     if world.inland.restores or world.inland.may_restore:
         return  # two disasters at once: entries only this edge held would be gone, rightly
     depot.die()
-    size = depot.config.database.stat().st_size
-    with depot.config.database.open("r+b") as file:
+    path = depot.config.database
+    was = _readable(path)
+    size = path.stat().st_size
+    with path.open("r+b") as file:
         file.seek(prng.below(size))
         file.write(prng.bytes(DAMAGED_BYTES))
     depot.was_wiped = True
-    world.strike(event.what, depot.name, "its database is damaged")
+    if _readable(path) != was:
+        world.strike(event.what, depot.name, "its database is damaged")
     depot.start()
+
+
+def _readable(path: Path) -> object:
+    """Return what SQLite finds in a database: a page that is free may hold anything."""
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            sound = connection.execute("PRAGMA integrity_check").fetchall()
+        return sound, rows_of(path)
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        return str(error)
 
 
 def edge_clock(world: World, event: Event) -> None:
@@ -164,14 +181,24 @@ def broker_storm(world: World, event: Event) -> None:
     """Lose, double and reorder for hours."""
     until_ms = world.clock.now_ms + Prng(event.salt).between(2, 24) * HOUR_MS
     world.post.weather = Weather(30, 50, 30, 0, 0, until_ms)
-    world.strike(event.what, "broker", "loses 30 %, doubles 50 %, reorders 30 %")
+    said = "loses 30 %, doubles 50 %, reorders 30 %"
+    _strikes_messages(world, event, ("lost", "doubled", "reordered"), said)
 
 
 def broker_late(world: World, event: Event) -> None:
     """Let a third of all messages come late, by up to seven days."""
     until_ms = world.clock.now_ms + Prng(event.salt).between(2, 24) * HOUR_MS
     world.post.weather = Weather(0, 0, 0, 30, 7 * DAY_MS, until_ms)
-    world.strike(event.what, "broker", "30 % come up to seven days late")
+    _strikes_messages(world, event, ("delayed",), "30 % come up to seven days late")
+
+
+def _strikes_messages(world: World, event: Event, kinds: tuple[str, ...], said: str) -> None:
+    """It strikes with the first message it does something to: none may pass all the time."""
+    copies = world.post.copies
+    before = {kind: copies[kind] for kind in kinds}
+    world.strike_when(
+        lambda: any(copies[kind] > before[kind] for kind in kinds), event.what, "broker", said
+    )
 
 
 def broker_forgets(world: World, event: Event) -> None:
@@ -209,7 +236,7 @@ def ledger_killed(world: World, event: Event) -> None:
     prng = Prng(event.salt)
     if world.inland.service is not None:
         world.inland.kill_at(prng.below(90), prng.chance(1, 3))
-        world.strike(event.what, "ledger", "will die at one of its next statements")
+        world.say("ledger", "will die at one of its next statements")  # that strikes
 
 
 def ledger_down(world: World, event: Event) -> None:
