@@ -16,9 +16,9 @@ from simulator.histories.events import (
     REPORTED,
     SINGLE,
     TARIFF,
-    TICKET,
     Event,
 )
+from simulator.histories.faults import TICKET
 from simulator.histories.model import PASS as PASS_ORDER
 from simulator.histories.model import UNBLOCK, Order
 from simulator.histories.prices import AREAS, VERSIONS_MAX, day_on_walls, day_starts

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from simulator.histories.faults import ATLAS, DOCK, LOAD, TAP, WORLD
+from simulator.histories.faults import ATLAS, DOCK, LOAD, TAP, TICKET, WORLD
 from simulator.histories.options import Options
 from simulator.histories.places import DESK, gate_device
 from simulator.histories.prices import day_on_walls, day_starts
@@ -16,7 +16,7 @@ from simulator.prng import Prng
 
 DAY_S, HOUR_S = 86_400, 3600
 # What people do besides: not faults, but every set of histories must have all of it.
-TARIFF, OFFICE, PASS, TICKET, SINGLE = "tariff", "office", "pass", "ticket", "single"
+TARIFF, OFFICE, PASS, SINGLE = "tariff", "office", "pass", "single"
 ONLINE, REPORTED, DAY_PASS = "online", "reported", "day pass"
 LIFE = (TARIFF, OFFICE, PASS, TICKET, SINGLE, ONLINE, REPORTED, DAY_PASS)
 TICKET_RIDES = 5
@@ -68,10 +68,12 @@ def _life(options: Options, prng: Prng) -> list[Event]:
               salt=prng.u32())
         for _ in range(options.passes)
     ]  # fmt: skip
+    torn = Prng(options.seed).fork("torn tickets")
     for number in range(options.tickets * TICKET_RIDES):
         gate = gate_device(prng.below(options.gates))
         at_s, ticket = FIRST_S + prng.below(last_s - FIRST_S), number % options.tickets
-        events.append(Event(at_s, TICKET, ticket, gate, salt=prng.u32()))
+        event = Event(at_s, TICKET, ticket, gate, salt=prng.u32())
+        events.append(_struck(event, options, torn))
     for _ in range(options.singles):
         events.append(Event(FIRST_S + prng.below(last_s - FIRST_S), SINGLE, salt=prng.u32()))
     step_s = options.office_hours * HOUR_S

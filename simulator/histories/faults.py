@@ -1,14 +1,14 @@
 """The fault atlas: everything that may go wrong in a history, in one table.
 
-`on` is what a fault happens to: a tap, a load, a dock visit, or the world at any moment. `rates`
-are chances in 1,000 of such an event, of which a seed draws one. `must` is what a correct system
-still does. A run set in which a fault of the table never happened fails.
+`on` is what a fault happens to: a tap of a card or a ticket, a load, a dock visit, or the world at
+any moment. `rates` are chances in 1,000 of such an event, of which a seed draws one. `must` is what
+a correct system still does. A run set in which a fault of the table never happened fails.
 Source: trust.md section 3 (T1 to T28).
 """
 
 from typing import NamedTuple
 
-TAP, LOAD, DOCK, WORLD = "tap", "load", "dock", "world"
+TAP, LOAD, TICKET, DOCK, WORLD = "tap", "load", "ticket", "dock", "world"
 OFTEN, SELDOM, RARE = (50, 150, 400), (20, 60, 150), (5, 15, 40)
 
 
@@ -169,6 +169,9 @@ ATLAS = _rows(
     ("actions-old", "edge", (WORLD,), SELDOM, "T9",
      "action lists that were right once are offered again, other boards', mixed or cut",
      "refused, or their lines are passed over: each order is carried out once"),
+    ("ticket-torn", "card", (TICKET,), OFTEN, "T1",
+     "a tourist ticket leaves at any byte of any exchange, or between its own writes",
+     "green once for each count; the ledger's count is the chip's"),
 )
 # fmt: on
 # Of ordinary life every run set must have this as well.

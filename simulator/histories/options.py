@@ -63,14 +63,15 @@ def draw_options(
     days = prng.between(1, 4)
     drawn = {
         fault.name: prng.choice(fault.rates)
-        for fault in ATLAS[:-1]
+        for fault in ATLAS[:-2]
         if prng.chance(2, 3) or (faults is not None and fault.name in faults)
     }
     # What came later draws from streams of its own: the seeds keep their histories.
-    late, last = Prng(seed).fork("online"), ATLAS[-1]
+    late = Prng(seed).fork("online")
     online = late.choice((0, 2, 6))
-    if late.chance(2, 3) or (faults is not None and last.name in faults):
-        drawn[last.name] = late.choice(last.rates)
+    for stream, fault in zip((late, Prng(seed).fork("torn tickets")), ATLAS[-2:], strict=True):
+        if stream.chance(2, 3) or (faults is not None and fault.name in faults):
+            drawn[fault.name] = stream.choice(fault.rates)
     life = Prng(seed).fork("lost cards and day passes")
     chosen = drawn if faults is None else {n: c for n, c in drawn.items() if n in faults}
     return Options(

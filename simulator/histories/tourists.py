@@ -5,6 +5,7 @@ shown once for each; a code is good at every gate while it lasts. The ledger's r
 the same. Source: card.md section 6; SPEC.md section 9; trust.md T14.
 """
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from firmware.boards.unix.vehicle import PaperSignals
 from firmware.partitions import USED_FIRST
 from firmware.singles import PIECE_CHARS_MAX, Singles
 from simulator.desfire_card import Cut
+from simulator.desfire_card.power import Phase
 from simulator.field import Tear
 from simulator.flash import BLOCK_BYTES, Flash
 from simulator.histories.boards import Gate
@@ -35,6 +37,8 @@ FIRST_UID = 0x04AA00BB00CC00
 TICKET_DAYS, TICKET_CENTS = 7, 1600
 SINGLE_MINUTES, FIRST_SERIAL = 60, 1
 STAYS_MS, TRIES_MAX, STEPS_MAX = 450, 3, 400
+EXCHANGES = 9  # of a ride: two authenticate, three read, three write, one counts
+PLACES: tuple[tuple[Phase, int], ...] = (("in", 6), ("step", 2), ("out", 8))
 GREEN = ("ACCEPTED", "ACCEPTED_SETTLED")
 
 
@@ -81,9 +85,9 @@ def tap_ticket(world: World, event: Event) -> None:
         if not isinstance(gate, Gate) or not world.ready(gate):
             return
         before = card.image.counter
-        if prng.chance(1, 4):
-            cut = Cut(prng.choice(("in", "step", "out")), prng.below(20))
-            gate.field.plan(Tear(prng.below(12), None, cut))
+        if event.fault and prng.chance(3, 4):
+            TICKET_FAULTS[event.fault](gate, prng)
+        met = gate.field.tears_met  # of this presentation: the next plan begins another list
         rows = _present(world, gate, card)
         name = next((d for n, d in reversed(rows) if n == "answer"), "")
         opened = ("gate", "open") in rows
@@ -93,9 +97,20 @@ def tap_ticket(world: World, event: Event) -> None:
         world.check()
         world.say(gate.name, f"ticket {event.card + 1}: {name}, count {card.image.counter}")
         world.lived["ticket tapped"] += opened
+        if met:
+            world.strike(event.fault, gate.name, f"ticket {event.card + 1} is torn away")
         if name in GREEN or name.startswith("REFUSED"):
             return
         world.run_for(prng.choice((700, 4000)))
+
+
+def torn(gate: Gate, prng: Prng) -> None:
+    """Take the ticket away at any byte of any exchange, or between its own writes."""
+    phase, most = prng.choice(PLACES)
+    gate.field.plan(Tear(prng.below(EXCHANGES), None, Cut(phase, prng.below(most))))
+
+
+TICKET_FAULTS: dict[str, Callable[[Gate, Prng], None]] = {"ticket-torn": torn}
 
 
 def _present(world: World, gate: Gate, card: UltralightC) -> list[tuple[str, str]]:
