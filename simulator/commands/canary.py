@@ -6,16 +6,18 @@ each of I1 to I16 is made by hand and must be noticed.
 
 import argparse
 import json
+import secrets
 from statistics import median
 
 from simulator.histories.canary import CANARIES, planted
-from simulator.histories.choices import EXIT_CODES, some
+from simulator.histories.choices import EXIT_CODES, count, some
 from simulator.histories.options import draw_options
 from simulator.histories.play import play
 from simulator.histories.violations import VIOLATIONS, fires
 from simulator.prng import Prng
 
 SEEDS = 40
+SHUFFLES = 1 << 32
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="BUG", help="only these (all)")
     parser.add_argument("--seeds", type=some, default=SEEDS, help=f"at most so many ({SEEDS})")
     parser.add_argument("--blind", action="store_true", help="hide which bug is planted")
+    parser.add_argument("--seed", type=count, metavar="N", help="the order of --blind (a new one)")
     parser.add_argument("--invariants", action="store_true", help="one violation of each, by hand")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(parser=parser)
@@ -39,24 +42,28 @@ def run(options: argparse.Namespace) -> int:
         if name not in CANARIES:
             options.parser.error(f"{name}: the planted bugs are {', '.join(CANARIES)}")
     names = list(options.names or CANARIES)
+    shown, order = {name: name for name in names}, None
     if options.blind:
-        Prng(len(names)).shuffle(names)
-    found: dict[str, tuple[int, str]] = {}
-    for number, name in enumerate(names, 1):
-        seed, said = search(name, options.seeds)
-        if seed:
-            found[name] = seed, said
+        order = options.seed if options.seed is not None else secrets.randbelow(SHUFFLES)
+        Prng(order).shuffle(names)
+        shown = {name: f"bug {number:>2}" for number, name in enumerate(names, 1)}
         if not options.json:
-            shown = f"bug {number:>2}" if options.blind else f"{name:<22}"
-            why = said if not options.blind else said.split(":")[0]
-            print(f"{shown}  {f'seed {seed:>3}' if seed else 'NOT FOUND'}  {why}", flush=True)
-    tries = [seed for seed, _ in found.values()] or [0]
+            print(f"in the order of --seed {order}", flush=True)
+    found: dict[str, tuple[int, str]] = {}
+    for name in names:
+        seed, said = search(name, options.seeds)
+        why = said if not options.blind else said.split(":")[0]
+        found[shown[name]] = seed, why
+        if not options.json:
+            print(f"{shown[name]:<22}  {f'seed {seed:>3}' if seed else 'NOT FOUND'}  {why}",
+                  flush=True)  # fmt: skip
+    tries = [seed for seed, _ in found.values() if seed]
     if options.json:
-        print(json.dumps({name: list(row) for name, row in found.items()}, indent=1))
+        print(json.dumps({"order": order, "bugs": found}, indent=1))
     else:
-        print(f"{len(found)} of {len(names)} found; seeds to find: median {median(tries):g},"
-              f" maximum {max(tries)}")  # fmt: skip
-    return 0 if len(found) == len(names) else 1
+        print(f"{len(tries)} of {len(names)} found; seeds to find: median"
+              f" {median(tries or [0]):g}, maximum {max(tries, default=0)}")  # fmt: skip
+    return 0 if len(tries) == len(names) else 1
 
 
 def search(name: str, seeds: int) -> tuple[int, str]:

@@ -24,6 +24,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Shrink, print what is left; 0 if the history does not fail at all."""
     drawn, events = chosen(options)
+    if options.output is not None:
+        _can_be_written(options)  # before an hour of work, not after it
     with planted(options.canary):
         small = shrink(drawn, events, options.plays)
     if small is None:
@@ -38,3 +40,15 @@ def run(options: argparse.Namespace) -> int:
         options.output.write_text(to_json(small.played.options, small.events), encoding="utf-8")
         print(f"\n./tornello sim replay {options.output}")
     return 1
+
+
+def _can_be_written(options: argparse.Namespace) -> None:
+    """End the program with 2 if the file cannot be written; leave everything as it is."""
+    output: Path = options.output
+    was_there = output.exists()
+    try:
+        output.open("a").close()
+        if not was_there:
+            output.unlink()
+    except OSError as error:
+        options.parser.error(f"-o {output}: {error.strerror}; wanted a file to write")

@@ -16,7 +16,7 @@ from backend_sync.ledger.accounts import AccountBook
 from backend_sync.ledger.cards import Intent
 from backend_sync.ledger.decoding import read_record_n
 from backend_sync.ledger.resolve import Resolver
-from backend_sync.ledger.results import V1, V2
+from backend_sync.ledger.results import P2, P3, V1, V2
 from backend_sync.topics import topic
 from card_layouts.answers import GREEN
 from card_layouts.cards.card_layout import COUNTER_START, FILE_A
@@ -344,6 +344,8 @@ CANARIES: dict[str, Canary] = {
         "another device's earlier read voids", _replace(Resolver, "resolve", _foreign_read)
     ),
     "no-counter-reuse": Canary("a used counter voids nothing", _learn_without(V2)),
+    "no-chain": Canary("what a later h was computed from posts nothing", _learn_without(P3)),
+    "no-record-evidence": Canary("a record read on a card posts nothing", _learn_without(P2)),
     "posts-twice": Canary("one entry is posted twice", _plant(plants.POST_TWICE)),
     "drops-one": Canary("one entry is not posted", _plant(plants.DROP_ONE_ENTRY)),
     "gate-first": Canary("the gate opens before the commit", _replace(Tap, "commit", _gate_first)),

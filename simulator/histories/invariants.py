@@ -56,6 +56,7 @@ class Books:
         i9_one_entry_a_number(self)
         i4_transfers_balance(self)
         i7_posted_is_on_the_card(self)
+        i8_next_transaction_tells(self)
         i5_known_sums(self)
         i11_money_once(self)
 
@@ -135,6 +136,23 @@ def i7_posted_is_on_the_card(books: Books) -> None:
         copied = world.cards_of.get(bytes(pseudonym)) in world.model.doubtful
         if rule[0] == "V" and taken and not copied:
             wrong(world, "I7", f"{what}, but the card holds it")
+
+
+def i8_next_transaction_tells(books: Books) -> None:
+    """Commits at n and n+1 of a card are in the books => that at n is not open any more.
+
+    Whoever made n+1 found n on the card: his record is chained to it, whatever came of his answer.
+    At the end of a history hardly an intent has been told of only once: see `agreement`.
+    """
+    model = books.world.model
+    for device, seq in books.rows("SELECT device, seq FROM suspense"):
+        tx = model.by_writer.get((device, seq))
+        if tx is None or tx.card in model.doubtful:
+            continue
+        told = sorted(model.by_place.get((tx.card, tx.n + 1), set()) & books.entries.keys())
+        if told:
+            said = f"{device_name(device)} entry {seq} is open, and {told} tells of it"
+            wrong(books.world, "I8", said)
 
 
 def i5_known_sums(books: Books) -> None:
