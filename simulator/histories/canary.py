@@ -44,6 +44,7 @@ from firmware.tap_decide import Pricing
 from simulator.histories.canary_published import PUBLISHED
 from simulator.histories.mended import MENDED
 from simulator.histories.prices import HOME
+from simulator.histories.town import town
 
 Plant = Callable[[ExitStack], None]
 
@@ -181,7 +182,7 @@ def _dearer(decide: Any) -> Any:
 def _blind_counter(serve: Any) -> Any:
     """Load whatever is asked, whether the card has had it or not."""
 
-    def served(self: Any, seen: Any, order: Any, service: Any) -> Any:
+    def served(self: Any, seen: Any, order: Any, *how: Any) -> Any:
         session = self.session
         real = session.get_value
 
@@ -192,7 +193,7 @@ def _blind_counter(serve: Any) -> Any:
         session.get_value = last_action
         self.journal.find_open = lambda uid: None
         try:
-            return (yield from serve(self, seen, order, service))
+            return (yield from serve(self, seen, order, *how))
         finally:
             del session.get_value, self.journal.find_open
 
@@ -384,5 +385,6 @@ def planted(name: str | None) -> Iterator[None]:
     """Plant a bug, or one that was mended, for as long as this is open; None plants nothing."""
     with ExitStack() as stack:
         if name is not None:
+            town()  # every history begins in one that sound programs made
             (CANARIES[name].plant if name in CANARIES else MENDED[name][1])(stack)
         yield

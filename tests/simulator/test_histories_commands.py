@@ -1,7 +1,10 @@
 """What commands of histories promise: a hash that notices, sets that miss nothing, blind runs."""
 
+from unittest.mock import patch
+
 import pytest
 
+from firmware.station import Station
 from simulator.commands import canary as canary_command
 from simulator.commands import hash as hash_command
 from simulator.commands import main as sim
@@ -9,7 +12,7 @@ from simulator.commands import run as run_command
 from simulator.commands import shrink as shrink_command
 from simulator.commands.run import Totals
 from simulator.histories import state
-from simulator.histories.canary import CANARIES
+from simulator.histories.canary import CANARIES, Canary
 from simulator.histories.options import draw_options
 from simulator.histories.play import play
 
@@ -60,6 +63,15 @@ def test_a_fault_that_was_named_and_never_struck_fails_a_run_set(capsys, monkeyp
     said = capsys.readouterr().out
     assert "WRONG ledger-restored: in 2 histories it never came to pass" in said
     assert sim.main([*few, "link-garbled"]) == 0
+
+
+def test_a_bug_that_no_longer_fits_its_program_is_not_found(monkeypatch):
+    def crash(stack):
+        stack.enter_context(patch.object(Station, "_serve", lambda self, seen: None))
+
+    monkeypatch.setitem(CANARIES, "misfit", Canary("takes too few arguments", crash))
+    seed, said = canary_command.search("misfit", 3)
+    assert not seed and said.startswith("crash: TypeError")
 
 
 @pytest.fixture
