@@ -6,9 +6,10 @@ counter. Source: trust.md 4.5 "Block", "Unblock", 4.7; decisions D4, D8, D26.
 """
 
 from backend_sync.ledger.report import forks
-from simulator.histories import people, tourists, web_shop
+from simulator.histories import people, settled_days, tourists, web_shop
 from simulator.histories.depot import Killed
 from simulator.histories.events import (
+    CLOSING,
     DAY_PASS,
     OFFICE,
     ONLINE,
@@ -117,4 +118,5 @@ LIFE = {
     TICKET: tourists.tap_ticket,
     SINGLE: tourists.buy_single,
     ONLINE: web_shop.buy,
+    CLOSING: settled_days.close_yesterday,
 }

@@ -14,7 +14,14 @@ import pytest
 from backend_sync.actions import facts
 from simulator.commands import main as sim
 from simulator.commands.canary import search
-from simulator.histories import model, model_books, model_fares, model_orders, model_visitors
+from simulator.histories import (
+    model,
+    model_books,
+    model_fares,
+    model_orders,
+    model_visitors,
+    settled_days,
+)
 from simulator.histories.canary import CANARIES, planted
 from simulator.histories.card_faults import CARD_FAULTS
 from simulator.histories.dock_faults import DOCK_FAULTS
@@ -119,7 +126,7 @@ def test_every_fault_of_the_atlas_has_a_function_and_a_threat():
 @pytest.mark.requirement(*INVARIANTS)
 @pytest.mark.parametrize("name", VIOLATIONS)
 def test_a_violation_made_by_hand_is_noticed(name):
-    assert fires(name).startswith(name)
+    assert fires(name).startswith(name.split()[0] + ":")
 
 
 @pytest.mark.parametrize("name", EASY)
@@ -167,6 +174,25 @@ def test_restored_books_pay_nothing_back_that_a_gate_may_have_loaded():
     found = play(options)
     assert found.violation == "" and found.injected["ledger-restored"] == 2
     assert found.lived["order paid back"] and found.lived["order withdrawn"]
+
+
+@pytest.mark.requirement("I10", "D25", "T24")
+@pytest.mark.parametrize("after", [False, True])
+def test_a_day_is_closed_once_though_the_ledger_is_killed_while_it_closes_it(after):
+    close, died, statements = settled_days._close, [], iter(range(1, 100, 4))
+
+    def killed_first(world, day):
+        world.start_ledger()
+        world.inland.kill_at(next(statements), after)
+        close(world, day)
+        died.append(world.inland.service is None)
+        world.inland.kill_at(-1, False)
+        world.start_ledger()
+        close(world, day)
+
+    with patch.object(settled_days, "_close", killed_first):
+        found = play(draw_options(4, 30, ("broker-late",))._replace(days=4))
+    assert found.violation == "" and sum(died) > 2 and found.lived["day closed"] > 2
 
 
 def test_a_failure_among_hundreds_of_events_shrinks_to_a_dozen():
