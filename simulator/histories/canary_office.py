@@ -1,7 +1,7 @@
 """Bugs planted in what an authority's office does at night, as `canary.py` plants others.
 
-Service days are closed over the wrong rows, in ways that the closing's own sums do not notice.
-Source: trust.md I10; decision D25.
+Service days are closed over the wrong rows, in ways that the closing's own sums do not notice;
+suspense is written off before its time. Source: trust.md 4.3 rule X, I10, I16; decision D25.
 """
 
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from typing import Any
 from unittest.mock import patch
 
+from backend_sync.ledger import ledger
 from backend_sync.settlement import close
 from backend_sync.settlement.gather import Window
 from backend_sync.settlement.journeys import Journeys
@@ -40,8 +41,13 @@ def _settles_late_never(stack: ExitStack) -> None:
     stack.enter_context(patch.object(close, "_window", taken))
 
 
+def _lapses_at_once(stack: ExitStack) -> None:
+    stack.enter_context(patch.object(ledger, "SUSPENSE_DAYS", 0))
+
+
 # Name -> what is wrong, and how it gets in.
 OFFICE: dict[str, tuple[str, Plant]] = {
     "settles-twice": ("every batch begins where the first one began", _settles_twice),
     "settles-late-never": ("what comes after the first batch is in none", _settles_late_never),
+    "lapses-at-once": ("silence is written off without waiting 90 days", _lapses_at_once),
 }

@@ -53,7 +53,10 @@ def sell_pass(world: World, event: Event) -> None:
 
 
 def look_at_the_books(world: World, event: Event) -> None:
-    """List every card with two stories that is not listed for them yet; miss unheard journals."""
+    """List every card with two stories that is not listed for them yet; miss unheard journals.
+
+    Rule X is asked for each time: here nothing is old enough for it.
+    """
     service, prng = world.inland.service, Prng(event.salt)
     if service is None:
         return
@@ -64,6 +67,7 @@ def look_at_the_books(world: World, event: Event) -> None:
             said = f"cards carry records of device {device}, its journal is missed"
             world.live("journal missed", "ledger", said)
     try:
+        service.ledger.lapse()
         cases = forks(service.ledger.database)
     except Killed:
         world.inland.die()

@@ -8,6 +8,7 @@ What a card and a passenger can see (I1, I2, I11, I13, I14, I15) the model check
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
+from backend_sync.ledger.suspense import suspense
 from simulator.histories.model_books import purses
 from simulator.histories.places import device_name
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from simulator.histories.world import World
 
 SUM_WIDTH = 1 << 26  # D and L of a record are sums mod 2^26
+LAPSES_S = 90 * 86_400  # without evidence: trust.md 4.3, rule X
 Writer = tuple[int, int]
 
 
@@ -228,12 +230,24 @@ def i12_nothing_is_lost(world: "World") -> None:
 
 
 def i16_suspense_is_told(world: "World") -> None:
-    """Every intent without evidence stands in the suspense report, and none was written off."""
+    """The suspense report's ages sum to all intents without evidence; none was written off.
+
+    Rule X, which writes them off, may mark what has waited for 90 days and no younger one.
+    """
     world.checked["I16"] += 1
-    (silent,) = world.books.rows(
-        "SELECT count(*) FROM pendings p WHERE NOT EXISTS"
-        " (SELECT 1 FROM resolutions r WHERE r.pending = p.id)"
-    )[0]
-    (told,) = world.books.rows("SELECT count(*) FROM suspense")[0]
+    books: Any = world.books  # read as the report reads its database
+    for device, seq, waited_s in books.rows(
+        "SELECT e.device, e.seq, r.received - e.received FROM resolutions r"
+        " JOIN entries e ON e.id = r.pending WHERE r.rule = 'X'"
+    ):
+        if waited_s < LAPSES_S:
+            said = f"{device_name(device)} entry {seq} was written off after {waited_s} s"
+            wrong(world, "I16", said)
+    (silent,) = books.rows(
+        "SELECT count(*), coalesce(sum(p.cents), 0) FROM pendings p WHERE NOT EXISTS"
+        " (SELECT 1 FROM resolutions r WHERE r.pending = p.id AND r.rule <> 'X')"
+    )
+    ages = suspense(books, world.clock.utc_seconds())["ages"].values()
+    told = sum(count for count, _ in ages), sum(cents for _, cents in ages)
     if silent != told:
-        wrong(world, "I16", f"{silent} intents without evidence, {told} in the suspense report")
+        wrong(world, "I16", f"{silent} intents and cents without evidence, by age told are {told}")

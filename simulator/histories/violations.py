@@ -198,6 +198,13 @@ def _i16(world: World) -> None:
     invariants.i16_suspense_is_told(world)
 
 
+def _i16_written_off(world: World) -> None:
+    """Write an intent off at once, as rule X does."""
+    _write(world, "INSERT INTO resolutions SELECT id, 'X', NULL, received FROM entries e"
+           " WHERE id = (SELECT min(id) FROM pendings)")  # fmt: skip
+    invariants.i16_suspense_is_told(world)
+
+
 def _open_again(world: World) -> None:
     """Put an intent that is settled back among the open ones."""
     _write(
@@ -211,5 +218,5 @@ VIOLATIONS: dict[str, Callable[[World], None]] = {
     "I1": _i1, "I2": _i2, "I3": _i3, "I4": _i4, "I5": _i5, "I6": _i6, "I7": _i7, "I8": _i8,
     "I9": _i9, "I10": _i10, "I10 changed": _i10_changed, "I10 posted twice": _i10_posted_twice,
     "I11": _i11, "I12": _i12, "I13": _i13, "I14": _i14, "I15": _i15,
-    "I16": _i16,
+    "I16": _i16, "I16 written off": _i16_written_off,
 }  # fmt: skip
