@@ -13,6 +13,7 @@ from simulator.histories.model_books import purses
 from simulator.histories.places import device_name
 
 if TYPE_CHECKING:
+    from simulator.histories.boards import Board
     from simulator.histories.world import World
 
 SUM_WIDTH = 1 << 26  # D and L of a record are sums mod 2^26
@@ -26,6 +27,8 @@ class Books:
     def __init__(self, world: "World") -> None:
         self.world = world
         self.entries: dict[Writer, bytes] = {}
+        self.ever: set[Writer] = set()  # entries it ever held, in books that were replaced too
+        self._heads: dict[int, int] = {}
         self.evidence: dict[Writer, set[str]] = {}
         self.transfers: dict[int, set[int]] = {}
         self.batches: dict[int, bytes] = {}  # closed ones -> SHA-256 of all that was signed
@@ -64,6 +67,14 @@ class Books:
         i5_known_sums(self)
         i11_money_once(self)
 
+    def head(self, device: int) -> int:
+        """Return up to which number the ledger has ever held all entries of a device."""
+        head = self._heads.get(device, 0)
+        while (device, head + 1) in self.ever:
+            head += 1
+        self._heads[device] = head
+        return head
+
     def heard(self) -> set[Writer]:
         """Return (device, seq) of every entry the ledger holds."""
         return set(self.entries)
@@ -91,6 +102,7 @@ def i9_one_entry_a_number(books: Books) -> None:
         if (device, seq) in books.entries:
             wrong(world, "I9", f"{device_name(device)} entry {seq} is in the books twice")
         books.entries[device, seq] = bytes(slot)
+        books.ever.add((device, seq))
         if board is None or board.slots.get(seq) != bytes(slot):
             wrong(world, "I9", f"{device_name(device)} never made the entry {seq} of the books")
 
@@ -213,20 +225,34 @@ def i3_money_is_conserved(world: "World") -> None:
 
 
 def i12_nothing_is_lost(world: "World") -> None:
-    """Every durable entry is in the ledger, at an edge, or still in its journal.
+    """deleted(dev, seq) => acknowledged, and the ledger has held it.
 
-    deleted(dev, seq) => the ledger holds it; and no acknowledgement names what nobody holds.
+    Whatever became of its books since: every durable entry is there, at an edge, or in its journal.
     """
     world.checked["I12"] += 1
     safe = {writer for depot in world.depots for writer in depot.held()}
     safe |= {(d, s) for d, s in world.books.rows("SELECT device, seq FROM entries")}
     for device, board in world.boards.items():
+        i12_acknowledged_is_held(world, board)
         if device in world.lost:
             continue
         kept = board.journal.first_kept_seq if board.journal is not None else 0
         for seq in board.slots:
             if seq < kept and (device, seq) not in safe:
                 wrong(world, "I12", f"{board.name} forgot entry {seq}, which nobody else holds")
+
+
+def i12_acknowledged_is_held(world: "World", board: "Board") -> None:
+    """A board forgets nothing, and believes nothing acknowledged, that the ledger never held."""
+    journal, head = board.journal, world.books.head(board.device)
+    if journal is None:
+        return
+    if journal.acked_seq > head:
+        said = f"{board.name} believes {journal.acked_seq} acknowledged"
+        wrong(world, "I12", f"{said}, the ledger held {head}")
+    if journal.first_kept_seq > head + 1:
+        said = f"{board.name} forgot all below {journal.first_kept_seq}"
+        wrong(world, "I12", f"{said}, the ledger held {head}")
 
 
 def i16_suspense_is_told(world: "World") -> None:

@@ -6,6 +6,7 @@ What is changed is what the invariant is about: a chip's EEPROM, a board's journ
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from card_layouts.cards.card_layout import FILE_A, FILE_C, FILE_V
 from simulator.desfire_card.image import ValueFile
@@ -170,11 +171,33 @@ def _i11(world: World) -> None:
 
 
 def _i12(world: World) -> None:
+    """Have a board erase what it has not yet told anybody."""
+    _untold(world)._first_kept += 2
+    invariants.i12_nothing_is_lost(world)
+
+
+def _i12_gone(world: World) -> None:
+    """Have a board erase what the ledger has held and holds no more, nor anybody else."""
+    journal = _untold(world)
+    world.books.ever |= {(journal.device, seq) for seq in range(journal.head_seq + 1)}
+    journal._first_kept = journal.head_seq + 1
+    invariants.i12_nothing_is_lost(world)
+
+
+def _i12_believed(world: World) -> None:
+    """Have a board believe an acknowledgement of what it has not yet told anybody."""
+    journal = _untold(world)
+    journal.acked_seq = journal.head_seq
+    invariants.i12_nothing_is_lost(world)
+
+
+def _untold(world: World) -> Any:
+    """Return a journal whose newest entries nobody else has yet."""
     people.tap(world, Event(world.now_s, "tap", 0, gate_device(0), salt=1))
     board = world.boards[gate_device(0)]
     board.witness()
-    board.journal._first_kept = board.journal.head_seq + 1
-    invariants.i12_nothing_is_lost(world)
+    board.journal._first_kept = board.journal.acked_seq
+    return board.journal
 
 
 def _i13(world: World) -> None:
@@ -217,6 +240,6 @@ def _open_again(world: World) -> None:
 VIOLATIONS: dict[str, Callable[[World], None]] = {
     "I1": _i1, "I2": _i2, "I3": _i3, "I4": _i4, "I5": _i5, "I6": _i6, "I7": _i7, "I8": _i8,
     "I9": _i9, "I10": _i10, "I10 changed": _i10_changed, "I10 posted twice": _i10_posted_twice,
-    "I11": _i11, "I12": _i12, "I13": _i13, "I14": _i14, "I15": _i15,
-    "I16": _i16, "I16 written off": _i16_written_off,
+    "I11": _i11, "I12": _i12, "I12 gone": _i12_gone, "I12 believed": _i12_believed, "I13": _i13,
+    "I14": _i14, "I15": _i15, "I16": _i16, "I16 written off": _i16_written_off,
 }  # fmt: skip

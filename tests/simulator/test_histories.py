@@ -151,6 +151,16 @@ def test_an_older_package_that_is_let_in_is_found_by_its_version():
     assert play(options).violation == ""
 
 
+@pytest.mark.requirement("I12", "T12")
+def test_a_board_alone_that_believes_every_acknowledgement_is_found():
+    options = draw_options(3, 60, ())._replace(
+        sync_hours=6, gates=2, edges=1, days=2, faults={"edge-hostile": 300}
+    )
+    with planted("any-chain"):
+        assert play(options).invariant == "I12"
+    assert play(options).violation == ""
+
+
 @pytest.mark.requirement("I11", "D9")
 def test_loads_bought_on_the_web_are_carried_out_by_gates_whatever_lists_an_edge_offers():
     life = {"online": 12, "days": 3, "reported": 0}
