@@ -6,6 +6,7 @@ What a card and a passenger can see (I1, I2, I11, I13, I14, I15) the model check
 """
 
 import sqlite3
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from backend_sync.ledger.suspense import suspense
@@ -206,6 +207,7 @@ def i11_money_once(books: Books) -> None:
 def checkpoint(world: "World") -> None:
     """Check everything that must hold at any moment. Raises: Violation."""
     i3_money_is_conserved(world)
+    i5_within_open_intents(world)
     i12_nothing_is_lost(world)
     i16_suspense_is_told(world)
     world.books.resolved = 0  # I7 looks at all of them again after the next commit
@@ -222,6 +224,27 @@ def i3_money_is_conserved(world: "World") -> None:
     txs = [tx for tx in model.by_writer.values() if tx.card not in model.doubtful]
     if purses(model) != sum(tx.cents for tx in txs):
         wrong(world, "I3", f"purses hold {purses(model)}, commits sum to something else")
+
+
+def i5_within_open_intents(world: "World") -> None:
+    """|LIAB_posted(c) - V(c)| <= sum of open intents of c, V as far as the ledger has heard."""
+    world.checked["I5"] += 1
+    model, books = world.model, world.books
+    heard: Counter[int] = Counter()
+    for tx in (model.by_writer[w] for w in books.entries.keys() & model.by_writer.keys()):
+        heard[tx.card] += tx.cents
+    for pseudonym, posted, waiting in books.rows(
+        "SELECT c.pseudonym,"
+        " (SELECT coalesce(sum(o.cents), 0) FROM postings o WHERE o.account = c.id),"
+        " (SELECT coalesce(sum(p.cents), 0) FROM pendings p WHERE p.card = c.id AND NOT EXISTS"
+        " (SELECT 1 FROM resolutions r WHERE r.pending = p.id AND r.rule <> 'X')) FROM cards c"
+    ):
+        card = world.cards_of.get(bytes(pseudonym))
+        if card is None or card in model.doubtful:
+            continue
+        if abs(posted - heard[card]) > waiting:
+            said = f"card {card + 1}: LIAB {posted}, the entries heard sum to {heard[card]}"
+            wrong(world, "I5", f"{said}, {waiting} are open")
 
 
 def i12_nothing_is_lost(world: "World") -> None:

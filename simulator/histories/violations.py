@@ -100,6 +100,19 @@ def _i5(world: World) -> None:
     world.books.after_commit()
 
 
+def _i5_posted(world: World) -> None:
+    """Take five cents from a card that no entry tells of, in balance."""
+    for kind, cents in (("LIAB", -5), ("REV", 5)):
+        _write(
+            world,
+            f"INSERT INTO postings SELECT (SELECT max(id) + 1 FROM postings), 99999, a.id, {cents},"
+            " a.currency, a.authority, 'P1', NULL, NULL, NULL FROM accounts a"
+            f" WHERE a.kind = '{kind}' ORDER BY a.id LIMIT 1",
+        )
+    world.books.after_commit()
+    invariants.i5_within_open_intents(world)
+
+
 def _i6(world: World) -> None:
     world.boards[gate_device(0)]._before_commit()
     world.boards[gate_device(0)]._before_commit()
@@ -238,7 +251,8 @@ def _open_again(world: World) -> None:
 
 
 VIOLATIONS: dict[str, Callable[[World], None]] = {
-    "I1": _i1, "I2": _i2, "I3": _i3, "I4": _i4, "I5": _i5, "I6": _i6, "I7": _i7, "I8": _i8,
+    "I1": _i1, "I2": _i2, "I3": _i3, "I4": _i4, "I5": _i5, "I5 posted": _i5_posted,
+    "I6": _i6, "I7": _i7, "I8": _i8,
     "I9": _i9, "I10": _i10, "I10 changed": _i10_changed, "I10 posted twice": _i10_posted_twice,
     "I11": _i11, "I12": _i12, "I12 gone": _i12_gone, "I12 believed": _i12_believed, "I13": _i13,
     "I14": _i14, "I15": _i15, "I16": _i16, "I16 written off": _i16_written_off,
