@@ -118,6 +118,13 @@ def _live(world: World, events: Sequence[Event]) -> None:
         if number % CHECK_EVERY == CHECK_EVERY - 1:
             invariants.checkpoint(world)
     heal.heal(world)
+    _agree(world)
+    if world.post.is_carrying:
+        heal.wait_for_mail(world)
+        _agree(world)
+
+
+def _agree(world: World) -> None:
     settled_days.close_all(world)
     invariants.checkpoint(world)
     agreement.agreement(world)

@@ -6,7 +6,7 @@ Each function is one row of the atlas. What people forge lies in `forgeries.py`.
 from collections.abc import Callable
 
 from simulator.histories import forgeries, hostile_depot, thieves
-from simulator.histories.broker import Weather
+from simulator.histories.broker import LATE_MS_MAX, Weather
 from simulator.histories.chips import Chip
 from simulator.histories.events import Event
 from simulator.histories.places import CARDS_MAX
@@ -170,7 +170,7 @@ def broker_storm(world: World, event: Event) -> None:
 def broker_late(world: World, event: Event) -> None:
     """Let a third of all messages come late, by up to seven days."""
     until_ms = world.clock.now_ms + Prng(event.salt).between(2, 24) * HOUR_MS
-    world.post.weather = Weather(0, 0, 0, 30, 7 * DAY_MS, until_ms)
+    world.post.weather = Weather(0, 0, 0, 30, LATE_MS_MAX, until_ms)
     world.strike(event.what, "broker", "30 % come up to seven days late")
 
 

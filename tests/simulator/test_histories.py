@@ -12,6 +12,7 @@ from unittest.mock import patch
 import pytest
 
 from backend_sync.actions import facts
+from backend_sync.ledger.ledger import Ledger
 from simulator.commands import main as sim
 from simulator.commands.canary import search
 from simulator.histories import (
@@ -30,6 +31,7 @@ from simulator.histories.faults import ATLAS, DOCK, LOAD, TAP, WORLD
 from simulator.histories.mended import MENDED
 from simulator.histories.options import draw_options
 from simulator.histories.play import play
+from simulator.histories.prices import DAY_S, HOME, START_S
 from simulator.histories.shrink import shrink
 from simulator.histories.violations import VIOLATIONS, fires
 from simulator.histories.world_faults import WORLD_FAULTS
@@ -203,6 +205,25 @@ def test_a_day_is_closed_once_though_the_ledger_is_killed_while_it_closes_it(aft
     with patch.object(settled_days, "_close", killed_first):
         found = play(draw_options(4, 30, ("broker-late",))._replace(days=4))
     assert found.violation == "" and sum(died) > 2 and found.lived["day closed"] > 2
+
+
+@pytest.mark.requirement("I4", "T11")
+def test_what_comes_a_week_late_is_waited_for_and_changes_nothing():
+    options = draw_options(3, 40, ())._replace(days=1, faults={"broker-late": 400})
+    post = Ledger.post
+
+    def moves_a_cent(ledger, batches):
+        said = post(ledger, batches)
+        if batches and ledger.clock.utc_seconds() > START_S + 4 * DAY_S:
+            with ledger.books() as books:
+                lines = [(f"CASH:late:{HOME}", HOME, -1), (f"REV:{HOME}:0", HOME, 1)]
+                books.transfer("late:1", "LATE", lines)
+        return said
+
+    with patch.object(Ledger, "post", moves_a_cent):
+        assert play(options).invariant == "I4"
+    found = play(options)
+    assert found.violation == "" and found.checked["drained"] == 2
 
 
 def test_a_failure_among_hundreds_of_events_shrinks_to_a_dozen():
