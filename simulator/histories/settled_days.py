@@ -31,19 +31,9 @@ def close_yesterday(world: World, event: Event) -> None:
 
 
 def close_all(world: World) -> None:
-    """Close today: everything has come, so every posted debit must be settled. Raises: Violation.
-
-    Wanted of the ledger: it is up, and nothing is about to kill it.
-    """
+    """Close today: everything has come. Wanted of the ledger: it is up. Raises: Violation."""
     _close(world, day_on_walls(world.now_s))
-    settled = i10_settled_once(world)
-    posted = {(d, seq): cents for d, seq, cents in world.books.rows(POSTED_SQL) if cents}
-    owed = _debits(world.books)
-    for writer in sorted(posted.keys() - +settled):
-        wrong(world, "I10", f"entry {writer} is posted and in no batch")
-    for writer in sorted((+settled).keys() - posted.keys()):
-        if owed.get(writer):
-            wrong(world, "I10", f"entry {writer} is in a batch and not posted")
+    i10_all_settled(world)
 
 
 def _close(world: World, day: int) -> None:
@@ -84,6 +74,24 @@ def i10_settled_once(world: World) -> Counter[Writer]:
             wrong(world, "I10", f"batch {number}: lines sum {cents} cents, REV moved {moved}")
         last = postings_last
     return settled
+
+
+def i10_all_settled(world: World) -> None:
+    """After the last closing each posted debit counts in one batch, and REV has not moved since."""
+    books, owed = world.books, _debits(world.books)
+    settled = {writer for writer, times in i10_settled_once(world).items() if times}
+    posted = {(device, seq) for device, seq, cents in books.rows(POSTED_SQL) if cents}
+    for writer in sorted(posted - settled):
+        wrong(world, "I10", f"entry {writer} is posted and in no batch")
+    for writer in sorted(settled - posted):
+        if owed.get(writer):  # not a tourist ticket's use, which costs nothing
+            wrong(world, "I10", f"entry {writer} is in a batch and not posted")
+    ((left,),) = books.rows(
+        f"{REV_SQL} WHERE a.kind = 'REV' AND p.id >"
+        " (SELECT max(postings_last) FROM settlement_batches)"
+    )
+    if left:
+        wrong(world, "I10", f"REV moved by {left} cents that are in no batch")
 
 
 def _is_as_closed(world: World, number: int, lines: int, content: bytes) -> None:
