@@ -206,6 +206,7 @@ def i11_money_once(books: Books) -> None:
 
 def checkpoint(world: "World") -> None:
     """Check everything that must hold at any moment. Raises: Violation."""
+    world.books.after_commit()  # those put back from a copy are read anew
     i3_money_is_conserved(world)
     i5_within_open_intents(world)
     i12_nothing_is_lost(world)
