@@ -20,8 +20,8 @@ from simulator.histories.events import (
     TICKET,
     Event,
 )
-from simulator.histories.model import PASS as PASS_ORDER
-from simulator.histories.model import UNBLOCK, Order
+from simulator.histories.model_cards import PASS as PASS_ORDER
+from simulator.histories.model_cards import UNBLOCK, Order
 from simulator.histories.prices import AREAS, VERSIONS_MAX, day_on_walls, day_starts
 from simulator.histories.world import World
 from simulator.prng import Prng

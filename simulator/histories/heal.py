@@ -9,7 +9,7 @@ from simulator.histories.boards import Gate
 from simulator.histories.broker import LATE_MS_MAX, Weather
 from simulator.histories.dockings import dock
 from simulator.histories.events import Event
-from simulator.histories.model import LOAD, Order
+from simulator.histories.model_cards import LOAD, Order
 from simulator.histories.places import DESK
 from simulator.histories.world import World
 from simulator.prng import Prng

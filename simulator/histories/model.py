@@ -4,64 +4,18 @@ It is told only what physically happened: what a chip holds after a card was pre
 passenger saw, what people paid, which prices and lists a board switched to, which journals and
 chips were destroyed or copied. It imports nothing of ours, so that it can disagree with every
 program. `wrong` collects (invariant, sentence). What a ride costs: model_fares.py; what was bought
-on the web: model_orders.py; what follows for the books: model_books.py.
+on the web: model_orders.py; what passengers are told: model_answers.py; what follows for the books:
+model_books.py.
 
 Source: trust.md 4.2 (gate rule), 4.3, 4.4, 4.6, 4.7.
 """
 
-from typing import NamedTuple
-
+from simulator.histories.model_answers import Answers
+from simulator.histories.model_cards import LOAD, ONLINE, PASS, UNBLOCK, Chip, Order, Tx, Writer
 from simulator.histories.model_fares import Fares
 from simulator.histories.model_orders import WEB_PASS, Orders
 
-LOAD, PASS, UNBLOCK, ONLINE = "load", "pass", "unblock", "online"  # ONLINE: done by gates
-GRACE_S, GRACE_MIN_S = 15, 9
-GREEN, UNKNOWN = "green", "HOLD_AGAIN"
-PAID_NOW = ("ACCEPTED",)
-PAID_BEFORE = ("ACCEPTED_GRACE", "ACCEPTED_SETTLED")
-WELL = (*PAID_NOW, *PAID_BEFORE, "ALREADY_SHOWN", "LOADED", "LOADED_BEFORE")  # what green may say
-BARRED = ("REFUSED_BLOCKED", "REFUSED_LISTED", "REFUSED_KILLED")
-
-Writer = tuple[int, int]  # device, seq
-
-
-class Tx(NamedTuple):
-    """One commit that is on a chip: what it changed, and who wrote it."""
-
-    chip: int
-    card: int
-    n: int
-    device: int
-    seq: int
-    cents: int  # of the purse: below 0 a charge
-    actions: int
-    blocks: int
-    at_s: int
-    k: int = 0  # the action it did, as its card counts them; 0 = none
-    did: str = ""  # what its record says it did
-
-    @property
-    def writer(self) -> tuple[int, int]:
-        return self.device, self.seq
-
-
-class Order(NamedTuple):
-    """Something paid for: a load, a pass from one second to another, or a block taken away."""
-
-    kind: str
-    cents: int
-    from_s: int = 0
-    until_s: int = 0
-
-
-class Chip:
-    """What one chip holds; of its blocks `free` are forgiven."""
-
-    def __init__(self, card: int, purse: int, n: int, b: int, a: int) -> None:
-        self.card, self.purse, self.n, self.b, self.a = card, purse, n, b, a
-        self.txs: list[Tx] = []
-        self.free = 0
-        self.passes: list[Order] = []
+GRACE_MIN_S = 9
 
 
 class Model:
@@ -74,14 +28,13 @@ class Model:
         self.paid: dict[int, list[Order]] = {}  # card -> action 1, 2 ...; of the web what was done
         self.orders = Orders()
         self.doubtful: set[int] = set()  # cards of which there are copies or older images
-        self.unshown: dict[tuple[int, int], int] = {}
-        self.let_in: set[Writer] = set()
         self.wrong_clocks: dict[int, int] = {}  # device -> until when its journeys are not judged
         self.fares = Fares(home)
         self.unjudged: set[int] = set()
         self.lists: dict[int, dict[int, int]] = {}  # device -> what it has: card -> g
         self.listed: dict[int, int] = {}  # card -> g, once people put it on the hotlist
         self.wrong: list[tuple[str, str]] = []
+        self.answers = Answers(self.chips, self.lists, self.listed, self.wrong_clocks, self.wrong)
 
     # What happens to cards -------------------------------------------------------------
 
@@ -129,13 +82,6 @@ class Model:
 
     # What happens to boards -------------------------------------------------------------
 
-    def rebooted(self, device: int, at_s: int) -> None:
-        """A board forgets whom it showed green; a tap of the last seconds may be shown again."""
-        for (card, shown_by), _ in list(self.unshown.items()):
-            last = self._newest(card)
-            if shown_by == device and last is not None and at_s - last.at_s <= GRACE_S:
-                self.unshown[card, device] = max(1, self.unshown[card, device])
-
     def clock_wrong(self, device: int, until_s: int) -> None:
         """Do not judge journeys at this device before `until_s`."""
         self.wrong_clocks[device] = max(until_s, self.wrong_clocks.get(device, 0))
@@ -169,57 +115,18 @@ class Model:
             self._served(tx, was, a, b)
         if tx.blocks and tx.card not in self.listed:
             self._wrong("block", f"chip {chip}: blocked by {device}, nobody listed this card")
-        if self.is_ride(tx) and was.txs and self._again(tx, was.txs[-1]):
+        if tx.is_ride and was.txs and self._again(tx, was.txs[-1]):
             self._wrong("twice", f"chip {chip}: charged again by {device}, never let in")
         was.purse, was.n, was.b, was.a = purse, n, b, a
         was.txs.append(tx)
         self._enter(tx)
-        if self.is_ride(tx):
+        if tx.is_ride:
             self._journey(tx)
         return tx
-
-    def shown(self, number: int, device: int, answer: str, lamp: str, opened: bool,
-              tx: Tx | None) -> None:  # fmt: skip
-        """Compare what the passenger saw with what was committed in this presentation."""
-        chip = self.chips[number]
-        card, b = chip.card, chip.b - (tx.blocks if tx is not None else 0)
-        rode = tx is not None and self.is_ride(tx)
-        key = card, device
-        if rode:
-            self.unshown[key] = self.unshown.get(key, 0) + 1
-        if not answer:
-            return  # the power went: nobody saw anything
-        what = f"card {card + 1} at device {device}: {answer}"
-        if opened and answer not in PAID_NOW + PAID_BEFORE:
-            self._wrong("I14", f"{what} opened the gate")
-        if opened or answer in PAID_BEFORE:
-            self.unshown[key] = self.unshown.get(key, 0) - 1
-            if self.unshown[key] < 0 and device in self.wrong_clocks:
-                self.unshown[key] = 0  # a record of long ago looks as if it were of this moment
-            if self.unshown[key] < 0:
-                self.unshown[key] = 0
-                self._wrong("I14", f"{what}: opened without a commit")
-        if opened or answer in PAID_BEFORE:
-            self.let_in.update([tx.writer for tx in chip.txs if self.is_ride(tx)][-1:])
-        if answer in PAID_NOW and not rode:
-            self._wrong("green", f"{what}, but nothing was committed")
-        if (lamp == GREEN) != (answer in WELL):
-            self._wrong("lamp", f"{what} with a lamp of {lamp}")
-        if rode and lamp != GREEN and answer != UNKNOWN:
-            self._wrong("refused", f"{what}, but {-(tx.cents if tx else 0)} cents were charged")
-        if opened and (chip.b > chip.free or self.lists.get(device, {}).get(card, 0) > b):
-            self._wrong("I15", f"{what}: the card was blocked or listed")
-        if answer in BARRED and b <= chip.free and self.listed.get(card, 0) <= b:
-            self._wrong("block", f"{what}: nobody listed this card, or it was forgiven")
 
     def is_blocked(self, number: int) -> bool:
         """Return whether a chip carries a block nobody took away."""
         return self.chips[number].b > self.chips[number].free
-
-    @staticmethod
-    def is_ride(tx: Tx) -> bool:
-        """Return whether a commit let somebody ride: neither an action nor a block."""
-        return not tx.actions and not tx.blocks
 
     # Inside -----------------------------------------------------------------------------
 
@@ -234,7 +141,7 @@ class Model:
 
     def _again(self, tx: Tx, last: Tx) -> bool:
         """Say whether this ride repeats one that the same device owes a green for (grace)."""
-        owed = self.is_ride(last) and last.writer not in self.let_in
+        owed = last.is_ride and last.writer not in self.answers.let_in
         soon = tx.at_s - last.at_s < GRACE_MIN_S and last.device == tx.device
         return owed and soon and tx.device not in self.wrong_clocks
 
@@ -275,10 +182,6 @@ class Model:
             wrong = self.fares.ride(tx.card, tx.device, -tx.cents, tx.at_s, passes)
             if wrong:
                 self._wrong("I13", f"card {tx.card + 1}: {wrong}")
-
-    def _newest(self, card: int) -> Tx | None:
-        txs = [chip.txs[-1] for chip in self.chips.values() if chip.card == card and chip.txs]
-        return max(txs, key=lambda tx: tx.at_s, default=None)
 
     def _wrong(self, invariant: str, sentence: str) -> None:
         self.wrong.append((invariant, sentence))

@@ -17,8 +17,8 @@ from simulator.field import Tear
 from simulator.histories.boards import Board, Desk, Gate
 from simulator.histories.chips import Chip
 from simulator.histories.events import Event
-from simulator.histories.model import LOAD, PASS
-from simulator.histories.model import Order as Wanted
+from simulator.histories.model_cards import LOAD, PASS
+from simulator.histories.model_cards import Order as Wanted
 from simulator.histories.places import DESK
 from simulator.histories.prices import HOME, SEASON, START_S, day_on_walls
 from simulator.histories.world import World
@@ -221,7 +221,7 @@ def look(world: World, visit: Presentation) -> Answer | None:
         return None
     name = answers[-1] if answers else ""
     lamp = next((detail for what, detail in reversed(rows) if what == "lamp"), "")
-    world.model.shown(chip.number, board.device, name, lamp, bool(opened), tx)
+    world.model.answers.shown(chip.number, board.device, name, lamp, bool(opened), tx)
     for each in txs:
         _note(world, board, each)
     world.checked.update(("I13", "I14", "I15"))

@@ -251,7 +251,7 @@ class World:
             cuts = self.boot_cuts.get(board.device, [])
             board.flash.restart_count()
             board.flash.cut_at(*[cuts.pop(0)] if cuts else [])
-            self.model.rebooted(board.device, self.now_s)
+            self.model.answers.rebooted(board.device, self.now_s)
             said = "is switched on" if board.power_on() else "loses power again while it starts"
             board.flash.cut_at()
             self.say(board.name, said)

@@ -17,7 +17,9 @@ from simulator.commands import main as sim
 from simulator.commands.canary import search
 from simulator.histories import (
     model,
+    model_answers,
     model_books,
+    model_cards,
     model_fares,
     model_orders,
     model_visitors,
@@ -42,7 +44,9 @@ PINNED = Path(__file__).parent / "pinned"
 FIXED, FULL = 40, 200
 TAPS, FULL_TAPS = 60, 120
 EASY = ("intent-late", "silence-is-yes", "one-cent-more", "half-a-list", "half-the-way-further")
-ORACLE = (model, model_books, model_fares, model_orders, model_visitors)
+ORACLE = (
+    model, model_answers, model_books, model_cards, model_fares, model_orders, model_visitors,
+)  # fmt: skip
 INVARIANTS = [f"I{number}" for number in range(1, 17)]
 
 

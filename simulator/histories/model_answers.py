@@ -1,0 +1,78 @@
+"""What passengers are told must fit what happened: the oracle for answers, lamps and gates.
+
+As the rest of the model it imports nothing of ours. Source: trust.md 4.2 (gate rule, message).
+"""
+
+from simulator.histories.model_cards import Chip, Tx, Writer
+
+GRACE_S = 15
+GREEN, UNKNOWN = "green", "HOLD_AGAIN"
+PAID_NOW = ("ACCEPTED",)
+PAID_BEFORE = ("ACCEPTED_GRACE", "ACCEPTED_SETTLED")
+WELL = (*PAID_NOW, *PAID_BEFORE, "ALREADY_SHOWN", "LOADED", "LOADED_BEFORE")  # what green may say
+BARRED = ("REFUSED_BLOCKED", "REFUSED_LISTED", "REFUSED_KILLED")
+
+
+class Answers:
+    """Who is owed a green, who had it, and what else may be shown; `wrong` is the model's."""
+
+    def __init__(
+        self,
+        chips: dict[int, Chip],
+        lists: dict[int, dict[int, int]],
+        listed: dict[int, int],
+        wrong_clocks: dict[int, int],
+        wrong: list[tuple[str, str]],
+    ) -> None:
+        self.chips, self.lists, self.listed = chips, lists, listed
+        self.wrong_clocks, self.wrong = wrong_clocks, wrong
+        self.unshown: dict[tuple[int, int], int] = {}  # (card, device) -> rides not shown green
+        self.let_in: set[Writer] = set()
+
+    def rebooted(self, device: int, at_s: int) -> None:
+        """A board forgets whom it showed green; a tap of the last seconds may be shown again."""
+        for (card, shown_by), _ in list(self.unshown.items()):
+            last = self._newest(card)
+            if shown_by == device and last is not None and at_s - last.at_s <= GRACE_S:
+                self.unshown[card, device] = max(1, self.unshown[card, device])
+
+    def shown(self, number: int, device: int, answer: str, lamp: str, opened: bool,
+              tx: Tx | None) -> None:  # fmt: skip
+        """Compare what the passenger saw with what was committed in this presentation."""
+        chip = self.chips[number]
+        card, b = chip.card, chip.b - (tx.blocks if tx is not None else 0)
+        rode = tx is not None and tx.is_ride
+        key = card, device
+        if rode:
+            self.unshown[key] = self.unshown.get(key, 0) + 1
+        if not answer:
+            return  # the power went: nobody saw anything
+        what = f"card {card + 1} at device {device}: {answer}"
+        if opened and answer not in PAID_NOW + PAID_BEFORE:
+            self._wrong("I14", f"{what} opened the gate")
+        if opened or answer in PAID_BEFORE:
+            self.unshown[key] = self.unshown.get(key, 0) - 1
+            if self.unshown[key] < 0 and device in self.wrong_clocks:
+                self.unshown[key] = 0  # a record of long ago looks as if it were of this moment
+            if self.unshown[key] < 0:
+                self.unshown[key] = 0
+                self._wrong("I14", f"{what}: opened without a commit")
+        if opened or answer in PAID_BEFORE:
+            self.let_in.update([tx.writer for tx in chip.txs if tx.is_ride][-1:])
+        if answer in PAID_NOW and not rode:
+            self._wrong("green", f"{what}, but nothing was committed")
+        if (lamp == GREEN) != (answer in WELL):
+            self._wrong("lamp", f"{what} with a lamp of {lamp}")
+        if rode and lamp != GREEN and answer != UNKNOWN:
+            self._wrong("refused", f"{what}, but {-(tx.cents if tx else 0)} cents were charged")
+        if opened and (chip.b > chip.free or self.lists.get(device, {}).get(card, 0) > b):
+            self._wrong("I15", f"{what}: the card was blocked or listed")
+        if answer in BARRED and b <= chip.free and self.listed.get(card, 0) <= b:
+            self._wrong("block", f"{what}: nobody listed this card, or it was forgiven")
+
+    def _newest(self, card: int) -> Tx | None:
+        txs = [chip.txs[-1] for chip in self.chips.values() if chip.card == card and chip.txs]
+        return max(txs, key=lambda tx: tx.at_s, default=None)
+
+    def _wrong(self, invariant: str, sentence: str) -> None:
+        self.wrong.append((invariant, sentence))
