@@ -5,7 +5,7 @@ from what is in its flash, as a real one is. What the passenger sees is kept in 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from card_layouts.records.entries import ENDED_BY_OUTCOME
 from card_layouts.records.slot import SLOT_BYTES, SLOT_HEADER, check_crc
@@ -35,10 +35,18 @@ TICKS_MAX = 4000  # a dock session's longest piece of work between two looks at 
 Told = Callable[[str], None]
 
 
+class Screen(NamedTuple):
+    """What stood on a screen while a lamp was lit."""
+
+    lines: list[str]
+    lamp: str
+
+
 class Shown:
     """The Signals and Screen ports: what a passenger sees and hears."""
 
     def __init__(self) -> None:
+        self.screen: Screen | None = None  # the last answer since this was asked
         self.rows: list[tuple[str, str]] = []
         self.switched: dict[str, int] = {}  # role -> the version that was said last
 
@@ -49,11 +57,13 @@ class Shown:
             self.switched[role] = int(version)
 
     def show(self, lines: list[str], lamp: str) -> None:
-        """Take a screen: the answers say the same."""
+        """Keep an answer's screen; between two taps no lamp is lit."""
+        if lamp:
+            self.screen = Screen(lines, lamp)
 
     def take(self) -> list[tuple[str, str]]:
         """Return what was shown since this was asked last."""
-        rows, self.rows = self.rows, []
+        rows, self.rows, self.screen = self.rows, [], None
         return rows
 
 

@@ -41,6 +41,7 @@ from firmware.receiving import Receiver
 from firmware.station import Station
 from firmware.tap import Tap
 from firmware.tap_decide import Pricing
+from simulator.histories.canary_gate import AT_GATES
 from simulator.histories.canary_office import OFFICE
 from simulator.histories.canary_published import PUBLISHED
 from simulator.histories.mended import MENDED
@@ -372,7 +373,7 @@ CANARIES: dict[str, Canary] = {
         _replace(Journal, "_may_reuse", _reuses_everything),
     ),
     "keeps-no-incarnation": Canary("a restored ledger does not say so", _no_incarnation),
-    **{name: Canary(*row) for name, row in (PUBLISHED | OFFICE).items()},
+    **{name: Canary(*row) for name, row in (PUBLISHED | OFFICE | AT_GATES).items()},
 }
 
 

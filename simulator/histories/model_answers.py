@@ -6,10 +6,11 @@ As the rest of the model it imports nothing of ours. Source: trust.md 4.2 (gate 
 from simulator.histories.model_cards import Chip, Tx, Writer
 
 GRACE_S = 15
-GREEN, UNKNOWN = "green", "HOLD_AGAIN"
+GREEN, UNKNOWN, UNKNOWN_LOAD = "green", "HOLD_AGAIN", "LOAD_AGAIN"
+SHOWN = "ALREADY_SHOWN"
 PAID_NOW = ("ACCEPTED",)
 PAID_BEFORE = ("ACCEPTED_GRACE", "ACCEPTED_SETTLED")
-WELL = (*PAID_NOW, *PAID_BEFORE, "ALREADY_SHOWN", "LOADED", "LOADED_BEFORE")  # what green may say
+WELL = (*PAID_NOW, *PAID_BEFORE, SHOWN, "LOADED", "LOADED_BEFORE")  # what green may say
 BARRED = ("REFUSED_BLOCKED", "REFUSED_LISTED", "REFUSED_KILLED")
 
 
@@ -61,6 +62,8 @@ class Answers:
             self.let_in.update([tx.writer for tx in chip.txs if tx.is_ride][-1:])
         if answer in PAID_NOW and not rode:
             self._wrong("green", f"{what}, but nothing was committed")
+        if answer in (*PAID_BEFORE, SHOWN) and rode:
+            self._wrong("message", f"{what}, but it was paid now")
         if (lamp == GREEN) != (answer in WELL):
             self._wrong("lamp", f"{what} with a lamp of {lamp}")
         if rode and lamp != GREEN and answer != UNKNOWN:
@@ -69,6 +72,22 @@ class Answers:
             self._wrong("I15", f"{what}: the card was blocked or listed")
         if answer in BARRED and b <= chip.free and self.listed.get(card, 0) <= b:
             self._wrong("block", f"{what}: nobody listed this card, or it was forgiven")
+
+    def told(
+        self, number: int, device: int, answer: str, said: list[tuple[str, int]], txs: list[Tx]
+    ) -> None:
+        """Compare what a screen says was done with what was committed since the screen before.
+
+        A load whose answer was lost is told at the next try, at the device that began it.
+        """
+        older = self.chips[number].txs
+        older = older[: len(older) - len(txs)]
+        done = [(tx.did, tx.cents) for tx in txs if tx.actions and tx.did != "nothing"]
+        late = [(tx.did, tx.cents) for tx in older[-1:] if tx.actions and tx.device == device]
+        known = done[:-1] if answer == UNKNOWN_LOAD else done
+        if said not in (done, known, late + done, late + known):
+            what = f"card {self.chips[number].card + 1} at device {device}: {answer}"
+            self._wrong("message", f"{what}: the screen tells {said}, done was {done}")
 
     def _newest(self, card: int) -> Tx | None:
         txs = [chip.txs[-1] for chip in self.chips.values() if chip.card == card and chip.txs]

@@ -14,13 +14,14 @@ from firmware.ports import MANY
 from firmware.station import Order
 from firmware.station_services import Load, Product, Unblock
 from simulator.field import Tear
-from simulator.histories.boards import Board, Desk, Gate
+from simulator.histories.boards import Board, Desk, Gate, Screen
 from simulator.histories.chips import Chip
 from simulator.histories.events import Event
 from simulator.histories.model_cards import LOAD, PASS
 from simulator.histories.model_cards import Order as Wanted
 from simulator.histories.places import DESK
 from simulator.histories.prices import HOME, SEASON, START_S, day_on_walls
+from simulator.histories.screens import contradiction, told
 from simulator.histories.world import World
 from simulator.prng import Prng
 
@@ -204,7 +205,7 @@ def look(world: World, visit: Presentation) -> Answer | None:
     """Tell the model what was shown since, and what is on the chip now."""
     board, chip = visit.board, visit.chip
     _committed(world, visit)
-    rows = board.shown.take()
+    screen, rows = board.shown.screen, board.shown.take()
     answers = [detail for name, detail in rows if name == "answer"]
     opened = rows.count(("gate", "open"))
     if opened > 1:
@@ -222,6 +223,8 @@ def look(world: World, visit: Presentation) -> Answer | None:
     name = answers[-1] if answers else ""
     lamp = next((detail for what, detail in reversed(rows) if what == "lamp"), "")
     world.model.answers.shown(chip.number, board.device, name, lamp, bool(opened), tx)
+    if isinstance(board, Gate) and name and board.is_on:
+        _read(world, visit, screen, Answer(name, lamp), txs)
     for each in txs:
         _note(world, board, each)
     world.checked.update(("I13", "I14", "I15"))
@@ -231,6 +234,20 @@ def look(world: World, visit: Presentation) -> Answer | None:
     visit.purse = chip.held.purse
     world.say(board.name, f"{world.card_said(chip)}: {name or 'the power went'}{gate}{became}")
     return Answer(name, lamp)
+
+
+def _read(
+    world: World, visit: Presentation, screen: Screen | None, answer: Answer, txs: list[Any]
+) -> None:
+    """Compare what the passenger reads with the answer, and its amounts with the money."""
+    world.checked["message"] += 1
+    wrong = contradiction(screen, answer.name, answer.lamp)
+    if wrong or screen is None:
+        card = f"{world.card_said(visit.chip)} at {visit.board.name}"
+        world.model.wrong.append(("message", f"{card}: {answer.name}: {wrong}"))
+        return
+    chip, device = visit.chip.number, visit.board.device
+    world.model.answers.told(chip, device, answer.name, told(screen), txs)
 
 
 def _committed(world: World, visit: Presentation) -> None:

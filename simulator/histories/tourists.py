@@ -25,6 +25,7 @@ from simulator.histories.boards import Gate
 from simulator.histories.events import Event
 from simulator.histories.places import CODES_FIRST, DESK
 from simulator.histories.prices import DAY_S, HOME, PRICES, SINGLE, START_S
+from simulator.histories.screens import contradiction, told
 from simulator.histories.town import ISSUED_BEFORE_S, town
 from simulator.histories.world import World
 from simulator.prng import Prng
@@ -36,6 +37,7 @@ TICKET_DAYS, TICKET_CENTS = 7, 1600
 SINGLE_MINUTES, FIRST_SERIAL = 60, 1
 STAYS_MS, TRIES_MAX, STEPS_MAX = 450, 3, 400
 GREEN = ("ACCEPTED", "ACCEPTED_SETTLED")
+SIGNALLED = ("answer", "lamp")
 
 
 class Ticket(NamedTuple):
@@ -84,9 +86,7 @@ def tap_ticket(world: World, event: Event) -> None:
         if prng.chance(1, 4):
             cut = Cut(prng.choice(("in", "step", "out")), prng.below(20))
             gate.field.plan(Tear(prng.below(12), None, cut))
-        rows = _present(world, gate, card)
-        name = next((d for n, d in reversed(rows) if n == "answer"), "")
-        opened = ("gate", "open") in rows
+        name, opened = _present(world, gate, card)
         world.visitors.ticket_shown(
             event.card, gate.device, before, card.image.counter, name, opened
         )
@@ -98,8 +98,8 @@ def tap_ticket(world: World, event: Event) -> None:
         world.run_for(prng.choice((700, 4000)))
 
 
-def _present(world: World, gate: Gate, card: UltralightC) -> list[tuple[str, str]]:
-    """Lay a ticket on a gate's reader for a while; return what was shown."""
+def _present(world: World, gate: Gate, card: UltralightC) -> tuple[str, bool]:
+    """Lay a ticket on a gate's reader for a while; return its answer, and if the gate opened."""
     gate.shown.take()
     gate.field.place(card)
     news, end_ms = True, world.clock.now_ms + STAYS_MS
@@ -114,9 +114,23 @@ def _present(world: World, gate: Gate, card: UltralightC) -> list[tuple[str, str
         world.clock.advance(wait_ms)
     gate.field.take(card)
     gate.field.plan()
+    shown = _shown(world, gate)
     world.run_for(300)
     world.hear(gate)
-    return gate.shown.take()
+    return shown
+
+
+def _shown(world: World, gate: Gate) -> tuple[str, bool]:
+    """Return the answer that was shown last, and if the gate opened; read its screen."""
+    screen, rows = gate.shown.screen, gate.shown.take()
+    name, lamp = (next((d for n, d in reversed(rows) if n == what), "") for what in SIGNALLED)
+    if name and gate.is_on:
+        world.checked["message"] += 1
+        wrong = contradiction(screen, name, lamp)
+        if wrong or (screen is not None and told(screen)):
+            sentence = f"{gate.name}: {name}: {wrong or screen}"
+            world.visitors.wrong.append(("message", sentence))
+    return name, ("gate", "open") in rows
 
 
 # Codes ------------------------------------------------------------------------------------
@@ -196,9 +210,7 @@ def _scan(world: World, gate: Gate, code: str, genuine: bool) -> None:
             break
         gate.guarded(lambda: validator.tick(False))
         world.clock.advance(5)
-    rows = gate.shown.take()
-    name = next((d for n, d in reversed(rows) if n == "answer"), "")
-    opened = ("gate", "open") in rows
+    name, opened = _shown(world, gate)
     in_time = gate.device not in world.model.wrong_clocks
     world.visitors.single_shown(gate.area == HOME, gate.stop == 0, in_time, genuine, name, opened)
     world.lived["single scanned"] += name == "ACCEPTED"

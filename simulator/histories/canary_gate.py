@@ -1,0 +1,50 @@
+"""Bugs planted in what a gate says, and in whom it lets pass, as `canary.py` plants others.
+
+Money balances under every one of them: only who compares the answer with the card can tell.
+Source: issue 5 ("messages never contradict the money"); trust.md 4.2, I14, I6.
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+from unittest.mock import patch
+
+from card_layouts.answers import ACCEPTED, ACCEPTED_GRACE
+from firmware import app
+from firmware.ui import loaded_text
+
+Plant = Callable[[ExitStack], None]
+
+
+def _patched(owner: Any, name: str, make: Callable[[Any], Any]) -> Plant:
+    def plant(stack: ExitStack) -> None:
+        stack.enter_context(patch.object(owner, name, make(getattr(owner, name))))
+
+    return plant
+
+
+def _a_cent_off(line_of: Any) -> Any:
+    """Tell of every load that it was a cent more."""
+    return lambda kind, cents, language: line_of(kind, cents and cents + 1, language)
+
+
+def _paid_already(show_answer: Any) -> Any:
+    """Say to who was charged just now that he had paid before."""
+
+    def shown(screen: Any, answer: int, told: Any = ()) -> None:
+        show_answer(screen, ACCEPTED_GRACE if answer == ACCEPTED else answer, told)
+
+    return shown
+
+
+# Name -> what is wrong, and how it gets in.
+AT_GATES: dict[str, tuple[str, Plant]] = {
+    "screen-a-cent-off": (
+        "the screen tells of a cent more than was loaded",
+        _patched(loaded_text, "loaded_text", _a_cent_off),
+    ),
+    "screen-paid-already": (
+        "the screen says nothing was charged when it was",
+        _patched(app, "show_answer", _paid_already),
+    ),
+}

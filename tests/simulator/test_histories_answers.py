@@ -1,0 +1,68 @@
+"""What a history checks of what passengers are told: each check is seen to fail."""
+
+import pytest
+
+from card_layouts.answers import ACCEPTED, TAP_AGAIN, lamp_of, name_of, text_of
+from card_layouts.cards.card_layout import KIND_LOAD, KIND_PRODUCT
+from firmware.ui.loaded_text import LOADED, loaded_text
+from simulator.histories.boards import Screen
+from simulator.histories.canary import planted
+from simulator.histories.model import Model
+from simulator.histories.options import draw_options
+from simulator.histories.play import play
+from simulator.histories.screens import contradiction, told
+
+CHIP, CARD, GATE = 0, 0, 11
+OF_LIFE = {"online": 12, "days": 3, "reported": 0, "faults": {}}
+
+
+def found_with(bug, options):
+    """Return which check finds a planted bug in a history that is sound without it."""
+    with planted(bug):
+        return play(options).invariant
+
+
+@pytest.mark.requirement("T1", "I11")
+@pytest.mark.parametrize("bug", ["screen-a-cent-off", "screen-paid-already"])
+def test_a_screen_that_contradicts_the_money_is_found(bug):
+    options = draw_options(5, 30, ())._replace(**OF_LIFE)
+    assert found_with(bug, options) == "message"
+    found = play(options)
+    assert found.violation == "" and found.checked["message"] > 30
+
+
+def test_a_screen_is_compared_with_its_answer_and_its_lamp():
+    accepted, lamp = name_of(ACCEPTED), lamp_of(ACCEPTED)
+    assert contradiction(Screen([text_of(ACCEPTED)], lamp), accepted, lamp) == ""
+    for screen in (
+        None,
+        Screen([text_of(ACCEPTED)], lamp_of(TAP_AGAIN)),
+        Screen([text_of(TAP_AGAIN)], lamp),
+    ):
+        assert contradiction(screen, accepted, lamp)
+
+
+@pytest.mark.parametrize("language", range(len(LOADED)))
+def test_amounts_are_read_in_every_language(language):
+    lines = [loaded_text(KIND_LOAD, 2005, language), loaded_text(KIND_PRODUCT, 0, language)]
+    screen = Screen([*lines, "Not charged.", text_of(ACCEPTED)], "green")
+    assert told(screen) == [("load", 2005), ("pass", 0), ("?", 0)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said", "holds"),
+    [
+        ("ACCEPTED", [("load", 500)], True),
+        ("ACCEPTED", [("load", 501)], False),
+        ("ACCEPTED", [], False),
+        ("ACCEPTED", [("load", 500), ("load", 500)], False),
+        ("LOAD_AGAIN", [], True),
+    ],
+)
+def test_a_screen_tells_of_what_was_loaded_and_of_nothing_else(answer, said, holds):
+    model = Model(244)
+    model.issued(CHIP, CARD, 2000, 1, 0, 1, 1, 1, 0)
+    tx = model.presented(CHIP, GATE, True, 2500, 2, 0, 2, (GATE, 1), 10, "load")
+    model.wrong.clear()  # nobody bought it: not what is asked here
+    model.answers.told(CHIP, GATE, answer, said, [tx])
+    assert (not model.wrong) == holds
