@@ -58,7 +58,7 @@ def mend(world: World) -> None:
         if not board.is_gone:
             board.flash.cut_at()
             board.watch.drift_ppm = 0
-            board.watch.set_utc(world.clock.utc_seconds())
+            world.set_clock(board)
             world.ready(board)
 
 

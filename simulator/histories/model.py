@@ -12,10 +12,12 @@ Source: trust.md 4.2 (gate rule), 4.3, 4.4, 4.6, 4.7.
 
 from simulator.histories.model_answers import Answers
 from simulator.histories.model_cards import LOAD, ONLINE, PASS, UNBLOCK, Chip, Order, Tx, Writer
+from simulator.histories.model_clocks import Clocks
 from simulator.histories.model_fares import Fares
 from simulator.histories.model_orders import WEB_PASS, Orders
 
 GRACE_MIN_S = 9
+NOW_S = 120  # journeys count whole minutes
 
 
 class Model:
@@ -28,13 +30,13 @@ class Model:
         self.paid: dict[int, list[Order]] = {}  # card -> action 1, 2 ...; of the web what was done
         self.orders = Orders()
         self.doubtful: set[int] = set()  # cards of which there are copies or older images
-        self.wrong_clocks: dict[int, int] = {}  # device -> until when its journeys are not judged
+        self.clocks = Clocks()
         self.fares = Fares(home)
-        self.unjudged: set[int] = set()
+        self.unjudged: set[int] = set()  # chips of whose journeys nothing is known
         self.lists: dict[int, dict[int, int]] = {}  # device -> what it has: card -> g
         self.listed: dict[int, int] = {}  # card -> g, once people put it on the hotlist
         self.wrong: list[tuple[str, str]] = []
-        self.answers = Answers(self.chips, self.lists, self.listed, self.wrong_clocks, self.wrong)
+        self.answers = Answers(self.chips, self.lists, self.listed, self.clocks, self.wrong)
 
     # What happens to cards -------------------------------------------------------------
 
@@ -51,14 +53,17 @@ class Model:
         old = self.chips[of]
         copy = self.chips[chip] = Chip(old.card, old.purse, old.n, old.b, old.a)
         copy.txs, copy.free, copy.passes = list(old.txs), old.free, list(old.passes)
+        self.fares.copied(chip, of)
+        if of in self.unjudged:
+            self.unjudged.add(chip)
         self.doubtful.add(old.card)
 
     def put_back(self, chip: int, n: int) -> None:
         """Note that a chip was overwritten with its own image of counter `n`."""
-        self.unjudged.add(self.chips[chip].card)  # what it says of journeys is old, too
         now = self.chips[chip]
         if n == now.n:
             return
+        self.unjudged.add(chip)  # what it says of journeys is old, too
         self.doubtful.add(now.card)
         while now.txs and now.txs[-1].n > n:
             tx = now.txs.pop()
@@ -80,17 +85,16 @@ class Model:
         self.paid[card].append(order)
         return len(self.paid[card])
 
-    # What happens to boards -------------------------------------------------------------
-
-    def clock_wrong(self, device: int, until_s: int) -> None:
-        """Do not judge journeys at this device before `until_s`."""
-        self.wrong_clocks[device] = max(until_s, self.wrong_clocks.get(device, 0))
-
     # What a presentation does -----------------------------------------------------------
 
-    def presented(self, chip: int, device: int, is_gate: bool, purse: int, n: int, b: int, a: int,
-                  wrote: tuple[int, int], at_s: int, did: str = "") -> Tx | None:  # fmt: skip
-        """Compare a chip with what it held before; return the commit that happened, if one did."""
+    def presented(
+        self, chip: int, device: int, is_gate: bool, purse: int, n: int, b: int, a: int,
+        wrote: Writer, at_s: int, did: str = "", began_s: int = 0,
+    ) -> Tx | None:  # fmt: skip
+        """Compare a chip with what it held before; return the commit that happened, if one did.
+
+        `began_s`: when the ride of its newest record began a journey, as that record says.
+        """
         was = self.chips[chip]
         after, before = (purse, n, b, a), (was.purse, was.n, was.b, was.a)
         if n == was.n:
@@ -98,7 +102,7 @@ class Model:
                 self._wrong("I1", f"chip {chip}: {before} became {after} without a transaction")
             return None
         tx = Tx(chip, was.card, n, device, wrote[1], purse - was.purse, a - was.a, b - was.b, at_s,
-                a if a > was.a else 0, did)  # fmt: skip
+                a if a > was.a else 0, did, not self.clocks.is_wrong(device, at_s))  # fmt: skip
         if n != was.n + 1:
             self._wrong("I2", f"chip {chip}: counter went from {was.n} to {n} in one presentation")
         if wrote[0] != device:
@@ -120,8 +124,7 @@ class Model:
         was.purse, was.n, was.b, was.a = purse, n, b, a
         was.txs.append(tx)
         self._enter(tx)
-        if tx.is_ride:
-            self._journey(tx)
+        self._journey(tx, began_s)
         return tx
 
     def is_blocked(self, number: int) -> bool:
@@ -143,12 +146,12 @@ class Model:
         """Say whether this ride repeats one that the same device owes a green for (grace)."""
         owed = last.is_ride and last.writer not in self.answers.let_in
         soon = tx.at_s - last.at_s < GRACE_MIN_S and last.device == tx.device
-        return owed and soon and tx.device not in self.wrong_clocks
+        return owed and soon and tx.is_timed and last.is_timed
 
     def _carried_out(self, tx: Tx, chip: Chip, k: int) -> None:
         """Take an action of a gate: something bought on the web, or nothing in its stead."""
         paid, has_copies = self.paid[tx.card], tx.card in self.doubtful
-        at_s = -1 if tx.device in self.wrong_clocks else tx.at_s
+        at_s = tx.at_s if tx.is_timed else -1
         bought, said = self.orders.carried_out(tx.card, tx.did, tx.cents, at_s, has_copies)
         if said:
             self._wrong("I11", f"card {tx.card + 1}: action {k}: {said}")
@@ -173,13 +176,20 @@ class Model:
         elif order.kind == UNBLOCK:
             chip.free = b
 
-    def _journey(self, tx: Tx) -> None:
-        """I13: every ride costs what the fares say, by one of the journeys its card may be on."""
-        if tx.card in self.doubtful or tx.at_s < self.wrong_clocks.get(tx.device, 0):
-            self.unjudged.add(tx.card)  # its record says another time than ours from now on
-        if tx.card not in self.unjudged:
+    def _journey(self, tx: Tx, began_s: int) -> None:
+        """I13: every ride costs what the fares say, by one of the journeys its chip may be on.
+
+        A record of another time than ours says nothing; a journey begun since then, at our time,
+        is judged again.
+        """
+        if not tx.is_timed:
+            self.unjudged.add(tx.chip)
+        elif tx.chip in self.unjudged and tx.is_ride and abs(tx.at_s - began_s) < NOW_S:
+            self.unjudged.remove(tx.chip)
+            self.fares.forget(tx.chip)
+        if tx.is_ride and tx.chip not in self.unjudged:
             passes = [(order.from_s, order.until_s) for order in self.chips[tx.chip].passes]
-            wrong = self.fares.ride(tx.card, tx.device, -tx.cents, tx.at_s, passes)
+            wrong = self.fares.ride(tx.chip, tx.device, -tx.cents, tx.at_s, passes)
             if wrong:
                 self._wrong("I13", f"card {tx.card + 1}: {wrong}")
 

@@ -4,6 +4,7 @@ As the rest of the model it imports nothing of ours. Source: trust.md 4.2 (gate 
 """
 
 from simulator.histories.model_cards import Chip, Tx, Writer
+from simulator.histories.model_clocks import Clocks
 
 GRACE_S = 15
 GREEN, UNKNOWN, UNKNOWN_LOAD = "green", "HOLD_AGAIN", "LOAD_AGAIN"
@@ -22,11 +23,11 @@ class Answers:
         chips: dict[int, Chip],
         lists: dict[int, dict[int, int]],
         listed: dict[int, int],
-        wrong_clocks: dict[int, int],
+        clocks: Clocks,
         wrong: list[tuple[str, str]],
     ) -> None:
         self.chips, self.lists, self.listed = chips, lists, listed
-        self.wrong_clocks, self.wrong = wrong_clocks, wrong
+        self.clocks, self.wrong = clocks, wrong
         self.unshown: dict[tuple[int, int], int] = {}  # (card, device) -> rides not shown green
         self.let_in: set[Writer] = set()
 
@@ -38,12 +39,13 @@ class Answers:
                 self.unshown[card, device] = max(1, self.unshown[card, device])
 
     def shown(self, number: int, device: int, answer: str, lamp: str, opened: bool,
-              tx: Tx | None) -> None:  # fmt: skip
+              tx: Tx | None, at_s: int) -> None:  # fmt: skip
         """Compare what the passenger saw with what was committed in this presentation."""
         chip = self.chips[number]
         card, b = chip.card, chip.b - (tx.blocks if tx is not None else 0)
         rode = tx is not None and tx.is_ride
         key = card, device
+        last = [tx for tx in chip.txs if tx.is_ride][-1:]
         if rode:
             self.unshown[key] = self.unshown.get(key, 0) + 1
         if not answer:
@@ -53,13 +55,13 @@ class Answers:
             self._wrong("I14", f"{what} opened the gate")
         if opened or answer in PAID_BEFORE:
             self.unshown[key] = self.unshown.get(key, 0) - 1
-            if self.unshown[key] < 0 and device in self.wrong_clocks:
-                self.unshown[key] = 0  # a record of long ago looks as if it were of this moment
+            if self.clocks.is_wrong(device, at_s) or not all(tx.is_timed for tx in last):
+                self.unshown[key] = max(0, self.unshown[key])  # what is old may look new
             if self.unshown[key] < 0:
                 self.unshown[key] = 0
                 self._wrong("I14", f"{what}: opened without a commit")
         if opened or answer in PAID_BEFORE:
-            self.let_in.update([tx.writer for tx in chip.txs if tx.is_ride][-1:])
+            self.let_in.update(tx.writer for tx in last)
         if answer in PAID_NOW and not rode:
             self._wrong("green", f"{what}, but nothing was committed")
         if answer in (*PAID_BEFORE, SHOWN) and rode:

@@ -24,6 +24,7 @@ class Tx(NamedTuple):
     at_s: int
     k: int = 0  # the action it did, as its card counts them; 0 = none
     did: str = ""  # what its record says it did
+    is_timed: bool = True  # its record says the world's time
 
     @property
     def writer(self) -> Writer:

@@ -21,14 +21,23 @@ class Fares:
         self.home = home  # the area whose passes are sold
         self.prices: dict[int, tuple[int, int, int]] = {}  # device -> area, one zone, both
         self.zones: dict[int, int] = {}  # device -> the zone it stands in, 0 or 1
-        self.journeys: dict[int, set[Journey]] = {}
+        self.journeys: dict[int, set[Journey]] = {}  # by chip
 
     def priced(self, device: int, area: int, zone: int, one: int, both: int) -> None:
         """Note where a board stands and by which prices it charges from now on."""
         self.prices[device], self.zones[device] = (area, one, both), zone
 
+    def copied(self, chip: int, of: int) -> None:
+        """Note that a chip says of journeys what another one says."""
+        if of in self.journeys:
+            self.journeys[chip] = set(self.journeys[of])
+
+    def forget(self, chip: int) -> None:
+        """Take a chip for one that is on no journey."""
+        self.journeys.pop(chip, None)
+
     def ride(
-        self, card: int, device: int, cents: int, at_s: int, passes: list[tuple[int, int]]
+        self, chip: int, device: int, cents: int, at_s: int, passes: list[tuple[int, int]]
     ) -> str:
         """Take what a ride cost; return what is wrong with that, "" if it may be.
 
@@ -37,7 +46,7 @@ class Fares:
         """
         area, one, both = self.prices.get(device, (0, 0, 0))
         zone = 1 << self.zones.get(device, 0)
-        known = self.journeys.get(card, {(at_s + LONG_AGO_S, 0, 0, area)})
+        known = self.journeys.get(chip, {(at_s + LONG_AGO_S, 0, 0, area)})
         may_be = set()
         for start_s, charged, zones, where in known:
             age, is_open = at_s - start_s, bool(zones) and where == area
@@ -50,9 +59,9 @@ class Fares:
         if perhaps and not cents:
             may_be |= known | {(at_s, 0, 0, area)}  # who has a pass pays nothing
         if not may_be or (sure and cents):
-            self.journeys[card] = {(at_s, cents, zone, area)}
+            self.journeys[chip] = {(at_s, cents, zone, area)}
             return f"{cents} cents in zone {zone} after {sorted(known)}"
-        self.journeys[card] = may_be
+        self.journeys[chip] = may_be
         return ""
 
     def _pass(self, area: int, at_s: int, passes: list[tuple[int, int]]) -> tuple[bool, bool]:

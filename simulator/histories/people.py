@@ -222,12 +222,14 @@ def look(world: World, visit: Presentation) -> Answer | None:
         return None
     name = answers[-1] if answers else ""
     lamp = next((detail for what, detail in reversed(rows) if what == "lamp"), "")
-    world.model.answers.shown(chip.number, board.device, name, lamp, bool(opened), tx)
+    world.model.answers.shown(chip.number, board.device, name, lamp, bool(opened), tx, world.now_s)
     if isinstance(board, Gate) and name and board.is_on:
         _read(world, visit, screen, Answer(name, lamp), txs)
     for each in txs:
         _note(world, board, each)
-    world.checked.update(("I13", "I14", "I15"))
+        if each.is_ride:
+            world.checked["I13 not judged" if chip.number in world.model.unjudged else "I13"] += 1
+    world.checked.update(("I14", "I15"))
     world.answers[name or "power lost"] += 1
     gate = ", gate opens" if opened else ""
     became = f"; purse {visit.purse} -> {chip.held.purse}, n {chip.held.n}" if txs else ""
@@ -258,6 +260,7 @@ def _committed(world: World, visit: Presentation) -> None:
     tx = world.model.presented(
         chip.number, board.device, isinstance(board, Gate),
         held.purse, held.n, held.b, held.a, (held.device, held.seq), world.now_s, held.did,
+        held.began_s - START_S,
     )  # fmt: skip
     if tx is not None:
         visit.txs.append(tx)

@@ -211,7 +211,7 @@ def _scan(world: World, gate: Gate, code: str, genuine: bool) -> None:
         gate.guarded(lambda: validator.tick(False))
         world.clock.advance(5)
     name, opened = _shown(world, gate)
-    in_time = gate.device not in world.model.wrong_clocks
+    in_time = not world.model.clocks.is_wrong(gate.device, world.now_s)
     world.visitors.single_shown(gate.area == HOME, gate.stop == 0, in_time, genuine, name, opened)
     world.lived["single scanned"] += name == "ACCEPTED"
     world.lived["forged single refused"] += not genuine and name.startswith("CODE")

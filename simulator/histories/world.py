@@ -245,6 +245,7 @@ class World:
 
     def ready(self, board: Board) -> bool:
         """Have a board running: whoever finds it dark switches it on, and again if need be."""
+        self.model.clocks.used(board.device, board.watch.utc_seconds() - START_S)
         for _ in range(BOOTS_MAX):
             if board.is_gone or board.is_on:
                 break
@@ -256,6 +257,11 @@ class World:
             board.flash.cut_at()
             self.say(board.name, said)
         return board.is_on
+
+    def set_clock(self, board: Board) -> None:
+        """Set a board's clock right."""
+        board.watch.set_utc(self.clock.utc_seconds())
+        self.model.clocks.set_right(board.device)
 
     def hear(self, board: Board) -> None:
         """Tell the model which packages a board says it switched to; none may be older than one.

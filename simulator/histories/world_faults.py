@@ -15,7 +15,6 @@ from simulator.prng import Prng
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 TWO_DAYS_S, WEEKS_S = 2 * 86_400, 40 * 86_400
-FOR_EVER_S = 1 << 40
 CHIPS_MAX = 3  # of one card: a thief's copies
 DAMAGED_BYTES = 400
 
@@ -55,13 +54,9 @@ def _clock(world: World, event: Event, said: str, change: Callable[..., None]) -
     if board is None or board.is_gone or not board.watch.is_set:
         return
     change(board.watch)
-    world.model.clock_wrong(event.device, FOR_EVER_S)
+    world.model.clocks.goes_wrong(event.device)
     world.strike(event.what, board.name, said)
-
-    def set_right() -> None:
-        board.watch.set_utc(world.clock.utc_seconds())
-
-    world.later(Prng(event.salt).between(1, 12) * HOUR_MS, set_right)
+    world.later(Prng(event.salt).between(1, 12) * HOUR_MS, lambda: world.set_clock(board))
 
 
 # Cards -----------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from simulator.histories import (
     model_answers,
     model_books,
     model_cards,
+    model_clocks,
     model_fares,
     model_orders,
     model_visitors,
@@ -45,7 +46,8 @@ FIXED, FULL = 40, 200
 TAPS, FULL_TAPS = 60, 120
 EASY = ("intent-late", "silence-is-yes", "one-cent-more", "half-a-list", "half-the-way-further")
 ORACLE = (
-    model, model_answers, model_books, model_cards, model_fares, model_orders, model_visitors,
+    model, model_answers, model_books, model_cards, model_clocks, model_fares, model_orders,
+    model_visitors,
 )  # fmt: skip
 INVARIANTS = [f"I{number}" for number in range(1, 17)]
 

@@ -66,3 +66,54 @@ def test_a_screen_tells_of_what_was_loaded_and_of_nothing_else(answer, said, hol
     model.wrong.clear()  # nobody bought it: not what is asked here
     model.answers.told(CHIP, GATE, answer, said, [tx])
     assert (not model.wrong) == holds
+
+
+def riding():
+    """Return a model with one card at one gate, and what a ride of it does."""
+    model = Model(244)
+    model.issued(CHIP, CARD, 20_000, 1, 0, 1, 1, 1, 0)
+    model.fares.priced(GATE, 244, 0, 250, 338)
+
+    def rides(at_s, cents, began_s):
+        chip = model.chips[CHIP]
+        n, purse = chip.n + 1, chip.purse - cents
+        model.presented(CHIP, GATE, True, purse, n, 0, 1, (GATE, at_s), at_s, "", began_s)
+        model.answers.shown(CHIP, GATE, "ACCEPTED", "green", True, chip.txs[-1], at_s)
+        return [invariant for invariant, _ in model.wrong]
+
+    return model, rides
+
+
+@pytest.mark.requirement("I13", "I14", "T15")
+def test_a_clock_that_was_set_right_is_judged_again_when_its_latest_time_has_come():
+    model, rides = riding()
+    model.clocks.goes_wrong(GATE)
+    model.clocks.used(GATE, 9000)
+    assert rides(2000, 777, 9000) == []
+    model.clocks.set_right(GATE)
+    assert rides(8000, 777, 9000) == [], "it stands still at 9000"
+    model.answers.shown(CHIP, GATE, "ACCEPTED_GRACE", "green", True, None, 8005)
+    assert model.wrong == []
+    assert rides(10_000, 777, 9000) == [], "it goes on with a journey of another time"
+    assert rides(15_000, 251, 15_000) == ["I13"], "one cent more than a new journey costs"
+    model.answers.shown(CHIP, GATE, "ACCEPTED_GRACE", "green", True, None, 15_005)
+    assert [invariant for invariant, _ in model.wrong] == ["I13", "I14"]
+
+
+@pytest.mark.requirement("I13")
+def test_a_card_that_was_put_back_is_judged_again_from_its_next_journey_on():
+    model, rides = riding()
+    assert rides(1000, 250, 1000) == rides(9000, 250, 9000) == []
+    model.put_back(CHIP, 2)
+    assert rides(9500, 88, 7000) == [], "who knows what an old image says"
+    assert rides(20_000, 250, 20_000) == []
+    assert rides(20_100, 5, 20_000) == ["I13"]
+
+
+@pytest.mark.requirement("I13")
+def test_a_copy_of_a_card_goes_on_with_its_journey():
+    model, rides = riding()
+    assert rides(1000, 250, 1000) == []
+    model.copied(7, CHIP)
+    model.presented(7, GATE, True, 19_749, 3, 0, 1, (GATE, 9), 1500)
+    assert [invariant for invariant, _ in model.wrong] == ["I13"]
