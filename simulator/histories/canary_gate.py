@@ -6,11 +6,16 @@ Source: issue 5 ("messages never contradict the money"); trust.md 4.2, I14, I6.
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from itertools import count
 from typing import Any
 from unittest.mock import patch
 
-from card_layouts.answers import ACCEPTED, ACCEPTED_GRACE
-from firmware import app
+from card_layouts.answers import ACCEPTED, ACCEPTED_GRACE, CODE_ENDED
+from card_layouts.records.entries_tap import REASON_NO_PRICE, REASON_NO_PRODUCT
+from firmware import app, single_check
+from firmware.tap_card import Refused
+from firmware.tap_decide import Pricing
+from firmware.tap_ticket import TicketTap
 from firmware.ui import loaded_text
 
 Plant = Callable[[ExitStack], None]
@@ -37,6 +42,32 @@ def _paid_already(show_answer: Any) -> Any:
     return shown
 
 
+def _seventh_refused(decide: Any) -> Any:
+    """Refuse every seventh card that may ride."""
+    good = count(1)
+
+    def decided(self: Any, session: Any, seen: Any, tariff: Any) -> Any:
+        reason = yield from decide(self, session, seen, tariff)
+        return reason or (next(good) % 7 == 0 and REASON_NO_PRICE)
+
+    return decided
+
+
+def _never_a_tourist(decide: Any) -> Any:
+    """Refuse whoever rides on a ticket."""
+
+    def decided(self: Any, seen: Any, ticket: Any) -> Any:
+        decide(self, seen, ticket)
+        raise Refused(REASON_NO_PRODUCT)
+
+    return decided
+
+
+def _no_code(refusal: Any) -> Any:
+    """Call every code too old."""
+    return lambda *_: CODE_ENDED
+
+
 # Name -> what is wrong, and how it gets in.
 AT_GATES: dict[str, tuple[str, Plant]] = {
     "screen-a-cent-off": (
@@ -46,5 +77,17 @@ AT_GATES: dict[str, tuple[str, Plant]] = {
     "screen-paid-already": (
         "the screen says nothing was charged when it was",
         _patched(app, "show_answer", _paid_already),
+    ),
+    "seventh-refused": (
+        "a gate refuses every seventh good card",
+        _patched(Pricing, "decide", _seventh_refused),
+    ),
+    "tickets-refused": (
+        "gates refuse every tourist ticket",
+        _patched(TicketTap, "_decide", _never_a_tourist),
+    ),
+    "codes-refused": (
+        "gates call every code too old",
+        _patched(single_check, "refusal", _no_code),
     ),
 }

@@ -36,7 +36,9 @@ class Model:
         self.lists: dict[int, dict[int, int]] = {}  # device -> what it has: card -> g
         self.listed: dict[int, int] = {}  # card -> g, once people put it on the hotlist
         self.wrong: list[tuple[str, str]] = []
-        self.answers = Answers(self.chips, self.lists, self.listed, self.clocks, self.wrong)
+        self.answers = Answers(
+            self.chips, self.lists, self.listed, self.clocks, self.fares, self.wrong
+        )
 
     # What happens to cards -------------------------------------------------------------
 
@@ -127,6 +129,31 @@ class Model:
         self._journey(tx, began_s)
         return tx
 
+    def must_pass(self, number: int, device: int, at_s: int) -> bool:
+        """Say whether a gate with which nothing is wrong has to let a chip ride.
+
+        There is one story about its card; neither a block on it nor the gate's list is against it;
+        and it holds the most that the ride may cost.
+        """
+        chip = self.chips[number]
+        if chip.card in self.doubtful or self.is_blocked(number):
+            return False
+        if self.lists.get(device, {}).get(chip.card, 0) > chip.b:
+            return False
+        if number in self.unjudged:
+            return chip.purse >= self.fares.most(device)
+        return chip.purse >= self.fares.dearest(number, device, at_s, self._passes(number))
+
+    def must_load(self, number: int, k: int) -> bool:
+        """Say whether a counter with which nothing is wrong has to carry out order `k` of a card.
+
+        Of a pass it may find that there is no place for it.
+        """
+        chip = self.chips[number]
+        kind = self.paid[chip.card][k - 1].kind
+        is_next = k <= chip.a + 1 and chip.card not in self.doubtful
+        return is_next and (kind == UNBLOCK or (kind == LOAD and not self.is_blocked(number)))
+
     def is_blocked(self, number: int) -> bool:
         """Return whether a chip carries a block nobody took away."""
         return self.chips[number].b > self.chips[number].free
@@ -188,10 +215,13 @@ class Model:
             self.unjudged.remove(tx.chip)
             self.fares.forget(tx.chip)
         if tx.is_ride and tx.chip not in self.unjudged:
-            passes = [(order.from_s, order.until_s) for order in self.chips[tx.chip].passes]
+            passes = self._passes(tx.chip)
             wrong = self.fares.ride(tx.chip, tx.device, -tx.cents, tx.at_s, passes)
             if wrong:
                 self._wrong("I13", f"card {tx.card + 1}: {wrong}")
+
+    def _passes(self, number: int) -> list[tuple[int, int]]:
+        return [(order.from_s, order.until_s) for order in self.chips[number].passes]
 
     def _wrong(self, invariant: str, sentence: str) -> None:
         self.wrong.append((invariant, sentence))

@@ -5,10 +5,11 @@ As the rest of the model it imports nothing of ours. Source: trust.md 4.2 (gate 
 
 from simulator.histories.model_cards import Chip, Tx, Writer
 from simulator.histories.model_clocks import Clocks
+from simulator.histories.model_fares import Fares
 
 GRACE_S = 15
 GREEN, UNKNOWN, UNKNOWN_LOAD = "green", "HOLD_AGAIN", "LOAD_AGAIN"
-SHOWN = "ALREADY_SHOWN"
+SHOWN, POOR = "ALREADY_SHOWN", "REFUSED_FUNDS"
 PAID_NOW = ("ACCEPTED",)
 PAID_BEFORE = ("ACCEPTED_GRACE", "ACCEPTED_SETTLED")
 WELL = (*PAID_NOW, *PAID_BEFORE, SHOWN, "LOADED", "LOADED_BEFORE")  # what green may say
@@ -24,10 +25,11 @@ class Answers:
         lists: dict[int, dict[int, int]],
         listed: dict[int, int],
         clocks: Clocks,
+        fares: Fares,
         wrong: list[tuple[str, str]],
     ) -> None:
         self.chips, self.lists, self.listed = chips, lists, listed
-        self.clocks, self.wrong = clocks, wrong
+        self.clocks, self.fares, self.wrong = clocks, fares, wrong
         self.unshown: dict[tuple[int, int], int] = {}  # (card, device) -> rides not shown green
         self.let_in: set[Writer] = set()
 
@@ -64,6 +66,10 @@ class Answers:
             self.let_in.update(tx.writer for tx in last)
         if answer in PAID_NOW and not rode:
             self._wrong("green", f"{what}, but nothing was committed")
+        if answer in PAID_NOW + PAID_BEFORE and not opened:
+            self._wrong("accepted", f"{what}, and the gate stayed shut")
+        if answer == POOR and chip.purse >= self.fares.most(device):
+            self._wrong("message", f"{what}, and it holds {chip.purse} cents")
         if answer in (*PAID_BEFORE, SHOWN) and rode:
             self._wrong("message", f"{what}, but it was paid now")
         if (lamp == GREEN) != (answer in WELL):
@@ -74,6 +80,19 @@ class Answers:
             self._wrong("I15", f"{what}: the card was blocked or listed")
         if answer in BARRED and b <= chip.free and self.listed.get(card, 0) <= b:
             self._wrong("block", f"{what}: nobody listed this card, or it was forgiven")
+
+    def let_pass(self, number: int, device: int, answer: str, at_s: int) -> None:
+        """Compare an answer with what it must be for a card with which nothing is wrong.
+
+        "Already shown" is for who holds his card again within seconds, and had his green there.
+        """
+        what = f"card {self.chips[number].card + 1} at device {device}: {answer or 'nothing'}"
+        if answer not in WELL:
+            self._wrong("accepted", f"{what}, and nothing was wrong with it")
+        last = [tx for tx in self.chips[number].txs if tx.is_ride][-1:]
+        again = [tx for tx in last if tx.device == device and tx.writer in self.let_in]
+        if answer == SHOWN and not any(at_s - tx.at_s <= GRACE_S for tx in again):
+            self._wrong("accepted", f"{what}, and it had not ridden here a moment ago")
 
     def told(
         self, number: int, device: int, answer: str, said: list[tuple[str, int]], txs: list[Tx]

@@ -135,11 +135,17 @@ def present(world: World, visit: Presentation, event: Event | None, prng: Prng) 
     board.field.plan(*visit.tears)
     board.shown.take()
     board.reader.after_commit = lambda: _committed(world, visit)
+    has_to = not visit.fault and world.is_sound(board)
     if isinstance(board, Gate):
+        has_to = has_to and world.model.must_pass(chip.number, board.device, world.now_s)
         answer = _pass(world, visit, board)
     else:
         assert isinstance(board, Desk)
+        has_to = has_to and world.model.must_load(chip.number, world.orders[chip.card][0])
         answer = _serve(world, visit, board)
+    if has_to:
+        world.checked["accepted" if isinstance(board, Gate) else "served"] += 1
+        world.model.answers.let_pass(chip.number, board.device, answer.name, world.now_s)
     _count(world, visit)
     for other in (*visit.others, chip):
         board.field.take(other.desfire)

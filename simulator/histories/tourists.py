@@ -83,12 +83,17 @@ def tap_ticket(world: World, event: Event) -> None:
         if not isinstance(gate, Gate) or not world.ready(gate):
             return
         before = card.image.counter
-        if prng.chance(1, 4):
+        is_torn, must = prng.chance(1, 4), world.is_sound(gate) and gate.area == HOME
+        if is_torn:
             cut = Cut(prng.choice(("in", "step", "out")), prng.below(20))
             gate.field.plan(Tear(prng.below(12), None, cut))
+        if world.model.clocks.is_wrong(gate.device, world.now_s):
+            world.visitors.undated.add(event.card)
         name, opened = _present(world, gate, card)
+        must = must and not is_torn and event.card not in world.visitors.undated
+        world.checked["ticket accepted"] += must
         world.visitors.ticket_shown(
-            event.card, gate.device, before, card.image.counter, name, opened
+            event.card, gate.device, before, card.image.counter, name, opened, world.now_s, must
         )
         world.check()
         world.say(gate.name, f"ticket {event.card + 1}: {name}, count {card.image.counter}")
@@ -196,6 +201,7 @@ def _scan(world: World, gate: Gate, code: str, genuine: bool) -> None:
     if not world.ready(gate) or gate.device in world.docked:
         return
     validator: Any = gate.validator
+    is_sound = world.is_sound(gate)
     if validator.singles is None:
         paper = PaperSignals(gate.shown)
         shelf = Shelf(gate.flash)
@@ -211,8 +217,9 @@ def _scan(world: World, gate: Gate, code: str, genuine: bool) -> None:
         gate.guarded(lambda: validator.tick(False))
         world.clock.advance(5)
     name, opened = _shown(world, gate)
-    in_time = not world.model.clocks.is_wrong(gate.device, world.now_s)
-    world.visitors.single_shown(gate.area == HOME, gate.stop == 0, in_time, genuine, name, opened)
+    is_home, is_zone = gate.area == HOME, gate.stop == 0
+    world.checked["code accepted"] += is_sound and genuine and is_home and is_zone
+    world.visitors.single_shown(is_home, is_zone, is_sound, genuine, name, opened)
     world.lived["single scanned"] += name == "ACCEPTED"
     world.lived["forged single refused"] += not genuine and name.startswith("CODE")
     world.say(gate.name, f"a {'' if genuine else 'forged '}code is shown: {name}")

@@ -5,6 +5,7 @@ next: docked boards, edges, the ledger, timers. Everything random was drawn from
 """
 
 import heapq
+import json
 import shutil
 import tempfile
 from collections import Counter
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from backend_sync.keyring.local import LocalKeyring
+from card_layouts.records.slot import SLOTS_PER_BLOCK
 from simulator.clock import WorldClock
 from simulator.desfire_card import Image
 from simulator.flash import FlashCut
@@ -25,7 +27,15 @@ from simulator.histories.inland import Inland
 from simulator.histories.model import Model
 from simulator.histories.model_visitors import Visitors
 from simulator.histories.options import Options
-from simulator.histories.places import CARDS_MAX, DESK, GATES_MAX, card_name, edge_name, gate_device
+from simulator.histories.places import (
+    CARDS_MAX,
+    DESK,
+    GATES_MAX,
+    card_name,
+    edge_name,
+    gate_device,
+    journal_blocks,
+)
 from simulator.histories.prices import AREAS, HOME, PRICES, START_S
 from simulator.histories.town import (
     EPOCH,
@@ -86,6 +96,7 @@ class World:
         self.injected: Counter[str] = Counter()
         self.lived: Counter[str] = Counter()  # what people did besides riding
         self.versions: dict[tuple[int, str], int] = {}  # (device, role) -> the newest switched to
+        self.leased: dict[int, int] = {}  # gate -> when its lease ends, 0 = nobody knows
         self.checked: Counter[str] = Counter()
         self.answers: Counter[str] = Counter()
         self.books = invariants.Books(self)
@@ -278,8 +289,30 @@ class World:
             if role == "tariff" and isinstance(board, Gate):
                 prices = PRICES[board.area, version]
                 self.model.fares.priced(board.device, board.area, board.stop, *prices)
+            if role == "lease" and isinstance(board, Gate):
+                self.leased[board.device] = self._lease_ends(board.device, version)
             if role == "overlay" and isinstance(board, Gate):
                 self._has_list(board, version)
+
+    def is_sound(self, board: Board) -> bool:
+        """Say whether nothing is wrong with a board: whom it has to serve, it must.
+
+        Its flash never failed, half of its journal is free and its clock is right; a gate has
+        prices, and a lease that still runs.
+        """
+        self.hear(board)
+        journal, device = board.journal, board.device
+        if (
+            journal is None
+            or board.flash.injected
+            or self.model.clocks.is_wrong(device, self.now_s)
+        ):
+            return False
+        room = journal_blocks(device) * SLOTS_PER_BLOCK
+        if 2 * (journal.head_seq - journal.acked_seq) > room:
+            return False
+        may_charge = device in self.model.fares.prices and self.now_s < self.leased.get(device, 0)
+        return may_charge or not isinstance(board, Gate)
 
     def lacks(self, gate: Gate) -> str:
         """Say what a gate has that is not the newest: what people did, not what programs say."""
@@ -291,6 +324,12 @@ class World:
         if had != self.model.listed:
             return f"{gate.name} has the list {had}, people listed {self.model.listed}"
         return ""
+
+    def _lease_ends(self, device: int, number: int) -> int:
+        """Return when a lease ends as its publisher noted it; 0 if he has made newer ones since."""
+        made = json.loads(self.inland.config.versions.read_text())["manifests"]
+        lease = made[f"lease-{device}-{EPOCH}"]
+        return lease["expires"] - START_S if lease["version"] == number else 0
 
     def _has_list(self, board: Gate, version: int) -> None:
         """Tell the model what people had listed in that version; the board must say the same."""

@@ -1,9 +1,14 @@
 """What a history checks of what passengers are told: each check is seen to fail."""
 
+from unittest.mock import patch
+
 import pytest
 
 from card_layouts.answers import ACCEPTED, TAP_AGAIN, lamp_of, name_of, text_of
 from card_layouts.cards.card_layout import KIND_LOAD, KIND_PRODUCT
+from card_layouts.fares.inputs import C_BALANCE, D_AMOUNT
+from card_layouts.records.entries_tap import REASON_FUNDS
+from firmware.tap_decide import Pricing
 from firmware.ui.loaded_text import LOADED, loaded_text
 from simulator.histories.boards import Screen
 from simulator.histories.canary import planted
@@ -82,6 +87,68 @@ def riding():
         return [invariant for invariant, _ in model.wrong]
 
     return model, rides
+
+
+@pytest.mark.requirement("T1", "T15")
+@pytest.mark.parametrize("bug", ["seventh-refused", "tickets-refused", "codes-refused"])
+def test_a_gate_that_refuses_who_may_pass_is_found(bug):
+    options = draw_options(5, 30, ())._replace(tickets=2, singles=1, areas=1, cards=6)
+    assert found_with(bug, options) == "accepted"
+    found = play(options)
+    assert found.violation == "" and found.checked["accepted"] > 20
+    assert found.checked["ticket accepted"] > 2 and found.checked["code accepted"] > 1
+
+
+@pytest.mark.requirement("T1")
+def test_a_card_that_holds_just_the_price_has_to_pass():
+    """Two cards ride on what they were issued with: 2000 cents are eight journeys of 250."""
+    few = {"gates": 2, "areas": 1, "cards": 2, "days": 4, "load_every": 99, "reported": 0}
+    few |= {"tariffs": 0, "passes": 0, "day_passes": 0, "online": 0}
+    options = draw_options(5, 40, ())._replace(**few)
+
+    def keeps_a_cent(decide):
+        def decided(self, session, seen, tariff):
+            reason = yield from decide(self, session, seen, tariff)
+            cents = self.decision[D_AMOUNT]
+            return reason or (cents == self.card[C_BALANCE] and REASON_FUNDS)
+
+        return decided
+
+    with patch.object(Pricing, "decide", keeps_a_cent(Pricing.decide)):
+        assert play(options).invariant == "accepted"
+    found = play(options)
+    assert found.violation == "" and found.answers["REFUSED_FUNDS"]
+
+
+@pytest.mark.requirement("T1")
+@pytest.mark.parametrize(
+    ("purse", "listed", "must"), [(250, 0, True), (249, 0, False), (250, 1, False)]
+)
+def test_whom_a_gate_has_to_let_pass(purse, listed, must):
+    model, _ = riding()
+    model.chips[CHIP].purse = purse
+    model.lists[GATE] = {CARD: listed}
+    assert model.must_pass(CHIP, GATE, 5000) == must
+
+
+@pytest.mark.requirement("T1", "I14")
+@pytest.mark.parametrize(
+    ("answer", "opened", "wrong"),
+    [
+        ("ACCEPTED", True, []),
+        ("ACCEPTED", False, ["accepted"]),
+        ("REFUSED_CARD_ERROR", False, ["refused", "accepted"]),
+        ("", False, ["accepted"]),
+        ("ALREADY_SHOWN", False, ["message", "accepted"]),
+    ],
+)
+def test_what_a_card_with_which_nothing_is_wrong_may_be_told(answer, opened, wrong):
+    model, _ = riding()
+    tx = model.presented(CHIP, GATE, True, 19_750, 2, 0, 1, (GATE, 1), 10, "", 10)
+    lamp = "red" if answer.startswith("REFUSED") else "green"
+    model.answers.shown(CHIP, GATE, answer, lamp, opened, tx, 10)
+    model.answers.let_pass(CHIP, GATE, answer, 10)
+    assert [invariant for invariant, _ in model.wrong] == wrong
 
 
 @pytest.mark.requirement("I13", "I14", "T15")
