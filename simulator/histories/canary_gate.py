@@ -11,8 +11,10 @@ from typing import Any
 from unittest.mock import patch
 
 from card_layouts.answers import ACCEPTED, ACCEPTED_GRACE, CODE_ENDED
+from card_layouts.records.entries import H_END, UID_END
 from card_layouts.records.entries_tap import REASON_NO_PRICE, REASON_NO_PRODUCT
 from firmware import app, single_check
+from firmware.tap import Tap
 from firmware.tap_card import Refused
 from firmware.tap_decide import Pricing
 from firmware.tap_ticket import TicketTap
@@ -68,6 +70,27 @@ def _no_code(refusal: Any) -> Any:
     return lambda *_: CODE_ENDED
 
 
+def _of_another(commit: Any) -> Any:
+    """Announce every commit as one on another card."""
+
+    def announced(self: Any, seen: Any, kind: int, payload: bytes, seq: int, gate: int) -> Any:
+        other = bytes(byte ^ 1 for byte in payload[:UID_END])
+        return (yield from commit(self, seen, kind, other + payload[UID_END:], seq, gate))
+
+    return announced
+
+
+def _of_another_amount(commit: Any) -> Any:
+    """Announce every commit with another record than the one that waits on the card."""
+
+    def announced(self: Any, seen: Any, kind: int, payload: bytes, seq: int, gate: int) -> Any:
+        body = bytes(byte ^ 1 for byte in payload[UID_END:H_END])
+        other = payload[:UID_END] + body + payload[H_END:]
+        return (yield from commit(self, seen, kind, other, seq, gate))
+
+    return announced
+
+
 # Name -> what is wrong, and how it gets in.
 AT_GATES: dict[str, tuple[str, Plant]] = {
     "screen-a-cent-off": (
@@ -77,6 +100,14 @@ AT_GATES: dict[str, tuple[str, Plant]] = {
     "screen-paid-already": (
         "the screen says nothing was charged when it was",
         _patched(app, "show_answer", _paid_already),
+    ),
+    "intent-of-another-card": (
+        "the intent names another card than the one that is charged",
+        _patched(Tap, "commit", _of_another),
+    ),
+    "intent-of-another-record": (
+        "the intent holds another record than the one that is committed",
+        _patched(Tap, "commit", _of_another_amount),
     ),
     "seventh-refused": (
         "a gate refuses every seventh good card",

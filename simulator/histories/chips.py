@@ -91,6 +91,13 @@ class Chip:
         )
 
 
+def staged_record(card: Any) -> bytes:
+    """Return the record that a DESFire card keeps for the commit, b"" if there is none."""
+    waiting = card.image.transaction
+    log = waiting.staged.get(FILE_G) if waiting is not None else None
+    return bytes(log.file.records[-1]) if log is not None else b""
+
+
 def _value(file: File) -> int:
     assert isinstance(file, ValueFile), "V, C and A are value files"
     return file.value

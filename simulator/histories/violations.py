@@ -114,8 +114,8 @@ def _i5_posted(world: World) -> None:
 
 
 def _i6(world: World) -> None:
-    world.boards[gate_device(0)]._before_commit()
-    world.boards[gate_device(0)]._before_commit()
+    world.boards[gate_device(0)]._before_commit(None)
+    world.boards[gate_device(0)]._before_commit(None)
 
 
 def _i7(world: World) -> None:

@@ -184,3 +184,9 @@ def test_a_copy_of_a_card_goes_on_with_its_journey():
     model.copied(7, CHIP)
     model.presented(7, GATE, True, 19_749, 3, 0, 1, (GATE, 9), 1500)
     assert [invariant for invariant, _ in model.wrong] == ["I13"]
+
+
+@pytest.mark.requirement("I6")
+@pytest.mark.parametrize("bug", ["intent-of-another-card", "intent-of-another-record"])
+def test_an_entry_that_announces_something_else_is_found(bug):
+    assert found_with(bug, draw_options(5, 10, ())) == "I6"
