@@ -147,11 +147,11 @@ class Model:
     def must_load(self, number: int, k: int) -> bool:
         """Say whether a counter with which nothing is wrong has to carry out order `k` of a card.
 
-        Of a pass it may find that there is no place for it.
+        It is the card's next; of a pass a counter may find that there is no place for it.
         """
         chip = self.chips[number]
         kind = self.paid[chip.card][k - 1].kind
-        is_next = k <= chip.a + 1 and chip.card not in self.doubtful
+        is_next = k == chip.a + 1 and chip.card not in self.doubtful
         return is_next and (kind == UNBLOCK or (kind == LOAD and not self.is_blocked(number)))
 
     def is_blocked(self, number: int) -> bool:

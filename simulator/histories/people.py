@@ -136,6 +136,7 @@ def present(world: World, visit: Presentation, event: Event | None, prng: Prng) 
     board.shown.take()
     board.reader.after_commit = lambda: _committed(world, visit)
     has_to = not visit.fault and world.is_sound(board)
+    in_force = dict(board.shown.switched)  # a list that comes meanwhile may bar the card
     if isinstance(board, Gate):
         has_to = has_to and world.model.must_pass(chip.number, board.device, world.now_s)
         answer = _pass(world, visit, board)
@@ -143,7 +144,7 @@ def present(world: World, visit: Presentation, event: Event | None, prng: Prng) 
         assert isinstance(board, Desk)
         has_to = has_to and world.model.must_load(chip.number, world.orders[chip.card][0])
         answer = _serve(world, visit, board)
-    if has_to:
+    if has_to and board.shown.switched == in_force:
         world.checked["accepted" if isinstance(board, Gate) else "served"] += 1
         world.model.answers.let_pass(chip.number, board.device, answer.name, world.now_s)
     _count(world, visit)
