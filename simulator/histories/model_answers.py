@@ -12,7 +12,8 @@ GREEN, UNKNOWN, UNKNOWN_LOAD = "green", "HOLD_AGAIN", "LOAD_AGAIN"
 SHOWN, POOR = "ALREADY_SHOWN", "REFUSED_FUNDS"
 PAID_NOW = ("ACCEPTED",)
 PAID_BEFORE = ("ACCEPTED_GRACE", "ACCEPTED_SETTLED")
-WELL = (*PAID_NOW, *PAID_BEFORE, SHOWN, "LOADED", "LOADED_BEFORE")  # what green may say
+RIDES, LOADS = (*PAID_NOW, *PAID_BEFORE, SHOWN), ("LOADED", "LOADED_BEFORE")
+WELL = RIDES + LOADS  # what green may say
 BARRED = ("REFUSED_BLOCKED", "REFUSED_LISTED", "REFUSED_KILLED")
 
 
@@ -68,7 +69,8 @@ class Answers:
             self._wrong("green", f"{what}, but nothing was committed")
         if answer in PAID_NOW + PAID_BEFORE and not opened:
             self._wrong("accepted", f"{what}, and the gate stayed shut")
-        if answer == POOR and chip.purse >= self.fares.most(device):
+        has_prices = device in self.fares.prices
+        if answer == POOR and has_prices and chip.purse >= self.fares.most(device):
             self._wrong("message", f"{what}, and it holds {chip.purse} cents")
         if answer in (*PAID_BEFORE, SHOWN) and rode:
             self._wrong("message", f"{what}, but it was paid now")
@@ -82,17 +84,23 @@ class Answers:
             self._wrong("block", f"{what}: nobody listed this card, or it was forgiven")
 
     def let_pass(self, number: int, device: int, answer: str, at_s: int) -> None:
-        """Compare an answer with what it must be for a card with which nothing is wrong.
+        """Compare a gate's answer with what it must be for a card with which nothing is wrong.
 
         "Already shown" is for who holds his card again within seconds, and had his green there.
         """
         what = f"card {self.chips[number].card + 1} at device {device}: {answer or 'nothing'}"
-        if answer not in WELL:
+        if answer not in RIDES:
             self._wrong("accepted", f"{what}, and nothing was wrong with it")
         last = [tx for tx in self.chips[number].txs if tx.is_ride][-1:]
         again = [tx for tx in last if tx.device == device and tx.writer in self.let_in]
         if answer == SHOWN and not any(at_s - tx.at_s <= GRACE_S for tx in again):
             self._wrong("accepted", f"{what}, and it had not ridden here a moment ago")
+
+    def served(self, number: int, answer: str) -> None:
+        """Compare a counter's answer with what it must be when nothing is wrong."""
+        if answer not in LOADS:
+            what = f"card {self.chips[number].card + 1} at the counter: {answer or 'nothing'}"
+            self._wrong("accepted", f"{what}, and nothing was wrong with it")
 
     def told(
         self, number: int, device: int, answer: str, said: list[tuple[str, int]], txs: list[Tx]

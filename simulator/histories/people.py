@@ -22,6 +22,7 @@ from simulator.histories.model_cards import Order as Wanted
 from simulator.histories.places import DESK
 from simulator.histories.prices import HOME, SEASON, START_S, day_on_walls
 from simulator.histories.screens import contradiction, told
+from simulator.histories.soundness import is_sound
 from simulator.histories.world import World
 from simulator.prng import Prng
 
@@ -126,7 +127,7 @@ def serve(world: World, chip: Chip, event: Event | None, prng: Prng) -> None:
 
 def present(world: World, visit: Presentation, event: Event | None, prng: Prng) -> Answer:
     """Lay a card on a reader, take it away again, and tell the model what came of it."""
-    board, chip = visit.board, visit.chip
+    board, chip, model = visit.board, visit.chip, world.model
     if event is not None and event.fault:
         visit.fault = event.fault
         CARD_FAULTS[event.fault](world, visit, prng)
@@ -135,18 +136,21 @@ def present(world: World, visit: Presentation, event: Event | None, prng: Prng) 
     board.field.plan(*visit.tears)
     board.shown.take()
     board.reader.after_commit = lambda: _committed(world, visit)
-    has_to = not visit.fault and world.is_sound(board)
+    has_to = not visit.fault and is_sound(world, board)
     in_force = dict(board.shown.switched)  # a list that comes meanwhile may bar the card
     if isinstance(board, Gate):
-        has_to = has_to and world.model.must_pass(chip.number, board.device, world.now_s)
+        has_to = has_to and model.must_pass(chip.number, board.device, world.now_s)
         answer = _pass(world, visit, board)
+        if has_to and board.shown.switched == in_force:
+            world.checked["accepted"] += 1
+            model.answers.let_pass(chip.number, board.device, answer.name, world.now_s)
     else:
         assert isinstance(board, Desk)
-        has_to = has_to and world.model.must_load(chip.number, world.orders[chip.card][0])
+        has_to = has_to and model.must_load(chip.number, world.orders[chip.card][0])
         answer = _serve(world, visit, board)
-    if has_to and board.shown.switched == in_force:
-        world.checked["accepted" if isinstance(board, Gate) else "served"] += 1
-        world.model.answers.let_pass(chip.number, board.device, answer.name, world.now_s)
+        if has_to:
+            world.checked["served"] += 1
+            model.answers.served(chip.number, answer.name)
     _count(world, visit)
     for other in (*visit.others, chip):
         board.field.take(other.desfire)

@@ -26,6 +26,7 @@ from simulator.histories.events import Event
 from simulator.histories.places import CODES_FIRST, DESK
 from simulator.histories.prices import DAY_S, HOME, PRICES, SINGLE, START_S
 from simulator.histories.screens import contradiction, told
+from simulator.histories.soundness import is_sound
 from simulator.histories.town import ISSUED_BEFORE_S, town
 from simulator.histories.world import World
 from simulator.prng import Prng
@@ -83,7 +84,7 @@ def tap_ticket(world: World, event: Event) -> None:
         if not isinstance(gate, Gate) or not world.ready(gate):
             return
         before = card.image.counter
-        is_torn, must = prng.chance(1, 4), world.is_sound(gate) and gate.area == HOME
+        is_torn, must = prng.chance(1, 4), is_sound(world, gate) and gate.area == HOME
         if is_torn:
             cut = Cut(prng.choice(("in", "step", "out")), prng.below(20))
             gate.field.plan(Tear(prng.below(12), None, cut))
@@ -201,7 +202,7 @@ def _scan(world: World, gate: Gate, code: str, genuine: bool) -> None:
     if not world.ready(gate) or gate.device in world.docked:
         return
     validator: Any = gate.validator
-    is_sound = world.is_sound(gate)
+    sound = is_sound(world, gate)
     if validator.singles is None:
         paper = PaperSignals(gate.shown)
         shelf = Shelf(gate.flash)
@@ -218,8 +219,8 @@ def _scan(world: World, gate: Gate, code: str, genuine: bool) -> None:
         world.clock.advance(5)
     name, opened = _shown(world, gate)
     is_home, is_zone = gate.area == HOME, gate.stop == 0
-    world.checked["code accepted"] += is_sound and genuine and is_home and is_zone
-    world.visitors.single_shown(is_home, is_zone, is_sound, genuine, name, opened)
+    world.checked["code accepted"] += sound and genuine and is_home and is_zone
+    world.visitors.single_shown(is_home, is_zone, sound, genuine, name, opened)
     world.lived["single scanned"] += name == "ACCEPTED"
     world.lived["forged single refused"] += not genuine and name.startswith("CODE")
     world.say(gate.name, f"a {'' if genuine else 'forged '}code is shown: {name}")

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from backend_sync.keyring.local import LocalKeyring
-from card_layouts.records.slot import SLOTS_PER_BLOCK
 from simulator.clock import WorldClock
 from simulator.desfire_card import Image
 from simulator.flash import FlashCut
@@ -34,7 +33,6 @@ from simulator.histories.places import (
     card_name,
     edge_name,
     gate_device,
-    journal_blocks,
 )
 from simulator.histories.prices import AREAS, HOME, PRICES, START_S
 from simulator.histories.town import (
@@ -293,26 +291,6 @@ class World:
                 self.leased[board.device] = self._lease_ends(board.device, version)
             if role == "overlay" and isinstance(board, Gate):
                 self._has_list(board, version)
-
-    def is_sound(self, board: Board) -> bool:
-        """Say whether nothing is wrong with a board: whom it has to serve, it must.
-
-        Its flash never failed, half of its journal is free and its clock is right; a gate has
-        prices, and a lease that still runs.
-        """
-        self.hear(board)
-        journal, device = board.journal, board.device
-        if (
-            journal is None
-            or board.flash.injected
-            or self.model.clocks.is_wrong(device, self.now_s)
-        ):
-            return False
-        room = journal_blocks(device) * SLOTS_PER_BLOCK
-        if 2 * (journal.head_seq - journal.acked_seq) > room:
-            return False
-        may_charge = device in self.model.fares.prices and self.now_s < self.leased.get(device, 0)
-        return may_charge or not isinstance(board, Gate)
 
     def lacks(self, gate: Gate) -> str:
         """Say what a gate has that is not the newest: what people did, not what programs say."""

@@ -8,6 +8,7 @@ from card_layouts.answers import ACCEPTED, TAP_AGAIN, lamp_of, name_of, text_of
 from card_layouts.cards.card_layout import KIND_LOAD, KIND_PRODUCT
 from card_layouts.fares.inputs import C_BALANCE, D_AMOUNT
 from card_layouts.records.entries_tap import REASON_FUNDS
+from firmware.station_services import Load
 from firmware.tap_decide import Pricing
 from firmware.ui.loaded_text import LOADED, loaded_text
 from simulator.histories.boards import Screen
@@ -190,3 +191,11 @@ def test_a_copy_of_a_card_goes_on_with_its_journey():
 @pytest.mark.parametrize("bug", ["intent-of-another-card", "intent-of-another-record"])
 def test_an_entry_that_announces_something_else_is_found(bug):
     assert found_with(bug, draw_options(5, 10, ())) == "I6"
+
+
+@pytest.mark.requirement("T1", "I11")
+def test_a_counter_that_does_not_serve_who_may_be_served_is_found():
+    options = draw_options(5, 10, ())._replace(load_every=2)
+    assert play(options).checked["served"] > 2
+    with patch.object(Load, "refusal", lambda self, seen: REASON_FUNDS):
+        assert play(options).invariant == "accepted"
