@@ -134,7 +134,6 @@ class Board:
         self.is_on = self.is_gone = False
         self.boots = 0
         self.bad_blocks = 0  # of its flash, worn or dead
-        self.commits = 0  # sent to cards
         self.unannounced: list[str] = []  # commits that went out without a durable intent (I6)
         self._last_slot = -1
         self.journal: Any = None
@@ -214,7 +213,6 @@ class Board:
         What it announces is this card, and byte for byte the record that waits there; a card that
         is away already (None) has forgotten both.
         """
-        self.commits += 1
         at, self._last_slot = self._last_slot, -1
         found = self._announced(at) if at >= 0 else None
         waits = (card.uid, staged_record(card)) if card is not None else found

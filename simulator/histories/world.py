@@ -325,9 +325,9 @@ class World:
         """Stop the history if anything that was just touched is wrong."""
         for board in self.boards.values():
             board.witness()
+            self.checked["I6"] += 1
             if board.unannounced:
                 raise Violation("I6", board.unannounced[0])
-        self.checked["I6"] = sum(board.commits for board in self.boards.values())
         for sentence in (*self.model.wrong, *self.visitors.wrong):
             raise Violation(*sentence)
 
