@@ -10,7 +10,13 @@ from pathlib import Path
 
 from backend_sync.catalogue import ARCHIVE, TARIFF_FILES
 from backend_sync.ports import Keyring
-from backend_sync.settlement.close import Closed, Hashes, every_batch, lines_of
+from backend_sync.settlement.close import (
+    Closed,
+    Hashes,
+    SettlementError,
+    every_batch,
+    lines_of,
+)
 from backend_sync.settlement.statements import statements, tables_as_csv
 from backend_sync.storage.database import Database
 from card_layouts.errors import LayoutError
@@ -47,6 +53,7 @@ def export(database: Database, folder: Path, public: bytes, packages: Packages) 
     """Write every batch with its lines and tariffs; return the files written.
 
     What stands there already with the same bytes is left alone.
+    Raises: SettlementError where the folder holds a batch that these books did not close.
     """
     wanted = {folder / "publics.txt": f"{public.hex()}\n".encode()}
     used: set[bytes] = set()
@@ -54,10 +61,25 @@ def export(database: Database, folder: Path, public: bytes, packages: Packages) 
         wanted[_path(folder, "batch", closed, "cbor")] = encode_batch(closed.body, closed.signature)
         wanted[_path(folder, "lines", closed, "bin")] = lines_of(database, closed.number)
         used |= {row[2] for row in closed.values["tariffs"]}
+    _refuse_strange_batches(folder, wanted)
     for (authority, version), body in packages.items():
         if hashlib.sha256(body).digest() in used:
             wanted[folder / "tariffs" / f"authority-{authority}-version-{version}.ttar"] = body
     return [path for path, data in wanted.items() if write(path, data)]
+
+
+def _refuse_strange_batches(folder: Path, known: Mapping[Path, bytes]) -> None:
+    """Refuse where `folder` holds a batch that the books do not know: they are older than it.
+
+    Books put back from a backup close its days again, in other batches of the same numbers.
+    """
+    for path in sorted(folder.glob("batch-*.cbor")):
+        if path.read_bytes() != known.get(path):
+            raise SettlementError(
+                f"{path}: the books know no such batch, so they are older than it, and it is signed"
+                " and may have been paid by: nothing was written; wanted another folder, and"
+                " somebody who compares the two"
+            )
 
 
 def export_statements(database: Database, folder: Path) -> list[Path]:

@@ -11,6 +11,7 @@ from typing import Any
 from backend_sync.tariffs import model as m
 from backend_sync.tariffs.forms import minutes, name_list, weekdays
 from backend_sync.tariffs.reader import Reader
+from card_layouts.fares.rights import DAY_MAX
 
 EPOCH = datetime.date(2020, 1, 1)
 EPOCH_UTC = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
@@ -33,7 +34,7 @@ class WhenReader(Reader):
         days = {day(date) for date in row.get("dates", [])}
         if "from" in row and "to" in row:
             mask = weekdays(row.get("days", "all"))
-            stretch = range(day(row["from"]), day(row["to"]) + 1)
+            stretch = range(max(day(row["from"]), 0), min(day(row["to"]), DAY_MAX) + 1)
             days |= {d for d in stretch if mask >> date(d).weekday() & 1}
         elif "from" in row or "to" in row:
             self.fault(("calendars", name), f"calendars.{name} has one end", "wanted from and to")
@@ -82,6 +83,7 @@ class WhenReader(Reader):
             said = f'timezone = "{self.values["timezone"]}"'
             self.fault(("timezone",), said, "wanted a name such as Europe/Helsinki")
             return ()
+        last = min(last, DAY_MAX)  # beyond it no card can hold a day: the linter says so
         begin = max(first - 1, 0) * DAY_SECONDS
         rows = [(begin, _offset(zone, begin))]
         for midnight in range(begin, (last + 2) * DAY_SECONDS, DAY_SECONDS):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from backend_sync.ledger.report import forks
 from backend_sync.ledger.rerating import VERDICT_NAMES
 from backend_sync.ledger.working_set import SEQ_SPAN
+from backend_sync.settlement.bookings import SHARED
 from card_layouts.fares.repeat import DIFFERENT, UNRATED
 from card_layouts.records.entries import OBS, OUTCOME, REFUSAL, record_prefix
 from simulator.histories import model_books
@@ -190,9 +191,15 @@ def _sums_agree(
 
 
 def _booked_rides(world: "World") -> dict[int, int]:
-    """Return what the books say carriers earned by rides, area -> cents."""
+    """Return what the books say carriers earned by rides, area -> cents.
+
+    What closing a day gave them of passes (SHARED) is not by rides.
+    """
     found: dict[int, int] = {}
-    for name, cents in world.books.rows("SELECT name, cents FROM balances WHERE kind = 'REV'"):
+    for name, cents in world.books.rows(
+        "SELECT a.name, sum(p.cents) FROM postings p JOIN accounts a ON a.id = p.account"
+        f" WHERE a.kind = 'REV' AND p.rule <> '{SHARED}' GROUP BY a.name"
+    ):
         _, area, operator = name.split(":")
         if int(operator) and cents:
             found[int(area)] = found.get(int(area), 0) + int(cents)

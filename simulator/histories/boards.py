@@ -5,10 +5,12 @@ from what is in its flash, as a real one is. What the passenger sees is kept in 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
-from card_layouts.records.entries import ENDED_BY_OUTCOME
-from card_layouts.records.slot import SLOT_BYTES, SLOT_HEADER, check_crc
+from card_layouts.crypto.kdf import next_block_key
+from card_layouts.records.entries import OPENING, UID_END, record_from
+from card_layouts.records.slot import SLOT_BYTES, SLOT_HEADER, Sealer, block_ordinal, check_crc
 from firmware.app import Validator
 from firmware.configuration import keys_of, publics_of
 from firmware.device_clock import DeviceClock
@@ -19,9 +21,10 @@ from firmware.station import Station
 from firmware.updates import Updates
 from simulator.clock import DeviceClock as Watch
 from simulator.clock import WorldClock
-from simulator.field import Field
+from simulator.field import Card, Field
 from simulator.flash import BLOCK_BYTES, Flash, FlashPowerLost
 from simulator.histories.cable import BoardEnd
+from simulator.histories.chips import staged_record
 from simulator.histories.places import DESK, PACKAGES, device_name, flash_blocks, journal_blocks
 from simulator.histories.town import profile, town
 from simulator.prng import Prng
@@ -35,10 +38,18 @@ TICKS_MAX = 4000  # a dock session's longest piece of work between two looks at 
 Told = Callable[[str], None]
 
 
+class Screen(NamedTuple):
+    """What stood on a screen while a lamp was lit."""
+
+    lines: list[str]
+    lamp: str
+
+
 class Shown:
     """The Signals and Screen ports: what a passenger sees and hears."""
 
     def __init__(self) -> None:
+        self.screen: Screen | None = None  # the last answer since this was asked
         self.rows: list[tuple[str, str]] = []
         self.switched: dict[str, int] = {}  # role -> the version that was said last
 
@@ -49,18 +60,22 @@ class Shown:
             self.switched[role] = int(version)
 
     def show(self, lines: list[str], lamp: str) -> None:
-        """Take a screen: the answers say the same."""
+        """Keep an answer's screen; between two taps no lamp is lit."""
+        if lamp:
+            self.screen = Screen(lines, lamp)
 
     def take(self) -> list[tuple[str, str]]:
         """Return what was shown since this was asked last."""
-        rows, self.rows = self.rows, []
+        rows, self.rows, self.screen = self.rows, [], None
         return rows
 
 
 class WatchedReader(DirectReader):
     """The reader, on a clock, with an eye on what goes before a commit (I6)."""
 
-    def __init__(self, field: Field, clock: WorldClock, before_commit: Callable[[], None]) -> None:
+    def __init__(
+        self, field: Field, clock: WorldClock, before_commit: Callable[[Card | None], None]
+    ) -> None:
         super().__init__(field)
         self.clock = clock
         self.before_commit = before_commit
@@ -73,7 +88,8 @@ class WatchedReader(DirectReader):
         if not length or frame[0] != COMMIT:
             return super().exchange(frame, length)
         self.commits += 1
-        self.before_commit()
+        powered = (card for card in self.field.cards if card.powered and card.uid == self._uid)
+        self.before_commit(next(powered, None))
         try:
             return super().exchange(frame, length)
         finally:
@@ -193,14 +209,38 @@ class Board:
         if name == "program" and length == SLOT_BYTES:
             self._last_slot = offset
 
-    def _before_commit(self) -> None:
-        """The last slot programmed since power-up or the last commit must announce this one."""
+    def _before_commit(self, card: Card | None) -> None:
+        """The last slot programmed since power-up or the last commit must announce this one.
+
+        What it announces is this card, and byte for byte the record that waits there; a card that
+        is away already (None) has forgotten both.
+        """
         at, self._last_slot = self._last_slot, -1
+        found = self._announced(at) if at >= 0 else None
+        waits = (card.uid, staged_record(card)) if card is not None else found
+        if found is None or found != waits:
+            what = "no durable entry announced" if found is None else "another entry announced"
+            self.unannounced.append(f"{self.name} sent a commit that {what}")
+
+    def _announced(self, at: int) -> tuple[bytes, bytes] | None:
+        """Return the card and the record that a slot announces, None if it announces none."""
         slot = bytearray(SLOT_BYTES)
-        if at >= 0:
-            self.flash.read(at, slot)
-        if at < 0 or not check_crc(slot) or SLOT_HEADER.get(slot, "type") not in ENDED_BY_OUTCOME:
-            self.unannounced.append(f"{self.name} sent a commit that no durable entry announced")
+        self.flash.read(at, slot)
+        if not check_crc(slot) or SLOT_HEADER.get(slot, "type") not in OPENING:
+            return None
+        header = SLOT_HEADER.unpack(slot)
+        ordinal = block_ordinal(header["seq"], header["block"])
+        payload = _sealer(self.device, ordinal).open_seal(slot)
+        return payload[:UID_END], record_from(header, payload)
+
+
+@cache
+def _sealer(device: int, ordinal: int) -> Sealer:
+    """Return what opens the entries of one block of a board's journal."""
+    key = bytes.fromhex(town().configs[device]["K_block"])
+    for _ in range(ordinal):
+        key = next_block_key(key)
+    return Sealer(key)
 
 
 class Gate(Board):

@@ -16,6 +16,7 @@ from simulator.prng import Prng
 
 LATENCY_MS = 8
 QUEUED_MAX = 2000
+LATE_MS_MAX = 7 * 86_400_000
 
 
 class Weather(NamedTuple):
@@ -69,6 +70,11 @@ class Post:
             if self._happens("delayed", weather.delay):
                 late += self.prng.below(weather.delay_ms + 1)
             self._lay(to, at_ms + late, topic, payload)
+
+    @property
+    def is_carrying(self) -> bool:
+        """Say whether a message is still on its way to anybody."""
+        return any(self.mail.values())
 
     def packages(self, to: str) -> list[tuple[int, bytes, bytes]]:
         """Return (device, envelope, body) of every package that went down to an edge."""

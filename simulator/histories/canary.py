@@ -41,6 +41,8 @@ from firmware.receiving import Receiver
 from firmware.station import Station
 from firmware.tap import Tap
 from firmware.tap_decide import Pricing
+from simulator.histories.canary_gate import AT_GATES
+from simulator.histories.canary_office import OFFICE
 from simulator.histories.canary_published import PUBLISHED
 from simulator.histories.mended import MENDED
 from simulator.histories.prices import HOME
@@ -312,8 +314,6 @@ def _gullible(stack: ExitStack) -> None:
 
 
 def _board_gullible(stack: ExitStack) -> None:
-    stack.enter_context(patch.object(downlink, "verify", _believes))
-    stack.enter_context(patch.object(Downlink, "_compare", lambda *_, **__: None))
     stack.enter_context(
         patch.object(firmware_dock, "check_ack", lambda ack64, key: ACK.unpack(ack64))
     )
@@ -367,7 +367,7 @@ CANARIES: dict[str, Canary] = {
     "sends-once": Canary(
         "the edge trusts the broker's confirmation", _replace(Uplink, "_drop_late", _never_again)
     ),
-    "any-chain": Canary("a board takes acknowledgements of other chains", _board_gullible),
+    "any-chain": Canary("a board checks no MAC and no H of an acknowledgement", _board_gullible),
     "any-version": Canary(
         "a board installs older packages", _replace(Receiver, "_check_offer", _any_version)
     ),
@@ -376,7 +376,7 @@ CANARIES: dict[str, Canary] = {
         _replace(Journal, "_may_reuse", _reuses_everything),
     ),
     "keeps-no-incarnation": Canary("a restored ledger does not say so", _no_incarnation),
-    **{name: Canary(*row) for name, row in PUBLISHED.items()},
+    **{name: Canary(*row) for name, row in (PUBLISHED | OFFICE | AT_GATES).items()},
 }
 
 

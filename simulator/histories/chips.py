@@ -17,6 +17,7 @@ from card_layouts.cards.card_layout import (
     KIND_PRODUCT,
     G,
 )
+from card_layouts.cards.transit_record import start_minute
 from simulator.desfire_card import DesfireCard, Image
 from simulator.desfire_card.image import Application, File, RecordFile, ValueFile
 from simulator.desfire_card.transaction import finished
@@ -37,6 +38,7 @@ class Held(NamedTuple):
     device: int
     seq: int  # low 26 bits
     did: str  # by the newest record, "" for a ride
+    began_s: int  # the ride of that record began a journey: when, s since 2020; 0 = it did not
 
 
 class Chip:
@@ -85,7 +87,15 @@ class Chip:
             newest["device"],
             newest["seq"],
             DID.get(newest["kind"], ""),
+            60 * start_minute(newest) if newest["charged"] == newest["amount"] else 0,
         )
+
+
+def staged_record(card: Any) -> bytes:
+    """Return the record that a DESFire card keeps for the commit, b"" if there is none."""
+    waiting = card.image.transaction
+    log = waiting.staged.get(FILE_G) if waiting is not None else None
+    return bytes(log.file.records[-1]) if log is not None else b""
 
 
 def _value(file: File) -> int:

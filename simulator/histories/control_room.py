@@ -6,9 +6,10 @@ counter. Source: trust.md 4.5 "Block", "Unblock", 4.7; decisions D4, D8, D26.
 """
 
 from backend_sync.ledger.report import forks
-from simulator.histories import people, tourists, web_shop
+from simulator.histories import people, settled_days, tourists, web_shop
 from simulator.histories.depot import Killed
 from simulator.histories.events import (
+    CLOSING,
     DAY_PASS,
     OFFICE,
     ONLINE,
@@ -19,8 +20,8 @@ from simulator.histories.events import (
     Event,
 )
 from simulator.histories.faults import TICKET
-from simulator.histories.model import PASS as PASS_ORDER
-from simulator.histories.model import UNBLOCK, Order
+from simulator.histories.model_cards import PASS as PASS_ORDER
+from simulator.histories.model_cards import UNBLOCK, Order
 from simulator.histories.prices import AREAS, VERSIONS_MAX, day_on_walls, day_starts
 from simulator.histories.world import World
 from simulator.prng import Prng
@@ -52,7 +53,10 @@ def sell_pass(world: World, event: Event) -> None:
 
 
 def look_at_the_books(world: World, event: Event) -> None:
-    """List every card with two stories that is not listed for them yet; miss unheard journals."""
+    """List every card with two stories that is not listed for them yet; miss unheard journals.
+
+    Rule X is asked for each time: here nothing is old enough for it.
+    """
     service, prng = world.inland.service, Prng(event.salt)
     if service is None:
         return
@@ -63,6 +67,7 @@ def look_at_the_books(world: World, event: Event) -> None:
             said = f"cards carry records of device {device}, its journal is missed"
             world.live("journal missed", "ledger", said)
     try:
+        service.ledger.lapse()
         cases = forks(service.ledger.database)
     except Killed:
         world.inland.die()
@@ -117,4 +122,5 @@ LIFE = {
     TICKET: tourists.tap_ticket,
     SINGLE: tourists.buy_single,
     ONLINE: web_shop.buy,
+    CLOSING: settled_days.close_yesterday,
 }

@@ -6,6 +6,7 @@ from simulator.histories.boards import Board, Gate
 from simulator.histories.cable import DockEnd
 from simulator.histories.depot import Depot
 from simulator.histories.events import Event
+from simulator.histories.invariants import i12_acknowledged_is_held
 from simulator.histories.world import World
 from simulator.prng import Prng
 
@@ -47,6 +48,7 @@ class Visit:
             if not busy or self.dock.waiting:
                 break
         self.world.check()
+        i12_acknowledged_is_held(self.world, self.board)
         self.depot.wake_ms = min(self.depot.wake_ms, now + (STEP_MS if busy else LOOK_MS))
         if self.dock.waiting:
             self.depot.wake_ms = now

@@ -17,8 +17,8 @@ from simulator.prng import Prng
 DAY_S, HOUR_S = 86_400, 3600
 # What people do besides: not faults, but every set of histories must have all of it.
 TARIFF, OFFICE, PASS, SINGLE = "tariff", "office", "pass", "single"
-ONLINE, REPORTED, DAY_PASS = "online", "reported", "day pass"
-LIFE = (TARIFF, OFFICE, PASS, TICKET, SINGLE, ONLINE, REPORTED, DAY_PASS)
+ONLINE, REPORTED, DAY_PASS, CLOSING = "online", "reported", "day pass", "day closed"
+LIFE = (TARIFF, OFFICE, PASS, TICKET, SINGLE, ONLINE, REPORTED, DAY_PASS, CLOSING)
 TICKET_RIDES = 5
 FIRST_S = 600  # the first tap, after everything was set up
 RIDES_AGAIN_S = 1800
@@ -53,6 +53,7 @@ def draw(options: Options) -> list[Event]:
     for _ in range(options.online):
         at_s = FIRST_S + online.below(options.days * DAY_S - FIRST_S)
         events.append(Event(at_s, ONLINE, online.below(options.cards), salt=online.u32()))
+    events += _closings(options, Prng(options.seed).fork("day closed"))
     return sorted(events + _lost_and_over(options, Prng(options.seed).fork("lost and over")))
 
 
@@ -96,6 +97,14 @@ def _lost_and_over(options: Options, prng: Prng) -> list[Event]:
         if ride_s < last_s:
             events.append(Event(ride_s, TAP, card, gate_device(0), salt=prng.u32()))
     return events
+
+
+def _closings(options: Options, prng: Prng) -> list[Event]:
+    """Return when service days are closed: early or late on the day after, and some not at all."""
+    last_s = options.days * DAY_S
+    nights = [day_starts(day) for day in range(day_on_walls(0) + 1, day_on_walls(last_s) + 1)]
+    drawn = [Event(at_s + prng.below(DAY_S), CLOSING) for at_s in nights if prng.chance(3, 4)]
+    return [event for event in drawn if event.at_s < last_s]
 
 
 def _taps(options: Options, prng: Prng) -> list[Event]:

@@ -177,6 +177,7 @@ ATLAS = _rows(
 # Of ordinary life every run set must have this as well.
 LIVED = (
     "new tariff",
+    "day closed",
     "pass sold",
     "load bought on the web",
     "load carried out by a gate",

@@ -6,10 +6,10 @@ back, cards have one more transaction (which is what the rules ask for), and boa
 
 from simulator.histories import control_room, people, web_shop
 from simulator.histories.boards import Gate
-from simulator.histories.broker import Weather
+from simulator.histories.broker import LATE_MS_MAX, Weather
 from simulator.histories.dockings import dock
 from simulator.histories.events import Event
-from simulator.histories.model import LOAD, Order
+from simulator.histories.model_cards import LOAD, Order
 from simulator.histories.places import DESK
 from simulator.histories.world import World
 from simulator.prng import Prng
@@ -58,7 +58,7 @@ def mend(world: World) -> None:
         if not board.is_gone:
             board.flash.cut_at()
             board.watch.drift_ppm = 0
-            board.watch.set_utc(world.clock.utc_seconds())
+            world.set_clock(board)
             world.ready(board)
 
 
@@ -103,6 +103,13 @@ def drain(world: World) -> None:
             world.run_for(5_000)
             return
         world.run_for(HOUR_MS)
+
+
+def wait_for_mail(world: World) -> None:
+    """Let all come that the broker still has, a week late at most, and every board hear of it."""
+    world.say("people", "what is late comes")
+    world.run_for(LATE_MS_MAX + HOUR_MS)
+    drain(world)
 
 
 def dock_all(world: World, number: int) -> None:

@@ -17,6 +17,7 @@ from simulator.histories.world import World
 from simulator.prng import Prng
 
 HOUR_MS = 3_600_000
+TAPS_AHEAD = 8  # entries that a board makes until it docks again, about
 AHEAD = 1000  # versions: an edge offers only what it takes for newer than what a board has
 
 
@@ -192,11 +193,12 @@ def _change(world: World, depot: Depot, connection: sqlite3.Connection, prng: Pr
 
 
 def _acknowledge(world: World, depot: Depot, connection: sqlite3.Connection, prng: Prng) -> int:
-    """Every board is told that all it has is in the books."""
+    """Every board is told that all it has is in the books, and what it makes next as well."""
     rows = connection.execute(
         "SELECT device, max(last_seq), H_last FROM runs GROUP BY device ORDER BY device"
     ).fetchall()
-    for device, seq, chain in rows:
+    for device, last_seq, chain in rows:
+        seq = last_seq + prng.below(TAPS_AHEAD)
         said = {"layout": 1, "device": device, "epoch": EPOCH, "seq": seq, "incarnation": 1}
         statement = ACK.pack({**said, "H": chain, "time": 1, "mac": prng.bytes(16)})
         connection.execute(

@@ -6,15 +6,19 @@ What a card and a passenger can see (I1, I2, I11, I13, I14, I15) the model check
 """
 
 import sqlite3
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from backend_sync.ledger.suspense import suspense
 from simulator.histories.model_books import purses
 from simulator.histories.places import device_name
 
 if TYPE_CHECKING:
+    from simulator.histories.boards import Board
     from simulator.histories.world import World
 
 SUM_WIDTH = 1 << 26  # D and L of a record are sums mod 2^26
+LAPSES_S = 90 * 86_400  # without evidence: trust.md 4.3, rule X
 Writer = tuple[int, int]
 
 
@@ -24,8 +28,11 @@ class Books:
     def __init__(self, world: "World") -> None:
         self.world = world
         self.entries: dict[Writer, bytes] = {}
+        self.ever: set[Writer] = set()  # entries it ever held, in books that were replaced too
+        self._heads: dict[int, int] = {}
         self.evidence: dict[Writer, set[str]] = {}
         self.transfers: dict[int, set[int]] = {}
+        self.batches: dict[int, bytes] = {}  # closed ones -> SHA-256 of all that was signed
         self.resolved = 0  # resolutions when I7 looked last: they only grow
         self._restores = 0
         self._last_posting = self._last_entry = self._last_booking = 0
@@ -47,6 +54,8 @@ class Books:
         self._last_posting = self._last_entry = self._last_booking = 0
         self.entries, self.evidence, self.transfers = {}, {}, {}
         self.resolved = 0
+        held = {row[0] for row in self.world.inland.rows("SELECT id FROM settlement_batches")}
+        self.batches = {n: digest for n, digest in self.batches.items() if n in held}
         for bought in self.world.model.orders.all:
             bought.is_earned = False
 
@@ -59,6 +68,14 @@ class Books:
         i8_next_transaction_tells(self)
         i5_known_sums(self)
         i11_money_once(self)
+
+    def head(self, device: int) -> int:
+        """Return up to which number the ledger has ever held all entries of a device."""
+        head = self._heads.get(device, 0)
+        while (device, head + 1) in self.ever:
+            head += 1
+        self._heads[device] = head
+        return head
 
     def heard(self) -> set[Writer]:
         """Return (device, seq) of every entry the ledger holds."""
@@ -87,6 +104,7 @@ def i9_one_entry_a_number(books: Books) -> None:
         if (device, seq) in books.entries:
             wrong(world, "I9", f"{device_name(device)} entry {seq} is in the books twice")
         books.entries[device, seq] = bytes(slot)
+        books.ever.add((device, seq))
         if board is None or board.slots.get(seq) != bytes(slot):
             wrong(world, "I9", f"{device_name(device)} never made the entry {seq} of the books")
 
@@ -206,7 +224,9 @@ def i11_money_once(books: Books) -> None:
 
 def checkpoint(world: "World") -> None:
     """Check everything that must hold at any moment. Raises: Violation."""
+    world.books.after_commit()  # those put back from a copy are read anew
     i3_money_is_conserved(world)
+    i5_within_open_intents(world)
     i12_nothing_is_lost(world)
     i16_suspense_is_told(world)
     world.books.resolved = 0  # I7 looks at all of them again after the next commit
@@ -225,15 +245,37 @@ def i3_money_is_conserved(world: "World") -> None:
         wrong(world, "I3", f"purses hold {purses(model)}, commits sum to something else")
 
 
-def i12_nothing_is_lost(world: "World") -> None:
-    """Every durable entry is in the ledger, at an edge, or still in its journal.
+def i5_within_open_intents(world: "World") -> None:
+    """|LIAB_posted(c) - V(c)| <= sum of open intents of c, V as far as the ledger has heard."""
+    world.checked["I5"] += 1
+    model, books = world.model, world.books
+    heard: Counter[int] = Counter()
+    for tx in (model.by_writer[w] for w in books.entries.keys() & model.by_writer.keys()):
+        heard[tx.card] += tx.cents
+    for pseudonym, posted, waiting in books.rows(
+        "SELECT c.pseudonym,"
+        " (SELECT coalesce(sum(o.cents), 0) FROM postings o WHERE o.account = c.id),"
+        " (SELECT coalesce(sum(p.cents), 0) FROM pendings p WHERE p.card = c.id AND NOT EXISTS"
+        " (SELECT 1 FROM resolutions r WHERE r.pending = p.id AND r.rule <> 'X')) FROM cards c"
+    ):
+        card = world.cards_of.get(bytes(pseudonym))
+        if card is None or card in model.doubtful:
+            continue
+        if abs(posted - heard[card]) > waiting:
+            said = f"card {card + 1}: LIAB {posted}, the entries heard sum to {heard[card]}"
+            wrong(world, "I5", f"{said}, {waiting} are open")
 
-    deleted(dev, seq) => the ledger holds it; and no acknowledgement names what nobody holds.
+
+def i12_nothing_is_lost(world: "World") -> None:
+    """deleted(dev, seq) => acknowledged, and the ledger has held it.
+
+    Whatever became of its books since: every durable entry is there, at an edge, or in its journal.
     """
     world.checked["I12"] += 1
     safe = {writer for depot in world.depots for writer in depot.held()}
     safe |= {(d, s) for d, s in world.books.rows("SELECT device, seq FROM entries")}
     for device, board in world.boards.items():
+        i12_acknowledged_is_held(world, board)
         if device in world.lost:
             continue
         kept = board.journal.first_kept_seq if board.journal is not None else 0
@@ -242,13 +284,38 @@ def i12_nothing_is_lost(world: "World") -> None:
                 wrong(world, "I12", f"{board.name} forgot entry {seq}, which nobody else holds")
 
 
+def i12_acknowledged_is_held(world: "World", board: "Board") -> None:
+    """A board forgets nothing, and believes nothing acknowledged, that the ledger never held."""
+    journal, head = board.journal, world.books.head(board.device)
+    if journal is None:
+        return
+    if journal.acked_seq > head:
+        said = f"{board.name} believes {journal.acked_seq} acknowledged"
+        wrong(world, "I12", f"{said}, the ledger held {head}")
+    if journal.first_kept_seq > head + 1:
+        said = f"{board.name} forgot all below {journal.first_kept_seq}"
+        wrong(world, "I12", f"{said}, the ledger held {head}")
+
+
 def i16_suspense_is_told(world: "World") -> None:
-    """Every intent without evidence stands in the suspense report, and none was written off."""
+    """The suspense report's ages sum to all intents without evidence; none was written off.
+
+    Rule X, which writes them off, may mark what has waited for 90 days and no younger one.
+    """
     world.checked["I16"] += 1
-    (silent,) = world.books.rows(
-        "SELECT count(*) FROM pendings p WHERE NOT EXISTS"
-        " (SELECT 1 FROM resolutions r WHERE r.pending = p.id)"
-    )[0]
-    (told,) = world.books.rows("SELECT count(*) FROM suspense")[0]
+    books: Any = world.books  # read as the report reads its database
+    for device, seq, waited_s in books.rows(
+        "SELECT e.device, e.seq, r.received - e.received FROM resolutions r"
+        " JOIN entries e ON e.id = r.pending WHERE r.rule = 'X'"
+    ):
+        if waited_s < LAPSES_S:
+            said = f"{device_name(device)} entry {seq} was written off after {waited_s} s"
+            wrong(world, "I16", said)
+    (silent,) = books.rows(
+        "SELECT count(*), coalesce(sum(p.cents), 0) FROM pendings p WHERE NOT EXISTS"
+        " (SELECT 1 FROM resolutions r WHERE r.pending = p.id AND r.rule <> 'X')"
+    )
+    ages = suspense(books, world.clock.utc_seconds())["ages"].values()
+    told = sum(count for count, _ in ages), sum(cents for _, cents in ages)
     if silent != told:
-        wrong(world, "I16", f"{silent} intents without evidence, {told} in the suspense report")
+        wrong(world, "I16", f"{silent} intents and cents without evidence, by age told are {told}")

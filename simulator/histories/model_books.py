@@ -7,7 +7,7 @@ against. Source: trust.md 4.3, 4.4, 4.7.
 
 from typing import Any
 
-from simulator.histories.model import ONLINE, PASS
+from simulator.histories.model_cards import ONLINE, PASS
 
 Writer = tuple[int, int]  # device, seq
 

@@ -6,6 +6,7 @@ Source: card.md section 6; trust.md I14, T14.
 """
 
 PAID_NOW, PAID_BEFORE, UNKNOWN = "ACCEPTED", "ACCEPTED_SETTLED", "HOLD_AGAIN"
+SHOWN, SHOWN_S = "ALREADY_SHOWN", 15  # to who had his green at this gate so short a time ago
 
 
 class Visitors:
@@ -16,6 +17,8 @@ class Visitors:
         self.counts: dict[int, int] = {}  # ticket -> its counter
         self.sold_at: dict[int, int] = {}  # ticket -> its counter when it was sold
         self.owed: dict[tuple[int, int], int] = {}  # (ticket, device) -> rides not shown green
+        self.greens: dict[tuple[int, int], int] = {}  # (ticket, device) -> when it opened last
+        self.undated: set[int] = set()  # tickets that a wrong clock wrote to
         self.wrong: list[tuple[str, str]] = []
 
     def ticket_sold(self, ticket: int, cents: int, counter: int) -> None:
@@ -28,9 +31,13 @@ class Visitors:
         self.prices.append(cents)
 
     def ticket_shown(
-        self, ticket: int, device: int, before: int, after: int, answer: str, opened: bool
-    ) -> None:
-        """Compare a presentation of a ticket with what its counter says."""
+        self, ticket: int, device: int, before: int, after: int, answer: str, opened: bool,
+        at_s: int, must: bool,
+    ) -> None:  # fmt: skip
+        """Compare a presentation of a ticket with what its counter says.
+
+        `must`: nothing is wrong with the gate, and the ticket is good there.
+        """
         what, key = (
             f"ticket {ticket + 1} at device {device}: {answer or 'nothing'}",
             (ticket, device),
@@ -44,13 +51,25 @@ class Visitors:
             if answer not in (PAID_NOW, PAID_BEFORE) or self.owed[key] < 0:
                 self.owed[key] = 0
                 self.wrong.append(("I14", f"{what}: opened without a count"))
+        if must:
+            green = answer == SHOWN and at_s - self.greens.get(key, -1 - SHOWN_S) <= SHOWN_S
+            if not green and not (opened and answer in (PAID_NOW, PAID_BEFORE)):
+                self.wrong.append(("accepted", f"{what}, and nothing was wrong with it"))
+        if opened:
+            self.greens[key] = at_s
         if after != before and answer not in (PAID_NOW, PAID_BEFORE, UNKNOWN, ""):
             self.wrong.append(("refused", f"{what}, but the ticket was used"))
 
     def single_shown(
-        self, home: bool, zone: bool, in_time: bool, genuine: bool, answer: str, opened: bool
+        self, home: bool, zone: bool, sound: bool, genuine: bool, answer: str, opened: bool
     ) -> None:
-        """A genuine code opens where and when it is good; what was changed opens nowhere."""
+        """A genuine code opens where and when it is good; what was changed opens nowhere.
+
+        `sound`: nothing is wrong with the gate, its clock neither: it is shown right after its sale
+        and for the first time there.
+        """
+        if genuine and home and zone and sound and not (opened and answer == PAID_NOW):
+            self.wrong.append(("accepted", f"a good code was {answer or 'nothing'}"))
         if (opened or answer == PAID_NOW) and not genuine:
             self.wrong.append(("T14", f"a changed code was {answer}"))
         if (opened or answer == PAID_NOW) and not (home and zone) and genuine:

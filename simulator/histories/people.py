@@ -14,13 +14,15 @@ from firmware.ports import MANY
 from firmware.station import Order
 from firmware.station_services import Load, Product, Unblock
 from simulator.field import Tear
-from simulator.histories.boards import Board, Desk, Gate
+from simulator.histories.boards import Board, Desk, Gate, Screen
 from simulator.histories.chips import Chip
 from simulator.histories.events import Event
-from simulator.histories.model import LOAD, PASS
-from simulator.histories.model import Order as Wanted
+from simulator.histories.model_cards import LOAD, PASS
+from simulator.histories.model_cards import Order as Wanted
 from simulator.histories.places import DESK
 from simulator.histories.prices import HOME, SEASON, START_S, day_on_walls
+from simulator.histories.screens import contradiction, told
+from simulator.histories.soundness import is_sound
 from simulator.histories.world import World
 from simulator.prng import Prng
 
@@ -125,7 +127,7 @@ def serve(world: World, chip: Chip, event: Event | None, prng: Prng) -> None:
 
 def present(world: World, visit: Presentation, event: Event | None, prng: Prng) -> Answer:
     """Lay a card on a reader, take it away again, and tell the model what came of it."""
-    board, chip = visit.board, visit.chip
+    board, chip, model = visit.board, visit.chip, world.model
     if event is not None and event.fault:
         visit.fault = event.fault
         CARD_FAULTS[event.fault](world, visit, prng)
@@ -134,11 +136,21 @@ def present(world: World, visit: Presentation, event: Event | None, prng: Prng) 
     board.field.plan(*visit.tears)
     board.shown.take()
     board.reader.after_commit = lambda: _committed(world, visit)
+    has_to = not visit.fault and is_sound(world, board)
+    in_force = dict(board.shown.switched)  # a list that comes meanwhile may bar the card
     if isinstance(board, Gate):
+        has_to = has_to and model.must_pass(chip.number, board.device, world.now_s)
         answer = _pass(world, visit, board)
+        if has_to and board.shown.switched == in_force:
+            world.checked["accepted"] += 1
+            model.answers.let_pass(chip.number, board.device, answer.name, world.now_s)
     else:
         assert isinstance(board, Desk)
+        has_to = has_to and model.must_load(chip.number, world.orders[chip.card][0])
         answer = _serve(world, visit, board)
+        if has_to:
+            world.checked["served"] += 1
+            model.answers.served(chip.number, answer.name)
     _count(world, visit)
     for other in (*visit.others, chip):
         board.field.take(other.desfire)
@@ -204,7 +216,7 @@ def look(world: World, visit: Presentation) -> Answer | None:
     """Tell the model what was shown since, and what is on the chip now."""
     board, chip = visit.board, visit.chip
     _committed(world, visit)
-    rows = board.shown.take()
+    screen, rows = board.shown.screen, board.shown.take()
     answers = [detail for name, detail in rows if name == "answer"]
     opened = rows.count(("gate", "open"))
     if opened > 1:
@@ -221,16 +233,34 @@ def look(world: World, visit: Presentation) -> Answer | None:
         return None
     name = answers[-1] if answers else ""
     lamp = next((detail for what, detail in reversed(rows) if what == "lamp"), "")
-    world.model.shown(chip.number, board.device, name, lamp, bool(opened), tx)
+    world.model.answers.shown(chip.number, board.device, name, lamp, bool(opened), tx, world.now_s)
+    if isinstance(board, Gate) and name and board.is_on:
+        _read(world, visit, screen, Answer(name, lamp), txs)
     for each in txs:
         _note(world, board, each)
-    world.checked.update(("I13", "I14", "I15"))
+        if each.is_ride:
+            world.checked["I13 not judged" if chip.number in world.model.unjudged else "I13"] += 1
+    world.checked.update(("I14", "I15"))
     world.answers[name or "power lost"] += 1
     gate = ", gate opens" if opened else ""
     became = f"; purse {visit.purse} -> {chip.held.purse}, n {chip.held.n}" if txs else ""
     visit.purse = chip.held.purse
     world.say(board.name, f"{world.card_said(chip)}: {name or 'the power went'}{gate}{became}")
     return Answer(name, lamp)
+
+
+def _read(
+    world: World, visit: Presentation, screen: Screen | None, answer: Answer, txs: list[Any]
+) -> None:
+    """Compare what the passenger reads with the answer, and its amounts with the money."""
+    world.checked["message"] += 1
+    wrong = contradiction(screen, answer.name, answer.lamp)
+    if wrong or screen is None:
+        card = f"{world.card_said(visit.chip)} at {visit.board.name}"
+        world.model.wrong.append(("message", f"{card}: {answer.name}: {wrong}"))
+        return
+    chip, device = visit.chip.number, visit.board.device
+    world.model.answers.told(chip, device, answer.name, told(screen), txs)
 
 
 def _committed(world: World, visit: Presentation) -> None:
@@ -241,6 +271,7 @@ def _committed(world: World, visit: Presentation) -> None:
     tx = world.model.presented(
         chip.number, board.device, isinstance(board, Gate),
         held.purse, held.n, held.b, held.a, (held.device, held.seq), world.now_s, held.did,
+        held.began_s - START_S,
     )  # fmt: skip
     if tx is not None:
         visit.txs.append(tx)

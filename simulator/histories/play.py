@@ -8,7 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from simulator.histories import agreement, dockings, heal, invariants, people, tourists
+from simulator.histories import (
+    agreement,
+    dockings,
+    heal,
+    invariants,
+    people,
+    settled_days,
+    tourists,
+)
 from simulator.histories.control_room import LIFE
 from simulator.histories.events import Event, draw
 from simulator.histories.faults import DOCK, LOAD, TAP
@@ -101,6 +109,14 @@ def _live(world: World, events: Sequence[Event]) -> None:
         if number % CHECK_EVERY == CHECK_EVERY - 1:
             invariants.checkpoint(world)
     heal.heal(world)
+    _agree(world)
+    if world.post.is_carrying:
+        heal.wait_for_mail(world)
+        _agree(world)
+
+
+def _agree(world: World) -> None:
+    settled_days.close_all(world)
     invariants.checkpoint(world)
     agreement.agreement(world)
 

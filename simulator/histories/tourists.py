@@ -27,6 +27,8 @@ from simulator.histories.boards import Gate
 from simulator.histories.events import Event
 from simulator.histories.places import CODES_FIRST, DESK
 from simulator.histories.prices import DAY_S, HOME, PRICES, SINGLE, START_S
+from simulator.histories.screens import contradiction, told
+from simulator.histories.soundness import is_sound
 from simulator.histories.town import ISSUED_BEFORE_S, town
 from simulator.histories.world import World
 from simulator.prng import Prng
@@ -40,6 +42,7 @@ STAYS_MS, TRIES_MAX, STEPS_MAX = 450, 3, 400
 EXCHANGES = 9  # of a ride: two authenticate, three read, three write, one counts
 PLACES: tuple[tuple[Phase, int], ...] = (("in", 6), ("step", 2), ("out", 8))
 GREEN = ("ACCEPTED", "ACCEPTED_SETTLED")
+SIGNALLED = ("answer", "lamp")
 
 
 class Ticket(NamedTuple):
@@ -85,14 +88,18 @@ def tap_ticket(world: World, event: Event) -> None:
         if not isinstance(gate, Gate) or not world.ready(gate):
             return
         before = card.image.counter
-        if event.fault and prng.chance(3, 4):
+        is_torn = bool(event.fault) and prng.chance(3, 4)
+        must = not is_torn and is_sound(world, gate) and gate.area == HOME
+        if is_torn:
             TICKET_FAULTS[event.fault](gate, prng)
+        if world.model.clocks.is_wrong(gate.device, world.now_s):
+            world.visitors.undated.add(event.card)
         met = gate.field.tears_met  # of this presentation: the next plan begins another list
-        rows = _present(world, gate, card)
-        name = next((d for n, d in reversed(rows) if n == "answer"), "")
-        opened = ("gate", "open") in rows
+        name, opened = _present(world, gate, card)
+        must = must and event.card not in world.visitors.undated
+        world.checked["ticket accepted"] += must
         world.visitors.ticket_shown(
-            event.card, gate.device, before, card.image.counter, name, opened
+            event.card, gate.device, before, card.image.counter, name, opened, world.now_s, must
         )
         world.check()
         world.say(gate.name, f"ticket {event.card + 1}: {name}, count {card.image.counter}")
@@ -113,8 +120,8 @@ def torn(gate: Gate, prng: Prng) -> None:
 TICKET_FAULTS: dict[str, Callable[[Gate, Prng], None]] = {"ticket-torn": torn}
 
 
-def _present(world: World, gate: Gate, card: UltralightC) -> list[tuple[str, str]]:
-    """Lay a ticket on a gate's reader for a while; return what was shown."""
+def _present(world: World, gate: Gate, card: UltralightC) -> tuple[str, bool]:
+    """Lay a ticket on a gate's reader for a while; return its answer, and if the gate opened."""
     gate.shown.take()
     gate.field.place(card)
     news, end_ms = True, world.clock.now_ms + STAYS_MS
@@ -129,9 +136,23 @@ def _present(world: World, gate: Gate, card: UltralightC) -> list[tuple[str, str
         world.clock.advance(wait_ms)
     gate.field.take(card)
     gate.field.plan()
+    shown = _shown(world, gate)
     world.run_for(300)
     world.hear(gate)
-    return gate.shown.take()
+    return shown
+
+
+def _shown(world: World, gate: Gate) -> tuple[str, bool]:
+    """Return the answer that was shown last, and if the gate opened; read its screen."""
+    screen, rows = gate.shown.screen, gate.shown.take()
+    name, lamp = (next((d for n, d in reversed(rows) if n == what), "") for what in SIGNALLED)
+    if name and gate.is_on:
+        world.checked["message"] += 1
+        wrong = contradiction(screen, name, lamp)
+        if wrong or (screen is not None and told(screen)):
+            sentence = f"{gate.name}: {name}: {wrong or screen}"
+            world.visitors.wrong.append(("message", sentence))
+    return name, ("gate", "open") in rows
 
 
 # Codes ------------------------------------------------------------------------------------
@@ -197,6 +218,7 @@ def _scan(world: World, gate: Gate, code: str, genuine: bool) -> None:
     if not world.ready(gate) or gate.device in world.docked:
         return
     validator: Any = gate.validator
+    sound = is_sound(world, gate)
     if validator.singles is None:
         paper = PaperSignals(gate.shown)
         shelf = Shelf(gate.flash)
@@ -211,11 +233,10 @@ def _scan(world: World, gate: Gate, code: str, genuine: bool) -> None:
             break
         gate.guarded(lambda: validator.tick(False))
         world.clock.advance(5)
-    rows = gate.shown.take()
-    name = next((d for n, d in reversed(rows) if n == "answer"), "")
-    opened = ("gate", "open") in rows
-    in_time = gate.device not in world.model.wrong_clocks
-    world.visitors.single_shown(gate.area == HOME, gate.stop == 0, in_time, genuine, name, opened)
+    name, opened = _shown(world, gate)
+    is_home, is_zone = gate.area == HOME, gate.stop == 0
+    world.checked["code accepted"] += sound and genuine and is_home and is_zone
+    world.visitors.single_shown(is_home, is_zone, sound, genuine, name, opened)
     world.lived["single scanned"] += name == "ACCEPTED"
     world.lived["forged single refused"] += not genuine and name.startswith("CODE")
     world.say(gate.name, f"a {'' if genuine else 'forged '}code is shown: {name}")

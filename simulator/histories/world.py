@@ -5,6 +5,7 @@ next: docked boards, edges, the ledger, timers. Everything random was drawn from
 """
 
 import heapq
+import json
 import shutil
 import tempfile
 from collections import Counter
@@ -25,7 +26,14 @@ from simulator.histories.inland import Inland
 from simulator.histories.model import Model
 from simulator.histories.model_visitors import Visitors
 from simulator.histories.options import Options
-from simulator.histories.places import CARDS_MAX, DESK, GATES_MAX, card_name, edge_name, gate_device
+from simulator.histories.places import (
+    CARDS_MAX,
+    DESK,
+    GATES_MAX,
+    card_name,
+    edge_name,
+    gate_device,
+)
 from simulator.histories.prices import AREAS, HOME, PRICES, START_S
 from simulator.histories.town import (
     EPOCH,
@@ -86,6 +94,7 @@ class World:
         self.injected: Counter[str] = Counter()
         self.lived: Counter[str] = Counter()  # what people did besides riding
         self.versions: dict[tuple[int, str], int] = {}  # (device, role) -> the newest switched to
+        self.leased: dict[int, int] = {}  # gate -> when its lease ends, 0 = nobody knows
         self.checked: Counter[str] = Counter()
         self.answers: Counter[str] = Counter()
         self.books = invariants.Books(self)
@@ -252,17 +261,23 @@ class World:
 
     def ready(self, board: Board) -> bool:
         """Have a board running: whoever finds it dark switches it on, and again if need be."""
+        self.model.clocks.used(board.device, board.watch.utc_seconds() - START_S)
         for _ in range(BOOTS_MAX):
             if board.is_gone or board.is_on:
                 break
             cuts = self.boot_cuts.get(board.device, [])
             board.flash.restart_count()
             board.flash.cut_at(*[cuts.pop(0)] if cuts else [])
-            self.model.rebooted(board.device, self.now_s)
+            self.model.answers.rebooted(board.device, self.now_s)
             said = "is switched on" if board.power_on() else "loses power again while it starts"
             board.flash.cut_at()
             self.say(board.name, said)
         return board.is_on
+
+    def set_clock(self, board: Board) -> None:
+        """Set a board's clock right."""
+        board.watch.set_utc(self.clock.utc_seconds())
+        self.model.clocks.set_right(board.device)
 
     def hear(self, board: Board) -> None:
         """Tell the model which packages a board says it switched to; none may be older than one.
@@ -279,6 +294,8 @@ class World:
             if role == "tariff" and isinstance(board, Gate):
                 prices = PRICES[board.area, version]
                 self.model.fares.priced(board.device, board.area, board.stop, *prices)
+            if role == "lease" and isinstance(board, Gate):
+                self.leased[board.device] = self._lease_ends(board.device, version)
             if role == "overlay" and isinstance(board, Gate):
                 self._has_list(board, version)
 
@@ -292,6 +309,12 @@ class World:
         if had != self.model.listed:
             return f"{gate.name} has the list {had}, people listed {self.model.listed}"
         return ""
+
+    def _lease_ends(self, device: int, number: int) -> int:
+        """Return when a lease ends as its publisher noted it; 0 if he has made newer ones since."""
+        made = json.loads(self.inland.config.versions.read_text())["manifests"]
+        lease = made[f"lease-{device}-{EPOCH}"]
+        return lease["expires"] - START_S if lease["version"] == number else 0
 
     def _has_list(self, board: Gate, version: int) -> None:
         """Tell the model what people had listed in that version; the board must say the same."""

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from simulator.histories import forgeries, hostile_depot, thieves
-from simulator.histories.broker import Weather
+from simulator.histories.broker import LATE_MS_MAX, Weather
 from simulator.histories.chips import Chip
 from simulator.histories.events import Event
 from simulator.histories.places import CARDS_MAX
@@ -19,7 +19,6 @@ from simulator.prng import Prng
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 TWO_DAYS_S, WEEKS_S = 2 * 86_400, 40 * 86_400
-FOR_EVER_S = 1 << 40
 CHIPS_MAX = 3  # of one card: a thief's copies
 DAMAGED_BYTES = 400
 
@@ -59,13 +58,9 @@ def _clock(world: World, event: Event, said: str, change: Callable[..., None]) -
     if board is None or board.is_gone or not board.watch.is_set:
         return
     change(board.watch)
-    world.model.clock_wrong(event.device, FOR_EVER_S)
+    world.model.clocks.goes_wrong(event.device)
     world.strike(event.what, board.name, said)
-
-    def set_right() -> None:
-        board.watch.set_utc(world.clock.utc_seconds())
-
-    world.later(Prng(event.salt).between(1, 12) * HOUR_MS, set_right)
+    world.later(Prng(event.salt).between(1, 12) * HOUR_MS, lambda: world.set_clock(board))
 
 
 # Cards -----------------------------------------------------------------------------------
@@ -188,7 +183,7 @@ def broker_storm(world: World, event: Event) -> None:
 def broker_late(world: World, event: Event) -> None:
     """Let a third of all messages come late, by up to seven days."""
     until_ms = world.clock.now_ms + Prng(event.salt).between(2, 24) * HOUR_MS
-    world.post.weather = Weather(0, 0, 0, 30, 7 * DAY_MS, until_ms)
+    world.post.weather = Weather(0, 0, 0, 30, LATE_MS_MAX, until_ms)
     _strikes_messages(world, event, ("delayed",), "30 % come up to seven days late")
 
 

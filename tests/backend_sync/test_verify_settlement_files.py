@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from auditor.main import main
+from backend_sync.settlement.close import SettlementError
 from backend_sync.settlement.export import export
 from card_layouts.cards.card_layout import G
 from card_layouts.codec import cbor
@@ -160,3 +161,17 @@ def test_the_newest_batch_taken_away_leaves_slots_that_no_batch_has_and_it_says_
         path.unlink()
     assert main([str(folder)]) == 0
     assert "4 slots that edges carried are in no batch yet" in capsys.readouterr().out
+
+
+@pytest.mark.requirement("I10")
+def test_restored_books_write_no_batch_over_one_that_they_do_not_know(folder, tmp_path):
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    restored = Settled(tmp_path / "keyring")
+    restored.ride(1, restored.cards[0], MORNING)
+    restored.settle()
+    public = restored.keyring.signing.ledger.public
+    with pytest.raises(SettlementError, match="batch-000001.cbor: the books know no such batch"):
+        export(restored.ledger.database, folder, public, restored.bodies)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert export(restored.ledger.database, tmp_path / "another", public, restored.bodies)
+    restored.close()

@@ -1,6 +1,7 @@
 """Cases that fuzzing found, as small as they got: each raised what nobody caught, or was taken."""
 
 import json
+import re
 
 import pytest
 
@@ -9,6 +10,7 @@ from card_layouts.cards.issue import ISSUE, STATE_VERIFIED
 from card_layouts.link.messages import STATEMENT
 from edge_agent.counter.card_source import card_of_bytes
 from edge_agent.counter.image_writing import image_text
+from simulator.fuzzing.coverage import Lines, within_steps
 from simulator.fuzzing.shared.lines import DEVICE, EPOCH
 from simulator.fuzzing.shared.parts import join_parts, split_parts
 from simulator.fuzzing.target import outcome_of
@@ -19,6 +21,7 @@ pytestmark = pytest.mark.requirement("T23")
 DEEP = b"[" * 3000
 MANY = b"9" * 6000  # digits: more than int() takes of a text
 ROW = 64  # bytes of a register's row
+END = re.compile(rb"valid_to = [0-9-]+")
 
 
 def first(name):
@@ -165,6 +168,16 @@ FOUND = [
         lambda: first("tariff-toml").replace(b'"stops.zone_id"', b"2026-01-01"),
         "a date for a list",
     ),
+    (
+        "tariff-toml",
+        lambda: END.sub(b"valid_to = 8095-01-07", first("tariff-toml"), count=1),
+        "a tariff for six thousand years",
+    ),
+    (
+        "tariff-toml",
+        lambda: first("tariff-toml") + b'\n[calendars.aeons]\nfrom = 0001-01-01\nto = 9999-12-31\n',
+        "a calendar of ten thousand years",
+    ),
     ("board-config", lambda: changed("board-config", "profile", {"authority": -1}),
      "another authority in the profile"),
 ]  # fmt: skip
@@ -176,7 +189,8 @@ FOUND = [
 def test_what_fuzzing_found_is_refused_by_name_now(name, case, what):
     work = NAMES[name].make()
     try:
-        outcome = outcome_of(work, case())
+        found = case()
+        outcome = outcome_of(within_steps(Lines(()), work, found), found)
     finally:
         work.close()
     assert not outcome.failed, outcome

@@ -11,11 +11,12 @@ from unittest.mock import patch
 import pytest
 
 from backend_sync.actions import facts
+from backend_sync.ledger.ledger import Ledger
 from simulator.commands import main as sim
 from simulator.commands.canary import SEEDS, search
 from simulator.commands.run import Totals
 from simulator.field import Tear
-from simulator.histories import tourists
+from simulator.histories import settled_days, tourists
 from simulator.histories.canary import CANARIES, planted
 from simulator.histories.card_faults import CARD_FAULTS
 from simulator.histories.dock_faults import DOCK_FAULTS
@@ -24,6 +25,7 @@ from simulator.histories.faults import ATLAS, DOCK, LOAD, TAP, TICKET, WORLD
 from simulator.histories.mended import MENDED
 from simulator.histories.options import draw_options
 from simulator.histories.play import play
+from simulator.histories.prices import DAY_S, HOME, START_S
 from simulator.histories.shrink import shrink
 from simulator.histories.tourists import TICKET_FAULTS
 from simulator.histories.violations import VIOLATIONS, fires
@@ -115,7 +117,7 @@ def test_tickets_are_torn_by_a_fault_of_the_atlas_and_by_nothing_else(monkeypatc
 @pytest.mark.requirement(*INVARIANTS)
 @pytest.mark.parametrize("name", VIOLATIONS)
 def test_a_violation_made_by_hand_is_noticed(name):
-    assert fires(name).startswith(name)
+    assert fires(name).startswith(name.split()[0] + ":")
 
 
 @pytest.mark.parametrize("name", EASY)
@@ -137,6 +139,16 @@ def test_an_older_package_that_is_let_in_is_found_by_its_version():
     )
     with planted("any-version"):
         assert play(options).invariant == "T9"
+    assert play(options).violation == ""
+
+
+@pytest.mark.requirement("I12", "T12")
+def test_a_board_alone_that_believes_every_acknowledgement_is_found():
+    options = draw_options(3, 60, ())._replace(
+        sync_hours=6, gates=2, edges=1, days=2, faults={"edge-hostile": 300}
+    )
+    with planted("any-chain"):
+        assert play(options).invariant == "I12"
     assert play(options).violation == ""
 
 
@@ -163,6 +175,44 @@ def test_restored_books_pay_nothing_back_that_a_gate_may_have_loaded():
     found = play(options)
     assert found.violation == "" and found.injected["ledger-restored"] == 2
     assert found.lived["order paid back"] and found.lived["order withdrawn"]
+
+
+@pytest.mark.requirement("I10", "D25", "T24")
+@pytest.mark.parametrize("after", [False, True])
+def test_a_day_is_closed_once_though_the_ledger_is_killed_while_it_closes_it(after):
+    close, died, statements = settled_days._close, [], iter(range(1, 100, 4))
+
+    def killed_first(world, day):
+        world.start_ledger()
+        world.inland.kill_at(next(statements), after)
+        close(world, day)
+        died.append(world.inland.service is None)
+        world.inland.kill_at(-1, False)
+        world.start_ledger()
+        close(world, day)
+
+    with patch.object(settled_days, "_close", killed_first):
+        found = play(draw_options(4, 30, ("broker-late",))._replace(days=4))
+    assert found.violation == "" and sum(died) > 2 and found.lived["day closed"] > 2
+
+
+@pytest.mark.requirement("I4", "T11")
+def test_what_comes_a_week_late_is_waited_for_and_changes_nothing():
+    options = draw_options(3, 40, ())._replace(days=1, faults={"broker-late": 400})
+    post = Ledger.post
+
+    def moves_a_cent(ledger, batches):
+        said = post(ledger, batches)
+        if batches and ledger.clock.utc_seconds() > START_S + 4 * DAY_S:
+            with ledger.books() as books:
+                lines = [(f"CASH:late:{HOME}", HOME, -1), (f"REV:{HOME}:0", HOME, 1)]
+                books.transfer("late:1", "LATE", lines)
+        return said
+
+    with patch.object(Ledger, "post", moves_a_cent):
+        assert play(options).invariant == "I4"
+    found = play(options)
+    assert found.violation == "" and found.checked["drained"] == 2
 
 
 def test_a_failure_among_hundreds_of_events_shrinks_to_a_dozen():

@@ -7,9 +7,9 @@ from backend_sync.tariffs import model as m
 from backend_sync.tariffs.forms import minutes
 from backend_sync.tariffs.rules.case import Case, Problem, minutes_of
 from backend_sync.tariffs.when import date, day
+from card_layouts.fares.rights import DAY_MAX
 
 GAP_MINUTES_MAX = 120
-DAY_MAX = (1 << 14) - 1
 
 
 def dates(case: Case) -> Iterator[Problem]:
