@@ -18,13 +18,14 @@ from simulator.prng import Prng
 
 SEEDS = 40
 SHUFFLES = 1 << 32
+WIDTH = max(map(len, CANARIES))
 MISFITS = ("crash: TypeError", "crash: AttributeError", "crash: NameError")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `sim canary`."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    rows = [f"  {name:<22}{canary.what}" for name, canary in CANARIES.items()]
+    rows = [f"  {name:<{WIDTH}}  {canary.what}" for name, canary in CANARIES.items()]
     parser.epilog = "\n".join(["planted bugs:", *rows, "", EXIT_CODES])
     parser.add_argument("names", nargs="*", metavar="BUG", help="only these (all)")
     parser.add_argument("--seeds", type=some, default=SEEDS, help=f"at most so many ({SEEDS})")
@@ -56,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
         why = said if not options.blind else said.split(":")[0]
         found[shown[name]] = seed, why
         if not options.json:
-            print(f"{shown[name]:<22}  {f'seed {seed:>3}' if seed else 'NOT FOUND'}  {why}",
+            print(f"{shown[name]:<{WIDTH}}  {f'seed {seed:>3}' if seed else 'NOT FOUND'}  {why}",
                   flush=True)  # fmt: skip
     tries = [seed for seed, _ in found.values() if seed]
     if options.json:
@@ -82,10 +83,13 @@ def search(name: str, seeds: int) -> tuple[int, str]:
 
 def _invariants(options: argparse.Namespace) -> int:
     fired = {name: fires(name) for name in VIOLATIONS}
+    silent = {name.split()[0] for name, said in fired.items() if not said}
+    invariants = {name.split()[0] for name in VIOLATIONS}
     if options.json:
         print(json.dumps(fired, indent=1))
     else:
+        width = max(map(len, fired))
         for name, said in fired.items():
-            print(f"{name:<5}{said or 'DID NOT FIRE'}")
-        print(f"{sum(map(bool, fired.values()))} of {len(fired)} fire")
-    return 0 if all(fired.values()) else 1
+            print(f"{name:<{width}}  {said or 'DID NOT FIRE'}")
+        print(f"{len(invariants - silent)} of {len(invariants)} fire, in {len(fired)} ways")
+    return 1 if silent else 0
