@@ -32,7 +32,7 @@ BOOKS = ("entries", "ride_postings", "postings", "quarantine")
 
 
 class SettlementError(Exception):
-    """The day cannot be closed; nothing was changed. The message says what is wrong."""
+    """What was asked of settled days cannot be done; nothing was changed. It says what is wrong."""
 
 
 class Closed(NamedTuple):

@@ -5,6 +5,7 @@ what they carried (`tornello edge outbox ciphertext`). Source: decision D25; W-2
 """
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -53,32 +54,34 @@ def export(database: Database, folder: Path, public: bytes, packages: Packages) 
     """Write every batch with its lines and tariffs; return the files written.
 
     What stands there already with the same bytes is left alone.
-    Raises: SettlementError where the folder holds a batch that these books did not close.
+    Raises: SettlementError where the folder holds a batch that these books do not know.
     """
+    found = sorted(folder.glob("batch-*.cbor"))  # before the books are read: they only grow
     wanted = {folder / "publics.txt": f"{public.hex()}\n".encode()}
     used: set[bytes] = set()
     for closed in every_batch(database):
         wanted[_path(folder, "batch", closed, "cbor")] = encode_batch(closed.body, closed.signature)
         wanted[_path(folder, "lines", closed, "bin")] = lines_of(database, closed.number)
         used |= {row[2] for row in closed.values["tariffs"]}
-    _refuse_strange_batches(folder, wanted)
+    _refuse_strange_batches(found, wanted)
     for (authority, version), body in packages.items():
         if hashlib.sha256(body).digest() in used:
             wanted[folder / "tariffs" / f"authority-{authority}-version-{version}.ttar"] = body
     return [path for path, data in wanted.items() if write(path, data)]
 
 
-def _refuse_strange_batches(folder: Path, known: Mapping[Path, bytes]) -> None:
-    """Refuse where `folder` holds a batch that the books do not know: they are older than it.
+def _refuse_strange_batches(found: Sequence[Path], known: Mapping[Path, bytes]) -> None:
+    """Refuse where one of the files found is a batch that the books do not know.
 
     Books put back from a backup close its days again, in other batches of the same numbers.
     """
-    for path in sorted(folder.glob("batch-*.cbor")):
+    for path in found:
         if path.read_bytes() != known.get(path):
             raise SettlementError(
-                f"{path}: the books know no such batch, so they are older than it, and it is signed"
-                " and may have been paid by: nothing was written; wanted another folder, and"
-                " somebody who compares the two"
+                f"{path}: the books know no such batch: either they were put back from a copy that"
+                " is older than it, and it may have been paid by, or the file is damaged or another"
+                " ledger's. Nothing was written; wanted another folder, and somebody who compares"
+                " the two"
             )
 
 
@@ -124,7 +127,10 @@ def write(path: Path, data: bytes) -> bool:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(path.name + ".new")
-    beside.write_bytes(data)
+    with beside.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())  # a name on half a file would be refused for good
     beside.replace(path)
     return True
 

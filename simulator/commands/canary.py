@@ -38,6 +38,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Plant, play, print; 0 if everything planted was found."""
+    if options.seed is not None and not options.blind:
+        options.parser.error("--seed is the order of --blind: say both")
     if options.invariants:
         return _invariants(options)
     for name in options.names:

@@ -20,15 +20,15 @@ FOLDER = "settlement"
 def settle(files: DemoFiles, ledger: Ledger, edge: str, day: int) -> dict[str, Any]:
     """Close service day `day` and write DIR/settlement; return the batch's figures.
 
-    What cannot be closed is said under "refused", and nothing is written.
+    What cannot be closed or written is said under "refused", and no file is written.
     """
     packages = read_packages(files / "tariffs")
     try:
         closed = close_day(ledger, day, hashes_of(packages))
+        public = ledger.keyring.assemble("publics", {})[0][1]
+        export(ledger.database, files / FOLDER, public, packages)
     except SettlementError as error:
         return {"refused": str(error)}
-    public = ledger.keyring.assemble("publics", {})[0][1]
-    export(ledger.database, files / FOLDER, public, packages)
     (files / FOLDER / "ciphertext").mkdir(exist_ok=True)
     store = Store(files / "edge" / "edge.db")
     try:

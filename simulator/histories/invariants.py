@@ -229,7 +229,7 @@ def checkpoint(world: "World") -> None:
     i5_within_open_intents(world)
     i12_nothing_is_lost(world)
     i16_suspense_is_told(world)
-    world.books.resolved = 0  # I7 looks at all of them again after the next commit
+    world.books.resolved = 0  # I7 reads them all again: one may stand in another's place
 
 
 def i3_money_is_conserved(world: "World") -> None:

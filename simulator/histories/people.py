@@ -240,7 +240,9 @@ def look(world: World, visit: Presentation) -> Answer | None:
         _note(world, board, each)
         if each.is_ride:
             world.checked["I13 not judged" if chip.number in world.model.unjudged else "I13"] += 1
-    world.checked.update(("I14", "I15"))
+    listed = world.model.lists.get(board.device, {}).get(chip.card, 0) > chip.held.b
+    world.checked["I14"] += bool(opened)
+    world.checked["I15"] += listed or world.model.is_blocked(chip.number)
     world.answers[name or "power lost"] += 1
     gate = ", gate opens" if opened else ""
     became = f"; purse {visit.purse} -> {chip.held.purse}, n {chip.held.n}" if txs else ""

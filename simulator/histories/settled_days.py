@@ -27,11 +27,16 @@ POSTED_SQL = (  # what each debit of the books has moved on REV
 
 def close_yesterday(world: World, event: Event) -> None:
     """Close the service day that is over, if the ledger is up."""
+    closed, books = len(world.books.batches), world.books
     _close(world, day_on_walls(world.now_s) - 1)
+    late = [(d, s) for d, b in world.boards.items() for s in b.slots if (d, s) not in books.entries]
+    if len(books.batches) > closed and late:
+        world.live("day closed", "ledger", f"{len(late)} entries are still on their way")
 
 
 def close_all(world: World) -> None:
     """Close today: everything has come. Wanted of the ledger: it is up. Raises: Violation."""
+    assert world.inland.service is not None
     _close(world, day_on_walls(world.now_s))
     i10_all_settled(world)
 
@@ -97,7 +102,7 @@ def i10_all_settled(world: World) -> None:
 def _is_as_closed(world: World, number: int, lines: int, content: bytes) -> None:
     batches, digest = world.books.batches, hashlib.sha256(content).digest()
     if number not in batches:
-        world.live("day closed", "ledger", f"batch {number} is closed: {lines} lines")
+        world.say("ledger", f"batch {number} is closed: {lines} lines")
     if batches.setdefault(number, digest) != digest:
         wrong(world, "I10", f"batch {number} is not what it was when it was closed")
 
@@ -112,6 +117,8 @@ def _counted(
         if line.kind == OTHER:
             continue
         writer = line.device, line.seq
+        if writer not in world.books.entries:
+            wrong(world, "I10", f"a line names entry {writer}, which no books hold")
         settled[writer] += line.sign
         if settled[writer] not in (0, 1):
             wrong(world, "I10", f"entry {writer} counts {settled[writer]} times")

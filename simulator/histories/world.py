@@ -321,7 +321,7 @@ class World:
         rows = self.inland.lists.get(version, {})
         wanted = {self.cards_of[pseudonym]: g for pseudonym, g in rows.items()}
         self.model.lists[board.device] = wanted
-        self.checked["list"] += 1
+        self.checked["list"] += bool(wanted)
         said = board.listed(version, [chip.uid for chip in self.chips])
         for chip, g in zip(self.chips, said, strict=True):
             if g not in (wanted.get(chip.card, 0), UNKNOWN):

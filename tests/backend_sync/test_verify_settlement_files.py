@@ -173,5 +173,10 @@ def test_restored_books_write_no_batch_over_one_that_they_do_not_know(folder, tm
     with pytest.raises(SettlementError, match="batch-000001.cbor: the books know no such batch"):
         export(restored.ledger.database, folder, public, restored.bodies)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
-    assert export(restored.ledger.database, tmp_path / "another", public, restored.bodies)
+    another = tmp_path / "another"
+    assert export(restored.ledger.database, another, public, restored.bodies)
+    assert export(restored.ledger.database, another, public, restored.bodies) == []
+    (another / "batch-000002.cbor").write_bytes(b"of another ledger")
+    with pytest.raises(SettlementError, match="batch-000002.cbor: the books know no such batch"):
+        export(restored.ledger.database, another, public, restored.bodies)
     restored.close()

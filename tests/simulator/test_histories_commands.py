@@ -49,7 +49,7 @@ def test_a_history_in_which_nothing_is_missing_or_forked_has_compared_nothing(ca
     found = play(draw_options(3, 3, ()))
     assert found.violation == "" and found.checked["I6"] == found.checked["I1"] > 0
     unused = Totals([found]).unused()
-    for name in ("missing money", "clones", "inventions", "withheld", "I8", "P2", "P3", "V2"):
+    for name in ("missing money", "clones", "inventions", "withheld", "I8", "I15", "list", "V2"):
         assert f"check of {name}" in unused and not found.checked[name]
     assert sim.main(["run", "--seed", "3", "--taps", "3", "--no-faults"]) == 0
     said = capsys.readouterr().out
