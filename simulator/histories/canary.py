@@ -4,7 +4,7 @@
 must then fail. Source: trust.md 4.7 (the mutants), issue 5.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -45,10 +45,9 @@ from simulator.histories.canary_gate import AT_GATES
 from simulator.histories.canary_office import OFFICE
 from simulator.histories.canary_published import PUBLISHED
 from simulator.histories.mended import MENDED
+from simulator.histories.planting import Plant, wrapped
 from simulator.histories.prices import HOME
 from simulator.histories.town import town
-
-Plant = Callable[[ExitStack], None]
 
 
 class Canary(NamedTuple):
@@ -56,15 +55,6 @@ class Canary(NamedTuple):
 
     what: str
     plant: Plant
-
-
-def _replace(owner: Any, name: str, make: Callable[[Any], Any]) -> Plant:
-    """Return what puts `make(original)` in the place of a function."""
-
-    def plant(stack: ExitStack) -> None:
-        stack.enter_context(patch.object(owner, name, make(getattr(owner, name))))
-
-    return plant
 
 
 def _after_unknown(result: int, known: int) -> Plant:
@@ -80,7 +70,7 @@ def _after_unknown(result: int, known: int) -> Plant:
 
         return guessed
 
-    return _replace(CardWriter, "commit", make)
+    return wrapped(CardWriter, "commit", make)
 
 
 def _intent_late(commit: Any) -> Any:
@@ -210,7 +200,7 @@ def _learn_without(bit: int) -> Plant:
 
         return deaf
 
-    return _replace(Intent, "learn", make)
+    return wrapped(Intent, "learn", make)
 
 
 def _by_sums(resolve: Any) -> Any:
@@ -239,7 +229,7 @@ def _foreign_read(resolve: Any) -> Any:
 
 
 def _plant(name: str) -> Plant:
-    return _replace(plants, "from_environment", lambda real: lambda: plants.Plant(name))
+    return wrapped(plants, "from_environment", lambda real: lambda: plants.Plant(name))
 
 
 def _acknowledged_early(post_group: Any) -> Any:
@@ -268,7 +258,7 @@ def _never_again(drop_late: Any) -> Any:
     """Trust the broker: what was published once is not sent again."""
 
     def kept(self: Any, now_ms: int) -> None:
-        self.flights = [flight._replace(due_ms=now_ms + 10**12) for flight in self.flights]
+        self.flights = [flight.wrapped(due_ms=now_ms + 10**12) for flight in self.flights]
 
     return kept
 
@@ -317,7 +307,7 @@ def _board_gullible(stack: ExitStack) -> None:
     stack.enter_context(
         patch.object(firmware_dock, "check_ack", lambda ack64, key: ACK.unpack(ack64))
     )
-    _replace(Journal, "acknowledge", _any_chain)(stack)
+    wrapped(Journal, "acknowledge", _any_chain)(stack)
 
 
 def _no_incarnation(stack: ExitStack) -> None:
@@ -326,7 +316,7 @@ def _no_incarnation(stack: ExitStack) -> None:
 
 CANARIES: dict[str, Canary] = {
     "intent-late": Canary(
-        "the intent is written after the commit", _replace(CardWriter, "commit", _intent_late)
+        "the intent is written after the commit", wrapped(CardWriter, "commit", _intent_late)
     ),
     "silence-is-no": Canary(
         "a lost answer counts as not taken", _after_unknown(OUTCOME_ABORTED, NOT_SENT)
@@ -336,44 +326,44 @@ CANARIES: dict[str, Canary] = {
     ),
     "no-grace": Canary("a settled tap is charged again", _graceless),
     "no-action-counter": Canary(
-        "a load ignores the card's action counter", _replace(Station, "_serve", _blind_counter)
+        "a load ignores the card's action counter", wrapped(Station, "_serve", _blind_counter)
     ),
     "by-sums": Canary(
-        "the ledger resolves by counters alone", _replace(Resolver, "resolve", _by_sums)
+        "the ledger resolves by counters alone", wrapped(Resolver, "resolve", _by_sums)
     ),
     "foreign-read": Canary(
-        "another device's earlier read voids", _replace(Resolver, "resolve", _foreign_read)
+        "another device's earlier read voids", wrapped(Resolver, "resolve", _foreign_read)
     ),
     "no-counter-reuse": Canary("a used counter voids nothing", _learn_without(V2)),
     "no-chain": Canary("what a later h was computed from posts nothing", _learn_without(P3)),
     "no-record-evidence": Canary("a record read on a card posts nothing", _learn_without(P2)),
     "posts-twice": Canary("one entry is posted twice", _plant(plants.POST_TWICE)),
     "drops-one": Canary("one entry is not posted", _plant(plants.DROP_ONE_ENTRY)),
-    "gate-first": Canary("the gate opens before the commit", _replace(Tap, "commit", _gate_first)),
-    "opens-twice": Canary("the gate opens twice for one fare", _replace(Tap, "commit", _twice)),
+    "gate-first": Canary("the gate opens before the commit", wrapped(Tap, "commit", _gate_first)),
+    "opens-twice": Canary("the gate opens twice for one fare", wrapped(Tap, "commit", _twice)),
     "always-green": Canary(
-        "whoever is refused sees green", _replace(card_writer, "lamp_of", _always_green)
+        "whoever is refused sees green", wrapped(card_writer, "lamp_of", _always_green)
     ),
     "one-area": Canary(
-        "rides elsewhere are revenue at home", _replace(AccountBook, "number", _one_area)
+        "rides elsewhere are revenue at home", wrapped(AccountBook, "number", _one_area)
     ),
-    "no-patience": Canary("silence voids an intent", _replace(Resolver, "resolve", _no_patience)),
-    "one-cent-more": Canary("every fare is a cent dearer", _replace(Pricing, "decide", _dearer)),
+    "no-patience": Canary("silence voids an intent", wrapped(Resolver, "resolve", _no_patience)),
+    "one-cent-more": Canary("every fare is a cent dearer", wrapped(Pricing, "decide", _dearer)),
     "acknowledges-early": Canary(
         "a batch is acknowledged before it is posted",
-        _replace(Intake, "_post_group", _acknowledged_early),
+        wrapped(Intake, "_post_group", _acknowledged_early),
     ),
     "believes-anyone": Canary("the edge checks no signature and no H", _gullible),
     "sends-once": Canary(
-        "the edge trusts the broker's confirmation", _replace(Uplink, "_drop_late", _never_again)
+        "the edge trusts the broker's confirmation", wrapped(Uplink, "_drop_late", _never_again)
     ),
     "any-chain": Canary("a board checks no MAC and no H of an acknowledgement", _board_gullible),
     "any-version": Canary(
-        "a board installs older packages", _replace(Receiver, "_check_offer", _any_version)
+        "a board installs older packages", wrapped(Receiver, "_check_offer", _any_version)
     ),
     "erases-unacknowledged": Canary(
         "a full journal erases its oldest block",
-        _replace(Journal, "_may_reuse", _reuses_everything),
+        wrapped(Journal, "_may_reuse", _reuses_everything),
     ),
     "keeps-no-incarnation": Canary("a restored ledger does not say so", _no_incarnation),
     **{name: Canary(*row) for name, row in (PUBLISHED | OFFICE | AT_GATES).items()},

@@ -4,11 +4,8 @@ Money balances under every one of them: only who compares the answer with the ca
 Source: issue 5 ("messages never contradict the money"); trust.md 4.2, I14, I6.
 """
 
-from collections.abc import Callable
-from contextlib import ExitStack
 from itertools import count
 from typing import Any
-from unittest.mock import patch
 
 from card_layouts.answers import ACCEPTED, ACCEPTED_GRACE, CODE_ENDED
 from card_layouts.records.entries import H_END, UID_END
@@ -19,15 +16,7 @@ from firmware.tap_card import Refused
 from firmware.tap_decide import Pricing
 from firmware.tap_ticket import TicketTap
 from firmware.ui import loaded_text
-
-Plant = Callable[[ExitStack], None]
-
-
-def _patched(owner: Any, name: str, make: Callable[[Any], Any]) -> Plant:
-    def plant(stack: ExitStack) -> None:
-        stack.enter_context(patch.object(owner, name, make(getattr(owner, name))))
-
-    return plant
+from simulator.histories.planting import Plant, wrapped
 
 
 def _a_cent_off(line_of: Any) -> Any:
@@ -95,30 +84,30 @@ def _of_another_amount(commit: Any) -> Any:
 AT_GATES: dict[str, tuple[str, Plant]] = {
     "screen-a-cent-off": (
         "the screen tells of a cent more than was loaded",
-        _patched(loaded_text, "loaded_text", _a_cent_off),
+        wrapped(loaded_text, "loaded_text", _a_cent_off),
     ),
     "screen-paid-already": (
         "the screen says nothing was charged when it was",
-        _patched(app, "show_answer", _paid_already),
+        wrapped(app, "show_answer", _paid_already),
     ),
     "intent-of-another-card": (
         "the intent names another card than the one that is charged",
-        _patched(Tap, "commit", _of_another),
+        wrapped(Tap, "commit", _of_another),
     ),
     "intent-of-another-record": (
         "the intent holds another record than the one that is committed",
-        _patched(Tap, "commit", _of_another_amount),
+        wrapped(Tap, "commit", _of_another_amount),
     ),
     "seventh-refused": (
         "a gate refuses every seventh good card",
-        _patched(Pricing, "decide", _seventh_refused),
+        wrapped(Pricing, "decide", _seventh_refused),
     ),
     "tickets-refused": (
         "gates refuse every tourist ticket",
-        _patched(TicketTap, "_decide", _never_a_tourist),
+        wrapped(TicketTap, "_decide", _never_a_tourist),
     ),
     "codes-refused": (
         "gates call every code too old",
-        _patched(single_check, "refusal", _no_code),
+        wrapped(single_check, "refusal", _no_code),
     ),
 }

@@ -4,7 +4,6 @@ Service days are closed over the wrong rows, in ways that the closing's own sums
 suspense is written off before its time. Source: trust.md 4.3 rule X, I10, I16; decision D25.
 """
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 from unittest.mock import patch
@@ -13,8 +12,7 @@ from backend_sync.ledger import ledger
 from backend_sync.settlement import close
 from backend_sync.settlement.gather import Window
 from backend_sync.settlement.journeys import Journeys
-
-Plant = Callable[[ExitStack], None]
+from simulator.histories.planting import Plant
 
 
 def _settles_twice(stack: ExitStack) -> None:

@@ -5,10 +5,7 @@ that lasts a day longer, a way further at half its price. Ledger and validators 
 only the oracle can tell. Source: trust.md T9; tariff-model.md 3.2.
 """
 
-from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Any
-from unittest.mock import patch
 
 from backend_sync.keyring.assembly import Assembly
 from backend_sync.packages import Packages
@@ -19,16 +16,9 @@ from card_layouts.packages.hotlist import HOTLIST_HEAD
 from card_layouts.packages.manifest import ACTIONS, HOTLIST, OVERLAY, TARIFF
 from edge_agent.dock_parcels import DockParcels
 from firmware.station_services import Product
+from simulator.histories.planting import Plant, wrapped
 
-Plant = Callable[[ExitStack], None]
 INDEX_BYTES, ENTRY_BYTES = 3, 8
-
-
-def _patched(owner: Any, name: str, make: Callable[[Any], Any]) -> Plant:
-    def plant(stack: ExitStack) -> None:
-        stack.enter_context(patch.object(owner, name, make(getattr(owner, name))))
-
-    return plant
 
 
 def _every_second(take: Any) -> Any:
@@ -73,7 +63,7 @@ def _lower(role: int) -> Plant:
 
         return made
 
-    return _patched(Packages, "_manifest", make)
+    return wrapped(Packages, "_manifest", make)
 
 
 def _older_key(actions: Any) -> Any:
@@ -118,15 +108,15 @@ def _half_way_further(cut: Any) -> Any:
 PUBLISHED: dict[str, tuple[str, Plant]] = {
     "half-a-list": (
         "the publisher leaves out every second listed card",
-        _patched(Packages, "_list", _every_second),
+        wrapped(Packages, "_list", _every_second),
     ),
     "half-a-list-carried": (
         "an edge leaves out every second listed card",
-        _patched(DockParcels, "_choose", _half_carried),
+        wrapped(DockParcels, "_choose", _half_carried),
     ),
     "lower-g": (
         "cards are listed a generation too low",
-        _patched(Assembly, "_by_uid", _lower_g),
+        wrapped(Assembly, "_by_uid", _lower_g),
     ),
     "lower-tariff": (
         "a new tariff has an older number",
@@ -139,18 +129,18 @@ PUBLISHED: dict[str, tuple[str, Plant]] = {
     "lower-actions": ("a new list of actions has an older number", _lower(ACTIONS)),
     "older-key": (
         "lists of actions are sealed under an older key",
-        _patched(Assembly, "actions", _older_key),
+        wrapped(Assembly, "actions", _older_key),
     ),
     "pass-a-day-longer": (
         "the fares let a pass hold a day longer",
-        _patched(rights, "weigh_days", _day_longer),
+        wrapped(rights, "weigh_days", _day_longer),
     ),
     "pass-sold-longer": (
         "the desk writes a pass a day longer",
-        _patched(Product, "fill", _day_more),
+        wrapped(Product, "fill", _day_more),
     ),
     "half-the-way-further": (
         "the way further costs half, on boards and in the books",
-        _patched(continuing, "cut", _half_way_further),
+        wrapped(continuing, "cut", _half_way_further),
     ),
 }

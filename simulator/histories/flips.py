@@ -1,7 +1,7 @@
 """Flips a byte of a world's records where they lie, and puts it back: `sim hash --selftest`.
 
-What there is to flip is found in the world itself and not taken from `state.py`: a kind of record
-that the state leaves out is flipped all the same, and the hash does not notice.
+Images and tables are found in the world itself and not taken from the state: what it leaves out is
+flipped all the same, and the hash does not notice. What may be left out has its name in `state.py`.
 """
 
 import sqlite3
@@ -53,16 +53,20 @@ def _tables(path: Path) -> list[str]:
 def _image(holder: Any, prng: Prng) -> Iterator[None]:
     before = holder.image
     holder.image = flipped(before, prng)
-    yield
-    holder.image = before
+    try:
+        yield
+    finally:
+        holder.image = before
 
 
 @contextmanager
 def _file(path: Path, prng: Prng) -> Iterator[None]:
     before = path.read_bytes()
     path.write_bytes(flipped(before, prng))
-    yield
-    path.write_bytes(before)
+    try:
+        yield
+    finally:
+        path.write_bytes(before)
 
 
 @contextmanager
@@ -77,8 +81,12 @@ def _row(path: Path, table: str, prng: Prng) -> Iterator[None]:
                 break
             except sqlite3.IntegrityError:  # another row has that key
                 continue
-        yield
-        _replace(connection, table, other, row)
+        else:
+            raise RuntimeError(f"{path.name} {table}: no byte of a row can be another one")
+        try:
+            yield
+        finally:
+            _replace(connection, table, other, row)
 
 
 def _replace(

@@ -3,7 +3,6 @@
 A pinned history (tests/simulator/pinned/NAME.json) must fail with its bug and hold without.
 """
 
-from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
 from typing import Any
 from unittest.mock import patch
@@ -20,17 +19,7 @@ from edge_agent.parcels import Parcels
 from firmware import station_services, tap_ticket
 from firmware.journal_mount import MountedJournal
 from simulator.histories import agreement
-
-Plant = Callable[[ExitStack], None]
-
-
-def _instead(owner: Any, name: str, value: Any) -> Plant:
-    """Return what puts `value` in the place of `owner.name`."""
-
-    def plant(stack: ExitStack) -> None:
-        stack.enter_context(patch.object(owner, name, value))
-
-    return plant
+from simulator.histories.planting import Plant, instead
 
 
 def _made_sure_in_place(self: Any, newest: int, torn: list[int], was_wiped: bool) -> None:
@@ -57,43 +46,43 @@ def _unexplained_only(database: Database) -> list[dict[str, Any]]:
 MENDED: dict[str, tuple[str, Plant]] = {
     "unexplained": (
         "a damaged edge database ends the agent",
-        _instead(edge_app, "explained", lambda _: nullcontext()),
+        instead(edge_app, "explained", lambda _: nullcontext()),
     ),
     "forgotten-lists": ("restored books pay back what a gate may still load", _forgotten_lists),
     "old-leases": (
         "a withdrawn order waits for a gate whose lease refuses every list with it",
-        _instead(WaitingActions, "_note_dropped", lambda *_: None),
+        instead(WaitingActions, "_note_dropped", lambda *_: None),
     ),
     "changed-version": (
         "a package whose version a line changed stands before every later one for ever",
-        _instead(Parcels, "drop", lambda *_: None),
+        instead(Parcels, "drop", lambda *_: None),
     ),
     "tag-changed": (
         "an entry whose tag was changed on the way is acknowledged to an edge that holds it sound",
-        _instead(chain, "SLOT_BYTES", SEALED_BYTES),
+        instead(chain, "SLOT_BYTES", SEALED_BYTES),
     ),
     "no-trip": (
         "a gate that stands on no trip takes no tourist ticket",
-        _instead(tap_ticket, "TRIP_NONE", -1),
+        instead(tap_ticket, "TRIP_NONE", -1),
     ),
     "written-over": (
         "a pass is sold over one that still runs",
-        _instead(station_services, "free_place", lambda _, slot, __: slot),
+        instead(station_services, "free_place", lambda _, slot, __: slot),
     ),
     "half-wiped": (
         "an entry whose wiping was cut is taken for sound, and all after it are lost",
-        _instead(MountedJournal, "_make_sure", _made_sure_in_place),
+        instead(MountedJournal, "_make_sure", _made_sure_in_place),
     ),
     "overdrawn": (
         "a thief's record that takes more than its card held is told to nobody while it fits",
-        _instead(report, "missing_money", _unexplained_only),
+        instead(report, "missing_money", _unexplained_only),
     ),
     "hole": (
         "a dead block makes a gate offer entries that it has forgotten, and no others",
-        _instead(MountedJournal, "_reaches", lambda *_: True),
+        instead(MountedJournal, "_reaches", lambda *_: True),
     ),
     "old-image": (
         "(in the checker) a gate's word about an older image of a card is called wrong",
-        _instead(agreement, "_shows_another", lambda *_: False),
+        instead(agreement, "_shows_another", lambda *_: False),
     ),
 }

@@ -7,12 +7,13 @@ meet. Source: trust.md section 3 "Harness"; Groce et al., Swarm Testing, 2012 (t
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from simulator.histories.faults import ATLAS
+from simulator.histories.faults import ATLAS, BY_NAME
 from simulator.histories.places import CARDS_MAX, EDGES_MAX, GATES_MAX, TICKETS_MAX
 from simulator.prng import Prng
 
 TAPS = 100
 DOCKINGS_MAX = 24  # of all gates in a history, about: they cost more time than taps
+LATE = ("actions-old", "ticket-torn")  # faults that are drawn from streams of their own
 
 
 class Options(NamedTuple):
@@ -63,13 +64,15 @@ def draw_options(
     days = prng.between(1, 4)
     drawn = {
         fault.name: prng.choice(fault.rates)
-        for fault in ATLAS[:-2]
-        if prng.chance(2, 3) or (faults is not None and fault.name in faults)
+        for fault in ATLAS
+        if fault.name not in LATE
+        and (prng.chance(2, 3) or (faults is not None and fault.name in faults))
     }
     # What came later draws from streams of its own: the seeds keep their histories.
     late = Prng(seed).fork("online")
     online = late.choice((0, 2, 6))
-    for stream, fault in zip((late, Prng(seed).fork("torn tickets")), ATLAS[-2:], strict=True):
+    for stream, name in zip((late, Prng(seed).fork("torn tickets")), LATE, strict=True):
+        fault = BY_NAME[name]
         if stream.chance(2, 3) or (faults is not None and fault.name in faults):
             drawn[fault.name] = stream.choice(fault.rates)
     life = Prng(seed).fork("lost cards and day passes")

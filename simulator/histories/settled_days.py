@@ -10,13 +10,23 @@ from collections import Counter
 from backend_sync.settlement.close import close_day
 from backend_sync.settlement.export import hashes_of, read_packages
 from card_layouts.records.entries import INTENT
-from card_layouts.settlement.lines import LINE_BYTES, OTHER, REVENUE, Line, decode_line
+from card_layouts.settlement.lines import (
+    LATER,
+    LINE_BYTES,
+    OTHER,
+    REVENUE,
+    RIDE,
+    SALE,
+    Line,
+    decode_line,
+)
 from simulator.histories.depot import Killed
 from simulator.histories.events import Event
 from simulator.histories.invariants import Books, Writer, wrong
 from simulator.histories.prices import day_on_walls
 from simulator.histories.world import World
 
+OF_ENTRIES = (RIDE, SALE, LATER)  # lines of other kinds may name what is kept as evidence only
 REV_SQL = "SELECT coalesce(sum(p.cents), 0) FROM postings p JOIN accounts a ON a.id = p.account"
 POSTED_SQL = (  # what each debit of the books has moved on REV
     "SELECT e.device, e.seq, sum(o.cents) FROM postings o JOIN pendings p ON p.id = o.pending"
@@ -117,7 +127,7 @@ def _counted(
         if line.kind == OTHER:
             continue
         writer = line.device, line.seq
-        if writer not in world.books.entries:
+        if line.kind in OF_ENTRIES and writer not in world.books.entries:
             wrong(world, "I10", f"a line names entry {writer}, which no books hold")
         settled[writer] += line.sign
         if settled[writer] not in (0, 1):

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from card_layouts.cards.card_layout import FILE_A, FILE_C, FILE_V
+from card_layouts.settlement.lines import LINE_BYTES, RIDE, decode_line, encode_line
 from simulator.desfire_card.image import ValueFile
 from simulator.histories import agreement, heal, invariants, people, settled_days
 from simulator.histories.chips import Chip
@@ -167,6 +168,21 @@ def _i10_changed(world: World) -> None:
     settled_days.i10_settled_once(world)
 
 
+def _i10_invented(world: World) -> None:
+    """Let a batch have been closed over an entry that no books hold."""
+    _write(world, "DROP TRIGGER settlement_lines_no_update")
+    number, lines = next(
+        (number, lines)
+        for number, lines in world.books.rows("SELECT batch, lines FROM settlement_lines")
+        if lines
+    )
+    line = encode_line(decode_line(lines[:LINE_BYTES])._replace(kind=RIDE, seq=999_999))
+    whole = (line + lines[LINE_BYTES:]).hex()
+    _write(world, f"UPDATE settlement_lines SET lines = x'{whole}' WHERE batch = {number}")
+    world.books.batches.clear()  # nobody saw it before
+    settled_days.i10_settled_once(world)
+
+
 def _i10_left_out(world: World) -> None:
     """Post taps and close no day after them."""
     for card in range(world.options.cards):
@@ -261,7 +277,8 @@ def _open_again(world: World) -> None:
 VIOLATIONS: dict[str, Callable[[World], None]] = {
     "I1": _i1, "I2": _i2, "I3": _i3, "I4": _i4, "I5": _i5, "I5 posted": _i5_posted, "I6": _i6,
     "I7": _i7, "I8": _i8, "I9": _i9, "I10": _i10, "I10 changed": _i10_changed,
-    "I10 left out": _i10_left_out, "I10 posted twice": _i10_posted_twice, "I11": _i11,
+    "I10 invented": _i10_invented, "I10 left out": _i10_left_out,
+    "I10 posted twice": _i10_posted_twice, "I11": _i11,
     "I12": _i12, "I12 gone": _i12_gone, "I12 believed": _i12_believed, "I13": _i13, "I14": _i14,
     "I15": _i15, "I16": _i16, "I16 written off": _i16_written_off,
 }  # fmt: skip
