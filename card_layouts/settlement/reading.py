@@ -10,33 +10,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from card_layouts.cards.card_layout import G
 from card_layouts.errors import LayoutError
-from card_layouts.fares.repeat import DIFFERENT, RATEABLE, SAME, UNRATED
-from card_layouts.records.entries import INTENT, TICKET
-from card_layouts.records.entries_service import CASH_SALE as SALE_LAYOUT
-from card_layouts.records.entries_tap import INTENT as INTENT_LAYOUT
+from card_layouts.fares.repeat import DIFFERENT, RATEABLE, UNRATED
+from card_layouts.records.entries import INTENT
 from card_layouts.settlement import batch as b
 from card_layouts.settlement import lines as ln
 from card_layouts.settlement.journeys import goes_on
 from card_layouts.settlement.lines import LINE_BYTES, Line, Slot
 from card_layouts.settlement.merkle import Tree
-from card_layouts.settlement.pricing import (
-    DAY_SECONDS,
-    Answer,
-    DayTerms,
-    candidates,
-    ride_answer,
-    sale_answer,
-)
+from card_layouts.settlement.pricing import DayTerms, candidates
 from card_layouts.settlement.shares import Leg
-from card_layouts.settlement.totals import (
-    Key,
-    Totals,
-    billed,
-    facts_of,
-    key_of,
-    other_facts,
-    ride_facts,
-)
+from card_layouts.settlement.totals import Totals, facts_of
+from card_layouts.settlement.worth import Worth, Worths
 
 if TYPE_CHECKING:
     from card_layouts.settlement.check import Checker
@@ -61,14 +45,14 @@ class Reading:
         self.checker = checker
         self.tariffs = tariffs
         self.terms = DayTerms(tariffs)
+        self.worths = Worths(self.terms)
         self.totals = Totals(self.terms, checker.pools)
         self.tree = Tree()
         self.here: dict[Slot, int] = {}  # new slots: their line's place
         self.forged: set[Slot] = set()
         self.unpriced = self.on_trust = self.unread = 0
-        self._answers: dict[tuple[int, bytes], Answer] = {}
         self._last: tuple = ()
-        self._going_on: list[tuple[Line, int, Key, Leg]] = []
+        self._going_on: list[tuple[Line, int, Worth]] = []
 
     def read(self, data: bytes) -> None:
         """Read every line; note what does not fit."""
@@ -136,53 +120,30 @@ class Reading:
             self.checker.replaced.setdefault(line.slot, []).append(was)
 
     def _add(self, line: Line, place: int) -> str:
-        facts = facts_of(line.type, line.facts)
-        answer = self._answer(line, facts.authority)
-        payer = answer.payer
-        key = key_of(facts, self.terms.day(facts.authority, facts.tariff, facts.seconds), payer)
-        owed = billed(facts, payer)
-        self.totals.add(key, line.sign, facts.charged, owed, facts.full)
+        worth = self.worths.of(line)
+        self.totals.add(worth.key, line.sign, worth.charged, worth.billed, worth.full)
         if line.leg != ln.NO_SLOT:
-            last = Leg(facts.operator, facts.charged + owed, line.facts)
-            self._going_on.append((line, place, key, last))
-        return self._price(line, answer)
+            self._going_on.append((line, place, worth))
+        return self._price(line)
 
     def split(self) -> None:
         """Divide the journeys, when all of their legs are known."""
-        for line, place, key, last in self._going_on:
-            legs, words = self._legs(line, last)
+        for line, place, worth in self._going_on:
+            legs, words = self._legs(line, worth.leg(line.facts))
             if words:
                 self.checker.find("%s: %s" % (name_of(place, line.slot), words))
             else:
-                self.totals.split(key, line.sign, legs)
+                self.totals.split(worth.key, line.sign, legs)
 
     def _take_other(self, line: Line) -> str:
-        facts = other_facts(line.facts)
-        payer = self.terms.payer(facts.authority, facts.tariff, facts.payer)
-        owed = billed(facts, payer)
-        key = key_of(facts, facts.seconds // DAY_SECONDS, payer)
-        self.totals.add(key, line.sign, facts.charged, owed, facts.full)
-        self.on_trust += facts.charged + owed
+        worth = self.worths.of(line)
+        self.totals.add(worth.key, line.sign, worth.charged, worth.billed, worth.full)
+        self.on_trust += worth.charged + worth.billed
         return "" if line.sign == 1 else "revenue of the books that does not count"
 
-    def _answer(self, line: Line, authority: int) -> Answer:
-        key = (line.type, line.facts)
-        found = self._answers.get(key)
-        if found is None:
-            if line.type == INTENT:
-                found = ride_answer(self.tariffs, authority, INTENT_LAYOUT.unpack(line.facts))
-            elif line.type == TICKET:
-                found = Answer(SAME, "")  # paid beforehand: it says who carried, not what it costs
-            else:
-                sale = SALE_LAYOUT.unpack(line.facts)
-                found = sale_answer(self.tariffs, sale)
-                if sale["void_of"]:
-                    found = found._replace(verdict=SAME)
-            self._answers[key] = found
-        return found
-
-    def _price(self, line: Line, answer: Answer) -> str:
+    def _price(self, line: Line) -> str:
         """Return what the tariff has against the line."""
+        answer = self.worths.answer(line.type, line.facts)
         if answer.verdict == DIFFERENT:
             return "the tariff does not price it so: " + _words_of(line)
         if answer.verdict == UNRATED:
@@ -219,10 +180,8 @@ class Reading:
             before, words = self._leg_before(at, facts, line.sign < 0)
             if before is None:
                 return [], words
-            found = ride_facts(before.facts)
-            payer = self._answer(line._replace(facts=before.facts), found.authority).payer
-            cents = found.charged + billed(found, payer)
-            legs.append(Leg(found.operator, cents, before.facts))
+            worth = self.worths.of(line._replace(facts=before.facts))
+            legs.append(worth.leg(before.facts))
             facts, at = before.facts, before.leg
         return legs[::-1], ""
 
