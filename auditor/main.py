@@ -57,15 +57,18 @@ def main(arguments: Sequence[str]) -> int:
         print(f"verify-settlement: {error}", file=sys.stderr)
         return 2
     differs = any(report.findings for report in reports)
+    waiting, again = checker.waiting()
     if options.json:
         found = {"agrees": not differs, "public": public.hex(), "edges": edges, "opened": compared,
-                 "waiting": checker.waiting()}  # fmt: skip
+                 "waiting": waiting, "to_come_again": again}  # fmt: skip
         print(json.dumps({**found, "batches": [_plain(report) for report in reports]}, indent=1))
     else:
         words = _words(reports, public, edges, compared)
-        if checker.waiting():
+        if waiting:
             # A later batch has them, or the newest ones were taken out of the folder.
-            words.insert(-1, f"{checker.waiting()} slots that edges carried are in no batch yet")
+            words.insert(-1, f"{waiting} slots that edges carried are in no batch yet")
+        if again:
+            words.insert(-1, f"{again} slots that edges carried the books do not hold again yet")
         print("\n".join(words))
     return int(differs)
 
@@ -121,6 +124,8 @@ def _report_words(report: Report) -> list[str]:
         f"batch {report.number}: service day {day_text(body['day'])}, closed at {closed},"
         f" {report.lines} lines of {len(body['devices'])} devices, root {body['root'].hex()[:16]}"
     ]
+    if report.put_back_to is not None:
+        lines.append(_put_back_words(report.put_back_to, report.number))
     said = body["sums"]
     lines.append(
         f"lines sum {money(report.sum)} = batch sum {money(said[1])} = REV movement"
@@ -146,6 +151,14 @@ def _report_words(report: Report) -> list[str]:
     return [*lines, f"and {more} more"] if more > 0 else lines
 
 
+def _put_back_words(last: int, number: int) -> str:
+    """Say which batches the books did not remember when they closed this one."""
+    to = f"the end of batch {last}" if last else "before their first batch"
+    first, newest = last + 1, number - 1
+    batches = f"batch {first}" if first == newest else f"batches {first} to {newest}"
+    return f"its books had been put back to {to}, and took over {batches} as they were signed"
+
+
 def _plain(report: Report) -> dict[str, Any]:
     return {
         "number": report.number,
@@ -155,6 +168,7 @@ def _plain(report: Report) -> dict[str, Any]:
         "on_trust": report.on_trust,
         "unread": report.unread,
         "forged": report.forged,
+        "put_back_to": report.put_back_to,
         "findings": report.findings,
         "batch": {name: _hexed(value) for name, value in report.body.items()},
     }

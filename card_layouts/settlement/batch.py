@@ -134,6 +134,11 @@ def encode_batch(body: bytes, signature: bytes) -> bytes:
 
 def open_batch(data: bytes, public: bytes) -> bytes:
     """Return the body of a batch file. Raises: LayoutError, SealError when it is not signed so."""
+    return split_batch(data, public)[0]
+
+
+def split_batch(data: bytes, public: bytes) -> tuple[bytes, bytes]:
+    """Return (body, signature) as `encode_batch` takes them; otherwise as `open_batch`."""
     found = cbor.decode(data)
     if not isinstance(found, list) or [type(part) for part in found] != [bytes] * 3:
         raise LayoutError("batch: wanted [body, key id, signature]")
@@ -142,4 +147,4 @@ def open_batch(data: bytes, public: bytes) -> bytes:
     if key_id != wanted:
         raise SealError("batch: signed by key %s, wanted %s" % (key_id.hex(), wanted.hex()))
     verify_native(public, batch_message(body), signature)
-    return body
+    return body, key_id + signature

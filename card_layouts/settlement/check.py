@@ -16,10 +16,11 @@ from card_layouts.settlement import batch as b
 from card_layouts.settlement.lines import Slot
 from card_layouts.settlement.passes import Pools
 from card_layouts.settlement.reading import Reading, Standing, name_of
+from card_layouts.settlement.remembered import Remembered
 from card_layouts.settlement.totals import (
     Totals,
 )
-from card_layouts.settlement.witness import Witness
+from card_layouts.settlement.witness import Held, Witness
 
 
 class Report(NamedTuple):
@@ -34,6 +35,9 @@ class Report(NamedTuple):
     unread: int  # slots that the ledger says nobody can open: its word too
     forged: int  # slots that it says a stolen key sealed: its word, until their blocks are opened
     findings: list[str]
+    # The last batch that its books remembered, where they had been put back from an older copy and
+    # took over those in between as they were signed; 0: they remembered none.
+    put_back_to: int | None = None
 
     @classmethod
     def unreadable(cls, number: int, words: str) -> Report:
@@ -51,10 +55,13 @@ class Checker:
         self.standing: dict[Slot, Standing] = {}
         self.replaced: dict[Slot, list[Standing]] = {}  # what was said of slots called forged
         self.pools = Pools()
+        # Batches that told of OTHER facts and count them still: restored books may take back those
+        # that they took over, however old. Beside what stands of slots it is little.
+        self.others: dict[bytes, list[int]] = {}
+        self.remembered = Remembered()
         self.before: b.Body | None = None
-        self._rows: dict[tuple[int, int], list[list[Any]]] = {}  # of a device, oldest first
+        self.number = 0
         self._previous = b""
-        self._number = 0
         self._findings: list[str] = []
 
     def foresee(self, batches: Iterable[bytes]) -> None:
@@ -63,17 +70,19 @@ class Checker:
 
     def check(self, data: bytes, lines: bytes) -> Report:
         """Check the next batch file and its lines. Raises: LayoutError, SealError: no batch."""
-        self._number += 1
+        self.number += 1
         body_bytes = b.open_batch(data, self.public)
         body = b.decode_body(body_bytes)
         self._findings = []
-        self._check_order(body)
+        put_back_to = self._check_order(body)
         tariffs = self._tariffs(body)
         reading = Reading(self, body, tariffs)
         reading.read(lines)
         for row in body["devices"]:
             self._check_device(row, reading, b.EARNING[body["schema"]])
         self._check_named(body, reading.here)
+        if put_back_to is not None:
+            self._check_held(body)
         reading.split()
         if reading.tree.root() != body["root"] or reading.tree.count != body["lines"]:
             self.find(
@@ -83,37 +92,59 @@ class Checker:
             )  # fmt: skip
         self._check_totals(body, reading.totals)
         self.pools.add(reading.totals.paid().items(), reading.totals.taps().items())
+        self.remembered.add(body)
         self.before, self._previous = body, b.body_hash(body_bytes)
         return Report(
             body["number"], body, reading.tree.count, reading.totals.sum(), reading.unpriced,
             reading.on_trust, reading.unread, len(reading.forged), self._findings,
+            put_back_to,
         )  # fmt: skip
 
     def end(self) -> list[str]:
-        """Return what is missing after the last batch: devices that no batch names."""
+        """Return what is missing after the last batch: devices that it does not name."""
         rows = self.before["devices"] if self.before else []
         unnamed = self.witness.devices() - {(row[0], row[1]) for row in rows}
-        return ["device %d epoch %d: edges carried its slots, no batch names it" % name
-                for name in sorted(unnamed)]  # fmt: skip
+        words = "device %d epoch %d: edges carried its slots, the last batch does not name it"
+        return [words % name for name in sorted(unnamed)]
 
-    def waiting(self) -> int:
-        """Return how many slots that could earn edges carried and no batch has told of."""
-        return sum(name not in self.standing for name in self.witness.names())
+    def waiting(self) -> tuple[int, int]:
+        """Return how many slots that could earn edges carried and no batch has told of yet.
+
+        And how many were told of and are to come again, since the books were put back.
+        """
+        held, new, again = self.held(), 0, 0
+        for slot in self.witness.names():
+            if slot not in self.standing:
+                new += 1
+            elif not held.has(slot):
+                again += 1
+        return new, again
+
+    def held(self) -> Held:
+        """Return what the books held when the last batch was closed."""
+        return Held(self.before["devices"] if self.before else [])
 
     def find(self, words: str) -> None:
         """Note a finding."""
         self._findings.append(words)
 
-    def _check_order(self, body: b.Body) -> None:
+    def _check_order(self, body: b.Body) -> int | None:
+        """Return the batch that it goes on from, where that is not the one before it."""
         wanted = self.before["number"] + 1 if self.before else 1
         if body["number"] != wanted:
             self.find("batch %d follows, wanted batch %d" % (body["number"], wanted))
         if body["previous"] != self._previous:
             self.find("it follows another batch than the one before it here")
-        if self.before:
-            for now, then in zip(body["ranges"], self.before["ranges"]):
-                if now[0] != then[1] + 1:
-                    self.find("it begins at row %d, the one before ended at %d" % (now[0], then[1]))
+        firsts = [first for first, _ in body["ranges"]]
+        last = self.remembered.ended_before(firsts)
+        if last is None:
+            for first, end in zip(firsts, self.remembered.ends):
+                if first != end + 1:
+                    self.find("it begins at row %d, the one before ended at %d" % (first, end))
+        elif last != self.remembered.last:
+            self.remembered.put_back(last)
+            return last
+        return None
 
     def _tariffs(self, body: b.Body) -> dict[tuple[int, int], Tariff]:
         found = {}
@@ -135,19 +166,20 @@ class Checker:
         """Compare what the edges carried of a device with what the batch says of it."""
         device, epoch = row[:2]
         here, forged = reading.here, reading.forged
-        rows = self._rows.setdefault((device, epoch), [])
-        before = self._row_before(device, epoch)
-        for words in self.witness.check_chain(row, rows, self._number):
+        rows = self.remembered.rows.setdefault((device, epoch), [])
+        before = rows[-1] if rows else None
+        since = self.remembered.last + 1
+        for words in self.witness.check_chain(row, rows, since, self.number):
             self.find(words)
         rows.append(row)
         replaced = {slot[2] for slot in forged if slot[:2] == (device, epoch)}
-        for seq in self.witness.absent(row, self._number, replaced):
+        for seq in self.witness.absent(row, self.number, replaced):
             self.find("device %d epoch %d seq %d: called forged, and no edge carried the slot that"
                       " has its number" % (device, epoch, seq))  # fmt: skip
         told = {slot[2]: place for slot, place in here.items() if slot[:2] == (device, epoch)}
         missing = [
             seq
-            for seq in sorted(self.witness.earning(row, before, self._number, replaced, kinds))
+            for seq in sorted(self.witness.earning(row, before, self.number, replaced, kinds))
             if (device, epoch, seq) not in self.standing
         ]
         for low, high in _runs(missing):
@@ -157,7 +189,7 @@ class Checker:
             self.find("device %d epoch %d seq %s: %d slots without a line, wanted at leaf %d"
                       % (device, epoch, _span(low, high), several, leaf))  # fmt: skip
         for seq in sorted(told):
-            if self.witness.slot(device, epoch, seq, self._number) is None:
+            if self.witness.slot(device, epoch, seq, self.number) is None:
                 slot = (device, epoch, seq)
                 self.find("%s: no edge carried such a slot" % name_of(told[seq], slot))
 
@@ -167,9 +199,13 @@ class Checker:
             if slot[:2] not in named:
                 self.find("%s: the batch names no such device" % name_of(place, slot))
 
-    def _row_before(self, device: int, epoch: int) -> list[Any] | None:
-        rows = self.before["devices"] if self.before else []
-        return next((row for row in rows if row[:2] == [device, epoch]), None)
+    def _check_held(self, body: b.Body) -> None:
+        """Find what books that were put back let count although they do not hold it any more."""
+        held = Held(body["devices"])
+        counted = (slot for slot, standing in self.standing.items() if standing.sign)
+        for slot in sorted(slot for slot in counted if not held.has(slot)):
+            self.find("device %d epoch %d seq %d: its line counts, and the books that were put back"
+                      " do not hold it" % slot)  # fmt: skip
 
     def _check_totals(self, body: b.Body, totals: Totals) -> None:
         found = totals.figures()

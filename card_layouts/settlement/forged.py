@@ -68,11 +68,11 @@ class Forgeries:
         left = self.left(slot, carried)
         return [one for one in carried if one not in left]
 
-    def first_held(self, device: tuple[int, int], batch: int) -> int | None:
-        """Return the lowest seq of a device that `batch` takes from a slot that had it."""
+    def first_held(self, device: tuple[int, int], since: int, batch: int) -> int | None:
+        """Return the lowest seq of a device that `since`..`batch` take from a slot that had it."""
         return min(
             (slot[2] for slot, called in self._called.items()
-             if slot[:2] == device and any(c.batch == batch and c.held for c in called)),
+             if slot[:2] == device and any(since <= c.batch <= batch and c.held for c in called)),
             default=None,
         )  # fmt: skip
 

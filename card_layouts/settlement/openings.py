@@ -29,6 +29,7 @@ from card_layouts.settlement import lines as ln
 from card_layouts.settlement.check import Checker
 from card_layouts.settlement.ciphertext import slot_names
 from card_layouts.settlement.reading import Standing
+from card_layouts.settlement.witness import Held
 
 Opening = tuple[int, int, int, bytes, bytes]  # device, epoch, seq, K_enc, K_mac
 KINDS = [int, int, int, bytes, bytes]
@@ -62,7 +63,7 @@ def open_slot(slot: bytes, k_enc: bytes, k_mac: bytes) -> bytes | None:
 
 def check_openings(checker: Checker, rows: Sequence[Opening]) -> tuple[int, list[str]]:
     """Return (slots compared with their lines, findings), after all batches were checked."""
-    compared, findings = 0, []
+    compared, findings, held = 0, [], checker.held()
     for device, epoch, seq, k_enc, k_mac in rows:
         name = "device %d epoch %d seq" % (device, epoch)
         opened, first = False, None
@@ -77,7 +78,7 @@ def check_openings(checker: Checker, rows: Sequence[Opening]) -> tuple[int, list
             if slot is None or payload is None:
                 continue
             opened = opened or at == seq
-            told, words = _compare(checker, slot, payload)
+            told, words = _compare(checker, slot, payload, held)
             compared += told
             if words:
                 findings.append("%s %d: %s" % (name, at, words))
@@ -91,7 +92,7 @@ def _is_of_its_block(checker: Checker, slot: ln.Slot, k_enc: bytes, k_mac: bytes
     return any(open_slot(one, k_enc, k_mac) for one in checker.witness.forged(*slot))
 
 
-def _compare(checker: Checker, slot: bytes, payload: bytes) -> tuple[int, str]:
+def _compare(checker: Checker, slot: bytes, payload: bytes, held: Held) -> tuple[int, str]:
     """Return (1 if there is a line to compare with, what differs or "")."""
     kind, device, epoch, seq = slot_names(slot)
     if kind in ln.EARNING:
@@ -104,8 +105,8 @@ def _compare(checker: Checker, slot: bytes, payload: bytes) -> tuple[int, str]:
         return 0, ""
     of = OUTCOME_LAYOUT.get(payload, "of")
     standing = checker.standing.get((device, epoch, of))
-    if standing is None:
-        return 0, ""
+    if standing is None or not (held.has((device, epoch, of)) and held.has((device, epoch, seq))):
+        return 0, ""  # the books do not have both yet, or not again since they were put back
     return 1, _against(standing, OUTCOME_LAYOUT.get(payload, "outcome"), of)
 
 

@@ -138,8 +138,15 @@ class Reading:
     def _take_other(self, line: Line) -> str:
         worth = self.worths.of(line)
         self.totals.add(worth.key, line.sign, worth.charged, worth.billed, worth.full)
-        self.on_trust += worth.charged + worth.billed
-        return "" if line.sign == 1 else "revenue of the books that does not count"
+        self.on_trust += line.sign * (worth.charged + worth.billed)
+        told = self.checker.others.setdefault(line.facts, [])
+        if line.sign == 1:
+            told.append(self.checker.number)
+        elif line.sign and told and told[-1] > self.checker.remembered.last:
+            told.pop()  # a batch told of it that these books took over: they do not hold it
+        else:
+            return "revenue of the books that does not count"
+        return ""
 
     def _price(self, line: Line) -> str:
         """Return what the tariff has against the line."""

@@ -14,7 +14,7 @@ from card_layouts.records.chain import chain_next, chain_start
 from card_layouts.records.slot import check_crc
 from card_layouts.settlement.ciphertext import Run, slot_names
 from card_layouts.settlement.forged import Forgeries
-from card_layouts.settlement.lines import EARNING
+from card_layouts.settlement.lines import EARNING, Slot
 
 Device = tuple[int, int]  # device, epoch
 Row = list[Any]  # of a batch's devices: device, epoch, seq, H, held
@@ -71,10 +71,13 @@ class Witness:
             if (slot := self.slot(*name, seq)) and slot_names(slot)[0] in EARNING
         )
 
-    def check_chain(self, row: Row, rows_before: Sequence[Row], batch: int) -> Iterator[str]:
+    def check_chain(
+        self, row: Row, rows_before: Sequence[Row], since: int, batch: int
+    ) -> Iterator[str]:
         """Yield what does not fit between the carried slots and H in a batch's row of a device.
 
-        `rows_before` are those of the batches before, oldest first.
+        `rows_before` are those of the batches that it goes on from, oldest first; `since` is the
+        number after the newest of them.
         """
         device, epoch, seq, chain, _ = row
         name = "device %d epoch %d" % (device, epoch)
@@ -87,7 +90,7 @@ class Witness:
             yield "%s: stood at seq %d in the batch before, at %d now" % (name, stood, seq)
             return
         # From where a slot was replaced on H is another one.
-        changed = self.forgeries.first_held((device, epoch), batch)
+        changed = self.forgeries.first_held((device, epoch), since, batch)
         whole = [old for old in rows_before if changed is None or old[2] < changed]
         at, found = self._start(row, whole[-1] if whole else None)
         if found is None:
@@ -143,6 +146,17 @@ class Witness:
         if first > row[2] or self._before[name].get(first, start) != start:
             return min(first - 1, row[2]), None
         return first - 1, start
+
+
+class Held:
+    """The slots that a batch's rows of devices say are held."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._devices = {(row[0], row[1]): _Covered(row) for row in rows}
+
+    def has(self, slot: Slot) -> bool:
+        device = self._devices.get(slot[:2])
+        return device is not None and device.has(slot[2])
 
 
 class _Covered:

@@ -35,7 +35,6 @@ from card_layouts.settlement.batch import encode_batch, encode_body
 from card_layouts.settlement.check import Checker
 from card_layouts.settlement.ciphertext import read_runs, write_run
 from card_layouts.settlement.lines import LINE_BYTES
-from card_layouts.settlement.merkle import Tree
 from card_layouts.settlement.reading import Reading
 from card_layouts.settlement.witness import Witness
 from simulator.demo.system import TARIFFS, TOWN_FEED
@@ -228,15 +227,20 @@ def dishonest(world, records, signed=True, **changes):
     lines = b"".join(records)
     if not signed:
         return encode_batch(closed.body, closed.signature), lines
-    checker = world.checker()
-    reading = Reading(checker, closed.values, world.tariffs)
-    reading.read(lines)
+    return signed_anew(world, world.checker(), closed.values, records, **changes)
+
+
+def signed_anew(world, checker, values, records, **changes):
+    """Return (batch file, lines) that say these lines behind what `checker` has read; it is spent.
+
+    Root, totals and sums are those of the lines.
+    """
+    reading = Reading(checker, values, world.tariffs)
+    reading.read(b"".join(records))
     reading.split()
-    tree = Tree()
-    for record in records:
-        tree.add(record)
     total = reading.totals.sum()
-    values = {**closed.values, **reading.totals.figures(), "root": tree.root(),
-              "lines": tree.count, "sums": [total, total, total, 0], **changes}  # fmt: skip
+    values = {**values, **reading.totals.figures(), "root": reading.tree.root(),
+              "lines": reading.tree.count, "sums": [total, total, total, 0], **changes}  # fmt: skip
     body = encode_body(values)
-    return encode_batch(body, world.keyring.sign("settlement", [body])[0]), lines
+    # A ledger whose key signs whatever it is given.
+    return encode_batch(body, world.keyring.signing.settlement(body)), b"".join(records)
