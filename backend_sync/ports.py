@@ -90,7 +90,9 @@ class Keyring(Protocol):
         "openings": {"slots": [slot 128 B ...]} -> [(K_enc, K_mac) of its block, or None ...]
         "publics": {} -> [(key_id 4 B, public 32 B) ...] of ledger and authorities
         "incarnation": {}, or how far the books are: {"ledger", "seal", "head"} in hex -> int
-        Raises: KeyringRefused naming what is missing.
+        "settled": {"batches": [[number, SHA-256 of the body] ...]}, settled batches that stand in
+        the books -> every one that was ever said so, in order
+        Raises: KeyringRefused naming what is missing, or a batch of another content than was said.
         """
 
     def sign(self, kind: str, items: Sequence[Any]) -> list[bytes]:
@@ -100,7 +102,8 @@ class Keyring(Protocol):
         missing) -> [one acknowledgement batch, n x 64 | key id 4 | signature 64].
         "manifest": [(device, MANIFEST value dict) ...] -> one envelope for each.
         "settlement": [body of a closed batch ...] -> key id 4 | signature 64 for each.
-        Raises: KeyringRefused for an unknown device, epoch, kind or authority.
+        Raises: KeyringRefused for an unknown device, epoch, kind or authority, and for a batch
+        that contradicts one that "settled" said.
         """
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from backend_sync.keyring.action_keys import ActionKeys
+from backend_sync.keyring.batches import Batches
 from backend_sync.keyring.provision import SELLERS
 from backend_sync.keyring.register import ActionLease, Device, Register
 from backend_sync.keyring.signing import Signing
@@ -46,6 +47,7 @@ class Assembly:
         self.masters = masters
         self.aid = aid
         self.action_keys = ActionKeys(register, signing.root, random_bytes)
+        self.batches = Batches(register)
         self.kinds = {
             "hotlist": self.hotlist,
             "overlay": self.overlay,
@@ -58,6 +60,7 @@ class Assembly:
             "devices": self.devices,
             "publics": lambda request: self.signing.publics(),
             "incarnation": self.incarnation,
+            "settled": self.settled,
         }
 
     def make(self, kind: str, request: Mapping[str, Any]) -> Any:
@@ -83,6 +86,15 @@ class Assembly:
                 raise KeyringRefused("assemble incarnation: wanted ledger and head in hex digits")
             self.register.see_ledger(ledger, seal, head)
         return self.register.incarnation()
+
+    def settled(self, request: Mapping[str, Any]) -> list[list[Any]]:
+        """Return [number, SHA-256 of the body] of every batch given out, in order.
+
+        {"batches": [[number, SHA-256], ...]} are those that stand in the books from now on.
+        Raises: KeyringRefused when one of them was given out with another content.
+        """
+        self.batches.remember(request["batches"])
+        return [list(given) for given in self.batches.known().items()]
 
     def hotlist(self, request: Mapping[str, Any]) -> bytes:
         """Return a base: {"version", "authority", "entries": [(P_L, g, action)], "width"}."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from backend_sync.keyring.local import LocalKeyring
 from backend_sync.ports import KeyringRefused, Question, Run
+from card_layouts.settlement.batch import HASH_BYTES
 
 SLOTS_MAX = 50_000  # in one request: ten groups of the ledger
 ITEMS_MAX = 1_000_000
@@ -29,6 +30,8 @@ class Calls:
             return self.keyring.recompute(_questions(arguments))
         if call == "assemble":
             kind, request = _kind_and(call, arguments, dict)
+            if kind == "settled":
+                _settled(request.get("batches"))
             return self.keyring.assemble(kind, request)
         if call == "sign":
             kind, items = _kind_and(call, arguments, list)
@@ -68,6 +71,17 @@ def _record(place: str, found: Any) -> tuple[int, int, bytes]:
     if len(_list(place, found)) != 3:
         raise KeyringRefused(f"{place}: {len(found)} parts, wanted (device, epoch, first 36 bytes)")
     return _number(place, found[0]), _number(place, found[1]), _bytes(place, found[2])
+
+
+def _settled(batches: Any) -> None:
+    for index, row in enumerate(_list("assemble.settled.batches", batches)):
+        place = f"assemble.settled.batches[{index}]"
+        if len(_list(place, row)) != 2:
+            raise KeyringRefused(f"{place}: {len(row)} parts, wanted (number, SHA-256)")
+        if not _number(place, row[0]):
+            raise KeyringRefused(f"{place}: batch 0, wanted 1 or more")
+        if len(_bytes(place, row[1])) != HASH_BYTES:
+            raise KeyringRefused(f"{place}: hash of {len(row[1])} bytes, wanted {HASH_BYTES}")
 
 
 def _items(kind: str, items: list[Any]) -> list[Any]:

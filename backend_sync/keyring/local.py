@@ -87,7 +87,7 @@ class LocalKeyring:
         if kind == "manifest":
             return [self._envelope(device, values) for device, values in items]
         if kind == "settlement":
-            return [self.signing.settlement(body) for body in items]
+            return [self._settlement(body) for body in items]
         raise KeyringRefused(f"sign: kind {kind!r}, wanted ack, manifest or settlement")
 
     # What only the keyring's operator does
@@ -196,6 +196,10 @@ class LocalKeyring:
             raise KeyringRefused(f"manifest: device {device} was never provisioned")
         identity = self.assembly.active(newest.device, newest.epoch)
         return self.signing.envelope(identity.device, identity.epoch, values)
+
+    def _settlement(self, body: bytes) -> bytes:
+        self.assembly.batches.check(body)
+        return self.signing.settlement(body)
 
     def _save_checkpoints(self) -> None:
         rows = self.block_keys.unsaved()

@@ -11,7 +11,7 @@ import shutil
 import signal
 import sqlite3
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -90,10 +90,15 @@ def _parser() -> argparse.ArgumentParser:
     certificate.add_argument("--from", dest="first", metavar="YYYY-MM-DD", help="default today")
     asking.add_options(certificate, proposal=True)
 
-    _command(commands, "status", _status, "count cards and devices")
+    _command(commands, "status", _status, "count cards and devices; the last batch given out")
     words = "the ledger was restored or begun anew: all sends again"
     restored = _command(commands, "restored", _restored, words)
     asking.add_options(restored, proposal=True)
+    words = "sign other batches of numbers that were given out: for when nobody has those any more"
+    forget = _command(commands, "forget-batches", _forget_batches, words)
+    forget.add_argument("--from", dest="first", type=asking.number, required=True, metavar="N",
+                        help="the first to forget; all after it are forgotten too")  # fmt: skip
+    asking.add_options(forget, proposal=True)
     _command(commands, "uses", _uses, "who used keys by hand, and who agreed, as JSON lines")
     refuse = _command(commands, "refuse", _refuse, "sign nothing more for a device")
     refuse.add_argument("device", type=asking.number)
@@ -201,6 +206,7 @@ def _status(options: argparse.Namespace) -> int:
             "incarnation": keyring.register.incarnation(),
             "generations": sorted(keyring.keys.masters),
             "authorities": sorted(keyring.keys.authority_seeds),
+            "last_batch": _last_batch(keyring),
             "publics": [public.hex() for _, public in keyring.assemble("publics", {})],
         }
     print(json.dumps(status))
@@ -212,6 +218,36 @@ def _restored(options: argparse.Namespace) -> int:
         _use(options, keyring, f"incarnation after {keyring.register.incarnation()}", 0)
         print(f"keyring: incarnation {keyring.restored()}")
     return 0
+
+
+def _last_batch(keyring: LocalKeyring) -> dict[str, int | str] | None:
+    known = keyring.assembly.batches.known()
+    if not known:
+        return None
+    number, digest = known.popitem()
+    return {"number": number, "sha256": digest.hex()}
+
+
+def _forget_batches(options: argparse.Namespace) -> int:
+    with closing(LocalKeyring(options.folder)) as keyring:
+        batches = keyring.assembly.batches
+        found = _known_from(options.first, batches.known())
+        _use(options, keyring, f"forget batches {min(found)} to {max(found)}", 0)
+        batches.forget(options.first)
+    for number, digest in found.items():
+        print(f"keyring: forgot batch {number} {digest.hex()[:8]}")
+    return 0
+
+
+def _known_from(first: int, known: Mapping[int, bytes]) -> dict[int, bytes]:
+    """Return the batches numbered from `first` on. Raises: KeyringRefused when there are none."""
+    if first < 1:
+        raise KeyringRefused(f"--from {first}: wanted the number of a batch, 1 or more")
+    found = {number: digest for number, digest in known.items() if number >= first}
+    if not found:
+        held = f"{min(known)} to {max(known)} are" if known else "none at all is"
+        raise KeyringRefused(f"--from {first}: no batch from there on is known; {held}")
+    return found
 
 
 def _refuse(options: argparse.Namespace) -> int:

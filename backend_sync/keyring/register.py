@@ -1,4 +1,4 @@
-"""The keyring's own database: issued cards, provisioned devices, the ledger's incarnation.
+"""The keyring's own database: issued cards, provisioned devices, batches, the incarnation.
 
 Here and nowhere else inland a UID stands beside a pseudonym. One process and one connection per
 file (decision D20). It must not know keys. Source: decisions D1, D11, D16, D20; card-bits.md ISSUE.
@@ -46,6 +46,10 @@ CREATE TABLE IF NOT EXISTS ledger_head (
     seal INTEGER NOT NULL,
     head TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS given_batch (
+    number INTEGER PRIMARY KEY,
+    sha256 BLOB NOT NULL
+);
 CREATE TABLE IF NOT EXISTS action_lease (
     device INTEGER NOT NULL,
     epoch INTEGER NOT NULL,
@@ -113,7 +117,7 @@ class Register:
         Raises: KeyringRefused when a card is there with another serial, or another card with its
         serial, and enters none of them.
         """
-        with self._all_or_nothing():
+        with self.all_or_nothing():
             self.database.executemany(
                 "INSERT INTO card VALUES (?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (pseudonym) DO UPDATE SET generation = excluded.generation,"
@@ -124,7 +128,7 @@ class Register:
             self._check_entered(cards)
 
     @contextmanager
-    def _all_or_nothing(self) -> Iterator[None]:
+    def all_or_nothing(self) -> Iterator[None]:
         """Do what is inside in one transaction; after any error nothing of it remains."""
         self.database.execute("BEGIN IMMEDIATE")
         try:
@@ -214,7 +218,7 @@ class Register:
 
     def keep_state(self, values: Mapping[str, int]) -> None:
         """Keep numbers by name, all of them or none."""
-        with self._all_or_nothing():
+        with self.all_or_nothing():
             self._keep_state(values)
 
     def _keep_state(self, values: Mapping[str, int]) -> None:
@@ -230,7 +234,7 @@ class Register:
 
         `chain` are the state's numbers of another chain of K_act: all of it, or nothing.
         """
-        with self._all_or_nothing():
+        with self.all_or_nothing():
             self.database.execute("UPDATE state SET value = value + 1 WHERE name = 'incarnation'")
             self.database.execute("DELETE FROM ledger_head")
             self._keep_state(chain)
@@ -299,7 +303,7 @@ class Register:
 
     def save_checkpoints(self, rows: Sequence[tuple[int, int, int, bytes]]) -> None:
         """Remember where forward keys stand; losing these costs time, never an entry."""
-        with self._all_or_nothing():
+        with self.all_or_nothing():
             self.database.executemany(
                 "INSERT INTO checkpoint VALUES (?, ?, ?, ?) ON CONFLICT (device, epoch) DO UPDATE"
                 " SET ordinal = excluded.ordinal, wrapped = excluded.wrapped"

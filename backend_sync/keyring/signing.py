@@ -17,7 +17,7 @@ from card_layouts.crypto.kdf import device_key, device_label
 from card_layouts.errors import LayoutError, RangeError
 from card_layouts.packages.ack import seal_ack
 from card_layouts.packages.manifest import MANIFEST, MANIFEST_LAYOUT, manifest_message
-from card_layouts.settlement.batch import batch_message, decode_body
+from card_layouts.settlement.batch import batch_message
 from card_layouts.tickets.single import (
     CERTIFICATE,
     CERTIFICATE_LAYOUT,
@@ -94,11 +94,7 @@ class Signing:
             ) from None
 
     def settlement(self, body: bytes) -> bytes:
-        """Return key id | signature, 68 bytes, for a closed batch. Raises: KeyringRefused."""
-        try:
-            decode_body(body)
-        except LayoutError as error:
-            raise KeyringRefused(f"settlement: {error}") from None
+        """Return key id | signature, 68 bytes, for a closed batch that `Batches` has checked."""
         return self.ledger.key_id + self.ledger.sign(batch_message(body))
 
     def envelope(self, device: int, epoch: int, values: Mapping[str, Any]) -> bytes:

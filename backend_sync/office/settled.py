@@ -81,12 +81,14 @@ def waiting(database: Database) -> Waiting:
 
 
 def verify_folder(place: Place) -> bytes:
-    """Return the folder that `tornello verify-settlement` checks, as a zip."""
-    with place.turn, closing(place.keyring()) as keyring:
-        public = keyring.assemble("publics", {})[0][1]
+    """Return the folder that `tornello verify-settlement` checks, as a zip.
+
+    Raises: as `given_batches`.
+    """
     out = io.BytesIO()
-    with place.books() as database, TemporaryDirectory() as folder:
-        export(database, Path(folder), public, read_packages(place.tariffs))
+    with TemporaryDirectory() as folder:
+        with place.turn, closing(place.keyring()) as keyring, place.books() as database:
+            export(database, Path(folder), keyring, read_packages(place.tariffs))
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
             for path in sorted(Path(folder).rglob("*")):
                 if path.is_file():

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from backend_sync.ledger.ledger import Ledger
-from backend_sync.settlement.close import newest
 from backend_sync.settlement.dues import Due, outstanding
 from backend_sync.settlement.export import write
+from backend_sync.settlement.given_out import given_batches
 from backend_sync.settlement.parties import Party
 from backend_sync.settlement.payments import EURO, Order, collection, payment
 from backend_sync.settlement.tables import bank_lines, bank_orders
@@ -42,14 +42,15 @@ def order(
 ) -> tuple[list[tuple[int, str, int, int]], list[LeftOut]]:
     """Order everything outstanding; return ([(order, kind, authority, cents)], what is left out).
 
-    Raises: BankRefused when SEPA does not know the currency.
+    Raises: BankRefused when SEPA does not know the currency; as `given_batches` when the books were
+    put back from an older copy: what they forgot may have been paid.
     """
     if ledger.currency != EURO:
         raise BankRefused(f"SEPA pays in EUR only, the books are in {ledger.currency}: use the CSV")
     made: list[tuple[int, str, int, int]] = []
     with ledger.books():
         database = ledger.database
-        closed = newest(database)
+        batches = given_batches(database, ledger.keyring)
         dues = outstanding(database)
         left_out = [LeftOut(*due, _why_not(due, parties)) for due in dues]
         left_out = [row for row in left_out if row.why]
@@ -60,9 +61,9 @@ def order(
             for area in sorted({due.authority for due in dues}):
                 mine = [due for due in dues if due.authority == area and due not in refused
                         and due.cents * sign > 0 and not _comes_by_itself(due)]  # fmt: skip
-                if mine and closed:
+                if mine and batches:
                     number = database.next_id(bank_orders)
-                    head = Order(number, area, closed.number, now, today)
+                    head = Order(number, area, batches[-1].number, now, today)
                     made.append(_keep(database, kind, head, mine, make, parties))
     return made, left_out
 

@@ -6,13 +6,15 @@ A batch that does not explain every cent that moved on REV is not closed.
 Source: trust.md I10; decisions D3, D25; X-1, X-2, X-12; W-23, W-41, W-59, W-77, W-91.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from backend_sync.ledger.ledger import Ledger
-from backend_sync.settlement.bookings import Moved, book
+from backend_sync.ports import Keyring
+from backend_sync.settlement.bookings import book, moved_of
 from backend_sync.settlement.gather import Gathered, Gatherer, Window
+from backend_sync.settlement.net import Net
 from backend_sync.settlement.pass_book import PassBook
 from backend_sync.settlement.tables import (
     LINES_A_ROW,
@@ -20,6 +22,7 @@ from backend_sync.settlement.tables import (
     settlement_legs,
     settlement_lines,
 )
+from backend_sync.settlement.told import Told
 from backend_sync.storage.database import Database
 from card_layouts.settlement.batch import SCHEMA, body_hash, decode_body, encode_body
 from card_layouts.settlement.lines import encode_line
@@ -51,21 +54,42 @@ class Closed(NamedTuple):
 def close_day(ledger: Ledger, day: int, hashes: Hashes) -> Closed:
     """Close service day `day` (days since 2020) with all that came before; return its batch.
 
-    Raises: SettlementError when cents are left over; KeyringError when nobody signs.
+    Raises: SettlementError when cents are left over; KeyringError when nobody signs, or when the
+    books forgot a batch of that number.
     """
+    closed = _close(ledger, day, hashes)
+    fix_batches(ledger.keyring, [closed])
+    return closed
+
+
+def fix_batches(keyring: Keyring, batches: Sequence[Closed]) -> dict[int, bytes]:
+    """Let the keyring remember batches of the books: it signs no others of their numbers.
+
+    Return {number: SHA-256 of the body} of all that it remembers.
+
+    Only what is committed: before that a kill may let the books close with other contents.
+    Raises: KeyringRefused when one was given out with another content.
+    """
+    given = [[closed.number, body_hash(closed.body)] for closed in batches]
+    return dict(keyring.assemble("settled", {"batches": given}))
+
+
+def _close(ledger: Ledger, day: int, hashes: Hashes) -> Closed:
     with ledger.books() as books:
         database = ledger.database
         before = newest(database)
         if before is not None and before.values["day"] >= day:
             return closed_on(database, day)
-        window = _window(database)
-        pools = PassBook(database)
-        totals = Totals(ledger.rerater.terms, pools)
-        gatherer = Gatherer(database, window, ledger.rerater.terms)
+        window, terms = window_of(database), ledger.rerater.terms
+        pools, told = PassBook(database), Told(database, terms)
+        totals = Totals(terms, pools)
+        gatherer = Gatherer(database, window, terms, told)
         number = 1 if before is None else before.number + 1
-        tree = _write_lines(database, gatherer, totals, number)
+        lines = Net(told, window, gatherer.journeys).lines(gatherer.lines())
+        tree = write_lines(database, number, _added(totals, lines))
         database.insert(settlement_legs, gatherer.journeys.named())
-        moved = book(books, gatherer, totals, number)
+        moved = moved_of(database, window, told.bodies)
+        book(books, totals, moved.loads, number)
         pools.write(number, totals)
         books.write()
         window = window._replace(postings=(window.postings[0], _last(database, "postings")))
@@ -81,11 +105,11 @@ def close_day(ledger: Ledger, day: int, hashes: Hashes) -> Closed:
             "devices": _devices(database),
             "lines": tree.count,
             "root": tree.root(),
-            "sums": _sums(database, window, totals),
+            "sums": _sums(database, window, totals, told),
             **totals.figures(),
             **moved._asdict(),
         }
-        return _write(ledger, values, window, moved)
+        return _write(ledger, values, window)
 
 
 def refuse_future(day: int, now: int) -> None:
@@ -151,7 +175,8 @@ def _batches(database: Database, where: str, values: tuple[int, ...] = ()) -> li
     return [Closed(row[0], False, bytes(row[1]), bytes(row[2])) for row in rows]
 
 
-def _window(database: Database) -> Window:
+def window_of(database: Database) -> Window:
+    """Return the rows of each book that came since its last batch."""
     names = ", ".join(f"{name}_last" for name in BOOKS)
     rows = database.rows(f"SELECT {names} FROM settlement_batches ORDER BY id DESC LIMIT 1")
     before = rows[0] if rows else (0,) * len(BOOKS)
@@ -164,12 +189,10 @@ def _last(database: Database, table: str) -> int:
     return int(database.value(f"SELECT coalesce(max(id), 0) FROM {table}"))
 
 
-def _write_lines(database: Database, gatherer: Gatherer, totals: Totals, number: int) -> Tree:
-    """Write all lines and add them up; return their tree."""
+def write_lines(database: Database, number: int, lines: Iterable[bytes]) -> Tree:
+    """Write the lines of a batch; return their tree."""
     tree, waiting, row = Tree(), [], database.next_id(settlement_lines)
-    for gathered in gatherer.lines():
-        _add(totals, gathered)
-        data = encode_line(gathered.line)
+    for data in lines:
         tree.add(data)
         waiting.append(data)
         if len(waiting) == LINES_A_ROW:
@@ -182,12 +205,14 @@ def _write_lines(database: Database, gatherer: Gatherer, totals: Totals, number:
     return tree
 
 
-def _add(totals: Totals, gathered: Gathered) -> None:
-    sign, key = gathered.line.sign, gathered.key
-    if sign and key is not None:
-        totals.add(key, sign, gathered.charged, gathered.billed, gathered.full)
-        if gathered.legs:
-            totals.split(key, sign, gathered.legs)
+def _added(totals: Totals, lines: Iterable[Gathered]) -> Iterator[bytes]:
+    """Yield the bytes of each line, and add it up."""
+    for line, key, charged, billed, full, legs in lines:
+        if line.sign and key is not None:
+            totals.add(key, line.sign, charged, billed, full)
+            if legs:
+                totals.split(key, line.sign, legs)
+        yield encode_line(line)
 
 
 def _tariffs(totals: Totals, hashes: Hashes) -> list[list[Any]]:
@@ -202,14 +227,18 @@ def _devices(database: Database) -> list[list[Any]]:
     return [[row[0], row[1], row[2], bytes(row[3]), row[4]] for row in rows]
 
 
-def _sums(database: Database, window: Window, totals: Totals) -> list[int]:
-    """Return [lines, operators, movement of REV before tax, unassigned]."""
+def _sums(database: Database, window: Window, totals: Totals, told: Told) -> list[int]:
+    """Return [lines, operators, movement of REV before tax, unassigned].
+
+    What adopted batches told of that movement is theirs.
+    """
     operators = sum(int(row[6]) for row in totals.figures()["operators"])
     moved = revenue_moved(database, *window.postings)
+    moved -= sum(body["sums"][2] for body in told.bodies)
     return [totals.sum(), operators, moved, moved - totals.sum()]
 
 
-def _write(ledger: Ledger, values: dict[str, Any], window: Window, moved: Moved) -> Closed:
+def _write(ledger: Ledger, values: dict[str, Any], window: Window) -> Closed:
     lines, operators, revenue, left = values["sums"]
     if left or lines != operators:
         raise SettlementError(

@@ -18,6 +18,7 @@ from backend_sync.settlement.close import (
     every_batch,
     lines_of,
 )
+from backend_sync.settlement.given_out import given_batches
 from backend_sync.settlement.statements import statements, tables_as_csv
 from backend_sync.storage.database import Database
 from card_layouts.errors import LayoutError
@@ -50,31 +51,34 @@ def hashes_of(packages: Packages) -> Hashes:
     return {name: hashlib.sha256(body).digest() for name, body in packages.items()}
 
 
-def export(database: Database, folder: Path, public: bytes, packages: Packages) -> list[Path]:
+def export(database: Database, folder: Path, keyring: Keyring, packages: Packages) -> list[Path]:
     """Write every batch with its lines and tariffs; return the files written.
 
     What stands there already with the same bytes is left alone.
-    Raises: SettlementError where the folder holds a batch that these books do not know.
+    Raises: SettlementError where the folder holds a batch that these books do not know, and as
+    `given_batches`; nothing is written then.
     """
-    found = sorted(folder.glob("batch-*.cbor"))  # before the books are read: they only grow
+    _refuse_strange_batches(database, folder)  # first: the keyring may know less than the folder
+    public: bytes = keyring.assemble("publics", {})[0][1]
     wanted = {folder / "publics.txt": f"{public.hex()}\n".encode()}
     used: set[bytes] = set()
-    for closed in every_batch(database):
-        wanted[_path(folder, "batch", closed, "cbor")] = encode_batch(closed.body, closed.signature)
+    for closed in given_batches(database, keyring):
+        wanted[_path(folder, "batch", closed, "cbor")] = _batch_file(closed)
         wanted[_path(folder, "lines", closed, "bin")] = lines_of(database, closed.number)
         used |= {row[2] for row in closed.values["tariffs"]}
-    _refuse_strange_batches(found, wanted)
     for (authority, version), body in packages.items():
         if hashlib.sha256(body).digest() in used:
             wanted[folder / "tariffs" / f"authority-{authority}-version-{version}.ttar"] = body
     return [path for path, data in wanted.items() if write(path, data)]
 
 
-def _refuse_strange_batches(found: Sequence[Path], known: Mapping[Path, bytes]) -> None:
-    """Refuse where one of the files found is a batch that the books do not know.
+def _refuse_strange_batches(database: Database, folder: Path) -> None:
+    """Refuse where `folder` holds a batch that the books do not know.
 
     Books put back from a backup close its days again, in other batches of the same numbers.
     """
+    found = sorted(folder.glob("batch-*.cbor"))  # before the books are read: they only grow
+    known = {_path(folder, "batch", c, "cbor"): _batch_file(c) for c in every_batch(database)}
     for path in found:
         if path.read_bytes() != known.get(path):
             raise SettlementError(
@@ -85,10 +89,13 @@ def _refuse_strange_batches(found: Sequence[Path], known: Mapping[Path, bytes]) 
             )
 
 
-def export_statements(database: Database, folder: Path) -> list[Path]:
-    """Write each batch's statements and tables; return the files written."""
+def export_statements(database: Database, folder: Path, keyring: Keyring) -> list[Path]:
+    """Write each batch's statements and tables; return the files written.
+
+    Raises: as `given_batches`; nothing is written then.
+    """
     wanted: dict[Path, bytes] = {}
-    for closed in every_batch(database):
+    for closed in given_batches(database, keyring):
         to = folder / "statements" / f"{closed.number:06}"
         for statement in statements(closed):
             wanted[to / f"{statement.party}.json"] = statement.as_json()
@@ -133,6 +140,10 @@ def write(path: Path, data: bytes) -> bool:
         os.fsync(file.fileno())  # a name on half a file would be refused for good
     beside.replace(path)
     return True
+
+
+def _batch_file(closed: Closed) -> bytes:
+    return encode_batch(closed.body, closed.signature)
 
 
 def _path(folder: Path, kind: str, closed: Closed, suffix: str) -> Path:

@@ -25,8 +25,7 @@ def settle(files: DemoFiles, ledger: Ledger, edge: str, day: int) -> dict[str, A
     packages = read_packages(files / "tariffs")
     try:
         closed = close_day(ledger, day, hashes_of(packages))
-        public = ledger.keyring.assemble("publics", {})[0][1]
-        export(ledger.database, files / FOLDER, public, packages)
+        export(ledger.database, files / FOLDER, ledger.keyring, packages)
     except SettlementError as error:
         return {"refused": str(error)}
     (files / FOLDER / "ciphertext").mkdir(exist_ok=True)

@@ -3,10 +3,12 @@
 import json
 import re
 import sqlite3
+from contextlib import closing
 
 import pytest
 
 from backend_sync.keyring import main as keyring
+from backend_sync.keyring.local import LocalKeyring
 from backend_sync.registers import main as register
 from tests.backend_sync.builders import AUTHORITY
 from tests.backend_sync.ledger_databases import make_database
@@ -116,6 +118,23 @@ def test_a_certificate_and_another_incarnation_take_two_and_a_lost_device_one(su
     assert "who asks?" in support.keyring("refuse", 4711, code=1)
     support.keyring("refuse", 4711, by="anna")  # in a hurry, and nothing leaves
     assert "refused" in support.keyring("certificate", 4711, by="tess", code=1)
+
+
+@pytest.mark.requirement("X-14", "D25")
+def test_to_forget_batches_that_were_given_out_takes_two(support):
+    with closing(LocalKeyring(support.ring)) as ring:
+        ring.assemble("settled", {"batches": [[number, bytes(32)] for number in (1, 2, 3)]})
+    support.bind()
+    forget = ("forget-batches", "--from", 2)
+    assert "who asks?" in support.keyring(*forget, code=1)
+    refusal = support.keyring(*forget, by="tess", code=1)
+    assert "'forget batches 2 to 3, use 1'" in refusal
+    number = support.agreed(refusal)
+    all_of_them = ("forget-batches", "--from", 1, *number)
+    assert "not about key 1" in support.keyring(*all_of_them, by="tess", code=1)
+    assert json.loads(support.keyring("status"))["last_batch"]["number"] == 3
+    assert "forgot batch 2" in support.keyring(*forget, *number, by="tess")
+    assert json.loads(support.keyring("status"))["last_batch"]["number"] == 1
 
 
 @pytest.mark.requirement("X-14")

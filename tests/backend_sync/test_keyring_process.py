@@ -75,6 +75,9 @@ def test_all_five_calls_answer_over_the_socket_as_in_process(served):
     assert remote.assemble("devices", {})[0]["edge"] == sd.EDGE
     ack = {"device": 4711, "epoch": 1, "seq": 9, "H": bytes(32), "time": sd.NOW}
     assert len(remote.sign("ack", [ack])[0]) == 64 + 68
+    assert remote.assemble("settled", {"batches": [[1, bytes(32)]]}) == [[1, bytes(32)]]
+    with pytest.raises(KeyringRefused, match="batch 1 was given out before with another content"):
+        remote.assemble("settled", {"batches": [[1, b"\1" * 32]]})
     with pytest.raises(KeyringRefused, match="kind 'nonsense'"):
         remote.assemble("nonsense", {})
     remote.close()
@@ -137,6 +140,17 @@ def test_a_client_that_talks_nonsense_is_dropped_and_others_go_on(served, pieces
         ),
         ("assemble", ["dock", {"edge": "a", "month": 1, "devices": [1 << 70]}], "too large"),
         ("assemble", ["lease", {"device": {}, "epoch": []}], "assemble"),
+        ("assemble", ["settled", {}], "settled.batches: NoneType, wanted a list"),
+        ("assemble", ["settled", {"batches": {}}], "settled.batches: dict, wanted a list"),
+        ("assemble", ["settled", {"batches": [5]}], r"batches\[0\]: int, wanted a list"),
+        ("assemble", ["settled", {"batches": [[1]]}], r"\[0\]: 1 parts, wanted .number, SHA-256"),
+        ("assemble", ["settled", {"batches": [[0, bytes(32)]]}], "batch 0, wanted 1 or more"),
+        ("assemble", ["settled", {"batches": [[-1, bytes(32)]]}], "-1, wanted a number"),
+        ("assemble", ["settled", {"batches": [[True, bytes(32)]]}], "True, wanted a number"),
+        ("assemble", ["settled", {"batches": [[1 << 70, bytes(32)]]}], "wanted a number"),
+        ("assemble", ["settled", {"batches": [[1, "a" * 32]]}], "str, wanted bytes"),
+        ("assemble", ["settled", {"batches": [[1, bytes(31)]]}], "hash of 31 bytes, wanted 32"),
+        ("sign", ["settlement", [b"no body"]], "settlement: "),
         ("sign", ["manifest", [[4711, {"authority": []}]]], "manifest|sign"),
         ("sign", ["ack", [{}]], "ack.0..device: None"),
         ("sign", ["manifest", [[4711, 5]]], "int, wanted values by name"),
@@ -230,6 +244,7 @@ def test_the_command_line_makes_keys_enters_devices_and_refuses_clearly(tmp_path
         "incarnation": 1,
         "generations": [1],
         "authorities": [0, 244],
+        "last_batch": None,
     }
     assert run_command("restored", folder).stdout == "keyring: incarnation 2\n"
     assert run_command("refuse", folder, "4711", "--epoch", "1").returncode == 0

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import zipfile
+from contextlib import closing
 
 import pytest
 
@@ -169,6 +170,19 @@ def test_a_day_is_closed_once_and_outsiders_get_the_signed_batch(office):
     public = bytes.fromhex(file.read("publics.txt").decode())
     for number in (1, 2):
         open_batch(file.read(f"batch-{number:06}.cbor"), public)
+
+
+@pytest.mark.requirement("W-23", "I10")
+def test_books_that_forgot_a_batch_close_no_day_and_give_nothing_away_and_the_page_says_why(office):
+    with closing(Place(str(office.folder)).keyring()) as keyring:
+        keyring.assemble("settled", {"batches": [[2, bytes(32)]]})
+    office.clock.now += 86_400
+    client = office.client("alma")
+    answer = client.post("/settlement/close", data={"day": "2026-06-05"})
+    assert answer.status_code == 409 and "batch 2 was given out before" in main_of(answer.text)
+    answer = client.get("/settlement/verify.zip")
+    assert answer.status_code == 409 and "batch 2 was given out (" in main_of(answer.text)
+    assert len(office.books("SELECT id FROM settlement_batches")) == 1
 
 
 @pytest.mark.requirement("W-23", "W-11")

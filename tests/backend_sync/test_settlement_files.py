@@ -98,8 +98,8 @@ def test_no_cell_of_a_table_begins_a_formula(text):
 
 
 def test_export_writes_once_and_leaves_what_is_the_same_alone(world, tmp_path):
-    assert len(export_statements(world.ledger.database, tmp_path / "to")) > 15
-    assert export_statements(world.ledger.database, tmp_path / "to") == []
+    assert len(export_statements(world.ledger.database, tmp_path / "to", world.keyring)) > 15
+    assert export_statements(world.ledger.database, tmp_path / "to", world.keyring) == []
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from card_layouts.records.entries_service import ACT_PRODUCT
 from card_layouts.settlement import passes
 from card_layouts.settlement.passes import Money, Pools, Use
 from card_layouts.settlement.shares import tax_inside, taxes_inside
+from tests.backend_sync.restored_worlds import Story
 from tests.backend_sync.settled_worlds import DAY, FERRY, MORNING, TOWN, Settled, package
 
 SEASON, ACTION = 2, 700
@@ -99,6 +100,31 @@ def test_what_nobody_carried_yet_waits_and_a_late_tap_corrects_the_old_month(wor
     assert earned(world) == {(1, 10): 2400, (1, 11): 2399}
     assert booked(world) == {"REV:1:10": 2400 - 294, "REV:1:11": 2399 - 295}
     agree(world)
+
+
+@pytest.mark.requirement("I10", "X-12")
+def test_books_that_were_put_back_divide_what_they_hold_of_a_pass_and_its_taps(tmp_path):
+    story = Story(tmp_path)
+    card = story.world.cards[0]
+    story.world.sell("p-1", ACTION, SEASON, SEASON_CENTS, MORNING, card)
+    story.world.ride(1, card, MORNING + 600, right=SEASON)
+    story.send((1,))
+    story.settle()
+    copy = story.copy("1")
+    story.world.ride(2, card, MORNING + 7200, right=SEASON, operator=11)
+    story.world.ride(3, card, MORNING + 20_000, right=SEASON, operator=11)
+    story.send((2,), (3,))
+    story.settle()
+    assert story.earned() == {10: 1600, 11: 3199}
+    story.put_back(copy)
+    story.send((2,), (3, 1, 1))  # the OUTCOME of the last one is not here again
+    story.settle()
+    assert story.earned() == {10: 2400, 11: 2399}
+    story.send((3,))
+    story.settle()
+    assert story.earned() == {10: 1600, 11: 3199}
+    assert story.findings() == []
+    story.close()
 
 
 @pytest.mark.requirement("X-12")

@@ -229,7 +229,7 @@ def test_openings_that_are_none_are_refused(data):
 def folder(world, tmp_path):
     """The exported settlement, as `tornello settlement export` and the edge leave it."""
     to = tmp_path / "settlement"
-    export(world.ledger.database, to, world.keyring.signing.ledger.public, world.bodies)
+    export(world.ledger.database, to, world.keyring, world.bodies)
     (to / "ciphertext").mkdir()
     with (to / "ciphertext" / "edge-1.slots").open("wb") as file:
         for run in world.run_all():

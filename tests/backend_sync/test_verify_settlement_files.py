@@ -29,7 +29,7 @@ def settled(tmp_path_factory):
             made.ride(1 + index % 2, card, MORNING + 86_400 * day + 60 * index)
         made.settle(DAY + day)
     to = tmp_path_factory.mktemp("outside") / "settlement"
-    export(made.ledger.database, to, made.keyring.signing.ledger.public, made.bodies)
+    export(made.ledger.database, to, made.keyring, made.bodies)
     (to / "ciphertext").mkdir()
     for name, devices in (("north", (1,)), ("south", (2, 3, 900))):
         with (to / "ciphertext" / f"{name}.slots").open("wb") as file:
@@ -169,14 +169,13 @@ def test_restored_books_write_no_batch_over_one_that_they_do_not_know(folder, tm
     restored = Settled(tmp_path / "keyring")
     restored.ride(1, restored.cards[0], MORNING)
     restored.settle()
-    public = restored.keyring.signing.ledger.public
     with pytest.raises(SettlementError, match="batch-000001.cbor: the books know no such batch"):
-        export(restored.ledger.database, folder, public, restored.bodies)
+        export(restored.ledger.database, folder, restored.keyring, restored.bodies)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     another = tmp_path / "another"
-    assert export(restored.ledger.database, another, public, restored.bodies)
-    assert export(restored.ledger.database, another, public, restored.bodies) == []
+    assert export(restored.ledger.database, another, restored.keyring, restored.bodies)
+    assert export(restored.ledger.database, another, restored.keyring, restored.bodies) == []
     (another / "batch-000002.cbor").write_bytes(b"of another ledger")
     with pytest.raises(SettlementError, match="batch-000002.cbor: the books know no such batch"):
-        export(restored.ledger.database, another, public, restored.bodies)
+        export(restored.ledger.database, another, restored.keyring, restored.bodies)
     restored.close()

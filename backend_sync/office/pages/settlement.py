@@ -10,6 +10,7 @@ from backend_sync.actions.limits import tariff_at
 from backend_sync.catalogue import every_tariff
 from backend_sync.office import settled
 from backend_sync.office.pages.frame import Subject, lead_to, user_of
+from backend_sync.ports import KeyringRefused
 from backend_sync.registers.rights import User
 from backend_sync.settlement.close import (
     FIRST_DAY,
@@ -62,13 +63,17 @@ class Settlement(Subject):
             number = self._day(day, user_of(request))
             with self.place.ledger(self.clock, user_of(request).scope.authority) as ledger:
                 closed = close_day(ledger, number, hashes_of(read_packages(self.place.tariffs)))
-        except SettlementError as error:
+        except (SettlementError, KeyringRefused) as error:
             return self._every(request, 0, self.frame.refusal(request, error), day)
         return lead_to(f"/settlement/{closed.number}")
 
-    def verify(self) -> Response:
+    def verify(self, request: Request) -> Response:
         name = 'attachment; filename="verify-settlement.zip"'
-        return Response(settled.verify_folder(self.place), media_type="application/zip",
+        try:
+            found = settled.verify_folder(self.place)
+        except (SettlementError, KeyringRefused) as error:
+            return self._every(request, 0, self.frame.refusal(request, error))
+        return Response(found, media_type="application/zip",
                         headers={"Content-Disposition": name})  # fmt: skip
 
     def one(self, request: Request, number: int) -> Response:

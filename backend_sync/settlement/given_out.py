@@ -1,0 +1,33 @@
+"""Batches on their way out of the house: the keyring knows each, and the books hold all it knows.
+
+The keyring is not put back with the books, so it tells what books of an older copy have forgotten:
+what leaves them would contradict, or pay again, what somebody was given. Source: trust.md I10;
+decision D25; DECISIONS 91.
+"""
+
+from backend_sync.ports import Keyring
+from backend_sync.settlement.close import Closed, SettlementError, every_batch, fix_batches
+from backend_sync.storage.database import Database
+
+
+def given_batches(database: Database, keyring: Keyring) -> list[Closed]:
+    """Return every batch, oldest first, once the keyring remembers them.
+
+    Raises: SettlementError when the books lack one that was given out; KeyringRefused when one of
+    theirs was given out with another content.
+    """
+    given = fix_batches(keyring, [])  # asked before the books are read: they only grow
+    batches = every_batch(database)
+    held = {closed.number for closed in batches}
+    lost = {number: digest for number, digest in given.items() if number not in held}
+    if lost:
+        first = min(lost)
+        raise SettlementError(
+            f"batch {first} was given out ({lost[first].hex()[:8]}) and is not in these books, so"
+            " they were put back from a copy that is older than it; nothing was written; `tornello"
+            " settlement adopt PLACE --from DIR` takes it into the books again from a folder of"
+            " `settlement export`; if nobody has it any more: `tornello keyring forget-batches"
+            f" FOLDER --from {first}`"
+        )
+    fix_batches(keyring, batches)  # a closing that was killed behind its commit has not said so
+    return batches
