@@ -6,12 +6,14 @@ since the last closing, so days that nobody closes make reports slow.
 Source: settlement/gather.py; D25; W-155.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from backend_sync.reports.definition import OPERATOR as OPERATOR_FILTER
 from backend_sync.reports.definition import Asked
 from backend_sync.settlement.counter_sales import counter_lines
+from backend_sync.settlement.told import Told
 from backend_sync.storage.database import Database
 from card_layouts.records.entries import CASH_SALE
 from card_layouts.settlement.totals import other_facts
@@ -27,6 +29,9 @@ SALE_STANDS = (
     " AND x.rule = 'EQ' LIMIT 1) IS NULL"
     " AND NOT EXISTS (SELECT 1 FROM displaced d WHERE d.entry = r.id)"
 )
+
+
+COUNTED_AT = 5  # the cells of an OpenLine from here on are added up
 
 
 class Window(NamedTuple):
@@ -67,9 +72,23 @@ class OpenLines:
     def __init__(self, asked: Asked, since: Window) -> None:
         self.asked = asked
         self.since = since
+        self.told = Told(asked.database, asked.days.terms)
 
     def lines(self) -> Iterator[OpenLine]:
         """Yield what a closing would add up now, as far as it can be said before it."""
+        if not self.told.bodies:
+            yield from self._lines()
+            return
+        sums: dict[tuple[int | str, ...], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+        for line in [*self._lines(), *self._told()]:
+            cells = sums[line[:COUNTED_AT]]
+            for place, cents in enumerate(line[COUNTED_AT:]):
+                cells[place] += int(cents)
+        for alike, cells in sums.items():
+            if any(cells):
+                yield OpenLine._make((*alike, *cells))
+
+    def _lines(self) -> Iterator[OpenLine]:
         own, values = self.asked.own("r")
         yield from self._rows(
             f"SELECT {ALIKE}, {_sums('p.sign')} FROM ride_postings p JOIN rides r ON r.id = p.ride"
@@ -94,7 +113,13 @@ class OpenLines:
             " WHERE p.id > ? AND a.kind = 'CASH' AND a.authority = ? GROUP BY a.name",
             (self.since.postings, self.asked.scope.authority),
         )
-        return [(name.split(":")[1], int(cents)) for name, cents in rows]
+        taken: dict[str, int] = defaultdict(int)
+        for name, cents in rows:
+            taken[name.split(":")[1]] += int(cents)
+        for body in self.told.bodies:
+            for area, channel, cents in body["takings"]:
+                taken[channel] -= cents if area == self.asked.scope.authority else 0
+        return [(channel, cents) for channel, cents in taken.items() if cents]
 
     def _rows(self, sql: str, *values: int) -> Iterator[OpenLine]:
         for row in self.asked.database.rows(sql, values):
@@ -102,15 +127,29 @@ class OpenLines:
 
     def _sold(self) -> Iterator[OpenLine]:
         """Yield revenue no slot tells of: tickets and passes of counters, what modules book."""
-        database, scope = self.asked.database, self.asked.scope
-        operator = scope.operator or int(self.asked.values.get(OPERATOR_FILTER, 0))
+        database = self.asked.database
         last = int(database.value("SELECT coalesce(max(id), 0) FROM postings"))
         for sold in counter_lines(database, (self.since.postings + 1, last), self.asked.days.terms):
             facts = other_facts(sold.line.facts)
-            if facts.authority == scope.authority and operator in (0, facts.operator):
+            if self._is_asked(facts.authority, facts.operator):
                 owed = sold.billed if sold.payer else 0
                 yield OpenLine(facts.operator, facts.product, sold.payer, 0, 0, 1, sold.cents,
                                owed, facts.full)  # fmt: skip
+
+    def _told(self) -> Iterator[OpenLine]:
+        """Yield, taken off, what adopted batches told of these rows: it is closed."""
+        for line in self.told.since():
+            if line.sign:
+                key, *cents = self.told.worths.of(line)
+                if self._is_asked(key.authority, key.operator):
+                    off = [-line.sign * cell for cell in (1, *cents)]
+                    yield OpenLine(key.operator, key.product, key.payer, key.concession, key.group,
+                                   *off)  # fmt: skip
+
+    def _is_asked(self, authority: int, operator: int) -> bool:
+        scope = self.asked.scope
+        wanted = scope.operator or int(self.asked.values.get(OPERATOR_FILTER, 0))
+        return authority == scope.authority and wanted in (0, operator)
 
 
 def _sums(sign: str) -> str:

@@ -10,6 +10,27 @@ from backend_sync.settlement.close import Closed
 from backend_sync.storage.database import Database
 from card_layouts.fares.settlement import HOLDER
 
+BILLED = (
+    "SELECT p.card, r.authority, r.product, sum(x.sign), sum(x.sign * r.billed_cents)"
+    " FROM ({signs}) AS x JOIN rides r ON r.id = x.ride JOIN pendings p ON p.id = r.id"
+    " WHERE r.payer = ? GROUP BY p.card, r.authority, r.product HAVING sum(x.sign) <> 0"
+    " ORDER BY p.card, r.authority, r.product"
+)
+TOLD = (
+    "FROM settlement_told t JOIN held_entries e ON e.device = t.device AND e.epoch = t.epoch"
+    " AND e.seq = t.seq"
+)
+OF_ADOPTED = BILLED.format(signs=f"SELECT e.id AS ride, t.sign AS sign {TOLD} WHERE t.batch = ?")
+# Less what adopted batches had billed of a ride: where it counts first in these books since.
+OF_CLOSED = BILLED.format(
+    signs="SELECT s.ride AS ride, s.sign AS sign FROM ride_postings s WHERE s.id BETWEEN ? AND ?"
+    f" UNION ALL SELECT e.id, -t.sign {TOLD} JOIN settlement_batches b ON b.id = t.batch"
+    " WHERE t.batch < ? AND EXISTS"
+    " (SELECT 1 FROM ride_postings s WHERE s.ride = e.id AND s.id BETWEEN ? AND ?)"
+    " AND NOT EXISTS (SELECT 1 FROM ride_postings s WHERE s.ride = e.id"
+    " AND s.id > b.ride_postings_last AND s.id < ?)"
+)
+
 
 class Bill(NamedTuple):
     """What the holder of one card owes for one product in one batch."""
@@ -22,12 +43,15 @@ class Bill(NamedTuple):
 
 
 def bills(database: Database, closed: Closed) -> list[Bill]:
-    """Return the bills of a batch, by account; together they are its payer "invoice-holder"."""
-    rows = database.rows(
-        "SELECT p.card, r.authority, r.product, sum(s.sign), sum(s.sign * r.billed_cents)"
-        " FROM ride_postings s JOIN rides r ON r.id = s.ride JOIN pendings p ON p.id = r.id"
-        " WHERE s.id BETWEEN ? AND ? AND r.payer = ?"
-        " GROUP BY p.card, r.authority, r.product ORDER BY p.card, r.authority, r.product",
-        (*closed.values["ranges"][1], HOLDER),
-    )
+    """Return the bills of a batch, by account; together they are its payer "invoice-holder".
+
+    Of an adopted batch those whose rides the books hold again: of the others nobody knows the card.
+    What it billed no later batch bills again.
+    """
+    if database.rows("SELECT 1 FROM settlement_adoptions WHERE id = ?", (closed.number,)):
+        rows = database.rows(OF_ADOPTED, (closed.number, HOLDER))
+    else:
+        first, last = closed.values["ranges"][1]
+        values = (first, last, closed.number, first, last, first, HOLDER)
+        rows = database.rows(OF_CLOSED, values)
     return [Bill(*map(int, row)) for row in rows]

@@ -5,15 +5,15 @@ twice. Source: decisions D3, D21; X-1, X-12; W-41, W-59; SPEC.md section 2.
 """
 
 from collections import defaultdict
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from backend_sync.ledger.accounts import CLEARING, CONCESSION, REV, VAT
 from backend_sync.ledger.books import BookLine, Books
-from backend_sync.settlement.gather import Gatherer
+from backend_sync.settlement.gather import Window
+from backend_sync.settlement.rules import BILLED, CLEARED, EVERY_RULE, SHARED, SPLIT, TAX
+from backend_sync.storage.database import Database
 from card_layouts.settlement.totals import Totals
-
-# Rules of the postings.
-BILLED, SPLIT, SHARED, TAX, CLEARED = "BILLED", "SPLIT", "SHARED", "VAT", "CLEARING"
 
 
 class Moved(NamedTuple):
@@ -23,20 +23,31 @@ class Moved(NamedTuple):
     takings: list[list[int | str]]  # [authority, channel, cents]
 
 
-def book(books: Books, gatherer: Gatherer, totals: Totals, number: int) -> Moved:
-    """Book what the totals of batch `number` ask for."""
+def book(books: Books, totals: Totals, loads: list[list[int]], number: int) -> None:
+    """Book what the totals of batch `number` ask for, and `loads` between authorities."""
     key = f"settlement:{number}"
     figures = totals.figures()
     _bill(books, key, figures["payers"])
     _split(books, key, totals)
     _share(books, key, totals)
     _tax(books, key, totals)
-    loads = _loads(gatherer)
     for name, rows in (("rides", figures["clearing"]), ("loads", loads)):
         for debtor, creditor, cents in rows:
             _clear(books, f"{key}:clearing:{name}:{debtor}:{creditor}", int(debtor), int(creditor),
                    int(cents))  # fmt: skip
-    return Moved(loads, _takings(gatherer))
+
+
+def moved_of(database: Database, window: Window, told: Sequence[Mapping[str, Any]]) -> Moved:
+    """Return what moved in these rows, less what the bodies of adopted batches `told`."""
+    found = _loads(database, window), _takings(database, window)
+    left = []
+    for name, now in zip(Moved._fields, found, strict=True):
+        cents = defaultdict(int, {tuple(row[:-1]): row[-1] for row in now})
+        for body in told:
+            for row in body[name]:
+                cents[tuple(row[:-1])] -= row[-1]
+        left.append([[*where, moved] for where, moved in sorted(cents.items()) if moved])
+    return Moved(*left)
 
 
 def _bill(books: Books, key: str, payers: list[list[int | str]]) -> None:
@@ -97,18 +108,19 @@ def _clear(books: Books, key: str, debtor: int, creditor: int, cents: int) -> No
     )  # fmt: skip
 
 
-def _loads(gatherer: Gatherer) -> list[list[int]]:
-    """Return [from, to, cents] of transfers between accounts of two authorities, rides left out.
+def _loads(database: Database, window: Window) -> list[list[Any]]:
+    """Return [from, to, cents] of transfers between accounts of two authorities.
 
-    Who holds the money (below 0) owes it to who owes or earned it (above 0).
+    Left out are rides, and what closing or adopting a batch booked. Who holds the money (below 0)
+    owes it to who owes or earned it (above 0).
     """
     transfers: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for transfer, owner, cents in gatherer.database.rows(
+    for transfer, owner, cents in database.rows(
         "SELECT p.transfer, a.authority, sum(p.cents) FROM postings p"
         " JOIN accounts a ON a.id = p.account LEFT JOIN rides r ON r.id = p.pending"
-        " WHERE p.id BETWEEN ? AND ? AND r.id IS NULL AND a.kind <> 'CLEARING'"
+        f" WHERE p.id BETWEEN ? AND ? AND r.id IS NULL AND p.rule NOT IN ({EVERY_RULE})"
         " GROUP BY p.transfer, a.authority HAVING sum(p.cents) <> 0",
-        gatherer.window.postings,
+        window.postings,
     ):
         transfers[transfer].append((owner, int(cents)))
     found: dict[tuple[int, int], int] = defaultdict(int)
@@ -118,14 +130,14 @@ def _loads(gatherer: Gatherer) -> list[list[int]]:
     return [[*pair, cents] for pair, cents in sorted(found.items())]
 
 
-def _takings(gatherer: Gatherer) -> list[list[int | str]]:
+def _takings(database: Database, window: Window) -> list[list[Any]]:
     """Return [authority, channel, cents] that sales channels took, money for cards included."""
     found: dict[tuple[int, str], int] = defaultdict(int)
-    for owner, name, cents in gatherer.database.rows(
+    for owner, name, cents in database.rows(
         "SELECT a.authority, a.name, sum(p.cents) FROM postings p JOIN accounts a"
         " ON a.id = p.account WHERE p.id BETWEEN ? AND ? AND a.kind = 'CASH'"
         " GROUP BY a.authority, a.name",
-        gatherer.window.postings,
+        window.postings,
     ):
         found[owner, name.split(":")[1]] -= int(cents)
     return [[*where, cents] for where, cents in sorted(found.items())]

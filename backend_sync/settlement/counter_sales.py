@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from backend_sync.ledger.singles import SAID
+from backend_sync.settlement.rules import EVERY_RULE
 from backend_sync.storage.database import Database
 from card_layouts.cards.ulc_layout import ULC_HEADER
 from card_layouts.settlement import lines as ln
@@ -31,7 +32,7 @@ SOLD = (
     " LEFT JOIN product_entries e ON e.id ="
     " (SELECT min(x.id) FROM action_entries x WHERE x.action = coalesce(l.action, o.id))"
     " WHERE p.id BETWEEN ? AND ? AND a.kind = 'REV' AND p.pending IS NULL AND p.entry IS NULL"
-    " ORDER BY p.id"
+    f" AND p.rule NOT IN ({EVERY_RULE}) ORDER BY p.id"
 )
 
 

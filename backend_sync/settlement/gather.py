@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 from backend_sync.ledger.results import BAD_SEAL, BITS, LATE_SEAL, UNKNOWN_LAYOUT, state_of
 from backend_sync.settlement.counter_sales import counter_lines
 from backend_sync.settlement.journeys import Journeys
+from backend_sync.settlement.streaming import stream
+from backend_sync.settlement.told import Told
 from backend_sync.storage.database import Database
 from card_layouts.fares.repeat import PASS_RULES
 from card_layouts.records.entries import CASH_SALE, TICKET
@@ -23,7 +25,6 @@ from card_layouts.settlement.pricing import DAY_SECONDS, DayTerms
 from card_layouts.settlement.shares import Leg
 from card_layouts.settlement.totals import Key, carried_by, key_of, other_facts
 
-AT_ONCE = 5000
 TICKET_STATES = {
     "open": ln.OPEN, "used": ln.POSTED, "not used": ln.VOIDED, "contradicted": ln.FORK,
 }  # fmt: skip
@@ -60,7 +61,7 @@ class Gathered(NamedTuple):
 class Gatherer:
     """Everything between two batches, read once."""
 
-    def __init__(self, database: Database, window: Window, terms: DayTerms) -> None:
+    def __init__(self, database: Database, window: Window, terms: DayTerms, told: Told) -> None:
         self.database = database
         self.window = window
         self.terms = terms
@@ -78,8 +79,9 @@ class Gatherer:
             | {entry for entry in self.taken_back if entry < first}
         )
         self.forged = self._late_seals()
-        told = {entry for *_, entry in self.forged if entry}
-        self.journeys = Journeys(database, window.entries, sorted({*self.earlier} | told))
+        forged = {entry for *_, entry in self.forged if entry}
+        earlier = sorted({*self.earlier} | forged)
+        self.journeys = Journeys(database, window.entries, earlier, told)
         self.bits = self._bits_of_unposted()
         self.tickets = {row[0]: TICKET_STATES[row[1]] for row in database.rows(
             "SELECT id, state FROM ticket_uses WHERE id BETWEEN ? AND ?", window.entries
@@ -122,8 +124,8 @@ class Gatherer:
             yield self._ride(row, ln.SALE if row[1] == CASH_SALE else ln.RIDE)
 
     def _later(self) -> Iterator[tuple[Order, Gathered]]:
-        told = {entry for *_, entry in self.forged}
-        others = [ride for ride in self.earlier if ride not in told]
+        forged = {entry for *_, entry in self.forged}
+        others = [ride for ride in self.earlier if ride not in forged]
         rows = self.database.rows_in(f"SELECT {RIDE} FROM rides r WHERE r.id IN {{}}", others)
         yield from sorted((self._ride(row, ln.LATER) for row in rows), key=lambda row: row[0])
 
@@ -224,12 +226,3 @@ def _unread_line(kind: int, device: int, epoch: int, seq: int) -> Gathered:
     facts = bytes(ln.FACTS_BYTES)
     line = Line(ln.UNREAD, ln.REFUSED, 0, kind, device, epoch, seq, ln.NO_SLOT, facts)
     return Gathered(line, None, 0, 0, 0, [])
-
-
-def stream(database: Database, sql: str, values: Any) -> Iterator[Any]:
-    """Yield the rows of a query as they are read: a day's rides need not be in memory at once."""
-    text = sql if database.sqlite else sql.replace("?", "%s")
-    how = {} if database.sqlite else {"stream_results": True, "max_row_buffer": AT_ONCE}
-    found = database.connection.exec_driver_sql(text, tuple(values), execution_options=how)
-    for part in found.partitions(AT_ONCE):
-        yield from part

@@ -9,9 +9,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from backend_sync.settlement.told import Told
 from backend_sync.storage.database import Database
 from card_layouts.settlement.journeys import goes_on
-from card_layouts.settlement.lines import NO_SLOT, Slot
+from card_layouts.settlement.lines import NO_SLOT, Line, Slot
 from card_layouts.settlement.shares import Leg
 
 LEGS_MAX = 16
@@ -33,7 +34,7 @@ WALK = (
 
 
 class Ride(NamedTuple):
-    """One leg as it is needed here."""
+    """One leg as it is needed here; id, card and n are 0 of one that the books do not hold."""
 
     id: int
     card: int
@@ -49,14 +50,26 @@ class Ride(NamedTuple):
     def slot(self) -> Slot:
         return self.device, self.epoch, self.seq
 
+    @property
+    def leg(self) -> Leg:
+        return Leg(self.operator, self.cents, bytes(self.facts))
+
 
 class Journeys:
-    """The legs of every journey that goes on in one batch."""
+    """The legs of every journey that goes on in one batch.
+
+    What an adopted batch told of a ride's leg stands, whatever these books would find.
+    """
 
     def __init__(
-        self, database: Database, entries: tuple[int, int], earlier: Sequence[int]
+        self,
+        database: Database,
+        entries: tuple[int, int],
+        earlier: Sequence[int],
+        told: Told,
     ) -> None:
         self.database = database
+        self.told = told
         rows = database.rows(
             f"SELECT {LEG} {RIDES} WHERE r.transfers > 0 AND r.id BETWEEN ? AND ?", entries
         )
@@ -66,7 +79,7 @@ class Journeys:
         self.first = entries[0]
         self.going_on = {row[0]: Ride(*row) for row in rows}
         self._by_card: dict[int, list[Ride]] = defaultdict(list)
-        self._before: dict[int, Ride | None] = {}
+        self._before: dict[Ride, Ride | None] = {}
         cards = sorted({ride.card for ride in self.going_on.values()})
         for row in database.rows_in(
             f"SELECT {LEG} {RIDES} WHERE r.id BETWEEN {entries[0]} AND {entries[1]}"
@@ -83,22 +96,57 @@ class Journeys:
         before = self._leg_before(found) if found else None
         if found is None or before is None:
             return NO_SLOT, []
-        legs = [Leg(found.operator, found.cents, bytes(found.facts))]
-        at: Ride | None = before
-        while at is not None and len(legs) < LEGS_MAX:
-            legs.append(Leg(at.operator, at.cents, bytes(at.facts)))
-            at = self._leg_before(at)
-        return before.slot, legs[::-1]
+        return before.slot, self._legs(found)
+
+    def of_told(self, line: Line) -> list[Leg]:
+        """Return all legs up to the ride that a line of an adopted batch tells of, or []."""
+        return self._legs(self._as_told(line)) if line.leg != NO_SLOT else []
 
     def named(self) -> list[tuple[int, int]]:
         """Return (ride, leg before) of every ride of this batch that has one."""
         found = [(ride, self._leg_before(self.going_on[ride])) for ride in sorted(self.going_on)]
-        return [(ride, leg.id) for ride, leg in found if leg is not None and ride >= self.first]
+        return [
+            (ride, leg.id)
+            for ride, leg in found
+            if leg is not None and ride >= self.first and not self._told_of(self.going_on[ride])
+        ]
+
+    def _legs(self, last: Ride) -> list[Leg]:
+        legs: list[Leg] = []
+        at: Ride | None = last
+        while at is not None and len(legs) < LEGS_MAX:
+            legs.append(at.leg)
+            at = self._leg_before(at)
+        return legs[::-1]
 
     def _leg_before(self, ride: Ride) -> Ride | None:
-        if ride.id not in self._before:
-            self._before[ride.id] = self._find(ride)
-        return self._before[ride.id]
+        if ride not in self._before:
+            told = self._told_of(ride)
+            self._before[ride] = self._at(told) if told else self._find(ride)
+        return self._before[ride]
+
+    def _told_of(self, ride: Ride) -> Line | None:
+        """Return what an adopted batch told of a ride, None where none did."""
+        told = [line for line in self.told.of(ride.slot) if line.facts == bytes(ride.facts)]
+        return told[-1] if told else None
+
+    def _at(self, told: Line) -> Ride | None:
+        """Return the leg before the ride that a line tells of, from the books or as it was told."""
+        if told.leg == NO_SLOT:
+            return None
+        rows = self.database.rows(
+            f"SELECT {LEG} {RIDES} JOIN entries e ON e.id = r.id"
+            f" WHERE e.device = ? AND e.epoch = ? AND e.seq = ? AND NOT EXISTS ({DISPLACED})",
+            told.leg,
+        )
+        found = [Ride(*row) for row in rows] + [
+            self._as_told(line) for line in self.told.of(told.leg)
+        ]
+        return next((leg for leg in found if goes_on(bytes(leg.facts), told.facts)), None)
+
+    def _as_told(self, line: Line) -> Ride:
+        leg = self.told.worths.of(line).leg(line.facts)
+        return Ride(0, 0, 0, leg.operator, leg.cents, *line.slot, line.facts)
 
     def _find(self, ride: Ride) -> Ride | None:
         """Return the leg that an earlier batch named, or the newest ride below this counter.

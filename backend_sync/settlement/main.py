@@ -24,6 +24,7 @@ from backend_sync.ledger.show import money, table
 from backend_sync.ports import KeyringError
 from backend_sync.registers.refusals import Refused
 from backend_sync.settlement import bank_commands
+from backend_sync.settlement.adopt import adopt
 from backend_sync.settlement.bank import BankRefused, order, refuse_strange_orders, write_orders
 from backend_sync.settlement.bills import Bill, bills
 from backend_sync.settlement.camt import CamtFault
@@ -99,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         ("bills", _bills, "who is invoiced for rides on their own card, by account"),
         ("export", _export, "batches, lines, tariffs and statements into a folder"),
         ("pay", _pay, "orders to the bank for what is outstanding; exit 1 while some cannot be"),
+        ("adopt", _adopt, "take batches over that books put back from an older copy had lost"),
         ("open", _open, "hand over the seal keys of blocks that an auditor names"),
         ("verify", _verify, "exit 1 unless batches are what the books say; edits: verify-chain"),
     ):
@@ -118,6 +120,9 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--to", type=Path, required=True, metavar="FILE", help="written here")
         if name in ("export", "pay"):
             sub.add_argument("--to", type=Path, required=True, metavar="DIR", help="written here")
+        if name == "adopt":
+            sub.add_argument("--from", type=Path, required=True, metavar="DIR", dest="folder",
+                             help="what `settlement export` wrote before")  # fmt: skip
         if name == "pay":
             sub.add_argument("--parties", type=Path, required=True, metavar="FILE",
                              help="whose account is which")  # fmt: skip
@@ -183,11 +188,28 @@ def _bills(options: argparse.Namespace) -> Answer:
 def _export(options: argparse.Namespace) -> Answer:
     place = Place(options.place)
     with place.books() as database, closing(place.keyring()) as keyring:
-        public = keyring.assemble("publics", {})[0][1]
-        paths = export(database, options.to, public, read_packages(place.tariffs))
-        more = export_statements(database, options.to)
+        paths = export(database, options.to, keyring, read_packages(place.tariffs))
+        more = export_statements(database, options.to, keyring)
     written = [str(path) for path in [*paths, *more]]
     return 0, {"written": written}, [f"{len(written)} files are new in {options.to}"]
+
+
+def _adopt(options: argparse.Namespace) -> Answer:
+    with Place(options.place).ledger(SystemClock()) as ledger:
+        found = adopt(ledger, options.folder)
+    lines = [f"batch {number} was taken over as it was signed" for number in found.batches]
+    lines = lines or [f"the books know every batch of {options.folder}"]
+    lines += [
+        f"device {row.device} epoch {row.epoch}: {row.slots} slots of batches are not in the books"
+        " again yet"
+        for row in found.absent
+    ]
+    if found.absent:
+        lines.append(
+            "what has not come again when you close, the next batch takes back, and a later one"
+            " says it anew: better close when the edges have sent all of it"
+        )
+    return 0, {"batches": found.batches, "absent": [a._asdict() for a in found.absent]}, lines
 
 
 def _pay(options: argparse.Namespace) -> Answer:

@@ -62,6 +62,34 @@ settlement_legs = append_only(
 
 SETTLEMENT_BOOKS = (settlement_batches, settlement_lines, settlement_legs)
 
+# Batches that books put back from an older copy had lost, taken over as they were signed. The books
+# hold their entries again, or will: `net.py` says once what both tell of.
+settlement_adoptions = append_only(
+    Table(
+        "settlement_adoptions",
+        metadata,
+        id_column(),  # the batch
+        number_column("adopted"),
+    )
+)
+# Their lines about slots, by slot.
+settlement_told = append_only(
+    Table(
+        "settlement_told",
+        metadata,
+        id_column(),
+        Column("batch", Big, nullable=False, index=True),
+        number_column("device"),
+        number_column("epoch"),
+        number_column("seq"),
+        number_column("sign"),  # -1, 0, 1
+        bytes_column("line"),  # 120 B
+        Index(None, "device", "epoch", "seq"),
+    )
+)
+
+ADOPTED_BOOKS = (settlement_adoptions, settlement_told)
+
 # What each batch brought for passes and packs, and who carried their holders: the next one divides
 # a pool again over all of it (card_layouts/settlement/passes.py).
 settlement_paid = append_only(

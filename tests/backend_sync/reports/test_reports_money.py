@@ -5,6 +5,7 @@ import pytest
 from backend_sync.ledger.report import report as ledger_report
 from backend_sync.registers.rights import Scope
 from card_layouts.records.entries_tap import OUTCOME_ABORTED
+from tests.backend_sync.adopting_worlds import Restoring
 from tests.backend_sync.reports.reports_world import ADULT, FERRY, NOON, TOWN, Reported, by, column
 from tests.backend_sync.settled_worlds import DAY
 
@@ -15,6 +16,10 @@ def world(tmp_path, ledger_url):
     made.live()
     yield made
     made.close()
+
+
+class Back(Restoring, Reported):
+    """A reported town whose books are put back."""
 
 
 @pytest.mark.requirement("W-23", "W-122", "W-151", "O-9")
@@ -43,6 +48,29 @@ def test_what_is_open_is_what_closing_then_says(world):
             opened, closed = [row[:3] for row in opened], [row[:3] for row in closed]
         assert opened == closed != [], name
         assert "open" not in column(now, "state")
+
+
+@pytest.mark.requirement("W-151", "I10")
+def test_what_a_lost_batch_told_is_not_open_in_books_that_were_put_back(tmp_path, ledger_url):
+    world = Back(tmp_path / "keyring", ledger_url)
+    world.live()
+    copied = world.copy()
+    world.settle(DAY + 1)
+    world.export()
+    world.ride(1, world.cards[3], NOON + 90_000)
+    world.restore(copied)
+    world.adopt()
+    world.post()
+    before = {name: world.table(name) for name in ("usage", "concessions", "sales", "settlement")}
+    world.settle(DAY + 2)
+    for name, was in before.items():
+        opened = [row[2:] for row in was.rows if row[1] == "open"]
+        closed = [row[2:] for row in world.table(name).rows if row[0] == DAY + 2]
+        if name == "settlement":
+            opened, closed = [row[:3] for row in opened], [row[:3] for row in closed]
+        assert opened == closed, name
+        assert len(closed) == int(name in ("usage", "settlement")), "one ride by card is new"
+    world.close()
 
 
 @pytest.mark.requirement("W-151", "D22")
