@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from backend_sync.ledger.report import forks
 from backend_sync.ledger.rerating import VERDICT_NAMES
 from backend_sync.ledger.working_set import SEQ_SPAN
-from backend_sync.settlement.bookings import SHARED
+from backend_sync.settlement.rules import SHARED
 from card_layouts.fares.repeat import DIFFERENT, UNRATED
 from card_layouts.records.entries import OBS, OUTCOME, REFUSAL, record_prefix
 from simulator.histories import model_books

@@ -17,18 +17,18 @@ from simulator.histories.planting import Plant
 
 def _settles_twice(stack: ExitStack) -> None:
     """Let every batch take all rows there are."""
-    window = close._window
+    window = close.window_of
 
     def everything(database: Any) -> Window:
         return Window._make((1, last) for _, last in window(database))
 
-    stack.enter_context(patch.object(close, "_window", everything))
+    stack.enter_context(patch.object(close, "window_of", everything))
     stack.enter_context(patch.object(Journeys, "named", lambda self: []))  # each leg has one row
 
 
 def _settles_late_never(stack: ExitStack) -> None:
     """Let all batches but the first take no rows, and say all the same that they go so far."""
-    window = close._window
+    window = close.window_of
 
     def taken(database: Any) -> Window:
         found = window(database)
@@ -36,7 +36,7 @@ def _settles_late_never(stack: ExitStack) -> None:
             return found
         return Window._make((last + 1, last) for _, last in found)
 
-    stack.enter_context(patch.object(close, "_window", taken))
+    stack.enter_context(patch.object(close, "window_of", taken))
 
 
 def _lapses_at_once(stack: ExitStack) -> None:

@@ -18,6 +18,7 @@ DAY_S, HOUR_S = 86_400, 3600
 # What people do besides: not faults, but every set of histories must have all of it.
 TARIFF, OFFICE, PASS, SINGLE = "tariff", "office", "pass", "single"
 ONLINE, REPORTED, DAY_PASS, CLOSING = "online", "reported", "day pass", "day closed"
+RESTORED = "ledger-restored"  # of the atlas: after some closings, besides where it strikes
 LIFE = (TARIFF, OFFICE, PASS, TICKET, SINGLE, ONLINE, REPORTED, DAY_PASS, CLOSING)
 TICKET_RIDES = 5
 FIRST_S = 600  # the first tap, after everything was set up
@@ -104,7 +105,16 @@ def _closings(options: Options, prng: Prng) -> list[Event]:
     last_s = options.days * DAY_S
     nights = [day_starts(day) for day in range(day_on_walls(0) + 1, day_on_walls(last_s) + 1)]
     drawn = [Event(at_s + prng.below(DAY_S), CLOSING) for at_s in nights if prng.chance(3, 4)]
-    return [event for event in drawn if event.at_s < last_s]
+    return [event for event in drawn + _lost_closings(drawn, options) if event.at_s < last_s]
+
+
+def _lost_closings(closings: Sequence[Event], options: Options) -> list[Event]:
+    """Return books put back soon after a closing, from a copy that lacks it."""
+    if RESTORED not in options.faults:
+        return []
+    prng = Prng(options.seed).fork("lost closings")
+    return [Event(closing.at_s + prng.below(HOUR_S), RESTORED, salt=prng.u32())
+            for closing in closings if prng.chance(1, 2)]  # fmt: skip
 
 
 def _taps(options: Options, prng: Prng) -> list[Event]:

@@ -178,6 +178,7 @@ ATLAS = _rows(
 LIVED = (
     "new tariff",
     "day closed",
+    "batch adopted",
     "pass sold",
     "load bought on the web",
     "load carried out by a gate",
@@ -223,6 +224,7 @@ REACHED = (
     "inventions",
     "withheld",
     "clones",
+    "outsider",
     *("P1", "P2", "P3", "V1", "V2", "V3"),  # the rules by which the ledger resolved
 )
 BY_NAME = {fault.name: fault for fault in ATLAS}

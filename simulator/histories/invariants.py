@@ -32,7 +32,7 @@ class Books:
         self._heads: dict[int, int] = {}
         self.evidence: dict[Writer, set[str]] = {}
         self.transfers: dict[int, set[int]] = {}
-        self.batches: dict[int, bytes] = {}  # closed ones -> SHA-256 of all that was signed
+        self.batches: dict[int, bytes] = {}  # that were given out -> SHA-256 of all that was signed
         self.resolved = 0  # resolutions when I7 looked last: they only grow
         self._restores = 0
         self._last_posting = self._last_entry = self._last_booking = 0
@@ -54,8 +54,6 @@ class Books:
         self._last_posting = self._last_entry = self._last_booking = 0
         self.entries, self.evidence, self.transfers = {}, {}, {}
         self.resolved = 0
-        held = {row[0] for row in self.world.inland.rows("SELECT id FROM settlement_batches")}
-        self.batches = {n: digest for n, digest in self.batches.items() if n in held}
         for bought in self.world.model.orders.all:
             bought.is_earned = False
 

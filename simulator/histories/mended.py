@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 from backend_sync.actions import facts
 from backend_sync.actions.publishing import WaitingActions
+from backend_sync.keyring.batches import Batches
 from backend_sync.ledger import report
 from backend_sync.ledger.report import missing_money
 from backend_sync.storage.database import Database
@@ -37,6 +38,12 @@ def _forgotten_lists(stack: ExitStack) -> None:
     stack.enter_context(patch.object(facts, "forgotten_until", lambda database: 0))
 
 
+def _forgetful(stack: ExitStack) -> None:
+    """Let the keyring forget what it has signed before, as it did."""
+    stack.enter_context(patch.object(Batches, "known", lambda self, first=1: {}))
+    stack.enter_context(patch.object(Batches, "_refuse_other", lambda *_: None))
+
+
 def _unexplained_only(database: Database) -> list[dict[str, Any]]:
     """Return the cards whose sums differ; a record that fits may say anything."""
     return [row for row in missing_money(database) if row["cents"] or row["missing_counters"]]
@@ -49,6 +56,10 @@ MENDED: dict[str, tuple[str, Plant]] = {
         instead(edge_app, "explained", lambda _: nullcontext()),
     ),
     "forgotten-lists": ("restored books pay back what a gate may still load", _forgotten_lists),
+    "closed-anew": (
+        "restored books close their days again, in other batches that are signed as well",
+        _forgetful,
+    ),
     "old-leases": (
         "a withdrawn order waits for a gate whose lease refuses every list with it",
         instead(WaitingActions, "_note_dropped", lambda *_: None),

@@ -1,14 +1,19 @@
 """Closes service days, and checks what was closed (I10).
 
 Days are closed while entries are still on their way: what comes late falls into a later batch, and
-the last closing, when all has come, must leave nothing over. Source: trust.md I10; decision D25.
+the last closing, when all has come, must leave nothing over. Each batch is exported at once; books
+put back from an older copy take those over that they lost. Source: trust.md I10; decisions D25, 91.
 """
 
 import hashlib
 from collections import Counter
+from pathlib import Path
 
-from backend_sync.settlement.close import close_day
-from backend_sync.settlement.export import hashes_of, read_packages
+from backend_sync.ledger.ledger import Ledger
+from backend_sync.ports import KeyringRefused
+from backend_sync.settlement.adopt import adopt
+from backend_sync.settlement.close import Hashes, close_day
+from backend_sync.settlement.export import export, hashes_of, read_packages
 from card_layouts.records.entries import INTENT
 from card_layouts.settlement.lines import (
     LATER,
@@ -20,11 +25,14 @@ from card_layouts.settlement.lines import (
     Line,
     decode_line,
 )
+from simulator.histories import world_faults
 from simulator.histories.depot import Killed
-from simulator.histories.events import Event
+from simulator.histories.events import RESTORED, Event
 from simulator.histories.invariants import Books, Writer, wrong
+from simulator.histories.outsider import outsider_agrees
 from simulator.histories.prices import day_on_walls
 from simulator.histories.world import World
+from simulator.prng import Prng
 
 OF_ENTRIES = (RIDE, SALE, LATER)  # lines of other kinds may name what is kept as evidence only
 REV_SQL = "SELECT coalesce(sum(p.cents), 0) FROM postings p JOIN accounts a ON a.id = p.account"
@@ -36,8 +44,13 @@ POSTED_SQL = (  # what each debit of the books has moved on REV
 
 
 def close_yesterday(world: World, event: Event) -> None:
-    """Close the service day that is over, if the ledger is up."""
+    """Close the service day that is over, if the ledger is up; a copy of the books is made before.
+
+    So books that are put back from it lack the batch, which was given out.
+    """
     closed, books = len(world.books.batches), world.books
+    if RESTORED in world.options.faults and Prng(event.at_s).chance(2, 3):
+        world_faults.copy_books(world)
     _close(world, day_on_walls(world.now_s) - 1)
     late = [(d, s) for d, b in world.boards.items() for s in b.slots if (d, s) not in books.entries]
     if len(books.batches) > closed and late:
@@ -49,15 +62,20 @@ def close_all(world: World) -> None:
     assert world.inland.service is not None
     _close(world, day_on_walls(world.now_s))
     i10_all_settled(world)
+    outsider_agrees(world)
 
 
 def _close(world: World, day: int) -> None:
+    """Close a day and give its batch out; the ledger may die of either."""
     service = world.inland.service
     if service is None:
         return
-    hashes = hashes_of(read_packages(world.inland.folder / "packages"))
+    packages = read_packages(world.inland.folder / "packages")
     try:
-        close_day(service.ledger, day, hashes)
+        _close_behind_all(world, service.ledger, day, hashes_of(packages))
+        i10_settled_once(world)
+        export(service.ledger.database, _exported(world), service.keyring, packages)
+        _note_given_out(world)
     except Killed:
         world.inland.die()
         world.ledger_died()
@@ -65,35 +83,75 @@ def _close(world: World, day: int) -> None:
     i10_settled_once(world)
 
 
+def _close_behind_all(world: World, ledger: Ledger, day: int, hashes: Hashes) -> None:
+    """Close a day; first take over what books put back from an older copy had lost."""
+    try:
+        close_day(ledger, day, hashes)
+    except KeyringRefused as refusal:
+        found = adopt(ledger, _exported(world))
+        if not found.batches:
+            raise  # it was refused for something else
+        world.say("ledger", str(refusal))
+        waits = sum(row.slots for row in found.absent)
+        world.live("batch adopted", "ledger", f"{found.batches}, without {waits} of their slots")
+        close_day(ledger, day, hashes)
+
+
+def _exported(world: World) -> Path:
+    return world.inland.folder / "exported"
+
+
+def _note_given_out(world: World) -> None:
+    """Remember the bytes of every batch that left the books."""
+    books = world.books
+    for number, content in _contents(books).items():
+        if number not in books.batches:
+            world.say("ledger", f"batch {number} is given out")
+        books.batches.setdefault(number, hashlib.sha256(content).digest())
+
+
+def _contents(books: Books) -> dict[int, bytes]:
+    """Return what was signed of each batch of the books, with its lines."""
+    rows = books.rows("SELECT id, body, signature FROM settlement_batches ORDER BY id")
+    return {
+        number: body + signature + b"".join(_lines(books, number))
+        for number, body, signature in rows
+    }
+
+
 def i10_settled_once(world: World) -> Counter[Writer]:
     """Each debit counts in at most one batch; none changes; sum of lines = movement of REV.
 
-    Return the debits that count after the newest batch.
+    What was given out stands, whatever copy the books are put back from; the sum is taken over all
+    batches, since adopted ones are of rows that these books number otherwise. Return the debits
+    that count after the newest batch.
     """
     world.checked["I10"] += 1
-    books, owed, last = world.books, _debits(world.books), 0
+    books, owed, cents = world.books, _debits(world.books), 0
     settled: Counter[Writer] = Counter()
-    batches = books.rows(
-        "SELECT id, postings_last, body, signature FROM settlement_batches ORDER BY id"
-    )
-    if len(batches) < len(books.batches):
-        wrong(world, "I10", f"{len(books.batches)} batches were closed, {len(batches)} are there")
-    for number, postings_last, body, signature in batches:
-        lines = _lines(books, number)
-        _is_as_closed(world, number, len(lines), body + signature + b"".join(lines))
-        cents = _counted(world, lines, settled, owed)
-        ((moved,),) = books.rows(
-            f"{REV_SQL} WHERE a.kind = 'REV' AND p.id > ? AND p.id <= ?", last, postings_last
-        )
-        if cents != moved:
-            wrong(world, "I10", f"batch {number}: lines sum {cents} cents, REV moved {moved}")
-        last = postings_last
+    for number, content in _contents(books).items():
+        given_out = books.batches.get(number)
+        if given_out and given_out != hashlib.sha256(content).digest():
+            wrong(world, "I10", f"batch {number} is not what it was when it was given out")
+    for number, last, is_adopted in books.rows(
+        "SELECT b.id, b.postings_last, a.id IS NOT NULL FROM settlement_batches b"
+        " LEFT JOIN settlement_adoptions a ON a.id = b.id ORDER BY b.id"
+    ):
+        cents += _counted(world, _lines(books, number), settled, owed)
+        ((moved,),) = books.rows(f"{REV_SQL} WHERE a.kind = 'REV' AND p.id <= ?", last)
+        if cents != moved and not is_adopted:
+            wrong(
+                world, "I10", f"batches 1 to {number}: lines sum {cents} cents, REV moved {moved}"
+            )
     return settled
 
 
 def i10_all_settled(world: World) -> None:
     """After the last closing each posted debit counts in one batch, and REV has not moved since."""
     books, owed = world.books, _debits(world.books)
+    gone = sorted(books.batches.keys() - _contents(books).keys())
+    if gone:
+        wrong(world, "I10", f"batches {gone} were given out, and the books do not know them")
     settled = {writer for writer, times in i10_settled_once(world).items() if times}
     posted = {(device, seq) for device, seq, cents in books.rows(POSTED_SQL) if cents}
     for writer in sorted(posted - settled):
@@ -109,14 +167,6 @@ def i10_all_settled(world: World) -> None:
         wrong(world, "I10", f"REV moved by {left} cents that are in no batch")
 
 
-def _is_as_closed(world: World, number: int, lines: int, content: bytes) -> None:
-    batches, digest = world.books.batches, hashlib.sha256(content).digest()
-    if number not in batches:
-        world.say("ledger", f"batch {number} is closed: {lines} lines")
-    if batches.setdefault(number, digest) != digest:
-        wrong(world, "I10", f"batch {number} is not what it was when it was closed")
-
-
 def _counted(
     world: World, lines: list[bytes], settled: Counter[Writer], owed: dict[Writer, int]
 ) -> int:
@@ -127,8 +177,8 @@ def _counted(
         if line.kind == OTHER:
             continue
         writer = line.device, line.seq
-        if line.kind in OF_ENTRIES and writer not in world.books.entries:
-            wrong(world, "I10", f"a line names entry {writer}, which no books hold")
+        if line.kind in OF_ENTRIES and writer not in world.books.ever:
+            wrong(world, "I10", f"a line names entry {writer}, which no books ever held")
         settled[writer] += line.sign
         if settled[writer] not in (0, 1):
             wrong(world, "I10", f"entry {writer} counts {settled[writer]} times")

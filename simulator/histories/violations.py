@@ -11,7 +11,7 @@ from typing import Any
 from card_layouts.cards.card_layout import FILE_A, FILE_C, FILE_V
 from card_layouts.settlement.lines import LINE_BYTES, RIDE, decode_line, encode_line
 from simulator.desfire_card.image import ValueFile
-from simulator.histories import agreement, heal, invariants, people, settled_days
+from simulator.histories import agreement, heal, invariants, outsider, people, settled_days
 from simulator.histories.chips import Chip
 from simulator.histories.events import Event, draw
 from simulator.histories.options import draw_options
@@ -183,6 +183,13 @@ def _i10_invented(world: World) -> None:
     settled_days.i10_settled_once(world)
 
 
+def _i10_outside(world: World) -> None:
+    """Give out the lines of a batch without the last one."""
+    path = min((world.inland.folder / "exported").glob("lines-*.bin"))
+    path.write_bytes(path.read_bytes()[:-LINE_BYTES])
+    outsider.outsider_agrees(world)
+
+
 def _i10_left_out(world: World) -> None:
     """Post taps and close no day after them."""
     for card in range(world.options.cards):
@@ -278,7 +285,7 @@ VIOLATIONS: dict[str, Callable[[World], None]] = {
     "I1": _i1, "I2": _i2, "I3": _i3, "I4": _i4, "I5": _i5, "I5 posted": _i5_posted, "I6": _i6,
     "I7": _i7, "I8": _i8, "I9": _i9, "I10": _i10, "I10 changed": _i10_changed,
     "I10 invented": _i10_invented, "I10 left out": _i10_left_out,
-    "I10 posted twice": _i10_posted_twice, "I11": _i11,
+    "I10 posted twice": _i10_posted_twice, "I10 outside": _i10_outside, "I11": _i11,
     "I12": _i12, "I12 gone": _i12_gone, "I12 believed": _i12_believed, "I13": _i13, "I14": _i14,
     "I15": _i15, "I16": _i16, "I16 written off": _i16_written_off,
 }  # fmt: skip

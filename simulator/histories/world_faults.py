@@ -243,17 +243,32 @@ def ledger_down(world: World, event: Event) -> None:
 
 def ledger_restored(world: World, event: Event) -> None:
     """Put the books back from the last copy; the first time, make one."""
-    inland, keeps_ms = world.inland, world.options.keep_days * DAY_MS
-    if any(depot.was_wiped for depot in world.depots) or world.options.keep_days < 30:
-        return  # what only a wiped edge held, or what it no longer keeps, would be gone, rightly
-    inland.may_restore = True
-    if inland.backup is None or world.clock.now_ms - inland.backup_ms > keeps_ms:
-        inland.keep_copy()
-        world.say("ledger", "a copy of the books is made")
+    inland = world.inland
+    if not _may_restore(world):
+        return
+    if inland.backup is None or world.clock.now_ms - inland.backup_ms > _keeps_ms(world):
+        copy_books(world)
         return
     inland.restore()
     world.books.forget()
     world.strike(event.what, "ledger", f"books of {inland.backup_ms // HOUR_MS} h are put back")
+
+
+def copy_books(world: World) -> None:
+    """Make a copy of the books, if they may be put back from it."""
+    if _may_restore(world):
+        world.inland.may_restore = True
+        world.inland.keep_copy()
+        world.say("ledger", "a copy of the books is made")
+
+
+def _may_restore(world: World) -> bool:
+    """Say no where what only a wiped edge held, or no longer keeps, would be gone, rightly."""
+    return _keeps_ms(world) >= 30 * DAY_MS and not any(d.was_wiped for d in world.depots)
+
+
+def _keeps_ms(world: World) -> int:
+    return world.options.keep_days * DAY_MS
 
 
 WORLD_FAULTS: dict[str, Callable[[World, Event], None]] = {

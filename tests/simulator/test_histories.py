@@ -39,10 +39,11 @@ TAPS, FULL_TAPS = 60, 120
 SAYS = {  # of invariants that can be broken in several ways
     "I5 posted": "the entries heard sum to",
     "I10": "counts 2 times",
-    "I10 changed": "is not what it was when it was closed",
-    "I10 invented": "which no books hold",
+    "I10 changed": "is not what it was when it was given out",
+    "I10 invented": "which no books ever held",
     "I10 left out": "is posted and in no batch",
     "I10 posted twice": "was posted twice",
+    "I10 outside": "an outsider finds in batch-000001.cbor",
     "I12": "the ledger held",
     "I12 gone": "which nobody else holds",
     "I12 believed": "believes",
@@ -187,7 +188,7 @@ def test_restored_books_pay_nothing_back_that_a_gate_may_have_loaded():
     with patch.object(facts, "forgotten_until", lambda database: 0):
         assert play(options).invariant == "I11"
     found = play(options)
-    assert found.violation == "" and found.injected["ledger-restored"] == 2
+    assert found.violation == "" and found.injected["ledger-restored"] >= 2
     assert found.lived["order paid back"] and found.lived["order withdrawn"]
 
 
