@@ -218,6 +218,14 @@ def new_card(head: bytes | None = None, purse: int = PURSE, seed: int = 1) -> De
     return DesfireCard(image, Prng(seed).bytes, meter=Transcript())
 
 
+@cache
+def _provisioned(number: int, key: bytes) -> Flash:
+    """Return a device's flash as it leaves the bench; drills start thousands of devices."""
+    flash = Flash(BLOCK_BYTES * (BLOCKS + 1))
+    Journal.provision(flash, 1, BLOCKS, number, EPOCH, key)
+    return flash
+
+
 class Device:
     """A board in process: flash, journal, tap (or station) and a reader of its own."""
 
@@ -230,12 +238,9 @@ class Device:
         **parts: Any,
     ) -> None:
         self.number = number
-        self.flash = flash or Flash(BLOCK_BYTES * (BLOCKS + 1))
         self.keys = parts.get("keys") or Keys(number)
+        self.flash = flash or _provisioned(number, block_key(self.keys.k_dev)).clone()
         self.blocks = parts.get("blocks", BLOCKS)
-        if flash is None:
-            key = block_key(self.keys.k_dev)
-            Journal.provision(self.flash, 1, BLOCKS, number, EPOCH, key)
         self.watch = parts.get("watch") or Watch()
         self.window = window
         self.parts = parts
@@ -282,7 +287,7 @@ class Device:
                 self.entropy,
                 self.journal,
                 self.keys,
-                self.parts.get("tariff", tariff()),
+                self.parts["tariff"] if "tariff" in self.parts else tariff(),
                 self.parts.get("hotlist", NoHotlist()),
                 self.parts.get("lease", lease()),
                 self.signals,
