@@ -57,7 +57,8 @@ def pytest_collection_modifyitems(config, items):
     left_out -= {"mutants"} if config.getoption("--mutants") else set()
     left_out |= {"system", "full"} if config.getoption("--fast") else set()
     chosen = [item for item in items if not left_out & {mark.name for mark in item.iter_markers()}]
-    config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+    kept = set(chosen)
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     # The workers of a parallel run agree on one order: long pieces of work first.
     items[:] = scheduling.in_order(chosen) if hasattr(config, "workerinput") else chosen
 
