@@ -1,6 +1,7 @@
 """A ledger with rides, tariffs, a register of users and the office's pages over it, on disk."""
 
 import re
+from functools import cached_property
 from secrets import token_bytes
 
 from starlette.testclient import TestClient
@@ -66,8 +67,12 @@ class Office:
             self.tills.give(boss, user, device, clerk)
         self.machines = open_api(folder)
         self.codes = CardCodes(self.machines, self.clock, token_bytes)
-        self.app = make_app(
-            Place(str(folder)), self.registers, self.database, self.clock, token_bytes,
+
+    @cached_property
+    def app(self):
+        """The pages, made when somebody opens one: worlds of the interfaces never do."""
+        return make_app(
+            Place(str(self.folder)), self.registers, self.database, self.clock, token_bytes,
             codes=self.codes,
         )  # fmt: skip
 
