@@ -8,11 +8,12 @@ and checked against the official schema by sepaxml. Source: dependencies.md sect
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from hashlib import sha256
-from typing import NamedTuple
+from importlib.resources import files
+from typing import Any, NamedTuple
 
 from sepaxml import SepaDD, SepaTransfer
-from sepaxml.validation import try_valid_xml
 
 from backend_sync.settlement.dues import Due
 from backend_sync.settlement.parties import Party
@@ -92,5 +93,13 @@ def _named(xml: bytes, order: Order, dues: Sequence[Due], kind: str, schema: str
     for place, element in enumerate(tree.iter(space + "PmtInfId"), 1):
         element.text = f"{message}-{place}"
     done: bytes = ET.tostring(tree, encoding="utf-8", xml_declaration=True)
-    try_valid_xml(done, schema)
+    _schema(schema).validate(done.decode())
     return done
+
+
+@cache
+def _schema(name: str) -> Any:
+    """Return the official schema of a file; reading it takes far longer than using it."""
+    import xmlschema  # changes ElementTree when it is loaded, so only who makes orders loads it
+
+    return xmlschema.XMLSchema(str(files("sepaxml") / "schemas" / f"{name}.xsd"))

@@ -20,7 +20,11 @@ from simulator.histories.play import live
 from simulator.histories.world import Violation, World
 
 SEED, TAPS = 3, 12
-SMALL = {"edges": 1, "gates": 2, "days": 1}  # most of a history is time in which nothing happens
+SMALL: dict[str, Any] = {
+    "edges": 1,
+    "gates": 2,
+    "days": 1,
+}  # most of a history is time in which nothing happens
 BLOCK = 1 << 24
 GREEN = [("gate", "open"), ("lamp", "green"), ("answer", "ACCEPTED_GRACE")]
 
