@@ -258,7 +258,7 @@ def _never_again(drop_late: Any) -> Any:
     """Trust the broker: what was published once is not sent again."""
 
     def kept(self: Any, now_ms: int) -> None:
-        self.flights = [flight.wrapped(due_ms=now_ms + 10**12) for flight in self.flights]
+        self.flights = [flight._replace(due_ms=now_ms + 10**12) for flight in self.flights]
 
     return kept
 
