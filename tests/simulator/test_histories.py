@@ -13,7 +13,7 @@ import pytest
 from backend_sync.actions import facts
 from backend_sync.ledger.ledger import Ledger
 from simulator.commands import main as sim
-from simulator.commands.canary import SEEDS, search
+from simulator.commands.canary import MISFITS, SEEDS, search
 from simulator.commands.run import FULL_SET, Totals
 from simulator.field import Tear
 from simulator.histories import settled_days, tourists
@@ -28,7 +28,7 @@ from simulator.histories.play import play
 from simulator.histories.prices import DAY_S, HOME, START_S
 from simulator.histories.shrink import shrink
 from simulator.histories.tourists import TICKET_FAULTS
-from simulator.histories.violations import VIOLATIONS, fires
+from simulator.histories.violations import SMALL, VIOLATIONS, fires
 from simulator.histories.world_faults import WORLD_FAULTS
 from tests import figures
 
@@ -139,6 +139,13 @@ def test_a_violation_made_by_hand_is_noticed(name):
 def test_a_planted_bug_is_found(name):
     seed, said = search(name, 5)
     assert seed, said
+
+
+@pytest.mark.parametrize("name", sorted(set(CANARIES) - set(EASY)))
+def test_a_bug_that_takes_many_seeds_still_fits_the_program_it_is_planted_in(name):
+    with planted(name):
+        short = draw_options(1, 5)._replace(**SMALL)
+        assert not play(short).violation.startswith(MISFITS)
 
 
 @pytest.mark.full
