@@ -26,7 +26,7 @@ ALONE = ".db"
 NEXT = (
     "when the service runs, devices and edges send again what they still hold; everybody signs in"
     " anew, and `tornello ledger gaps` says what is still missing: import again what was sold and"
-    " issued since"
+    " issued since; days that were closed since: `tornello settlement adopt PLACE --from DIR`"
 )
 ELSEWHERE_NEXT = (
     "its keyring is elsewhere: before it and the services start, its people say `tornello keyring"

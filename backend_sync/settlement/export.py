@@ -75,17 +75,23 @@ def export(database: Database, folder: Path, keyring: Keyring, packages: Package
 def _refuse_strange_batches(database: Database, folder: Path) -> None:
     """Refuse where `folder` holds a batch that the books do not know.
 
-    Books put back from a backup close its days again, in other batches of the same numbers.
+    Books put back from a backup have lost it: they adopt it, and close its day in no other one.
     """
     found = sorted(folder.glob("batch-*.cbor"))  # before the books are read: they only grow
     known = {_path(folder, "batch", c, "cbor"): _batch_file(c) for c in every_batch(database)}
     for path in found:
-        if path.read_bytes() != known.get(path):
+        if path not in known:
             raise SettlementError(
-                f"{path}: the books know no such batch: either they were put back from a copy that"
-                " is older than it, and it may have been paid by, or the file is damaged or another"
-                " ledger's. Nothing was written; wanted another folder, and somebody who compares"
-                " the two"
+                f"{path}: the books know no such batch: they were put back from a copy that is"
+                " older than it, or the folder is another ledger's. Nothing was written; if they"
+                f" were put back: `tornello settlement adopt PLACE --from {folder}` takes it into"
+                " the books again"
+            )
+        if path.read_bytes() != known[path]:
+            raise SettlementError(
+                f"{path}: the books have another batch of that number, and this one may have been"
+                " paid by; or the file is damaged or another ledger's. Nothing was written; wanted"
+                " another folder, and somebody who compares the two"
             )
 
 

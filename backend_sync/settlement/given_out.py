@@ -16,18 +16,25 @@ def given_batches(database: Database, keyring: Keyring) -> list[Closed]:
     Raises: SettlementError when the books lack one that was given out; KeyringRefused when one of
     theirs was given out with another content.
     """
-    given = fix_batches(keyring, [])  # asked before the books are read: they only grow
+    words = lost_batches(database, keyring)
+    if words:
+        raise SettlementError(f"{words}; nothing was written")
     batches = every_batch(database)
-    held = {closed.number for closed in batches}
-    lost = {number: digest for number, digest in given.items() if number not in held}
-    if lost:
-        first = min(lost)
-        raise SettlementError(
-            f"batch {first} was given out ({lost[first].hex()[:8]}) and is not in these books, so"
-            " they were put back from a copy that is older than it; nothing was written; `tornello"
-            " settlement adopt PLACE --from DIR` takes it into the books again from a folder of"
-            " `settlement export`; if nobody has it any more: `tornello keyring forget-batches"
-            f" FOLDER --from {first}`"
-        )
     fix_batches(keyring, batches)  # a closing that was killed behind its commit has not said so
     return batches
+
+
+def lost_batches(database: Database, keyring: Keyring) -> str:
+    """Return which batch the books have forgotten and what to do, in words; "" when none."""
+    given = fix_batches(keyring, [])  # asked before the books are read: they only grow
+    held = {closed.number for closed in every_batch(database)}
+    lost = {number: digest for number, digest in given.items() if number not in held}
+    if not lost:
+        return ""
+    first = min(lost)
+    return (
+        f"batch {first} was given out ({lost[first].hex()[:8]}) and is not in these books, so they"
+        " were put back from a copy that is older than it; `tornello settlement adopt PLACE --from"
+        " DIR` takes it into the books again from a folder of `settlement export`; if nobody has it"
+        f" any more: `tornello keyring forget-batches FOLDER --from {first}`"
+    )

@@ -44,6 +44,7 @@ from backend_sync.settlement.export import (
     read_packages,
     write,
 )
+from backend_sync.settlement.given_out import lost_batches
 from backend_sync.settlement.holds import differences
 from backend_sync.settlement.parties import PartiesError, read_parties
 from backend_sync.settlement.received import StatementRefused
@@ -100,7 +101,11 @@ def _parser() -> argparse.ArgumentParser:
         ("bills", _bills, "who is invoiced for rides on their own card, by account"),
         ("export", _export, "batches, lines, tariffs and statements into a folder"),
         ("pay", _pay, "orders to the bank for what is outstanding; exit 1 while some cannot be"),
-        ("adopt", _adopt, "take batches over that books put back from an older copy had lost"),
+        (
+            "adopt",
+            _adopt,
+            "take batches over that restored books had lost; exit 1 while they lack one",
+        ),
         ("open", _open, "hand over the seal keys of blocks that an auditor names"),
         ("verify", _verify, "exit 1 unless batches are what the books say; edits: verify-chain"),
     ):
@@ -197,6 +202,7 @@ def _export(options: argparse.Namespace) -> Answer:
 def _adopt(options: argparse.Namespace) -> Answer:
     with Place(options.place).ledger(SystemClock()) as ledger:
         found = adopt(ledger, options.folder)
+        lost = lost_batches(ledger.database, ledger.keyring)
     lines = [f"batch {number} was taken over as it was signed" for number in found.batches]
     lines = lines or [f"the books know every batch of {options.folder}"]
     lines += [
@@ -209,7 +215,9 @@ def _adopt(options: argparse.Namespace) -> Answer:
             "what has not come again when you close, the next batch takes back, and a later one"
             " says it anew: better close when the edges have sent all of it"
         )
-    return 0, {"batches": found.batches, "absent": [a._asdict() for a in found.absent]}, lines
+    lines += [lost] if lost else []
+    absent = [row._asdict() for row in found.absent]
+    return int(bool(lost)), {"batches": found.batches, "absent": absent, "lost": lost}, lines
 
 
 def _pay(options: argparse.Namespace) -> Answer:
@@ -255,7 +263,9 @@ def _verify(options: argparse.Namespace) -> Answer:
     place = Place(options.place)
     with place.books() as database, closing(place.keyring()) as keyring:
         found = differences(database, keyring.assemble("publics", {})[0][1])
+        lost = lost_batches(database, keyring)
         batches = every_batch(database)
+    found += [lost] if lost else []
     if found:
         return 1, found, found
     lines = [f"batch {closed.number}: {equality(closed.values)}" for closed in batches]

@@ -131,6 +131,32 @@ def test_books_that_forgot_a_batch_write_nothing_into_a_new_folder_and_order_not
         assert plain.execute("SELECT count(*) FROM bank_orders").fetchone() == (0,)
 
 
+def test_each_command_on_books_that_forgot_a_batch_says_how_to_adopt_it(world, tmp_path, capsys):
+    """An export into the folder that has it, a look at the books, and one of another folder."""
+    close_day(world.ledger, DAY, world.hashes)
+    assert of_hand(world, "export", "--to", tmp_path / "older") == 0
+    world.is_open, world.keyring = True, LocalKeyring(world.folder)
+    opened(world)
+    copy = copied(world)
+    later_ride(world)
+    close_day(world.ledger, DAY + 1, world.hashes)
+    assert of_hand(world, "export", "--to", tmp_path / "out") == 0
+    world.is_open, world.keyring = True, LocalKeyring(world.folder)
+    opened(world)
+    put_back(world, copy)
+    capsys.readouterr()
+    assert of_hand(world, "export", "--to", tmp_path / "out") == 1
+    assert f"tornello settlement adopt PLACE --from {tmp_path / 'out'}" in capsys.readouterr().err
+    assert of_hand(world, "verify") == 1
+    assert "batch 2 was given out (" in capsys.readouterr().out
+    assert of_hand(world, "adopt", "--from", tmp_path / "older") == 1
+    said = capsys.readouterr().out
+    assert "the books know every batch of" in said and "batch 2 was given out (" in said
+    assert of_hand(world, "adopt", "--from", tmp_path / "out") == 0
+    assert of_hand(world, "verify") == 0
+    assert "was given out" not in capsys.readouterr().out
+
+
 def closed_by_an_older_program(world):
     """Let the books of a copy close the day in another batch that the keyring is not told of."""
     copy = copied(world)
@@ -168,7 +194,7 @@ def test_a_folder_that_holds_another_batch_is_not_overruled_by_the_books(world, 
     world.keyring.assembly.batches.forget(1)  # an older program closed it
     world.is_open = True
     assert of_hand(world, "export", "--to", tmp_path / "out") == 1
-    assert "the books know no such batch" in capsys.readouterr().err
+    assert "the books have another batch of that number" in capsys.readouterr().err
     with closing(LocalKeyring(world.folder)) as keyring:
         assert keyring.assemble("settled", {"batches": []}) == []
 

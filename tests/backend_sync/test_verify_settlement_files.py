@@ -169,7 +169,7 @@ def test_restored_books_write_no_batch_over_one_that_they_do_not_know(folder, tm
     restored = Settled(tmp_path / "keyring")
     restored.ride(1, restored.cards[0], MORNING)
     restored.settle()
-    with pytest.raises(SettlementError, match="batch-000001.cbor: the books know no such batch"):
+    with pytest.raises(SettlementError, match="batch-000001.cbor: the books have another batch"):
         export(restored.ledger.database, folder, restored.keyring, restored.bodies)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     another = tmp_path / "another"
