@@ -14,6 +14,7 @@ from card_layouts.settlement import lines as ln
 from card_layouts.settlement.lines import LINE_BYTES
 from tests.backend_sync.adopting_worlds import Restorable
 from tests.backend_sync.settled_worlds import DAY, MORNING, SENIOR, TOWN
+from tests.backend_sync.test_settlement import reseal
 
 pytestmark = pytest.mark.requirement("I10", "D25")
 SEASON, SEASON_CENTS = 2, 4799
@@ -303,3 +304,65 @@ def test_a_tariff_that_is_missing_is_named_before_anything_is_adopted(world):
     with pytest.raises(SettlementError, match="a tariff that priced it is missing"):
         world.adopt()
     assert len(every_batch(world.ledger.database)) == 1
+
+
+def damaged_run(world, name):
+    """Return a device's run whose first slot no key opens."""
+    device, epoch, first, before, slots = world.devices[name].run()
+    slot = bytearray(slots[0])
+    slot[60] ^= 1
+    return device, epoch, first, before, [reseal(bytes(slot))]
+
+
+@pytest.mark.parametrize("when", ("before the next closing", "after it"))
+def test_a_told_slot_that_comes_again_unreadable_is_said_no_second_time(world, when):
+    """Its genuine bytes come last; an outsider would find a slot that was told of before."""
+    first_day(world)
+    copied = world.copy()
+    world.device(4)
+    world.ride(4, world.cards[3], MORNING + 9000)
+    world.close_with(DAY + 1, 4)
+    world.restore(copied)
+    world.adopt()
+    if when == "after it":
+        world.close_with(DAY + 2)
+    world.post(damaged_run(world, 4))
+    world.close_with(DAY + 3)
+    assert (ln.UNREAD, 0, 4, 1) not in world.told(4 if when == "after it" else 3)
+    world.close_with(DAY + 4, 4)
+    world.agree()
+
+
+def test_a_sale_that_is_entered_again_under_another_posting_is_not_said_again(world):
+    first_day(world)
+    copied = world.copy()
+    second_day(world)
+    world.restore(copied)
+    world.adopt()
+    world.ride(2, world.cards[3], MORNING + 200_000)
+    world.post(*(world.devices[name].run() for name in (1, 2, 3)))
+    sold(world)  # before the rides in batch 2, behind them and one more now
+    world.close_with(DAY + 2)
+    assert ln.OTHER in {kind for kind, *_ in world.told(2)}
+    assert [(kind, sign) for kind, sign, *_ in world.told(3)] == [(ln.RIDE, 1)]
+    world.agree()
+
+
+def test_only_the_batch_that_the_keyring_remembers_is_adopted_and_it_remembers_that(world):
+    """Two batches 2 were exported by books that an older program closed; one was given out."""
+    batches = world.keyring.assembly.batches
+    first_day(world)
+    copied = world.copy()
+    second_day(world)
+    other = world.exported.rename(world.exported.with_name("other"))
+    world.restore(copied)
+    batches.forget(1)
+    third_day(world, 1)
+    wanted = batches.known()
+    world.restore(copied)
+    with pytest.raises(SettlementError, match=f"batch 2 of another .*{wanted[2].hex()[:8]}"):
+        world.adopt(other)
+    assert len(every_batch(world.ledger.database)) == 1
+    batches.forget(1)  # a keyring that was put back too
+    assert world.adopt().batches == [2]
+    assert batches.known() == wanted
