@@ -22,6 +22,7 @@ from backend_sync.settlement.close import (
     window_of,
     write_lines,
 )
+from backend_sync.settlement.given_out import remembered
 from backend_sync.settlement.journeys import Journeys
 from backend_sync.settlement.pass_book import PassBook
 from backend_sync.settlement.tables import (
@@ -53,6 +54,12 @@ class Absent(NamedTuple):
     epoch: int
     slots: int
 
+    def __str__(self) -> str:
+        return (
+            f"device {self.device} epoch {self.epoch}: {self.slots} slots of adopted batches are"
+            " not in the books again yet"
+        )
+
 
 class Adopted(NamedTuple):
     """What became of a folder: numbers of what was new, and what is not in the books again yet."""
@@ -80,7 +87,7 @@ def adopt(ledger: Ledger, folder: Path) -> Adopted:
     Raises: SettlementError; then nothing was changed.
     """
     found = read_signed(folder, ledger.keyring.assemble("publics", {})[0][1])
-    given = fix_batches(ledger.keyring, [])
+    given = remembered(ledger.keyring)
     with ledger.books() as books:
         database = ledger.database
         known = {closed.number: closed for closed in every_batch(database)}

@@ -16,18 +16,19 @@ BILLED = (
     " WHERE r.payer = ? GROUP BY p.card, r.authority, r.product HAVING sum(x.sign) <> 0"
     " ORDER BY p.card, r.authority, r.product"
 )
-TOLD = (
-    "FROM settlement_told t JOIN held_entries e ON e.device = t.device AND e.epoch = t.epoch"
-    " AND e.seq = t.seq"
+SAME_SLOT = "t.device = e.device AND t.epoch = e.epoch AND t.seq = e.seq"
+OF_ADOPTED = BILLED.format(
+    signs="SELECT e.id AS ride, t.sign AS sign FROM settlement_told t"
+    f" JOIN held_entries e ON {SAME_SLOT} WHERE t.batch = ?"
 )
-OF_ADOPTED = BILLED.format(signs=f"SELECT e.id AS ride, t.sign AS sign {TOLD} WHERE t.batch = ?")
 # Less what adopted batches had billed of a ride: where it counts first in these books since.
 OF_CLOSED = BILLED.format(
     signs="SELECT s.ride AS ride, s.sign AS sign FROM ride_postings s WHERE s.id BETWEEN ? AND ?"
-    f" UNION ALL SELECT e.id, -t.sign {TOLD} JOIN settlement_batches b ON b.id = t.batch"
-    " WHERE t.batch < ? AND EXISTS"
-    " (SELECT 1 FROM ride_postings s WHERE s.ride = e.id AND s.id BETWEEN ? AND ?)"
-    " AND NOT EXISTS (SELECT 1 FROM ride_postings s WHERE s.ride = e.id"
+    " UNION ALL SELECT n.ride, -t.sign"
+    " FROM (SELECT DISTINCT s.ride FROM ride_postings s WHERE s.id BETWEEN ? AND ?) AS n"
+    f" JOIN held_entries e ON e.id = n.ride JOIN settlement_told t ON {SAME_SLOT}"
+    " JOIN settlement_batches b ON b.id = t.batch WHERE t.batch < ?"
+    " AND NOT EXISTS (SELECT 1 FROM ride_postings s WHERE s.ride = n.ride"
     " AND s.id > b.ride_postings_last AND s.id < ?)"
 )
 
@@ -52,6 +53,6 @@ def bills(database: Database, closed: Closed) -> list[Bill]:
         rows = database.rows(OF_ADOPTED, (closed.number, HOLDER))
     else:
         first, last = closed.values["ranges"][1]
-        values = (first, last, closed.number, first, last, first, HOLDER)
+        values = (first, last, first, last, closed.number, first, HOLDER)
         rows = database.rows(OF_CLOSED, values)
     return [Bill(*map(int, row)) for row in rows]

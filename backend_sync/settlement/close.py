@@ -62,16 +62,14 @@ def close_day(ledger: Ledger, day: int, hashes: Hashes) -> Closed:
     return closed
 
 
-def fix_batches(keyring: Keyring, batches: Sequence[Closed]) -> dict[int, bytes]:
+def fix_batches(keyring: Keyring, batches: Sequence[Closed]) -> None:
     """Let the keyring remember batches of the books: it signs no others of their numbers.
-
-    Return {number: SHA-256 of the body} of all that it remembers.
 
     Only what is committed: before that a kill may let the books close with other contents.
     Raises: KeyringRefused when one was given out with another content.
     """
     given = [[closed.number, body_hash(closed.body)] for closed in batches]
-    return dict(keyring.assemble("settled", {"batches": given}))
+    keyring.assemble("settled", {"batches": given})
 
 
 def _close(ledger: Ledger, day: int, hashes: Hashes) -> Closed:

@@ -26,7 +26,7 @@ def given_batches(database: Database, keyring: Keyring) -> list[Closed]:
 
 def lost_batches(database: Database, keyring: Keyring) -> str:
     """Return which batch the books have forgotten and what to do, in words; "" when none."""
-    given = fix_batches(keyring, [])  # asked before the books are read: they only grow
+    given = remembered(keyring)  # asked before the books are read: they only grow
     held = {closed.number for closed in every_batch(database)}
     lost = {number: digest for number, digest in given.items() if number not in held}
     if not lost:
@@ -38,3 +38,8 @@ def lost_batches(database: Database, keyring: Keyring) -> str:
         " DIR` takes it into the books again from a folder of `settlement export`; if nobody has it"
         f" any more: `tornello keyring forget-batches FOLDER --from {first}`"
     )
+
+
+def remembered(keyring: Keyring) -> dict[int, bytes]:
+    """Return {number: SHA-256 of the body} of every batch that the keyring knows was given out."""
+    return dict(keyring.assemble("settled", {"batches": []}))

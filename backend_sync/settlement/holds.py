@@ -5,6 +5,7 @@ Source: trust.md I10; decision D25.
 """
 
 from backend_sync.settlement.close import every_batch, lines_of, revenue_moved
+from backend_sync.settlement.told import adopted_batches
 from backend_sync.storage.database import Database
 from card_layouts.errors import SealError
 from card_layouts.settlement.batch import body_hash, encode_batch, open_batch
@@ -15,7 +16,7 @@ from card_layouts.settlement.merkle import Tree
 def differences(database: Database, public: bytes) -> list[str]:
     """Return a sentence for everything that does not hold."""
     found: list[str] = []
-    adopted = {row[0] for row in database.rows("SELECT id FROM settlement_adoptions")}
+    adopted = adopted_batches(database)
     before, ends, told = b"", [0, 0, 0, 0], 0
     for closed in every_batch(database):
         name, values = f"batch {closed.number}", closed.values

@@ -24,7 +24,7 @@ from backend_sync.ledger.show import money, table
 from backend_sync.ports import KeyringError
 from backend_sync.registers.refusals import Refused
 from backend_sync.settlement import bank_commands
-from backend_sync.settlement.adopt import adopt
+from backend_sync.settlement.adopt import absent, adopt
 from backend_sync.settlement.bank import BankRefused, order, refuse_strange_orders, write_orders
 from backend_sync.settlement.bills import Bill, bills
 from backend_sync.settlement.camt import CamtFault
@@ -49,6 +49,7 @@ from backend_sync.settlement.holds import differences
 from backend_sync.settlement.parties import PartiesError, read_parties
 from backend_sync.settlement.received import StatementRefused
 from backend_sync.settlement.references import account_party, reference_of
+from backend_sync.settlement.told import adopted_batches
 from backend_sync.settlement.words import batch_lines, batch_values, date_of, equality
 from backend_sync.storage.database import Database
 from backend_sync.storage.disk import DiskRefused, shown, told
@@ -154,21 +155,30 @@ def _close(options: argparse.Namespace) -> Answer:
     place, clock = Place(options.place), SystemClock()
     refuse_future(options.day, clock.utc_seconds())
     with place.ledger(clock) as ledger:
+        lost = lost_batches(ledger.database, ledger.keyring)
+        if lost:
+            raise SettlementError(f"{lost}; nothing was closed")
+        away = absent(ledger.database)
         closed = close_day(ledger, options.day, hashes_of(read_packages(place.tariffs)))
     words = "closed" if closed.fresh else "was closed before"
     lines = [f"batch {closed.number} {words}", *batch_lines(closed.values)]
+    lines += [f"{row}: taken back until they come" for row in away]
     return 0, {"fresh": closed.fresh, **batch_values(closed)}, lines
 
 
 def _list(options: argparse.Namespace) -> Answer:
     with Place(options.place).books() as database:
-        batches = every_batch(database)
-    names = ("batch", "day", "lines", "cents", "unassigned")
+        batches, adopted = every_batch(database), adopted_batches(database)
+    names = ("batch", "day", "lines", "cents", "unassigned", "adopted")
     rows = [
-        (c.number, date_of(v["day"]), v["lines"], v["sums"][0], v["sums"][3])
+        (c.number, date_of(v["day"]), v["lines"], v["sums"][0], v["sums"][3], c.number in adopted)
         for c, v in ((c, c.values) for c in batches)
     ]
-    return 0, [dict(zip(names, row, strict=True)) for row in rows], table(names, rows)
+    return (
+        0,
+        [dict(zip(names, row, strict=True)) for row in rows],
+        table(names, [(*row[:-1], "adopted" if row[-1] else "") for row in rows]),
+    )
 
 
 def _show(options: argparse.Namespace) -> Answer:
@@ -205,11 +215,7 @@ def _adopt(options: argparse.Namespace) -> Answer:
         lost = lost_batches(ledger.database, ledger.keyring)
     lines = [f"batch {number} was taken over as it was signed" for number in found.batches]
     lines = lines or [f"the books know every batch of {options.folder}"]
-    lines += [
-        f"device {row.device} epoch {row.epoch}: {row.slots} slots of batches are not in the books"
-        " again yet"
-        for row in found.absent
-    ]
+    lines += list(map(str, found.absent))
     if found.absent:
         lines.append(
             "what has not come again when you close, the next batch takes back, and a later one"

@@ -117,13 +117,16 @@ class Net:
 
 
 def _added(told: Sequence[tuple[bool, Line]]) -> dict[bytes, Said]:
-    """Return what was told of a slot, by facts; lines before those in question count 0."""
+    """Return what was told of a slot, by facts; lines before those in question count 0.
+
+    Oldest first: what stands is told last.
+    """
     said: dict[bytes, Said] = {}
     for counts, line in told:
         if line.facts != NO_FACTS:
             before = said.get(line.facts, Said(line, 0, False))
             sign = line.sign if counts else 0
-            said[line.facts] = Said(line, before.sign + sign, before.is_left or counts)
+            said[line.facts] = Said(line, before.sign + sign, counts)
     return said
 
 

@@ -29,20 +29,24 @@ OWN = (
 )
 COLUMNS = "t.device, t.epoch, t.seq, t.id, t.batch, t.line"
 SAME_SLOT = "t.device = x.device AND t.epoch = x.epoch AND t.seq = x.seq"
-# All that the batches since told; of older ones what comes again now.
-IN_QUESTION = (
-    f"SELECT {COLUMNS} FROM settlement_told t WHERE t.batch > ?"
-    f" UNION SELECT {COLUMNS} FROM entries x JOIN settlement_told t ON {SAME_SLOT}"
+SINCE = f"SELECT {COLUMNS} FROM settlement_told t WHERE t.batch > ?"
+AGAIN = (
+    f"SELECT {COLUMNS} FROM entries x JOIN settlement_told t ON {SAME_SLOT}"
     " WHERE x.id BETWEEN ? AND ?"
     f" UNION SELECT {COLUMNS} FROM quarantine x JOIN settlement_told t ON {SAME_SLOT}"
     " WHERE x.id BETWEEN ? AND ?"
-    " ORDER BY 1, 2, 3, 4"
 )
+ORDER = "ORDER BY 1, 2, 3, 4"
 
 
 def own_batch(database: Database) -> int:
     """Return the number of the last batch that these books closed themselves; 0 = none."""
     return int(database.value(OWN))
+
+
+def adopted_batches(database: Database) -> set[int]:
+    """Return the numbers of all batches that were adopted."""
+    return {row[0] for row in database.rows("SELECT id FROM settlement_adoptions")}
 
 
 class Told:
@@ -69,7 +73,10 @@ class Told:
 
         Of batches before that only what came again in these rows of the books.
         """
-        for row in stream(self.database, IN_QUESTION, (self.own, *entries, *quarantine)):
+        sql, values = AGAIN, [*entries, *quarantine]
+        if self.bodies:
+            sql, values = f"{SINCE} UNION {AGAIN}", [self.own, *values]
+        for row in stream(self.database, f"{sql} {ORDER}", values):
             yield row[4] > self.own, decode_line(bytes(row[5]))
 
     def since(self) -> Iterator[Line]:

@@ -46,6 +46,11 @@ class Remembered:
                 return number
         return None
 
+    def lost_devices(self) -> set[Device]:
+        """Return the devices that only batches beside the line named."""
+        named = {(row[0], row[1]) for closed in self._closed for row in closed.devices}
+        return named - self.rows.keys()
+
     def put_back(self, last: int) -> None:
         """Go on from batch `last`: forget what came since, and the line it may have been on."""
         self.last, line = last, []

@@ -18,8 +18,8 @@ from backend_sync.storage.database import Database
 LARGE = frozenset(
     ("entries", "postings", "pendings", "resolutions", "evidence", "rides", "ride_postings",
      "action_entries", "displaced", "cards", "accounts", "slips", "sales", "actions", "issues",
-     "bookings", "settlement_lines", "settlement_legs", "choices", "differences", "ticket_taps",
-     "card_codes", "card_proofs", "api_requests", "api_keys", "event_keys", "trail",
+     "bookings", "settlement_lines", "settlement_legs", "settlement_told", "choices", "differences",
+     "ticket_taps", "card_codes", "card_proofs", "api_requests", "api_keys", "event_keys", "trail",
      "card_documents")
 )  # fmt: skip
 # `FROM t a`, `JOIN t AS a`, `, t a`: what an alias of a plan stands for.

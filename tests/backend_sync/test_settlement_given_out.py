@@ -106,9 +106,9 @@ def test_the_command_says_which_batch_the_books_forgot_and_what_to_do(world, cap
     close_day(world.ledger, DAY, world.hashes)
     put_back(world, copy)
     later_ride(world)
-    assert of_hand(world, "close", "--day", "2026-06-04") == 2
+    assert of_hand(world, "close", "--day", "2026-06-04") == 1
     said = capsys.readouterr().err
-    assert said.startswith(f"settlement close: {GIVEN.format(1)}")
+    assert said.startswith("settlement close: batch 1 was given out (")
     assert "tornello settlement adopt" in said and "forget-batches FOLDER --from 1" in said
 
 
@@ -153,8 +153,18 @@ def test_each_command_on_books_that_forgot_a_batch_says_how_to_adopt_it(world, t
     said = capsys.readouterr().out
     assert "the books know every batch of" in said and "batch 2 was given out (" in said
     assert of_hand(world, "adopt", "--from", tmp_path / "out") == 0
+    assert "slots of adopted batches are not in the books again yet" in capsys.readouterr().out
     assert of_hand(world, "verify") == 0
     assert "was given out" not in capsys.readouterr().out
+    assert of_hand(world, "list") == 0
+    assert [line.endswith("  adopted") for line in capsys.readouterr().out.splitlines()[1:]] == [
+        False, True,
+    ]  # fmt: skip
+    assert of_hand(world, "close", "--day", "2026-06-06") == 0
+    said = capsys.readouterr().out
+    assert "not in the books again yet: taken back until they come" in said
+    assert of_hand(world, "close", "--day", "2026-06-06") == 0
+    assert "taken back" not in capsys.readouterr().out
 
 
 def closed_by_an_older_program(world):
