@@ -69,16 +69,18 @@ class Adopted(NamedTuple):
 
 
 class Signed(NamedTuple):
-    """A batch as it lies in a folder; `where` is its file."""
+    """A batch as it lies in a folder; `where` is its file, its lines lie beside it."""
 
     where: Path
+    values: dict[str, Any]
     body: bytes
     signature: bytes
-    lines: bytes
 
-    @property
-    def values(self) -> dict[str, Any]:
-        return decode_body(self.body)
+    def lines(self) -> bytes:
+        """Read its lines: those of the many that the books know are not. Raises: as `_read`."""
+        return _read(
+            self.where.with_name(self.where.name.replace("batch-", "lines-")).with_suffix(".bin")
+        )
 
 
 def adopt(ledger: Ledger, folder: Path) -> Adopted:
@@ -117,18 +119,22 @@ def read_signed(folder: Path, public: bytes) -> list[Signed]:
     """Return the batches of a folder in order, signatures checked. Raises: SettlementError."""
     found = []
     for path in sorted(folder.glob("batch-*.cbor")):
-        lines = path.with_name(path.name.replace("batch-", "lines-")).with_suffix(".bin")
         try:
-            body, signature = split_batch(path.read_bytes(), public)
-            decode_body(body)
-            found.append(Signed(path, body, signature, lines.read_bytes()))
+            body, signature = split_batch(_read(path), public)
+            found.append(Signed(path, decode_body(body), body, signature))
         except (LayoutError, SealError) as error:
             raise SettlementError(f"{path}: {error}; nothing was adopted") from None
-        except OSError as error:
-            raise SettlementError(f"{error.filename}: {error.strerror}; {WANTED}") from None
     if not found:
         raise SettlementError(f"{folder}: no batch-*.cbor; {WANTED}")
     return sorted(found, key=lambda signed: signed.values["number"])
+
+
+def _read(path: Path) -> bytes:
+    """Return what a file of the folder holds. Raises: SettlementError naming it."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SettlementError(f"{path}: {error.strerror}; {WANTED}") from None
 
 
 class _Adoption:
@@ -139,12 +145,14 @@ class _Adoption:
         self.books = books
         self.database = ledger.database
         self.signed = signed
+        self.lines = b""
         self.values = signed.values
         self.number: int = self.values["number"]
 
     def enter(self, before: Closed | None, given: Mapping[int, bytes]) -> Closed:
         """Write the batch behind `before`; return it. `given`: what the keyring remembers."""
         self._refuse_another(before, given)
+        self.lines = self.signed.lines()
         self.database.insert(settlement_adoptions, [(self.number, self.books.now)])
         self._write_lines()
         totals = self._totals()
@@ -187,7 +195,7 @@ class _Adoption:
 
     def _write_lines(self) -> None:
         """Write its lines, and those of slots by slot."""
-        data = self.signed.lines
+        data = self.lines
         records = [data[at : at + LINE_BYTES] for at in range(0, len(data), LINE_BYTES)]
         tree = write_lines(self.database, self.number, records)
         if (tree.root(), tree.count) != (self.values["root"], self.values["lines"]):
@@ -206,7 +214,7 @@ class _Adoption:
         self.database.insert(settlement_told, waiting)
 
     def _lines(self) -> Iterator[Line]:
-        data = self.signed.lines
+        data = self.lines
         for at in range(0, len(data), LINE_BYTES):
             try:
                 yield decode_line(data[at : at + LINE_BYTES])

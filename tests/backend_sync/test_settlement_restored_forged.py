@@ -29,6 +29,18 @@ def robbed(world):
     return thief
 
 
+def thief_came_first(world):
+    """Lost batch 2 counts the thief's slots; it was adopted. Return (thief, batch 1, batch 2)."""
+    world.ride(3, world.cards[3], MORNING - 60)
+    first = world.close_with(DAY, 3)
+    thief = robbed(world)
+    copied = world.copy()
+    second = world.close_with(DAY + 1, thief)
+    world.restore(copied)
+    world.adopt()
+    return thief, first, second
+
+
 def counted(world, batches):
     """Return the sum of what batches settle by operator."""
     sums = {}
@@ -61,13 +73,7 @@ def test_a_thief_who_came_first_in_a_lost_batch_comes_second_now(world):
 
     The money is right, and an outsider is told of the numbers that stand for two things.
     """
-    world.ride(3, world.cards[3], MORNING - 60)
-    first = world.close_with(DAY, 3)
-    thief = robbed(world)
-    copied = world.copy()
-    second = world.close_with(DAY + 1, thief)
-    world.restore(copied)
-    world.adopt()
+    thief, first, second = thief_came_first(world)
     third = world.close_with(DAY + 2, STOLEN)
     fourth = world.close_with(DAY + 3, thief)
     assert counted(world, (first, second, third, fourth)) == {10: 240 + 240 + 300}
@@ -79,13 +85,7 @@ def test_a_thief_who_came_first_in_a_lost_batch_comes_second_now(world):
 
 
 def test_a_thief_who_came_first_and_is_found_out_before_the_next_closing(world):
-    world.ride(3, world.cards[3], MORNING - 60)
-    first = world.close_with(DAY, 3)
-    thief = robbed(world)
-    copied = world.copy()
-    second = world.close_with(DAY + 1, thief)
-    world.restore(copied)
-    world.adopt()
+    thief, first, second = thief_came_first(world)
     world.post(world.devices[thief].run())
     third = world.close_with(DAY + 2, STOLEN)
     assert [(kind, sign) for kind, sign, *_ in world.told(3)] == [
